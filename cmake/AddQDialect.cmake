@@ -1,0 +1,99 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# The thin layer over add_library/add_executable that every target goes through.
+# One set of compile options for all, or clang refuses to share the precompiled
+# header: never add -O, -march, -f[no-]exceptions or -std to one target alone.
+
+add_library(qdialect_base_options INTERFACE)
+target_compile_options(qdialect_base_options INTERFACE
+  -fPIC -Wall -Wextra -Wno-unused-parameter -Werror=return-type
+  -ffp-contract=off) # contraction would change bits; fma is always explicit
+target_compile_definitions(qdialect_base_options INTERFACE
+  QDIALECT_MUTATE=${QDIALECT_MUTATE})
+if(QDIALECT_ENABLE_ASSERTIONS)
+  target_compile_options(qdialect_base_options INTERFACE -UNDEBUG)
+endif()
+if(QDIALECT_SANITIZE)
+  target_compile_options(qdialect_base_options INTERFACE
+    -fsanitize=${QDIALECT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    -fno-sanitize=vptr)
+  target_link_options(qdialect_base_options INTERFACE -fsanitize=${QDIALECT_SANITIZE})
+endif()
+target_link_options(qdialect_base_options INTERFACE -fuse-ld=lld)
+
+add_library(qdialect_options INTERFACE)
+target_link_libraries(qdialect_options INTERFACE qdialect_base_options)
+target_compile_options(qdialect_options INTERFACE
+  "SHELL:-Xclang -fno-pch-timestamp" -fno-exceptions)
+
+if(QDIALECT_PCH)
+  add_library(QDialectPCH STATIC "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
+  target_link_libraries(QDialectPCH PUBLIC qdialect_options)
+  target_precompile_headers(QDialectPCH PRIVATE "${PROJECT_SOURCE_DIR}/cmake/pch.h")
+endif()
+
+# A library of plain C++ (no MLIR, no precompiled header).
+#   add_qdialect_plain_library(<name> SOURCES ... [LINK ...])
+function(add_qdialect_plain_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC qdialect_base_options ${ARG_LINK})
+  target_compile_options(${name} PRIVATE -fno-exceptions)
+endfunction()
+
+# A library over MLIR; DEPENDS names the tablegen targets whose headers it sees.
+#   add_qdialect_library(<name> SOURCES ... [DEPENDS ...] [LINK ...])
+function(add_qdialect_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  qdialect_use_mlir(${name} "${ARG_DEPENDS}")
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+endfunction()
+
+#   add_qdialect_tool(<name> SOURCES ... [DEPENDS ...] [LINK ...])
+function(add_qdialect_tool name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  qdialect_use_mlir(${name} "${ARG_DEPENDS}")
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  set_target_properties(${name} PROPERTIES EXPORT_COMPILE_COMMANDS ON)
+endfunction()
+
+# A GoogleTest executable; PLAIN leaves MLIR and the precompiled header out.
+#   add_qdialect_unittest(<name> [PLAIN] SOURCES ... [DEPENDS ...] [LINK ...])
+function(add_qdialect_unittest name)
+  cmake_parse_arguments(ARG "PLAIN" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  if(ARG_PLAIN)
+    target_link_libraries(${name} PRIVATE qdialect_base_options ${ARG_LINK})
+  else()
+    qdialect_use_mlir(${name} "${ARG_DEPENDS}")
+    target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  endif()
+  target_link_libraries(${name} PRIVATE GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/unittests")
+  add_test(NAME ${name} COMMAND ${name})
+  set_property(GLOBAL APPEND PROPERTY QDIALECT_UNITTESTS ${name})
+endfunction()
+
+function(qdialect_use_mlir name depends)
+  target_link_libraries(${name} PRIVATE qdialect_options)
+  if(QDIALECT_PCH)
+    target_precompile_headers(${name} REUSE_FROM QDialectPCH)
+  endif()
+  if(depends)
+    add_dependencies(${name} ${depends})
+  endif()
+endfunction()
+
+# Adds each of the named subfolders that has a CMakeLists.txt.
+function(qdialect_add_subfolders)
+  foreach(folder ${ARGN})
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt")
+      add_subdirectory(${folder})
+    endif()
+  endforeach()
+endfunction()
