@@ -1,0 +1,86 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How a qd.dispatch becomes a kernel. `planKernel` chooses the family by the
+// structure of the region; the plan says how many tasks there are and which
+// packed constants the kernel reads, and emits the function for a CPU variant.
+// What a kernel looks like in memory: docs/PhaseContract.md section 7.
+
+#ifndef QDIALECT_CODEGEN_CPU_KERNELPLAN_H
+#define QDIALECT_CODEGEN_CPU_KERNELPLAN_H
+
+#include "QDialect/CodeGen/CPU/CpuTarget.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/LLVM.h"
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qdialect {
+namespace qd {
+class DispatchOp;
+} // namespace qd
+
+struct KernelOptions {
+  /// Lower every dispatch by the generic upstream path: an oracle that shares
+  /// nothing with the kernel builders.
+  bool generic = false;
+};
+
+/// Packed constants of one kernel: filled straight into the mapped object file.
+/// Unwritten bytes are zero.
+struct ConstantBlob {
+  int64_t size = 0;
+  int64_t alignment = 64;
+  std::function<void(llvm::MutableArrayRef<char>)> fill;
+};
+
+/// The plan of one kernel. It may refer to the dispatch's region and must not
+/// outlive it.
+class KernelPlan {
+public:
+  virtual ~KernelPlan();
+
+  /// "contraction", "depthwise", "pool", "elementwise", "lookup", "copy", "generic".
+  std::string family;
+  /// Independent units of work; the kernel runs any range [begin, end) of them.
+  int64_t numTasks = 1;
+  /// One pointer each in `args`, after the inputs and the output.
+  std::vector<ConstantBlob> constants;
+
+  /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm", ...).
+  virtual std::string instruction(const CpuTarget &target) const;
+
+  /// Adds `llvm.func @symbol(!llvm.ptr args, i64 begin, i64 end)` and private
+  /// helpers named `symbol` + suffix at the builder's insertion point (the end
+  /// of a module), in a mix of llvm, scf, arith, math, vector, cf and ub.
+  virtual mlir::LogicalResult emit(mlir::OpBuilder &moduleBuilder,
+                                   const CpuTarget &target,
+                                   llvm::StringRef symbol) = 0;
+
+  /// Plans with equal, non-empty keys may share one function (each with its own
+  /// constants). Computed from everything but the constants' contents.
+  const std::string &key() const { return keyText; }
+
+protected:
+  std::string keyText;
+};
+
+/// Plans the kernel of a dispatch. Every legal dispatch has a plan: what no
+/// family recognises goes to "generic". Fails (with a diagnostic) only on a
+/// region that breaks the contract of docs/PhaseContract.md section 6.
+mlir::FailureOr<std::unique_ptr<KernelPlan>>
+planKernel(qd::DispatchOp dispatch, const KernelOptions &options = {});
+
+/// From the mix that `emit` makes to the llvm dialect.
+void addKernelLoweringPasses(mlir::OpPassManager &pm);
+
+/// Registers and loads the dialects that `emit` creates operations of.
+void loadKernelDialects(mlir::MLIRContext &context);
+
+} // namespace qdialect
+
+#endif // QDIALECT_CODEGEN_CPU_KERNELPLAN_H
