@@ -1,0 +1,54 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one door from ONNX files (opset 7 to 25) into the float program that
+// docs/PhaseContract.md section 2 describes. Weights are not copied: a constant
+// refers to the bytes of the mapped model (or of its external data) and keeps
+// the mapping alive. Shapes are static; symbolic dimensions are fixed here.
+
+#ifndef QDIALECT_TARGET_ONNX_IMPORTONNX_H
+#define QDIALECT_TARGET_ONNX_IMPORTONNX_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <memory>
+
+namespace qdialect {
+
+struct ImportOptions {
+  /// Values of symbolic dimensions, by the name the model gives them
+  /// ("batch"), or by place for dimensions without one ("images:2" is axis 2
+  /// of the input `images`). The place wins over the name.
+  llvm::StringMap<int64_t> dims;
+};
+
+/// Reads "name=value" (the argument of --dim) into `options.dims`.
+llvm::Error parseDimension(llvm::StringRef text, ImportOptions &options);
+
+/// Imports the model file at `path`. On failure returns null after one error
+/// diagnostic on `context` that names the file and, where there is one, the
+/// node (name, op, opset), the tensor and both values that disagree.
+mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path,
+                                             mlir::MLIRContext *context,
+                                             const ImportOptions &options = {});
+
+/// The same over bytes in memory, which the result shares. `path` names the
+/// model in diagnostics; external data is looked for beside it, and refused
+/// if `path` is empty.
+mlir::OwningOpRef<mlir::ModuleOp>
+importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer, llvm::StringRef path,
+           mlir::MLIRContext *context, const ImportOptions &options = {});
+
+/// Loads the dialects that imported modules are written in.
+void registerONNXImportDialects(mlir::DialectRegistry &registry);
+
+/// Prints docs/reference/ONNXCoverage.md from the operator registry.
+void printONNXCoverage(llvm::raw_ostream &os);
+
+} // namespace qdialect
+
+#endif // QDIALECT_TARGET_ONNX_IMPORTONNX_H
