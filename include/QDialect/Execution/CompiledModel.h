@@ -1,0 +1,84 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A compiled model (`.so` of emitSharedLibrary) loaded into this process.
+
+#ifndef QDIALECT_EXECUTION_COMPILEDMODEL_H
+#define QDIALECT_EXECUTION_COMPILEDMODEL_H
+
+#include "QDialect/Support/HostTensor.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qdialect {
+
+/// Name, type and shape of one input or output.
+struct TensorSpec {
+  std::string name;
+  DType type = DType::F32;
+  std::vector<int64_t> shape;
+};
+
+struct LoadOptions {
+  int threads = 1;      ///< 0: one for each CPU of this process
+  bool profile = false; ///< measure each step
+  std::string variant;  ///< CPU variant; empty: $QDIALECT_CPU, else the best
+};
+
+/// One instance of a model. Runs of one instance must not overlap; instances are
+/// independent of each other.
+class CompiledModel {
+public:
+  /// Loads a library; the error says what is wrong with the file: not a shared
+  /// library, not a compiled model, another ABI version, no code for this CPU.
+  /// The file may be deleted afterwards.
+  static llvm::Expected<std::unique_ptr<CompiledModel>>
+  load(llvm::StringRef path, const LoadOptions &options = {});
+  ~CompiledModel();
+  CompiledModel(const CompiledModel &) = delete;
+  CompiledModel &operator=(const CompiledModel &) = delete;
+
+  llvm::ArrayRef<TensorSpec> inputs() const;
+  llvm::ArrayRef<TensorSpec> outputs() const;
+  llvm::StringRef prefix() const;
+  /// The CPU variant this instance runs, and all in the library, best first.
+  llvm::StringRef variant() const;
+  std::vector<std::string> variants() const;
+  llvm::StringRef receipt() const; ///< JSON
+  int64_t scratchBytes() const;
+  int64_t weightsBytes() const;
+
+  /// Runs on inputs in the model's order. Types and shapes are compared with the
+  /// model's; the error names the input and both.
+  llvm::Expected<std::vector<HostTensor>>
+  run(llvm::ArrayRef<HostTensor> inputs);
+  /// The same into existing memory; what a benchmark measures. `outputs` need
+  /// the types and shapes of outputs() (makeOutputs).
+  llvm::Error runInto(llvm::ArrayRef<HostTensor> inputs,
+                      llvm::MutableArrayRef<HostTensor> outputs);
+  std::vector<HostTensor> makeOutputs() const;
+
+  /// Makes a new instance with this many threads; profile counters restart.
+  llvm::Error setThreads(int threads);
+
+  struct StepTime {
+    std::string name;
+    double milliseconds = 0; ///< mean of the runs so far
+  };
+  /// In program order; an error unless loaded with LoadOptions::profile.
+  llvm::Expected<std::vector<StepTime>> profile() const;
+
+private:
+  CompiledModel();
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace qdialect
+
+#endif // QDIALECT_EXECUTION_COMPILEDMODEL_H

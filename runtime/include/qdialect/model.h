@@ -1,0 +1,142 @@
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * The C ABI of a compiled model.
+ *
+ *   qd_model *model = NULL;
+ *   qd_status status = qd_model_create(NULL, &model);
+ *   const void *inputs[] = {image};
+ *   void *outputs[] = {logits};
+ *   if (status == QD_OK)
+ *     status = qd_model_run(model, inputs, outputs);
+ *   qd_model_destroy(model);
+ *
+ * Tensors are contiguous and row-major. A pointer needs the alignment of its
+ * element type only; QD_ALIGNMENT is the fastest. Inputs are never written.
+ * An output may not overlap an input or another output.
+ *
+ * Reentrancy: every function may be called from any thread. One qd_model serves
+ * one caller at a time (a second one gets QD_BUSY); several qd_models, of one or
+ * of different libraries, run side by side. A qd_model owns its worker threads
+ * and its scratch memory; the weights are shared by all of them.
+ *
+ * Results do not depend on the number of threads nor on the caller's
+ * floating-point environment, which is restored on return.
+ */
+#ifndef QD_MODEL_H
+#define QD_MODEL_H
+
+#ifndef QDIALECT_MODEL_ABI
+#define QDIALECT_MODEL_ABI 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define QD_ALIGNMENT 64
+
+typedef enum qd_status {
+  QD_OK = 0,
+  QD_INVALID_ARGUMENT = 1, /* a null pointer, or an option out of range */
+  QD_OUT_OF_MEMORY = 2,
+  QD_UNSUPPORTED_CPU = 3, /* no code in this library runs on this machine, or
+                             the variant asked for (options, QDIALECT_CPU) is
+                             not in the library or not possible here */
+  QD_THREAD_FAILURE = 4,  /* the operating system gave no more threads */
+  QD_BUSY = 5             /* another caller is inside this qd_model */
+} qd_status;
+
+/* Element types; the values never change. */
+typedef enum qd_dtype {
+  QD_I1 = 0, /* one byte, 0 or 1 */
+  QD_I8 = 1,
+  QD_U8 = 2,
+  QD_I16 = 3,
+  QD_U16 = 4,
+  QD_I32 = 5,
+  QD_U32 = 6,
+  QD_I64 = 7,
+  QD_U64 = 8,
+  QD_F16 = 9,
+  QD_BF16 = 10,
+  QD_F32 = 11,
+  QD_F64 = 12
+} qd_dtype;
+
+typedef struct qd_tensor_info {
+  const char *name;
+  int32_t dtype; /* qd_dtype */
+  int32_t rank;
+  const int64_t *dims;
+  uint64_t bytes;
+} qd_tensor_info;
+
+typedef struct qd_info {
+  uint32_t abi_version; /* QDIALECT_MODEL_ABI of the library */
+  uint32_t alignment;   /* QD_ALIGNMENT of the library */
+  const char *prefix;   /* of the entry points */
+  uint32_t num_inputs;
+  uint32_t num_outputs;
+  uint32_t num_steps;    /* of the profile */
+  uint32_t num_variants; /* CPU variants, best first */
+  const qd_tensor_info *inputs;
+  const qd_tensor_info *outputs;
+  const char *const *step_names;
+  const char *const *variants;
+  const char *receipt; /* JSON, receipt_size bytes, then a zero byte */
+  uint64_t receipt_size;
+  uint64_t scratch_bytes; /* memory that every qd_model allocates */
+  uint64_t weights_bytes;
+} qd_info;
+
+typedef struct qd_options {
+  uint32_t struct_size; /* sizeof(qd_options) */
+  int32_t threads;      /* 0: one for each CPU this process may use */
+  int32_t profile;      /* not 0: measure every step */
+  const char *variant;  /* NULL: $QDIALECT_CPU, else the best one */
+} qd_options;
+
+/* What a profiled qd_model has measured since it was created. */
+typedef struct qd_profile {
+  uint64_t runs;
+  uint32_t num_steps;
+  const uint64_t *step_nanoseconds; /* summed over the runs */
+} qd_profile;
+
+typedef struct qd_model qd_model;
+
+#elif QDIALECT_MODEL_ABI != 1
+#error "two models of different QDialect ABI versions in one source file"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Describes the model; constant, valid as long as the library is loaded. */
+const qd_info *qd_model_info(void);
+
+/* Makes an instance; options may be NULL. *model is NULL unless QD_OK. */
+qd_status qd_model_create(const qd_options *options, qd_model **model);
+
+/* Computes outputs[0 .. num_outputs) from inputs[0 .. num_inputs). */
+qd_status qd_model_run(qd_model *model, const void *const *inputs,
+                       void *const *outputs);
+
+/* Frees an instance; NULL is allowed. */
+void qd_model_destroy(qd_model *model);
+
+/* The name of the CPU variant that this instance runs. */
+const char *qd_model_variant(const qd_model *model);
+
+/* Reads the profile; QD_INVALID_ARGUMENT unless created with profile set. */
+qd_status qd_model_profile(const qd_model *model, qd_profile *profile);
+
+/* One English phrase for a status; never NULL. */
+const char *qd_model_status_string(qd_status status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QD_MODEL_H */

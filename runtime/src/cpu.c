@@ -1,0 +1,67 @@
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * A vector extension counts only when the operating system saves its registers
+ * (XCR0), so the feature bits of cpuid alone are never enough.
+ */
+#define _GNU_SOURCE
+#include "cpu.h"
+#include "program.h"
+#include <sched.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+/* XCR0: bits 1, 2 are the SSE and AVX state, 5..7 the AVX-512 state. */
+enum { kAvxState = 0x06, kAvx512State = 0xe6 };
+
+static uint64_t enabled_state(void) {
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE))
+    return 0;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return ((uint64_t)high << 32) | low;
+}
+
+int qd_cpu_supports(uint64_t isa) {
+  if (isa == QD_ISA_SCALAR)
+    return 1;
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_FMA))
+    return 0;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+    return 0;
+  uint64_t state = enabled_state();
+  if (isa == QD_ISA_AVX2)
+    return (state & kAvxState) == kAvxState && (ebx & bit_AVX2);
+  unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
+  return isa == QD_ISA_AVX512VNNI && (state & kAvx512State) == kAvx512State &&
+         (ebx & bit_AVX2) && (ebx & avx512) == avx512 &&
+         (ecx & bit_AVX512VNNI);
+}
+
+uint32_t qd_cpu_default_float(void) {
+  uint32_t before = _mm_getcsr();
+  _mm_setcsr(0x1f80); /* the state in which a process starts */
+  return before;
+}
+
+void qd_cpu_restore_float(uint32_t state) { _mm_setcsr(state); }
+
+void qd_cpu_pause(void) { _mm_pause(); }
+
+#else
+#error "the runtime has no support for this processor yet"
+#endif
+
+int qd_cpu_count(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set))
+    return 1;
+  int count = CPU_COUNT(&set);
+  return count > 0 ? count : 1;
+}

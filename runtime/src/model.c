@@ -1,0 +1,209 @@
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * The instance of a model: which variant it runs, its scratch memory, its
+ * threads and its profile. The entry points of qdialect/model.h are emitted
+ * beside each program and only pass the program on to the functions here.
+ */
+#define _GNU_SOURCE
+#include "cpu.h"
+#include "pool.h"
+#include "program.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum { kMaxThreads = 1024, kCopyChunk = 1 << 16, kHugePage = 2 << 20 };
+
+/* What the program's main function hands back to qd_rt_parallel. */
+struct qd_context {
+  qd_pool *pool;
+  uint64_t *nanoseconds; /* NULL: no profile */
+};
+
+struct qd_model {
+  qd_context context;
+  const qd_program *program;
+  const qd_variant *variant;
+  const char *variant_name;
+  char *arena;
+  uint64_t runs;
+  atomic_flag busy;
+};
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
+                    void **args, int64_t num_tasks) {
+  if (!context->nanoseconds) {
+    qd_pool_run(context->pool, kernel, args, num_tasks);
+    return;
+  }
+  uint64_t start = now();
+  qd_pool_run(context->pool, kernel, args, num_tasks);
+  context->nanoseconds[step] += now() - start;
+}
+
+/* args: target, source, &bytes, &flip; a task is kCopyChunk bytes. */
+static void copy_kernel(void **args, int64_t begin, int64_t end) {
+  char *target = args[0];
+  const char *source = args[1];
+  int64_t bytes = *(const int64_t *)args[2];
+  char flip = (char)*(const int32_t *)args[3];
+  int64_t last = end * kCopyChunk < bytes ? end * kCopyChunk : bytes;
+  for (int64_t i = begin * kCopyChunk; i < last; ++i)
+    target[i] = source[i] ^ flip;
+}
+
+void qd_rt_copy(qd_context *context, uint32_t step, char *target,
+                const char *source, int64_t bytes, int32_t flip) {
+  void *args[] = {target, (void *)source, &bytes, &flip};
+  qd_rt_parallel(context, step, copy_kernel, args,
+                 (bytes + kCopyChunk - 1) / kCopyChunk);
+}
+
+/* The variant asked for by name, else the best that this machine runs. */
+static int choose_variant(const qd_program *program, const char *wanted) {
+  if (!wanted)
+    wanted = getenv("QDIALECT_CPU");
+  int any = !wanted || !*wanted;
+  for (uint32_t i = 0; i < program->info.num_variants; ++i)
+    if ((any || !strcmp(wanted, program->info.variants[i])) &&
+        qd_cpu_supports(program->variants[i].isa))
+      return (int)i;
+  return -1;
+}
+
+static qd_status allocate_arena(qd_model *model) {
+  uint64_t bytes = model->program->info.scratch_bytes;
+  int huge = bytes >= kHugePage;
+  /* A page fault for every 4 KiB of a large arena costs more than it saves. */
+  if (posix_memalign((void **)&model->arena, huge ? kHugePage : QD_ALIGNMENT,
+                     bytes ? bytes : QD_ALIGNMENT))
+    return QD_OUT_OF_MEMORY;
+  if (huge)
+    madvise(model->arena, bytes, MADV_HUGEPAGE);
+  return QD_OK;
+}
+
+qd_status qd_rt_create(const qd_program *program, const qd_options *options,
+                       qd_model **result) {
+  if (!result)
+    return QD_INVALID_ARGUMENT;
+  *result = NULL;
+  qd_options defaults = {sizeof(qd_options), 0, 0, NULL};
+  if (!options)
+    options = &defaults;
+  if (options->struct_size != sizeof(qd_options) || options->threads < 0 ||
+      options->threads > kMaxThreads)
+    return QD_INVALID_ARGUMENT;
+  int variant = choose_variant(program, options->variant);
+  if (variant < 0)
+    return QD_UNSUPPORTED_CPU;
+
+  qd_model *model = calloc(1, sizeof(qd_model));
+  if (!model)
+    return QD_OUT_OF_MEMORY;
+  model->program = program;
+  model->variant = &program->variants[variant];
+  model->variant_name = program->info.variants[variant];
+  atomic_flag_clear(&model->busy);
+  qd_status status = allocate_arena(model);
+  if (status == QD_OK && options->profile) {
+    /* One more: a program may have no step at all. */
+    model->context.nanoseconds =
+        calloc(program->info.num_steps + 1, sizeof(uint64_t));
+    if (!model->context.nanoseconds)
+      status = QD_OUT_OF_MEMORY;
+  }
+  if (status == QD_OK)
+    status = qd_pool_create(options->threads ? options->threads
+                                             : qd_cpu_count(),
+                            &model->context.pool);
+  if (status != QD_OK) {
+    qd_rt_destroy(model);
+    return status;
+  }
+  *result = model;
+  return QD_OK;
+}
+
+/* Only a tensor without elements may have no address. */
+static int pointers_valid(const void *const *pointers,
+                          const qd_tensor_info *tensors, uint32_t count) {
+  if (!pointers)
+    return count == 0;
+  for (uint32_t i = 0; i < count; ++i)
+    if (!pointers[i] && tensors[i].bytes)
+      return 0;
+  return 1;
+}
+
+qd_status qd_rt_run(qd_model *model, const void *const *inputs,
+                    void *const *outputs) {
+  if (!model)
+    return QD_INVALID_ARGUMENT;
+  const qd_program *program = model->program;
+  const qd_info *info = &program->info;
+  if (!pointers_valid(inputs, info->inputs, info->num_inputs) ||
+      !pointers_valid((const void *const *)outputs, info->outputs,
+                      info->num_outputs))
+    return QD_INVALID_ARGUMENT;
+  if (atomic_flag_test_and_set_explicit(&model->busy, memory_order_acquire))
+    return QD_BUSY;
+  uint32_t state = qd_cpu_default_float();
+  program->main(&model->context, model->arena, model->variant->kernels, inputs,
+                outputs);
+  qd_cpu_restore_float(state);
+  ++model->runs;
+  atomic_flag_clear_explicit(&model->busy, memory_order_release);
+  return QD_OK;
+}
+
+void qd_rt_destroy(qd_model *model) {
+  if (!model)
+    return;
+  qd_pool_destroy(model->context.pool);
+  free(model->context.nanoseconds);
+  free(model->arena);
+  free(model);
+}
+
+const char *qd_rt_variant(const qd_model *model) {
+  return model ? model->variant_name : "";
+}
+
+qd_status qd_rt_profile(const qd_model *model, qd_profile *profile) {
+  if (!model || !profile || !model->context.nanoseconds)
+    return QD_INVALID_ARGUMENT;
+  profile->runs = model->runs;
+  profile->num_steps = model->program->info.num_steps;
+  profile->step_nanoseconds = model->context.nanoseconds;
+  return QD_OK;
+}
+
+const char *qd_rt_status_string(qd_status status) {
+  switch (status) {
+  case QD_OK:
+    return "success";
+  case QD_INVALID_ARGUMENT:
+    return "invalid argument";
+  case QD_OUT_OF_MEMORY:
+    return "out of memory";
+  case QD_UNSUPPORTED_CPU:
+    return "no code for this CPU, or the CPU variant asked for is missing in "
+           "the library or not possible on this machine";
+  case QD_THREAD_FAILURE:
+    return "a thread could not be started";
+  case QD_BUSY:
+    return "the model instance is in use by another caller";
+  }
+  return "unknown status";
+}
