@@ -91,7 +91,7 @@ def train(epochs):
                 grad = layer.backward(grad)
             step += 1
             rate = 2e-3 * 0.5 * (1 + np.cos(np.pi * step / total))  # Adam, cosine decay
-            for (value, g), (m, v) in zip(params, momentum):
+            for (value, g), (m, v) in zip(params, momentum, strict=True):
                 m += 0.1 * (g - m)
                 v += 0.001 * (g * g - v)
                 value -= rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)

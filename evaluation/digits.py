@@ -1,0 +1,84 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The digits CNN: accuracy of float and int8, and the integer program bit-equal on every road."""
+
+import os
+
+import numpy as np
+
+from evaluation import peers
+from evaluation import tools as project
+
+FOLDER = os.path.join(project.ROOT, "models", "digits")
+MODEL = os.path.join(FOLDER, "digits.onnx")
+CALIBRATION = os.path.join(FOLDER, "calibration.npz")
+
+
+def test_set():
+    data = np.load(os.path.join(FOLDER, "test.npz"))
+    return data["image"].astype(np.float32) / 255, data["label"]
+
+
+def variants_here(so):
+    """The variants of the library that this machine can run."""
+    from qdialect import Model, ModelError
+
+    with Model(so) as m:
+        names = m.variants
+    possible = []
+    for name in names:
+        try:
+            Model(so, variant=name).close()
+            possible.append(name)
+        except ModelError:
+            print(f"digits: skipped variant {name}: this machine cannot run it")
+    return possible
+
+
+def run_so(so, images, threads=1, variant=None):
+    from qdialect import Model
+
+    with Model(so, threads=threads, variant=variant) as m:
+        return np.concatenate([m.run(image=x[None])["logits"] for x in images])
+
+
+def interpret(tools, program, images, name, *args):
+    data = tools.path("images.npy")
+    np.save(data, images[:, None])
+    folder = tools.path(name)
+    tools.run("q-run", "--interpret", program, "--samples", "--input", f"image={data}", "--output-dir", folder, *args)
+    return np.load(os.path.join(folder, "logits.npy")).reshape(len(images), -1)
+
+
+def evaluate(report, tools):
+    images, labels = test_set()
+
+    def accuracy(logits):
+        return float(np.mean(np.argmax(logits, -1) == labels) * 100)
+
+    float_logits = peers.run_all(MODEL, "image", images)
+    float_so = tools.compile(MODEL, tools.path("digits-float.so"), "--recipe", "float")
+    own = run_so(float_so, images)
+    base = accuracy(own)
+    report.add("digits", "float", "accuracy %", base, None, f"ONNX Runtime {accuracy(float_logits):.2f}")
+    report.add("digits", "float", "max |difference| to ONNX Runtime", float(np.abs(own - float_logits).max()),
+               ("<=", 1e-4))
+    common = ("--calibration", CALIBRATION, "--recipe", "w8a8-int", "--fail-on-fallback",
+              "--target-cpu=znver4,haswell,x86-64")
+    for rescale in ("float", "dyadic"):
+        case = f"w8a8-int {rescale}"
+        mode = f"--rescale={rescale}"
+        program = tools.compile(MODEL, tools.path(f"digits-{rescale}.mlir"), *common, mode, "--stop-after=integerize")
+        reference = interpret(tools, program, images, f"interpreted-{rescale}")
+        report.add("digits", case, "accuracy %", accuracy(reference), (">=", round(base - 0.3, 4)))
+        so = tools.compile(MODEL, tools.path(f"digits-{rescale}.so"), *common, mode)
+        generic = tools.compile(MODEL, tools.path(f"digits-{rescale}-generic.so"), *common, mode, "--kernels=generic")
+        for variant in variants_here(so):
+            for threads in (1, 2):
+                unequal = int(np.sum(run_so(so, images, threads, variant) != reference))
+                report.add("digits", case, f"unequal logits {variant} {threads} thread", unequal, ("==", 0))
+        report.add("digits", case, "unequal logits generic lowering", int(np.sum(run_so(generic, images) != reference)),
+                   ("==", 0))
+        report.add("digits", case, "file kB", os.path.getsize(so) / 1e3, None,
+                   f"float ONNX {os.path.getsize(MODEL) / 1e3:.0f}")

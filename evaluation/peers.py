@@ -1,0 +1,51 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""ONNX Runtime as float reference and as int8 peer, at its best settings for these CPUs."""
+
+import os
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime import quantization as q
+
+
+def session(path, threads=1, optimize=True):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if not optimize:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run_all(path, name, samples, threads=2):
+    """The first output for each sample, stacked."""
+    s = session(path, threads)
+    return np.concatenate([s.run(None, {name: x[None]})[0] for x in samples])
+
+
+class _Reader(q.CalibrationDataReader):
+    def __init__(self, name, samples):
+        self.name, self.samples = name, iter(samples)
+
+    def get_next(self):
+        x = next(self.samples, None)
+        return None if x is None else {self.name: x[None]}
+
+
+def quantize_static(path, name, samples, output, activation="u8"):
+    """ONNX Runtime's static int8: QDQ, per-channel s8 weights, u8 asymmetric (or s8) activations, MinMax."""
+    if os.path.exists(output):
+        return output
+    prepared = output + ".prepared.onnx"
+    q.quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    kind = q.QuantType.QUInt8 if activation == "u8" else q.QuantType.QInt8
+    q.quantize_static(prepared, output + ".part", _Reader(name, samples), quant_format=q.QuantFormat.QDQ,
+                      per_channel=True, activation_type=kind, weight_type=q.QuantType.QInt8,
+                      calibrate_method=q.CalibrationMethod.MinMax,
+                      extra_options={"ActivationSymmetric": activation == "s8"})
+    os.replace(output + ".part", output)
+    os.remove(prepared)
+    return output

@@ -1,0 +1,104 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Run a compiled model (.so) in this process: the C ABI of its model.h through ctypes."""
+
+import ctypes as c
+import json
+
+import numpy as np
+
+DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
+          None, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16
+ABI_VERSION = 1
+
+
+class ModelError(RuntimeError):
+    """A status other than QD_OK, or an input that does not fit the model."""
+
+
+class _TensorInfo(c.Structure):
+    _fields_ = [("name", c.c_char_p), ("dtype", c.c_int32), ("rank", c.c_int32), ("dims", c.POINTER(c.c_int64)),
+                ("bytes", c.c_uint64)]
+
+
+class _Info(c.Structure):
+    _fields_ = [("abi_version", c.c_uint32), ("alignment", c.c_uint32), ("prefix", c.c_char_p),
+                ("num_inputs", c.c_uint32), ("num_outputs", c.c_uint32), ("num_steps", c.c_uint32),
+                ("num_variants", c.c_uint32), ("inputs", c.POINTER(_TensorInfo)), ("outputs", c.POINTER(_TensorInfo)),
+                ("step_names", c.POINTER(c.c_char_p)), ("variants", c.POINTER(c.c_char_p)), ("receipt", c.c_char_p),
+                ("receipt_size", c.c_uint64), ("scratch_bytes", c.c_uint64), ("weights_bytes", c.c_uint64)]
+
+
+class _Options(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("threads", c.c_int32), ("profile", c.c_int32), ("variant", c.c_char_p)]
+
+
+class TensorInfo:
+    """Name, numpy dtype and shape of one input or output."""
+
+    def __init__(self, raw):
+        self.name = raw.name.decode()
+        self.dtype = np.dtype(DTYPES[raw.dtype])
+        self.shape = tuple(raw.dims[i] for i in range(raw.rank))
+
+
+class Model:
+    """One instance of a compiled model.
+
+    threads: 0 takes every CPU; variant: None takes the best one, else "avx512vnni", "avx2", "scalar".
+    run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name.
+    """
+
+    def __init__(self, path, threads=0, variant=None, prefix="qd_model"):
+        self._lib = c.CDLL(path)
+        self._call = {}
+        for name, result in (("info", c.POINTER(_Info)), ("create", c.c_int), ("run", c.c_int), ("destroy", None),
+                             ("variant", c.c_char_p), ("status_string", c.c_char_p)):
+            function = getattr(self._lib, f"{prefix}_{name}")
+            function.restype = result
+            self._call[name] = function
+        info = self._call["info"]().contents
+        if info.abi_version != ABI_VERSION:
+            raise ModelError(f"{path}: ABI version {info.abi_version}, this package reads {ABI_VERSION}")
+        self.inputs = [TensorInfo(info.inputs[i]) for i in range(info.num_inputs)]
+        self.outputs = [TensorInfo(info.outputs[i]) for i in range(info.num_outputs)]
+        self.variants = [info.variants[i].decode() for i in range(info.num_variants)]
+        self.receipt = json.loads(info.receipt)
+        options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None)
+        self._handle = c.c_void_p()
+        self._check(self._call["create"](c.byref(options), c.byref(self._handle)), f"{path}: create")
+        self.variant = self._call["variant"](self._handle).decode()
+
+    def _check(self, status, what):
+        if status:
+            raise ModelError(f"{what}: {self._call['status_string'](status).decode()}")
+
+    def run(self, *args, **named):
+        arrays = list(args) + [None] * (len(self.inputs) - len(args))
+        for i, info in enumerate(self.inputs):
+            value = named.get(info.name) if arrays[i] is None else arrays[i]
+            if value is None:
+                raise ModelError(f"input '{info.name}' is missing")
+            arrays[i] = np.ascontiguousarray(value)
+            if arrays[i].shape != info.shape or arrays[i].dtype != info.dtype:
+                raise ModelError(f"input '{info.name}' is {arrays[i].dtype}{list(arrays[i].shape)}, "
+                                 f"the model wants {info.dtype}{list(info.shape)}")
+        out = [np.empty(info.shape, info.dtype) for info in self.outputs]
+        self._check(self._call["run"](self._handle, self._pointers(arrays), self._pointers(out)), "run")
+        return {info.name: array for info, array in zip(self.outputs, out, strict=True)}
+
+    @staticmethod
+    def _pointers(arrays):
+        return (c.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
+
+    def close(self):
+        if self._handle:
+            self._call["destroy"](self._handle)
+            self._handle = c.c_void_p()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
