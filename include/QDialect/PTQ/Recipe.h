@@ -1,0 +1,121 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A recipe says which numbers each tensor of a program gets: formats, ranges,
+// exceptions by layer. It is a YAML file (docs/guides/add-a-recipe.md); those
+// in recipes/ are compiled into the library and found by name.
+
+#ifndef QDIALECT_PTQ_RECIPE_H
+#define QDIALECT_PTQ_RECIPE_H
+
+#include "QDialect/PTQ/RangeEstimation.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qdialect {
+
+/// An integer alphabet of a recipe: u8, s8, u4, s4, u16, s16, ...
+struct RecipeFormat {
+  bool isSigned = true;
+  unsigned bits = 8;
+
+  int64_t minCode() const { return isSigned ? -(int64_t(1) << (bits - 1)) : 0; }
+  int64_t maxCode() const {
+    return (int64_t(1) << (isSigned ? bits - 1 : bits)) - 1;
+  }
+  std::string str() const {
+    return (isSigned ? "s" : "u") + std::to_string(bits);
+  }
+};
+
+enum class Granularity {
+  /// One scale for the whole tensor.
+  Tensor,
+  /// One scale per output channel (weights).
+  Channel,
+};
+
+/// How the tensors of one kind are quantized.
+struct TensorRecipe {
+  RecipeFormat format;
+  Granularity granularity = Granularity::Tensor;
+  bool symmetric = false;
+  RangeEstimator estimator;
+};
+
+/// The keys of a TensorRecipe that a layer rule sets.
+struct TensorOverride {
+  std::optional<RecipeFormat> format;
+  std::optional<Granularity> granularity;
+  std::optional<bool> symmetric;
+  std::optional<RangeEstimator::Kind> estimator;
+  std::optional<double> percentile;
+  std::optional<double> p;
+
+  void applyTo(TensorRecipe &recipe) const;
+};
+
+/// An exception. Its `match` is a glob (`blocks.*.conv`), or a regular
+/// expression between slashes, on the layer's qd.name, or `kind:` followed by a
+/// glob on its kind (matmul, conv, depthwise, grouped, add, mul, concat, pool,
+/// unary). The last rule that matches a layer wins, key by key.
+struct LayerRule {
+  std::string match;
+  std::optional<bool> keepFloat;
+  TensorOverride activations;
+  TensorOverride weights;
+
+  bool matches(llvm::StringRef name, llvm::StringRef kind) const;
+};
+
+/// What holds for one layer after all rules.
+struct LayerRecipe {
+  bool keepFloat = false;
+  TensorRecipe activations;
+  TensorRecipe weights;
+  /// The precision as receipts write it: w8a8.
+  std::string precision() const;
+};
+
+enum class RescaleMode { Dyadic, Float };
+
+struct Recipe {
+  std::string name;
+  std::string description;
+  TensorRecipe activations;
+  TensorRecipe weights;
+  unsigned biasBits = 32;
+  bool biasCorrection = false;
+  RescaleMode rescale = RescaleMode::Float;
+  std::vector<LayerRule> layers;
+  /// Kinds that must end up integer: what --fail-on-fallback counts. Empty
+  /// means every layer that the recipe quantizes.
+  std::vector<std::string> requireInteger;
+
+  /// The recipe of the layer `name` of `kind`.
+  LayerRecipe layer(llvm::StringRef name, llvm::StringRef kind) const;
+  /// True when a layer of `kind` that stays float is a fallback.
+  bool mustBeInteger(llvm::StringRef kind) const;
+
+  /// Parses YAML; errors name `path`, line and key.
+  static llvm::Expected<Recipe> parse(llvm::StringRef text,
+                                      llvm::StringRef path);
+  /// A built-in recipe by name, else a file by path.
+  static llvm::Expected<Recipe> load(llvm::StringRef nameOrPath);
+};
+
+/// Text of each recipe compiled into the library.
+struct EmbeddedRecipe {
+  llvm::StringRef name;
+  llvm::StringRef text;
+};
+llvm::ArrayRef<EmbeddedRecipe> embeddedRecipes();
+
+} // namespace qdialect
+
+#endif // QDIALECT_PTQ_RECIPE_H

@@ -1,0 +1,84 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a recipe says of one layer, and the recipes compiled into the library.
+// The YAML form is read in RecipeFile.cpp.
+
+#include "QDialect/PTQ/Recipe.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Regex.h"
+
+using namespace qdialect;
+
+static const EmbeddedRecipe kEmbeddedRecipes[] = {
+#include "EmbeddedRecipes.inc"
+};
+
+llvm::ArrayRef<EmbeddedRecipe> qdialect::embeddedRecipes() {
+  return kEmbeddedRecipes;
+}
+
+void TensorOverride::applyTo(TensorRecipe &recipe) const {
+  recipe.format = format.value_or(recipe.format);
+  recipe.granularity = granularity.value_or(recipe.granularity);
+  recipe.symmetric = symmetric.value_or(recipe.symmetric);
+  recipe.estimator.kind = estimator.value_or(recipe.estimator.kind);
+  recipe.estimator.percentile =
+      percentile.value_or(recipe.estimator.percentile);
+  recipe.estimator.p = p.value_or(recipe.estimator.p);
+}
+
+bool LayerRule::matches(llvm::StringRef name, llvm::StringRef kind) const {
+  llvm::StringRef pattern = match;
+  llvm::StringRef subject = pattern.consume_front("kind:") ? kind : name;
+  if (pattern.size() >= 2 && pattern.front() == '/' && pattern.back() == '/')
+    return llvm::Regex(pattern.drop_front().drop_back()).match(subject);
+  // RecipeFile.cpp has refused patterns that do not parse.
+  llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(pattern);
+  if (!glob) {
+    llvm::consumeError(glob.takeError());
+    return false;
+  }
+  return glob->match(subject);
+}
+
+std::string LayerRecipe::precision() const {
+  return "w" + std::to_string(weights.format.bits) + "a" +
+         std::to_string(activations.format.bits);
+}
+
+LayerRecipe Recipe::layer(llvm::StringRef name, llvm::StringRef kind) const {
+  LayerRecipe result{/*keepFloat=*/false, activations, weights};
+  for (const LayerRule &rule : layers) {
+    if (!rule.matches(name, kind))
+      continue;
+    result.keepFloat = rule.keepFloat.value_or(result.keepFloat);
+    rule.activations.applyTo(result.activations);
+    rule.weights.applyTo(result.weights);
+  }
+  return result;
+}
+
+bool Recipe::mustBeInteger(llvm::StringRef kind) const {
+  return requireInteger.empty() || llvm::is_contained(requireInteger, kind);
+}
+
+llvm::Expected<Recipe> Recipe::load(llvm::StringRef nameOrPath) {
+  for (const EmbeddedRecipe &recipe : embeddedRecipes())
+    if (recipe.name == nameOrPath)
+      return parse(recipe.text, ("<" + nameOrPath + ">").str());
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer =
+      llvm::MemoryBuffer::getFile(nameOrPath, /*IsText=*/true);
+  if (buffer)
+    return parse((*buffer)->getBuffer(), nameOrPath);
+  std::string known;
+  for (const EmbeddedRecipe &recipe : embeddedRecipes())
+    known += (known.empty() ? "" : ", ") + recipe.name.str();
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "no recipe '" + nameOrPath + "' (" +
+                                     buffer.getError().message() +
+                                     "); built in: " + known);
+}

@@ -1,0 +1,199 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The YAML form of recipes (docs/guides/add-a-recipe.md). Unknown keys are
+// errors: a misspelt exception that silently does nothing costs more than a
+// strict reader.
+
+#include "QDialect/PTQ/Recipe.h"
+#include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/Regex.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/YAMLTraits.h"
+
+using namespace qdialect;
+namespace yaml = llvm::yaml;
+
+LLVM_YAML_IS_SEQUENCE_VECTOR(qdialect::LayerRule)
+
+namespace llvm::yaml {
+
+template <>
+struct ScalarTraits<RecipeFormat> {
+  static void output(const RecipeFormat &format, void *, raw_ostream &os) {
+    os << format.str();
+  }
+  static StringRef input(StringRef text, void *, RecipeFormat &format) {
+    StringRef digits = text;
+    format.isSigned = digits.consume_front("s");
+    if ((!format.isSigned && !digits.consume_front("u")) ||
+        digits.getAsInteger(10, format.bits) || format.bits < 2 ||
+        format.bits > 16)
+      return "is not a format: s or u and 2 to 16 bits, such as u8";
+    return {};
+  }
+  static QuotingType mustQuote(StringRef) { return QuotingType::None; }
+};
+
+template <>
+struct ScalarEnumerationTraits<Granularity> {
+  static void enumeration(IO &io, Granularity &value) {
+    io.enumCase(value, "tensor", Granularity::Tensor);
+    io.enumCase(value, "channel", Granularity::Channel);
+  }
+};
+
+template <>
+struct ScalarEnumerationTraits<RangeEstimator::Kind> {
+  static void enumeration(IO &io, RangeEstimator::Kind &value) {
+    io.enumCase(value, "minmax", RangeEstimator::Kind::MinMax);
+    io.enumCase(value, "percentile", RangeEstimator::Kind::Percentile);
+    io.enumCase(value, "mse", RangeEstimator::Kind::MSE);
+    io.enumCase(value, "entropy", RangeEstimator::Kind::Entropy);
+    io.enumCase(value, "lp", RangeEstimator::Kind::Lp);
+  }
+};
+
+template <>
+struct ScalarEnumerationTraits<RescaleMode> {
+  static void enumeration(IO &io, RescaleMode &value) {
+    io.enumCase(value, "dyadic", RescaleMode::Dyadic);
+    io.enumCase(value, "float", RescaleMode::Float);
+  }
+};
+
+template <>
+struct MappingTraits<TensorOverride> {
+  static void mapping(IO &io, TensorOverride &tensor) {
+    io.mapOptional("format", tensor.format);
+    io.mapOptional("granularity", tensor.granularity);
+    io.mapOptional("symmetric", tensor.symmetric);
+    io.mapOptional("estimator", tensor.estimator);
+    io.mapOptional("percentile", tensor.percentile);
+    io.mapOptional("p", tensor.p);
+  }
+  static std::string validate(IO &, TensorOverride &tensor) {
+    if (tensor.percentile &&
+        !(*tensor.percentile > 50 && *tensor.percentile <= 100))
+      return "percentile must be above 50 and at most 100";
+    if (tensor.p && !(*tensor.p > 0 && *tensor.p <= 16))
+      return "p must be above 0 and at most 16";
+    return {};
+  }
+};
+
+template <>
+struct MappingTraits<LayerRule> {
+  static void mapping(IO &io, LayerRule &rule) {
+    io.mapRequired("match", rule.match);
+    io.mapOptional("keep_float", rule.keepFloat);
+    io.mapOptional("activations", rule.activations);
+    io.mapOptional("weights", rule.weights);
+  }
+  static std::string validate(IO &, LayerRule &rule) {
+    StringRef pattern = rule.match;
+    pattern.consume_front("kind:");
+    if (pattern.size() >= 2 && pattern.front() == '/' &&
+        pattern.back() == '/') {
+      std::string message;
+      if (!Regex(pattern.drop_front().drop_back()).isValid(message))
+        return "match '" + rule.match + "': " + message;
+      return {};
+    }
+    Expected<GlobPattern> glob = GlobPattern::create(pattern);
+    if (!glob)
+      return "match '" + rule.match + "': " + toString(glob.takeError());
+    if (rule.activations.granularity == Granularity::Channel)
+      return "activations: granularity channel is not supported";
+    return {};
+  }
+};
+
+/// `bias: {bits: 32}`, in a struct of its own because YAMLIO maps structs.
+struct BiasKeys {
+  unsigned bits = 32;
+};
+template <>
+struct MappingTraits<BiasKeys> {
+  static void mapping(IO &io, BiasKeys &bias) {
+    io.mapOptional("bits", bias.bits);
+  }
+  static std::string validate(IO &, BiasKeys &bias) {
+    return bias.bits == 32 ? "" : "bias: bits must be 32";
+  }
+};
+
+template <>
+struct MappingTraits<Recipe> {
+  static void mapping(IO &io, Recipe &recipe) {
+    TensorOverride activations, weights;
+    BiasKeys bias;
+    io.mapRequired("name", recipe.name);
+    io.mapOptional("description", recipe.description);
+    io.mapOptional("activations", activations);
+    io.mapOptional("weights", weights);
+    io.mapOptional("bias", bias);
+    io.mapOptional("bias_correction", recipe.biasCorrection);
+    io.mapOptional("rescale", recipe.rescale);
+    io.mapOptional("layers", recipe.layers);
+    io.mapOptional("require_integer", recipe.requireInteger);
+    activations.applyTo(recipe.activations);
+    weights.applyTo(recipe.weights);
+    recipe.biasBits = bias.bits;
+  }
+  static std::string validate(IO &, Recipe &recipe) {
+    if (recipe.activations.granularity == Granularity::Channel)
+      return "activations: granularity channel is not supported";
+    return {};
+  }
+};
+
+} // namespace llvm::yaml
+
+/// What is not said: u8 asymmetric activations, s8 symmetric weights per
+/// channel, extremes as ranges.
+static Recipe defaults() {
+  Recipe recipe;
+  recipe.activations.format = {/*isSigned=*/false, 8};
+  recipe.weights.format = {/*isSigned=*/true, 8};
+  recipe.weights.symmetric = true;
+  recipe.weights.granularity = Granularity::Channel;
+  return recipe;
+}
+
+namespace {
+struct Diagnostics {
+  llvm::StringRef path;
+  std::string first;
+
+  static void handle(const llvm::SMDiagnostic &diagnostic, void *context) {
+    auto &self = *static_cast<Diagnostics *>(context);
+    if (!self.first.empty())
+      return;
+    llvm::raw_string_ostream os(self.first);
+    os << self.path << ':' << diagnostic.getLineNo() << ": "
+       << diagnostic.getMessage();
+    // The line holds the key that a message about a value leaves out.
+    llvm::StringRef line = diagnostic.getLineContents().trim();
+    if (!line.empty())
+      os << " in '" << line << "'";
+  }
+};
+} // namespace
+
+llvm::Expected<Recipe> Recipe::parse(llvm::StringRef text,
+                                     llvm::StringRef path) {
+  Diagnostics diagnostics{path, {}};
+  Recipe recipe = defaults();
+  yaml::Input input(text, nullptr, Diagnostics::handle, &diagnostics);
+  input >> recipe;
+  if (std::error_code error = input.error())
+    return llvm::createStringError(error, diagnostics.first.empty()
+                                              ? path + ": " + error.message()
+                                              : llvm::Twine(diagnostics.first));
+  if (recipe.name.empty())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   path + ":1: key name is missing");
+  return recipe;
+}
