@@ -1,0 +1,140 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random ONNX graphs of one quantized operator between QuantizeLinear and DequantizeLinear, float in and out."""
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool"]
+
+
+class Builder:
+    def __init__(self, rng, activation):
+        self.rng, self.dtype = rng, np.uint8 if activation == "u8" else np.int8
+        self.nodes, self.inits, self.inputs, self.feeds, self.count = [], [], [], {}, 0
+
+    def const(self, array):
+        name = f"c{len(self.inits)}"
+        self.inits.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def op(self, kind, inputs, **attrs):
+        self.count += 1
+        name = f"{kind}_{self.count}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attrs))
+        return name
+
+    def grid(self, low, high):
+        """An asymmetric grid of 256 codes over [low, high], zero exactly representable."""
+        low, high = min(low, 0.0), max(high, 1e-3)
+        scale = np.float32((high - low) / 255)
+        info = np.iinfo(self.dtype)
+        zero = int(np.clip(round(info.min - low / scale), info.min, info.max))
+        return scale, self.dtype(zero)
+
+    def qdq(self, x, low, high):
+        scale, zero = self.grid(low, high)
+        self.scale = scale
+        s, z = self.const(scale), self.const(zero)
+        return self.op("DequantizeLinear", [self.op("QuantizeLinear", [x, s, z]), s, z])
+
+    def input(self, shape):
+        name = f"x{len(self.inputs)}"
+        low, high = -float(self.rng.uniform(0, 3)), float(self.rng.uniform(0.5, 3))
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        self.feeds[name] = self.rng.uniform(low * 1.1, high * 1.1, shape).astype(np.float32)
+        return self.qdq(name, low, high)
+
+    def weight(self, shape, axis, per_channel):
+        """Symmetric s8 codes with a scale per index of `axis` (or one), dequantized."""
+        codes = self.rng.integers(-127, 128, shape).astype(np.int8)
+        fan_in = np.prod(shape) / shape[axis]
+        count = shape[axis] if per_channel else 1
+        scale = (self.rng.uniform(0.5, 1.5, count) / (74 * np.sqrt(fan_in))).astype(np.float32)
+        self.weight_scale = scale
+        if not per_channel:
+            return self.op("DequantizeLinear", [self.const(codes), self.const(scale[0]), self.const(np.int8(0))])
+        zero = self.const(np.zeros(count, np.int8))
+        return self.op("DequantizeLinear", [self.const(codes), self.const(scale), zero], axis=axis)
+
+    def bias(self, channels, input_scale):
+        scale = (np.float32(input_scale) * self.weight_scale).astype(np.float32)
+        codes = self.rng.integers(-4000, 4000, channels).astype(np.int32)
+        per_channel = len(scale) > 1
+        zero = self.const(np.zeros(len(scale), np.int32) if per_channel else np.int32(0))
+        return self.op("DequantizeLinear", [self.const(codes), self.const(scale if per_channel else scale[0]), zero],
+                       **({"axis": 0} if per_channel else {}))
+
+
+def window(rng, size):
+    """Kernel, stride, dilation and asymmetric pads that leave at least one output row."""
+    while True:
+        k, d = int(rng.integers(1, 6)), int(rng.integers(1, 3))
+        pads = [int(p) for p in rng.integers(0, (k + 1) // 2 + 1, 2)]
+        if size + sum(pads) >= d * (k - 1) + 1:
+            return k, int(rng.integers(1, 4)), d, pads
+
+
+def convolution(b, depthwise):
+    rng = b.rng
+    h, w = (int(v) for v in rng.integers(3, 15, 2))
+    groups = int(rng.integers(1, 41)) if depthwise else int(rng.choice([1, 1, 1, 2, 3]))
+    per_group = 1 if depthwise else int(rng.choice([1, 2, 3, 4, 5, 8, 16, 20]))
+    out = groups * (1 if depthwise else int(rng.choice([1, 2, 5, 8, 16, 17, 33, 64, 70])))
+    (kh, sh, dh, ph), (kw, sw, dw, pw) = window(rng, h), window(rng, w)
+    x = b.input([1, groups * per_group, h, w])
+    input_scale = b.scale
+    inputs = [x, b.weight([out, per_group, kh, kw], 0, rng.random() < 0.7)]
+    if rng.random() < 0.7:
+        inputs.append(b.bias(out, input_scale))
+    return b.op("Conv", inputs, kernel_shape=[kh, kw], strides=[sh, sw], dilations=[dh, dw], group=groups,
+                pads=[ph[0], pw[0], ph[1], pw[1]])
+
+
+def pool(b, kind):
+    rng = b.rng
+    c, h, w = (int(v) for v in rng.integers(3, 40, 3) // (1, 2, 2) + 2)
+    x = b.input([1, c, h, w])
+    if kind == "globalaveragepool":
+        return b.op("GlobalAveragePool", [x])
+    k = [int(v) for v in rng.integers(1, 4, 2)]
+    pads = [int(rng.integers(0, k[0])), int(rng.integers(0, k[1]))] * 2 if min(k) > 1 else [0] * 4
+    attrs = {"kernel_shape": k, "strides": [int(v) for v in rng.integers(1, 3, 2)], "pads": pads}
+    if kind == "averagepool":
+        attrs["count_include_pad"] = int(rng.random() < 0.5)
+        return b.op("AveragePool", [x], **attrs)
+    return b.op("MaxPool", [x], **attrs)
+
+
+def build(kind, rng):
+    """(model, feeds, output step); the output is the dequantized result of the one operator."""
+    b = Builder(rng, rng.choice(["u8", "s8"]))
+    if kind in ("conv", "depthwise"):
+        y = convolution(b, kind == "depthwise")
+    elif kind in ("matmul", "gemm"):
+        m, k, n = (int(rng.choice([1, 2, 5, 7, 16, 31, 64, 67])) for _ in range(3))
+        x = b.input([m, k])
+        input_scale = b.scale
+        if kind == "matmul":
+            y = b.op("MatMul", [x, b.weight([k, n], 1, rng.random() < 0.7)])
+        else:
+            weight = b.weight([n, k], 0, rng.random() < 0.7)
+            y = b.op("Gemm", [x, weight, b.bias(n, input_scale)], transB=1)
+    elif kind == "add":
+        shape = [1, *(int(v) for v in rng.integers(1, 20, 3))]
+        y = b.op("Add", [b.input(shape), b.input(shape)])
+    elif kind == "concat":
+        c, h, w = (int(v) for v in rng.integers(1, 20, 3))
+        y = b.op("Concat", [b.input([1, c, h, w]), b.input([1, int(rng.integers(1, 20)), h, w])], axis=1)
+    else:
+        y = pool(b, kind)
+    if kind in ("conv", "depthwise", "gemm", "add") and rng.random() < 0.5:
+        y = b.op("Relu", [y])
+    spread = {"add": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
+    b.qdq(y, -float(rng.uniform(0, spread)), float(rng.uniform(0.5, spread)))
+    b.nodes[-1].output[0] = "y"
+    graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+                              b.inits)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    return model, b.feeds, float(b.scale)

@@ -1,0 +1,43 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Run the integration tests of one build folder, one line each; exit code 1 when any failed.
+
+Each test is a module run as a process of its own; what cannot run here says "skipped" and why.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TESTS = [
+    ("digits", ["evaluation", "digits"]),
+    ("random QDQ graphs", ["integration.random_qdq"]),
+    ("bad input", ["integration.bad_input"]),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build")
+    args = parser.parse_args()
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.path.join(ROOT, 'python')}"}
+    failed = 0
+    for name, (module, *rest) in TESTS:
+        start = time.monotonic()
+        command = [sys.executable, "-m", module, *rest, "--build", args.build]
+        done = subprocess.run(command, cwd=ROOT, env=env, text=True, check=False, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        verdict = "FAILED" if done.returncode else "passed"
+        failed += bool(done.returncode)
+        print(f"integration: {name}: {verdict} in {time.monotonic() - start:.0f} s", flush=True)
+        print("".join(f"  {line}\n" for line in done.stdout.splitlines()[-60:]), end="", flush=True)
+    print(f"{len(TESTS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
