@@ -10,8 +10,6 @@ add_library(qdialect_base_options INTERFACE)
 target_compile_options(qdialect_base_options INTERFACE
   -fPIC -Wall -Wextra -Wno-unused-parameter -Werror=return-type
   -ffp-contract=off) # contraction would change bits; fma is always explicit
-target_compile_definitions(qdialect_base_options INTERFACE
-  QDIALECT_MUTATE=${QDIALECT_MUTATE})
 if(QDIALECT_ENABLE_ASSERTIONS)
   target_compile_options(qdialect_base_options INTERFACE -UNDEBUG)
 endif()
@@ -34,10 +32,26 @@ if(QDIALECT_PCH)
   target_precompile_headers(QDialectPCH PRIVATE "${PROJECT_SOURCE_DIR}/cmake/pch.h")
 endif()
 
+# Seeded faults (scripts/mutate): only the sources that mention QDIALECT_MUTATE see
+# its number, so that a mutant rebuilds a few files and not the tree.
+function(qdialect_seed_faults)
+  foreach(source ${ARGN})
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE path)
+    if(EXISTS "${path}")
+      file(STRINGS "${path}" mentions REGEX "QDIALECT_MUTATE" LIMIT_COUNT 1)
+      if(mentions)
+        set_property(SOURCE "${source}" APPEND PROPERTY
+          COMPILE_DEFINITIONS QDIALECT_MUTATE=${QDIALECT_MUTATE})
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
 # A library of plain C++ (no MLIR, no precompiled header).
 #   add_qdialect_plain_library(<name> SOURCES ... [LINK ...])
 function(add_qdialect_plain_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  qdialect_seed_faults(${ARG_SOURCES})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC qdialect_base_options ${ARG_LINK})
   target_compile_options(${name} PRIVATE -fno-exceptions)
@@ -47,6 +61,7 @@ endfunction()
 #   add_qdialect_library(<name> SOURCES ... [DEPENDS ...] [LINK ...])
 function(add_qdialect_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  qdialect_seed_faults(${ARG_SOURCES})
   add_library(${name} STATIC ${ARG_SOURCES})
   qdialect_use_mlir(${name} "${ARG_DEPENDS}")
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
