@@ -2,160 +2,222 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// AlphabetTypeInterface of the builtin and of the qd types.
+// The alphabet interface, answered for every type in one place. Codes of at most
+// 16 bits are Numerics' Format. What is wider (i32, i64, f32, f64) is no alphabet
+// that anything is quantized to, but storage casts and accumulators ask for its
+// bits and range, so it gets plain arithmetic here.
 
 #include "Alphabets.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/APSInt.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 using namespace mlir;
-using namespace qdialect::qd;
+using namespace qdialect;
+
+// The words of the two enums are the same and stand in the same order.
+static_assert(int(qd::Rounding::HalfEven) == int(Rounding::HalfEven) &&
+              int(qd::Rounding::HalfAway) == int(Rounding::HalfAway) &&
+              int(qd::Rounding::HalfUp) == int(Rounding::HalfUp) &&
+              int(qd::Rounding::Floor) == int(Rounding::Floor) &&
+              int(qd::Rounding::Trunc) == int(Rounding::Trunc) &&
+              int(qd::Rounding::Stochastic) == int(Rounding::Stochastic));
+static_assert(int(qd::Specials::None) == int(Specials::None) &&
+              int(qd::Specials::Ocp) == int(Specials::OCP) &&
+              int(qd::Specials::Ieee) == int(Specials::IEEE) &&
+              int(qd::Specials::Fnuz) == int(Specials::FNUZ));
+
+Rounding qd::toNumerics(qd::Rounding rounding) {
+  return static_cast<::qdialect::Rounding>(rounding);
+}
+
+Overflow qd::toNumerics(qd::Overflow overflow) {
+  return overflow == qd::Overflow::Saturate ? ::qdialect::Overflow::Saturate
+                                            : ::qdialect::Overflow::Wrap;
+}
+
+static std::optional<Format> getBuiltinFloatFormat(FloatType type) {
+  return llvm::TypeSwitch<Type, std::optional<Format>>(type)
+      .Case([](Float4E2M1FNType) { return Format::minifloat(2, 1); })
+      .Case([](Float6E2M3FNType) { return Format::minifloat(2, 3); })
+      .Case([](Float6E3M2FNType) { return Format::minifloat(3, 2); })
+      .Case([](Float8E3M4Type) { return Format::minifloat(3, 4, Specials::IEEE); })
+      .Case([](Float8E4M3Type) { return Format::minifloat(4, 3, Specials::IEEE); })
+      .Case([](Float8E5M2Type) { return Format::minifloat(5, 2, Specials::IEEE); })
+      .Case([](Float8E4M3FNType) { return Format::minifloat(4, 3, Specials::OCP); })
+      .Case([](Float8E4M3FNUZType) { return Format::minifloat(4, 3, Specials::FNUZ); })
+      .Case([](Float8E5M2FNUZType) { return Format::minifloat(5, 2, Specials::FNUZ); })
+      .Case([](Float8E4M3B11FNUZType) {
+        return Format::minifloat(4, 3, 11, Specials::FNUZ);
+      })
+      .Case([](Float8E8M0FNUType) { return Format::e8m0(); })
+      .Case([](Float16Type) { return Format::minifloat(5, 10, Specials::IEEE); })
+      .Case([](BFloat16Type) { return Format::minifloat(8, 7, Specials::IEEE); })
+      .Default([](Type) { return std::nullopt; });
+}
+
+std::optional<Format> qd::getFormat(Type type) {
+  if (auto integer = dyn_cast<IntegerType>(type)) {
+    if (integer.getWidth() > 16)
+      return std::nullopt;
+    return integer.isUnsigned() ? Format::unsignedInt(integer.getWidth())
+                                : Format::signedInt(integer.getWidth());
+  }
+  if (auto floating = dyn_cast<FloatType>(type))
+    return getBuiltinFloatFormat(floating);
+  return llvm::TypeSwitch<Type, std::optional<Format>>(type)
+      .Case([](qd::UIntType t) { return Format::unsignedInt(t.getWidth()); })
+      .Case([](qd::MinifloatType t) {
+        return Format::minifloat(t.getE(), t.getM(), t.getBias(),
+                                 static_cast<Specials>(t.getSpecials()));
+      })
+      .Case([](qd::TernaryType) { return Format::ternary(); })
+      .Case([](qd::BinaryType) { return Format::binary(); })
+      .Default([](Type) { return std::nullopt; });
+}
+
+bool qd::isIntegerAlphabet(Type type) {
+  return isa<IntegerType, qd::UIntType>(type);
+}
 
 namespace {
 
-double roundValue(double value, Rounding rounding) {
-  switch (rounding) {
-  case Rounding::HalfEven:
-  case Rounding::Stochastic:
-    return std::nearbyint(value);
-  case Rounding::HalfAway:
-    return std::round(value);
-  case Rounding::HalfUp:
-    return std::floor(value + 0.5);
-  case Rounding::Floor:
-    return std::floor(value);
-  case Rounding::Trunc:
-    return std::trunc(value);
-  }
-  return value;
-}
-
-/// Two's complement or unsigned integers of any width up to 64.
-struct IntegerAlphabet {
+/// i17..i64, signed or not.
+struct WideInteger {
   unsigned width;
   bool isSigned;
+
+  explicit WideInteger(IntegerType type)
+      : width(type.getWidth()), isSigned(!type.isUnsigned()) {}
 
   double min() const { return isSigned ? -std::ldexp(1.0, width - 1) : 0.0; }
   double max() const {
     return std::ldexp(1.0, isSigned ? width - 1 : width) - 1;
   }
   double decode(uint64_t code) const {
-    return llvm::APInt(width, code, false, true).roundToDouble(isSigned);
+    return llvm::APInt(width, code, /*isSigned=*/false, /*implicitTrunc=*/true)
+        .roundToDouble(isSigned);
   }
   uint64_t encode(double value, Rounding rounding, bool saturate) const {
-    double rounded = std::isnan(value) ? 0.0 : roundValue(value, rounding);
+    double rounded = std::isnan(value) ? 0.0 : roundTo(value, rounding);
     if (saturate)
       rounded = std::fmin(std::fmax(rounded, min()), max());
-    uint64_t mask = width >= 64 ? ~0ull : (1ull << width) - 1;
-    return static_cast<uint64_t>(static_cast<int64_t>(rounded)) & mask;
+    llvm::APSInt code(width, /*isUnsigned=*/!isSigned);
+    bool isExact;
+    llvm::APFloat(rounded).convertToInteger(
+        code, llvm::APFloat::rmTowardZero, &isExact);
+    return code.getZExtValue();
   }
 };
 
-struct IntegerModel
-    : AlphabetTypeInterface::ExternalModel<IntegerModel, IntegerType> {
-  static IntegerAlphabet get(Type type) {
-    auto integer = cast<IntegerType>(type);
-    return {integer.getWidth(), !integer.isUnsigned()};
+/// f32 and f64, of which f64 needs no rounding.
+struct WideFloat {
+  const llvm::fltSemantics &semantics;
+
+  explicit WideFloat(FloatType type) : semantics(type.getFloatSemantics()) {}
+
+  double max() const {
+    return llvm::APFloat::getLargest(semantics).convertToDouble();
   }
-  unsigned getCodeBits(Type t) const { return get(t).width; }
-  double decode(Type t, uint64_t code) const { return get(t).decode(code); }
-  uint64_t encode(Type t, double value, Rounding rounding, bool saturate) const {
-    return get(t).encode(value, rounding, saturate);
+  double decode(uint64_t code) const {
+    unsigned bits = llvm::APFloat::semanticsSizeInBits(semantics);
+    return llvm::APFloat(semantics, llvm::APInt(bits, code, false, true))
+        .convertToDouble();
   }
-  double getMaxFinite(Type t) const { return get(t).max(); }
-  double getMinFinite(Type t) const { return get(t).min(); }
-  std::optional<int> getIntegerShift(Type) const { return 0; }
+  uint64_t encode(double value, Rounding rounding, bool saturate) const {
+    int digits = llvm::APFloat::semanticsPrecision(semantics);
+    int lowest = llvm::APFloat::semanticsMinExponent(semantics);
+    if (std::isfinite(value) && value != 0.0 && digits < 53) {
+      // Rounds the integer multiple of the spacing at this magnitude.
+      int step = std::max(std::ilogb(value), lowest) - (digits - 1);
+      value = std::ldexp(roundTo(std::ldexp(value, -step), rounding), step);
+    }
+    if (saturate && !std::isnan(value))
+      value = std::fmin(std::fmax(value, -max()), max());
+    llvm::APFloat converted(value);
+    bool losesInfo;
+    converted.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+    return converted.bitcastToAPInt().getZExtValue();
+  }
 };
 
 template <class T>
-struct FloatModel : AlphabetTypeInterface::ExternalModel<FloatModel<T>, T> {
-  static const llvm::fltSemantics &semantics(Type t) {
-    return cast<FloatType>(t).getFloatSemantics();
-  }
-  unsigned getCodeBits(Type t) const { return cast<FloatType>(t).getWidth(); }
-  double decode(Type t, uint64_t code) const {
-    llvm::APInt bits(getCodeBits(t), code, false, true);
-    return llvm::APFloat(semantics(t), bits).convertToDouble();
-  }
-  uint64_t encode(Type t, double value, Rounding, bool saturate) const {
-    if (saturate && !std::isnan(value))
-      value = std::fmin(std::fmax(value, getMinFinite(t)), getMaxFinite(t));
-    llvm::APFloat converted(value);
-    bool losesInfo;
-    converted.convert(semantics(t), llvm::APFloat::rmNearestTiesToEven,
-                      &losesInfo);
-    return converted.bitcastToAPInt().getZExtValue();
-  }
-  double getMaxFinite(Type t) const {
-    return llvm::APFloat::getLargest(semantics(t)).convertToDouble();
-  }
-  double getMinFinite(Type t) const {
-    if (!llvm::APFloat::semanticsHasSignedRepr(semantics(t)))
-      return llvm::APFloat::getSmallest(semantics(t)).convertToDouble();
-    return -getMaxFinite(t);
-  }
-  std::optional<int> getIntegerShift(Type t) const {
-    return static_cast<int>(llvm::APFloat::semanticsPrecision(semantics(t))) -
-           1 - llvm::APFloat::semanticsMinExponent(semantics(t));
-  }
-};
+struct BuiltinModel
+    : qd::AlphabetTypeInterface::ExternalModel<BuiltinModel<T>, T> {};
 
-template <class... T> void attachFloats(MLIRContext *context) {
-  (T::template attachInterface<FloatModel<T>>(*context), ...);
+template <class... T> void attach(MLIRContext *context) {
+  (T::template attachInterface<BuiltinModel<T>>(*context), ...);
 }
 
 } // namespace
 
-void qdialect::qd::attachBuiltinAlphabets(MLIRContext *context) {
-  IntegerType::attachInterface<IntegerModel>(*context);
-  attachFloats<Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
-               Float8E4M3FNType, Float8E5M2Type, Float8E8M0FNUType,
-               BFloat16Type, Float16Type, Float32Type>(context);
+void qd::attachBuiltinAlphabets(MLIRContext *context) {
+  attach<IntegerType, Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
+         Float8E3M4Type, Float8E4M3Type, Float8E5M2Type, Float8E4M3FNType,
+         Float8E4M3FNUZType, Float8E5M2FNUZType, Float8E4M3B11FNUZType,
+         Float8E8M0FNUType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
+      context);
 }
 
-// The qd types.
-
-double UIntType::decode(uint64_t code) const {
-  return IntegerAlphabet{getWidth(), false}.decode(code);
-}
-uint64_t UIntType::encode(double value, Rounding rounding, bool saturate) const {
-  return IntegerAlphabet{getWidth(), false}.encode(value, rounding, saturate);
-}
-double UIntType::getMaxFinite() const {
-  return IntegerAlphabet{getWidth(), false}.max();
-}
-double UIntType::getMinFinite() const { return 0; }
-std::optional<int> UIntType::getIntegerShift() const { return 0; }
-
-double MinifloatType::decode(uint64_t code) const { return std::nan(""); }
-uint64_t MinifloatType::encode(double, Rounding, bool) const { return 0; }
-double MinifloatType::getMaxFinite() const { return 0; }
-double MinifloatType::getMinFinite() const { return 0; }
-std::optional<int> MinifloatType::getIntegerShift() const {
-  return getBias() - 1 + static_cast<int>(getM());
+unsigned qd::detail::codeBits(Type type) {
+  if (type.isIntOrFloat())
+    return type.getIntOrFloatBitWidth();
+  if (auto codebook = dyn_cast<qd::CodebookType>(type))
+    return llvm::Log2_32_Ceil(codebook.getSize());
+  return getFormat(type)->bits();
 }
 
-double TernaryType::decode(uint64_t code) const {
-  return code == 3 ? -1 : static_cast<double>(code);
+double qd::detail::decode(Type type, uint64_t code) {
+  if (std::optional<Format> format = getFormat(type))
+    return format->decode(static_cast<uint32_t>(code));
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return WideInteger(integer).decode(code);
+  if (auto floating = dyn_cast<FloatType>(type))
+    return WideFloat(floating).decode(code);
+  return std::numeric_limits<double>::quiet_NaN();
 }
-uint64_t TernaryType::encode(double value, Rounding, bool) const {
-  return value > 0.5 ? 1 : value < -0.5 ? 3 : 0;
-}
-double TernaryType::getMaxFinite() const { return 1; }
-double TernaryType::getMinFinite() const { return -1; }
-std::optional<int> TernaryType::getIntegerShift() const { return 0; }
 
-double BinaryType::decode(uint64_t code) const { return code ? 1 : -1; }
-uint64_t BinaryType::encode(double value, Rounding, bool) const {
-  return value >= 0;
+uint64_t qd::detail::encode(Type type, double value, qd::Rounding rounding,
+                            bool saturate) {
+  if (std::optional<Format> format = getFormat(type))
+    return format->encode(value, toNumerics(rounding),
+                          saturate ? ::qdialect::Overflow::Saturate
+                                   : ::qdialect::Overflow::Wrap);
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return WideInteger(integer).encode(value, toNumerics(rounding), saturate);
+  if (auto floating = dyn_cast<FloatType>(type))
+    return WideFloat(floating).encode(value, toNumerics(rounding), saturate);
+  return 0;
 }
-double BinaryType::getMaxFinite() const { return 1; }
-double BinaryType::getMinFinite() const { return -1; }
-std::optional<int> BinaryType::getIntegerShift() const { return 0; }
 
-double CodebookType::decode(uint64_t) const { return std::nan(""); }
-uint64_t CodebookType::encode(double, Rounding, bool) const { return 0; }
-double CodebookType::getMaxFinite() const { return std::nan(""); }
-double CodebookType::getMinFinite() const { return std::nan(""); }
-std::optional<int> CodebookType::getIntegerShift() const { return {}; }
+double qd::detail::maxFinite(Type type) {
+  if (std::optional<Format> format = getFormat(type))
+    return format->maxFinite();
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return WideInteger(integer).max();
+  if (auto floating = dyn_cast<FloatType>(type))
+    return WideFloat(floating).max();
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+double qd::detail::minFinite(Type type) {
+  if (std::optional<Format> format = getFormat(type))
+    return format->minFinite();
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return WideInteger(integer).min();
+  if (auto floating = dyn_cast<FloatType>(type))
+    return -WideFloat(floating).max();
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+std::optional<int> qd::detail::integerShift(Type type) {
+  if (std::optional<Format> format = getFormat(type))
+    return format->integerShift();
+  if (isa<IntegerType>(type))
+    return 0;
+  return std::nullopt;
+}

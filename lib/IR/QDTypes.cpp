@@ -42,8 +42,14 @@ LogicalResult MinifloatType::verify(EmitError emitError, unsigned e, unsigned m,
   if (m > 10)
     return emitError() << "mantissa bits " << m << " are outside [0, 10]";
   // minifloat_c3
-  if (1 + e + m > 16)
-    return emitError() << "code of " << 1 + e + m << " bits is above 16 bits";
+  if (bias < -512 || bias > 512)
+    return emitError() << "bias " << bias << " is outside [-512, 512]";
+  // minifloat_c4
+  if (!Format::isValidMinifloat(e, m, bias,
+                                static_cast<::qdialect::Specials>(specials)))
+    return emitError() << "e" << e << "m" << m << " with specials "
+                       << stringifyEnum(specials)
+                       << " has no finite value besides zero";
   return success();
 }
 
@@ -54,23 +60,15 @@ LogicalResult CodebookType::verify(EmitError emitError, unsigned size) {
   return success();
 }
 
-unsigned UIntType::getCodeBits() const { return getWidth(); }
-unsigned MinifloatType::getCodeBits() const { return 1 + getE() + getM(); }
-unsigned TernaryType::getCodeBits() const { return 2; }
-unsigned BinaryType::getCodeBits() const { return 1; }
-unsigned CodebookType::getCodeBits() const {
-  return llvm::Log2_32_Ceil(getSize());
-}
-
 // In a data layout every alphabet is as large as its code and aligned to bytes.
 #define QDIALECT_DATA_LAYOUT(TYPE)                                             \
   llvm::TypeSize TYPE::getTypeSizeInBits(const DataLayout &,                   \
                                          DataLayoutEntryListRef) const {       \
-    return llvm::TypeSize::getFixed(getCodeBits());                            \
+    return llvm::TypeSize::getFixed(detail::codeBits(*this));                            \
   }                                                                            \
   uint64_t TYPE::getABIAlignment(const DataLayout &, DataLayoutEntryListRef)   \
       const {                                                                  \
-    return llvm::PowerOf2Ceil((getCodeBits() + 7) / 8);                        \
+    return llvm::PowerOf2Ceil((detail::codeBits(*this) + 7) / 8);                        \
   }
 QDIALECT_DATA_LAYOUT(UIntType)
 QDIALECT_DATA_LAYOUT(MinifloatType)

@@ -8,6 +8,7 @@
 #ifndef QDIALECT_IR_QDDIALECT_H
 #define QDIALECT_IR_QDDIALECT_H
 
+#include "QDialect/Numerics/Format.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -29,6 +30,16 @@
 
 #include "QDialect/IR/QDEnums.h.inc"
 
+namespace qdialect::qd::detail {
+// What AlphabetTypeInterface answers; see lib/IR/Alphabets.cpp.
+unsigned codeBits(mlir::Type type);
+double decode(mlir::Type type, uint64_t code);
+uint64_t encode(mlir::Type type, double value, Rounding rounding, bool saturate);
+double maxFinite(mlir::Type type);
+double minFinite(mlir::Type type);
+std::optional<int> integerShift(mlir::Type type);
+} // namespace qdialect::qd::detail
+
 #include "QDialect/IR/QDTypeInterfaces.h.inc"
 
 #define GET_ATTRDEF_CLASSES
@@ -42,6 +53,18 @@ namespace qdialect::qd {
 /// The signless integer that holds a code of an alphabet (i8 for !qd.uint<8>,
 /// i2 for !qd.ternary); null if the type is no alphabet.
 mlir::Type getStorageType(mlir::Type alphabet);
+
+/// The Numerics description of an element type: of every qd type except
+/// codebooks, of integers up to 16 bits and of floats up to 16 bits.
+std::optional<Format> getFormat(mlir::Type type);
+
+/// True for the alphabets whose values are the integers of a range: iN, uiN and
+/// !qd.uint<N>. Zero points in the code domain and wrapping are theirs alone.
+bool isIntegerAlphabet(mlir::Type type);
+
+/// The same word in Numerics.
+::qdialect::Rounding toNumerics(Rounding rounding);
+::qdialect::Overflow toNumerics(Overflow overflow);
 
 class YieldOp;
 

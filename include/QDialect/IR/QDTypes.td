@@ -18,7 +18,7 @@ class QD_AlphabetType<string name, string typeMnemonic>
     : TypeDef<QD_Dialect, name, [
         MemRefElementTypeInterface, VectorElementTypeInterface,
         DeclareTypeInterfaceMethods<DataLayoutTypeInterface, ["getABIAlignment", "getTypeSizeInBits"]>,
-        DeclareTypeInterfaceMethods<QD_AlphabetTypeInterface>]> {
+        QD_AlphabetTypeInterface]> {
   let mnemonic = typeMnemonic;
 }
 
