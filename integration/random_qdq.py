@@ -15,7 +15,7 @@ from evaluation.tools import Tools
 from integration import qdq_graphs
 
 
-def check(tools, index, seed):
+def check(tools, index, seed, with_ort):
     """(elements, unequal to the interpreter, unequal to ORT, most steps away from ORT) of graph `index`."""
     from qdialect import Model
 
@@ -24,7 +24,6 @@ def check(tools, index, seed):
     model, feeds, step = qdq_graphs.build(kind, rng)
     path = tools.path(f"g{index}.onnx")
     onnx.save(model, path)
-    expected = peers.session(path, optimize=False).run(None, feeds)[0]
     flags = ("--rescale=float", "--fail-on-fallback")
     so = tools.compile(path, tools.path(f"g{index}.so"), *flags)
     program = tools.compile(path, tools.path(f"g{index}.mlir"), *flags, "--stop-after=integerize")
@@ -37,6 +36,7 @@ def check(tools, index, seed):
     interpreted = np.load(os.path.join(folder, "y.npy"))
     with Model(so) as m:
         y = m.run(**feeds)["y"]
+    expected = peers.session(path, optimize=False).run(None, feeds)[0] if with_ort else interpreted
     steps = np.abs(np.rint((y.astype(np.float64) - expected) / step))
     return kind, y.size, int(np.sum(y != interpreted)), int(np.sum(steps != 0)), int(steps.max(initial=0))
 
@@ -46,13 +46,14 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--no-ort", action="store_true", help="compare with the interpreter alone")
     parser.add_argument("--only", type=int, help="the one graph with this index")
     args = parser.parse_args()
     tools = Tools(args.build)
     total = unequal = failed = 0
     for index in [args.only] if args.only is not None else range(args.count):
         try:
-            kind, size, from_interpreter, from_ort, worst = check(tools, index, args.seed)
+            kind, size, from_interpreter, from_ort, worst = check(tools, index, args.seed, not args.no_ort)
         except Exception as error:  # report the graph and go on to the next
             print(f"seed {args.seed} graph {index}: {str(error).strip()[-2000:]}")
             failed += 1
