@@ -73,7 +73,7 @@ std::optional<Format> qd::getFormat(Type type) {
       .Case([](qd::UIntType t) { return Format::unsignedInt(t.getWidth()); })
       .Case([](qd::MinifloatType t) {
         return Format::minifloat(t.getE(), t.getM(), t.getBias(),
-                                 static_cast<Specials>(t.getSpecials()));
+                                 static_cast<::qdialect::Specials>(t.getSpecials()));
       })
       .Case([](qd::TernaryType) { return Format::ternary(); })
       .Case([](qd::BinaryType) { return Format::binary(); })
