@@ -14,6 +14,20 @@ include "mlir/Pass/PassBase.td"
 // Conversions at the edges and expansions (owner A2)
 //===----------------------------------------------------------------------===//
 
+def ExpandOpsPass : Pass<"qd-expand-ops"> {
+  let summary = "expand qd casts on scalars and vectors to arith and math";
+  let description = [{
+    Replaces qd.quantize, qd.dequantize, qd.requantize and qd.rescale on scalars
+    and vectors by the arith and math ops that compute the same bits (the
+    formulas of Numerics/Quantize.h and Numerics/Rescale.h). Run on the payloads
+    of linalg.generic or after vectorization, before conversion to LLVM. Integer
+    and ternary alphabets only; ops on tensors, on other alphabets or with
+    stochastic rounding are left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
   let summary = "replace qd element types by the integers that store them";
   let description = [{
@@ -30,6 +44,52 @@ def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
 //===----------------------------------------------------------------------===//
 // Normalize, observe and quantize (owner A7)
 //===----------------------------------------------------------------------===//
+
+def ConvertToChannelLastPass
+    : Pass<"qd-convert-to-channel-last", "::mlir::func::FuncOp"> {
+  let summary = "give convolutions and pools channel-last operands";
+  let description = [{
+    Run in the normalize phase, after constant folding. Convolutions (plain,
+    depthwise, grouped; 1-D, 2-D, 3-D) and pools with channels before the image
+    are replaced by their channel-last siblings between `linalg.transpose`s;
+    constant filters are permuted in memory, codes of a `qd.dequantize` along
+    with their scales. Grouped convolutions become `linalg.generic` with
+    permuted maps. Run `qd-propagate-transposes` next to remove the transposes.
+    Ops on buffers are left alone.
+
+    Example: test/Transforms/convert-to-channel-last.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect", "qd::QDDialect"];
+  let statistics = [
+    Statistic<"numTransposes", "transposes", "Transposes inserted">
+  ];
+}
+
+def PropagateTransposesPass
+    : Pass<"qd-propagate-transposes", "::mlir::func::FuncOp"> {
+  let summary = "move transposes until they cancel or reach the edges";
+  let description = [{
+    Run after `qd-convert-to-channel-last`. Transposes sink through element-wise
+    ops, pads, concatenations, slices, reshapes that keep transposed dimensions
+    together, observers and casts (per-axis scales are permuted), and vanish in
+    reductions; then they are hoisted where one then meets its inverse and none
+    is added. A transpose before a flattened matmul with constant weights is
+    done to the weights. One that only moves dimensions of size 1 becomes a
+    reshape. What cannot be removed stays at the edges of the program or where
+    layouts really differ. Each phase moves transposes one way along a finite
+    graph, so the pass ends.
+
+    Example: test/Transforms/propagate-transposes.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect", "qd::QDDialect"];
+  let statistics = [
+    Statistic<"numRemoved", "removed", "Transposes removed">,
+    Statistic<"numRemaining", "remaining", "Transposes left">
+  ];
+}
 
 //===----------------------------------------------------------------------===//
 // Integerize and dispatch (owner A8)

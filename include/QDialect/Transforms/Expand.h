@@ -1,0 +1,23 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The patterns that take qd ops apart. Each set is also a pass: qd-expand-ops,
+// qd-expand-math, qd-decompose, qd-cast-to-linalg.
+
+#ifndef QDIALECT_TRANSFORMS_EXPAND_H
+#define QDIALECT_TRANSFORMS_EXPAND_H
+
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
+namespace qdialect {
+
+/// quantize, dequantize, requantize and rescale on scalars and vectors to arith
+/// and math, bit-equal to Numerics.
+void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
+
+} // namespace qdialect
+
+#endif // QDIALECT_TRANSFORMS_EXPAND_H
