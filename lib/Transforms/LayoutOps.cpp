@@ -1,0 +1,236 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Layout-agnostic ops rebuilt in another order of dimensions (LayoutOps.h).
+
+#include "LayoutOps.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+static bool readsIndex(linalg::GenericOp op) { return op.hasIndexSemantics(); }
+
+/// A generic over one tensor that slides a window or normalizes along some axis
+/// without moving dimensions: position i of the input's index depends on the
+/// loop at position i of the output and on reduction loops alone. All other
+/// inputs carry no dimension of the output (the shape of the window).
+static bool isWindowedGeneric(linalg::GenericOp op) {
+  if (op.getNumDpsInits() != 1 || op.getNumDpsInputs() == 0 ||
+      !op.hasPureTensorSemantics() || readsIndex(op))
+    return false;
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineMap input = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  if (!output.isProjectedPermutation() ||
+      input.getNumResults() != output.getNumResults())
+    return false;
+  for (auto [position, expr] : llvm::enumerate(input.getResults())) {
+    bool own = false;
+    for (auto [other, loop] : llvm::enumerate(output.getResults())) {
+      bool uses = expr.isFunctionOfDim(cast<AffineDimExpr>(loop).getPosition());
+      own |= uses && other == position;
+      if (uses && other != position)
+        return false;
+    }
+    if (!own)
+      return false;
+  }
+  for (OpOperand *operand : llvm::drop_begin(op.getDpsInputOperands()))
+    for (AffineExpr loop : output.getResults())
+      if (op.getMatchingIndexingMap(operand).isFunctionOfDim(
+              cast<AffineDimExpr>(loop).getPosition()))
+        return false;
+  return true;
+}
+
+bool isLayoutAgnostic(Operation *op) {
+  if (!op || op->getNumResults() != 1)
+    return false;
+  return TypeSwitch<Operation *, bool>(op)
+      .Case<linalg::GenericOp>([](linalg::GenericOp generic) {
+        return (isElementwise(generic.getOperation()) &&
+                !readsIndex(generic)) ||
+               isWindowedGeneric(generic);
+      })
+      .Case<tensor::PadOp>([](tensor::PadOp pad) {
+        return pad.getLow().empty() && pad.getHigh().empty() &&
+               pad.getConstantPaddingValue();
+      })
+      .Case<tensor::ExtractSliceOp>([](tensor::ExtractSliceOp slice) {
+        return slice.getSourceType().getRank() == slice.getType().getRank() &&
+               slice.getOffsets().empty() && slice.getSizes().empty() &&
+               slice.getStrides().empty();
+      })
+      .Case<qd::QuantizeOp>([](qd::QuantizeOp op) {
+        return isa<RankedTensorType>(op.getType()) && !op.getGroupIndex() &&
+               llvm::all_of(op->getOperands().drop_front(), [](Value value) {
+                 return cast<RankedTensorType>(value.getType()).getRank() ==
+                            0 ||
+                        isPermutableConstant(value);
+               });
+      })
+      .Case<qd::DequantizeOp>([](qd::DequantizeOp op) {
+        return isa<RankedTensorType>(op.getType()) && !op.getGroupIndex() &&
+               llvm::all_of(op->getOperands().drop_front(), [](Value value) {
+                 return cast<RankedTensorType>(value.getType()).getRank() ==
+                            0 ||
+                        isPermutableConstant(value);
+               });
+      })
+      .Case<tensor::ConcatOp, qd::ObserveOp, qd::SoftmaxOp>(
+          [](auto) { return true; })
+      .Case<qd::GeluOp, qd::SiluOp, qd::LookupOp>(
+          [](auto op) { return isa<RankedTensorType>(op.getType()); })
+      .Default([](Operation *) { return false; });
+}
+
+SmallVector<Value> layoutOperands(Operation *op) {
+  if (auto concat = dyn_cast<tensor::ConcatOp>(op))
+    return llvm::to_vector(concat.getInputs());
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic)
+    return {op->getOperand(0)};
+  if (!isElementwise(generic.getOperation()))
+    return {generic.getDpsInputs()[0]};
+  SmallVector<Value> result;
+  for (OpOperand *operand : generic.getDpsInputOperands())
+    if (generic.getMatchingIndexingMap(operand).getNumResults() ==
+        generic.getNumLoops())
+      result.push_back(operand->get());
+  return result;
+}
+
+bool isFreeToPermute(Value value, ArrayRef<int64_t> permutation) {
+  if (auto transpose = value.getDefiningOp<linalg::TransposeOp>())
+    return isIdentityPermutation(
+        composePermutations(transpose.getPermutation(), permutation));
+  return isPermutableConstant(value) ||
+         isa_and_nonnull<linalg::FillOp, tensor::EmptyOp>(
+             value.getDefiningOp());
+}
+
+/// The order that makes the results of a projected permutation ascend.
+static Permutation sortResults(AffineMap map) {
+  Permutation order =
+      llvm::to_vector<6>(llvm::seq<int64_t>(0, map.getNumResults()));
+  llvm::sort(order, [&](int64_t a, int64_t b) {
+    return map.getDimPosition(a) < map.getDimPosition(b);
+  });
+  return order;
+}
+
+/// The loops of an element-wise op renamed so that its output map is the
+/// identity again; inputs are permuted where they have all dimensions or are
+/// constants, else (a small broadcast tensor) their map keeps the new order.
+static Value buildElementwise(RewriterBase &rewriter, linalg::GenericOp op,
+                              ArrayRef<int64_t> permutation) {
+  Location loc = op.getLoc();
+  MLIRContext *context = op.getContext();
+  Permutation newName = invertPermutation(permutation);
+  SmallVector<AffineExpr> renamed;
+  for (int64_t loop : newName)
+    renamed.push_back(getAffineDimExpr(loop, context));
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(operand).replaceDimsAndSymbols(
+        renamed, {}, op.getNumLoops(), 0);
+    Permutation order = sortResults(map);
+    if (map.getNumResults() == op.getNumLoops() ||
+        isPermutableConstant(operand->get())) {
+      map = AffineMap::get(map.getNumDims(), 0,
+                           permuted(map.getResults(), order), context);
+      inputs.push_back(permuteValue(rewriter, loc, operand->get(), order));
+    } else {
+      inputs.push_back(operand->get());
+    }
+    maps.push_back(map);
+  }
+  RankedTensorType type = permuteType(
+      cast<RankedTensorType>(op.getResult(0).getType()), permutation);
+  Value init = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
+                                       type.getElementType());
+  maps.push_back(AffineMap::getMultiDimIdentityMap(op.getNumLoops(), context));
+  auto result = linalg::GenericOp::create(rewriter, loc, TypeRange{type},
+                                          inputs, ValueRange{init}, maps,
+                                          op.getIteratorTypesArray());
+  rewriter.cloneRegionBefore(op.getRegion(), result.getRegion(),
+                             result.getRegion().end());
+  result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  return result.getResult(0);
+}
+
+/// A windowed generic keeps its loops; input and output index are permuted.
+static Value buildWindowed(RewriterBase &rewriter, linalg::GenericOp op,
+                           ArrayRef<int64_t> permutation) {
+  Location loc = op.getLoc();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto permuteMap = [&](AffineMap &map) {
+    map = AffineMap::get(map.getNumDims(), 0,
+                         permuted(map.getResults(), permutation),
+                         op.getContext());
+  };
+  permuteMap(maps.front());
+  permuteMap(maps.back());
+  SmallVector<Value> inputs = op.getDpsInputs();
+  inputs[0] = permuteValue(rewriter, loc, inputs[0], permutation);
+  Value init = permuteValue(rewriter, loc, op.getDpsInits()[0], permutation);
+  auto result = linalg::GenericOp::create(
+      rewriter, loc, TypeRange{init.getType()}, inputs, ValueRange{init}, maps,
+      op.getIteratorTypesArray());
+  rewriter.cloneRegionBefore(op.getRegion(), result.getRegion(),
+                             result.getRegion().end());
+  result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  return result.getResult(0);
+}
+
+Value buildPermuted(RewriterBase &rewriter, Operation *op,
+                    ArrayRef<int64_t> permutation) {
+  if (auto generic = dyn_cast<linalg::GenericOp>(op))
+    return isElementwise(generic.getOperation())
+               ? buildElementwise(rewriter, generic, permutation)
+               : buildWindowed(rewriter, generic, permutation);
+
+  IRMapping mapping;
+  for (Value operand : layoutOperands(op))
+    mapping.map(operand,
+                permuteValue(rewriter, op->getLoc(), operand, permutation));
+  if (isa<qd::QuantizeOp, qd::DequantizeOp>(op))
+    for (Value parameter : op->getOperands().drop_front())
+      if (cast<RankedTensorType>(parameter.getType()).getRank() != 0)
+        mapping.map(parameter,
+                    permuteConstant(rewriter, parameter, permutation));
+  Operation *copy = rewriter.clone(*op, mapping);
+  Value result = copy->getResult(0);
+  result.setType(
+      permuteType(cast<RankedTensorType>(result.getType()), permutation));
+  Permutation inverse = invertPermutation(permutation);
+  TypeSwitch<Operation *>(copy)
+      .Case<tensor::PadOp>([&](tensor::PadOp pad) {
+        pad.setStaticLow(permuted(pad.getStaticLow(), permutation));
+        pad.setStaticHigh(permuted(pad.getStaticHigh(), permutation));
+      })
+      .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp slice) {
+        slice.setStaticOffsets(permuted(slice.getStaticOffsets(), permutation));
+        slice.setStaticSizes(permuted(slice.getStaticSizes(), permutation));
+        slice.setStaticStrides(permuted(slice.getStaticStrides(), permutation));
+      })
+      .Case<tensor::ConcatOp>([&](tensor::ConcatOp concat) {
+        concat.setDim(inverse[concat.getDim()]);
+      })
+      .Case<qd::SoftmaxOp>([&](qd::SoftmaxOp softmax) {
+        softmax.setAxis(inverse[softmax.getAxis()]);
+      })
+      .Case<qd::QuantizeOp, qd::DequantizeOp>([&](auto cast) {
+        if (!cast.getBlockSizes().empty())
+          cast.setBlockSizes(permuted(cast.getBlockSizes(), permutation));
+      });
+  return result;
+}
+
+} // namespace qdialect

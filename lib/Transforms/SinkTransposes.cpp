@@ -1,0 +1,159 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Transposes move towards the results of the program:
+//
+//   op(transpose(x), transpose(y))  ->  transpose(op(x, y))
+//
+// through layout-agnostic ops all of whose full-rank operands are transposed
+// alike (or constants), and through reshapes that keep transposed dimensions
+// together. Reductions take the transpose into their indexing map. A transpose
+// only ever moves down a finite graph, so this ends.
+
+#include "LayoutOps.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Transforms/NormalizePatterns.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Utils/Utils.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+namespace {
+
+struct SinkThroughLayoutAgnostic : RewritePattern {
+  explicit SinkThroughLayoutAgnostic(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isLayoutAgnostic(op))
+      return failure();
+    SmallVector<Value> operands = layoutOperands(op);
+    linalg::TransposeOp transpose;
+    for (Value operand : operands)
+      if (!transpose)
+        transpose = operand.getDefiningOp<linalg::TransposeOp>();
+    if (!transpose)
+      return failure();
+    Permutation undo = invertPermutation(transpose.getPermutation());
+    for (Value operand : operands)
+      if (!isFreeToPermute(operand, undo))
+        return rewriter.notifyMatchFailure(
+            op, "another operand is not transposed alike");
+    Permutation redo(transpose.getPermutation());
+    Value result = buildPermuted(rewriter, op, undo);
+    rewriter.replaceOp(op, permuteValue(rewriter, op->getLoc(), result, redo));
+    return success();
+  }
+};
+
+/// A whole-axis reduction over one transposed tensor.
+struct SinkIntoReduction : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getReductionKind(op) || op.getNumDpsInputs() != 1)
+      return failure();
+    auto transpose = op.getDpsInputs()[0].getDefiningOp<linalg::TransposeOp>();
+    if (!transpose)
+      return failure();
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    Permutation undo = invertPermutation(transpose.getPermutation());
+    maps[0] =
+        AffineMap::get(maps[0].getNumDims(), 0,
+                       permuted(maps[0].getResults(), undo), op.getContext());
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getDpsInputOperand(0)->set(transpose.getInput());
+      op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+    });
+    return success();
+  }
+};
+
+/// expand_shape(transpose(x)): each dimension of x is expanded where it stands.
+struct SinkThroughExpand : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto transpose = op.getSrc().getDefiningOp<linalg::TransposeOp>();
+    RankedTensorType type = op.getResultType();
+    if (!transpose || !type.hasStaticShape())
+      return failure();
+    Permutation undo = invertPermutation(transpose.getPermutation());
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    // Result dimensions in the order of x, and the groups they form there.
+    Permutation order;
+    SmallVector<ReassociationIndices> newGroups;
+    for (int64_t dim : undo) {
+      ReassociationIndices &group = newGroups.emplace_back();
+      for (int64_t member : groups[dim]) {
+        group.push_back(order.size());
+        order.push_back(member);
+      }
+    }
+    Value expanded = tensor::ExpandShapeOp::create(
+        rewriter, op.getLoc(), permuteType(type, order), transpose.getInput(),
+        newGroups);
+    expanded.getDefiningOp()->setDiscardableAttrs(
+        op->getDiscardableAttrDictionary());
+    rewriter.replaceOp(op, permuteValue(rewriter, op.getLoc(), expanded,
+                                        invertPermutation(order)));
+    return success();
+  }
+};
+
+/// collapse_shape(transpose(x)) when the members of each group lie side by side
+/// in x too.
+struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto transpose = op.getSrc().getDefiningOp<linalg::TransposeOp>();
+    RankedTensorType type = op.getResultType();
+    if (!transpose || !type.hasStaticShape() || type.getRank() == 0)
+      return failure();
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    for (const ReassociationIndices &group : groups)
+      for (size_t i = 1; i < group.size(); ++i)
+        if (permutation[group[i]] != permutation[group[i - 1]] + 1)
+          return rewriter.notifyMatchFailure(op, "would mix dimensions");
+    // Groups in the order of x.
+    Permutation order =
+        llvm::to_vector<6>(llvm::seq<int64_t>(0, groups.size()));
+    llvm::sort(order, [&](int64_t a, int64_t b) {
+      return permutation[groups[a][0]] < permutation[groups[b][0]];
+    });
+    SmallVector<ReassociationIndices> newGroups;
+    int64_t next = 0;
+    for (int64_t group : order) {
+      ReassociationIndices &members = newGroups.emplace_back();
+      for (size_t i = 0, e = groups[group].size(); i < e; ++i)
+        members.push_back(next++);
+    }
+    Value collapsed = tensor::CollapseShapeOp::create(
+        rewriter, op.getLoc(), permuteType(type, order), transpose.getInput(),
+        newGroups);
+    collapsed.getDefiningOp()->setDiscardableAttrs(
+        op->getDiscardableAttrDictionary());
+    rewriter.replaceOp(op, permuteValue(rewriter, op.getLoc(), collapsed,
+                                        invertPermutation(order)));
+    return success();
+  }
+};
+
+} // namespace
+
+void populateSinkTransposesPatterns(RewritePatternSet &patterns) {
+  patterns.add<SinkThroughLayoutAgnostic, SinkIntoReduction, SinkThroughExpand,
+               SinkThroughCollapse>(patterns.getContext());
+}
+
+} // namespace qdialect
