@@ -14,7 +14,7 @@ using namespace mlir;
 using namespace qdialect;
 
 Type ElementBuilder::typeOf(Type element) const {
-  return shape ? Type(shape.clone(element)) : element;
+  return shape ? Type(ShapedType(shape).clone(element)) : element;
 }
 
 static Value makeConstant(ElementBuilder &b, Type type, TypedAttr scalar) {

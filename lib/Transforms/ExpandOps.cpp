@@ -28,7 +28,6 @@ using namespace mlir;
 using namespace qdialect;
 using arith::CmpFPredicate;
 using arith::CmpIPredicate;
-using qd::Rounding;
 
 namespace {
 
@@ -53,19 +52,19 @@ struct IntegerGrid {
 } // namespace
 
 /// x rounded to an integer, in the type of x; x is finite.
-static Value emitRound(ElementBuilder &b, Value x, Rounding rounding) {
-  if (rounding == Rounding::HalfEven && QDIALECT_MUTATE == 9)
-    rounding = Rounding::HalfUp; // seeded fault 9: ties up instead of to even
+static Value emitRound(ElementBuilder &b, Value x, qd::Rounding rounding) {
+  if (rounding == qd::Rounding::HalfEven && QDIALECT_MUTATE == 9)
+    rounding = qd::Rounding::HalfUp; // seeded fault 9: ties up instead of to even
   switch (rounding) {
-  case Rounding::HalfEven:
+  case qd::Rounding::HalfEven:
     return b.make<math::RoundEvenOp>(x);
-  case Rounding::HalfAway:
+  case qd::Rounding::HalfAway:
     return b.make<math::RoundOp>(x);
-  case Rounding::Floor:
+  case qd::Rounding::Floor:
     return b.make<math::FloorOp>(x);
-  case Rounding::Trunc:
+  case qd::Rounding::Trunc:
     return b.make<math::TruncOp>(x);
-  case Rounding::HalfUp: {
+  case qd::Rounding::HalfUp: {
     // floor(x + 1/2) would round the sum; the comparisons are exact, and the
     // first one keeps integers where 1/2 is below the spacing.
     Value floor = b.make<math::FloorOp>(x);
@@ -76,7 +75,7 @@ static Value emitRound(ElementBuilder &b, Value x, Rounding rounding) {
         b.compare(CmpFPredicate::OGE, x, middle));
     return b.select(up, above, floor);
   }
-  case Rounding::Stochastic:
+  case qd::Rounding::Stochastic:
     break;
   }
   llvm_unreachable("stochastic rounding has no expansion");
@@ -85,7 +84,7 @@ static Value emitRound(ElementBuilder &b, Value x, Rounding rounding) {
 /// z + round(clamp(real, min - z, max - z)), NaN counting as 0, as i32;
 /// Numerics' clampRound. `z` may be null.
 static Value emitClampRound(ElementBuilder &b, Value real, Value z,
-                            const IntegerGrid &grid, Rounding rounding) {
+                            const IntegerGrid &grid, qd::Rounding rounding) {
   // Seeded fault 11: NaN is not caught.
   if (QDIALECT_MUTATE != 11)
     real = b.select(b.compare(CmpFPredicate::UNO, real, real),
@@ -114,7 +113,7 @@ static Value emitClampRound(ElementBuilder &b, Value real, Value z,
 
 /// The low bits of z + round(real), NaN and infinities counting as 0, as i32.
 static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
-                           const IntegerGrid &grid, Rounding rounding) {
+                           const IntegerGrid &grid, qd::Rounding rounding) {
   Value magnitude = b.make<math::AbsFOp>(real);
   Value infinity =
       b.constantF32(std::numeric_limits<double>::infinity());
@@ -134,7 +133,7 @@ static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
 
 /// A real quotient or product to the codes of `alphabet`.
 static Value emitEncode(ElementBuilder &b, Value real, Value z, Type alphabet,
-                        const IntegerGrid &grid, Rounding rounding,
+                        const IntegerGrid &grid, qd::Rounding rounding,
                         qd::Overflow overflow) {
   bool wraps = overflow == qd::Overflow::Wrap &&
                qd::isIntegerAlphabet(alphabet);
@@ -160,22 +159,22 @@ static Value emitScale(ElementBuilder &b, ValueRange scales) {
 /// before the shift rounds to nearest, ties down, and one more sends a tie up;
 /// both are 0 for n = 0.
 static Value emitRoundingShift(ElementBuilder &b, Value x, Value n,
-                               Rounding rounding) {
+                               qd::Rounding rounding) {
   Value zero = b.constant(b.i64(), int64_t(0));
   Value one = b.constant(b.i64(), int64_t(1));
-  if (rounding == Rounding::Floor)
+  if (rounding == qd::Rounding::Floor)
     return b.make<arith::ShRSIOp>(x, n);
   Value mask = b.make<arith::SubIOp>(b.make<arith::ShLIOp>(one, n), one);
-  if (rounding == Rounding::Trunc) {
+  if (rounding == qd::Rounding::Trunc) {
     Value isNegative = b.compare(CmpIPredicate::slt, x, zero);
     Value bias = b.select(isNegative, mask, zero);
     return b.make<arith::ShRSIOp>(b.make<arith::AddIOp>(x, bias), n);
   }
   Value tieUp = b.make<arith::AndIOp>(mask, one);
-  if (rounding == Rounding::HalfEven && QDIALECT_MUTATE != 9) {
+  if (rounding == qd::Rounding::HalfEven && QDIALECT_MUTATE != 9) {
     Value floor = b.make<arith::ShRSIOp>(x, n);
     tieUp = b.make<arith::AndIOp>(tieUp, floor);
-  } else if (rounding == Rounding::HalfAway) {
+  } else if (rounding == qd::Rounding::HalfAway) {
     Value isNegative = b.compare(CmpIPredicate::slt, x, zero);
     tieUp = b.select(isNegative, zero, tieUp);
   }
@@ -201,7 +200,7 @@ FailureOr<IntegerGrid> matchCast(Op op, Type alphabet,
 
 template <typename Op>
 FailureOr<IntegerGrid> matchRounding(Op op, PatternRewriter &rewriter) {
-  if (op.getRounding() == Rounding::Stochastic)
+  if (op.getRounding() == qd::Rounding::Stochastic)
     return rewriter.notifyMatchFailure(op, "stochastic rounding");
   FailureOr<IntegerGrid> grid =
       matchCast(op, getElementTypeOrSelf(op.getType()), rewriter);
@@ -285,7 +284,7 @@ struct ExpandRescale : OpRewritePattern<qd::RescaleOp> {
 
   LogicalResult matchAndRewrite(qd::RescaleOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getRounding() == Rounding::Stochastic)
+    if (op.getRounding() == qd::Rounding::Stochastic)
       return rewriter.notifyMatchFailure(op, "stochastic rounding");
     Type alphabet = getElementTypeOrSelf(op.getType());
     FailureOr<IntegerGrid> grid = matchCast(op, alphabet, rewriter);
