@@ -95,6 +95,44 @@ def PropagateTransposesPass
 // Integerize and dispatch (owner A8)
 //===----------------------------------------------------------------------===//
 
+class IntegerizationPass<string argument>
+    : Pass<argument, "::mlir::func::FuncOp"> {
+  let dependentDialects = ["qd::QDDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def RebaseUnsignedPass : IntegerizationPass<"qd-rebase-unsigned"> {
+  let summary = "turn unsigned codes into signed ones of the same width";
+  let description = [{
+    Run first of the integerize phase, on QDQ programs. A value of
+    `!qd.uint<N>` becomes `iN` with every code and its zero point lowered by
+    2^(N-1): quantize, dequantize, constants and whatever moves the codes
+    between them. Arguments and results of @main keep their types; a flip of the
+    top bit (exclusive or) stands at the border. Values that other ops read stay
+    as they are. Real values do not change.
+  }];
+}
+
+def CommuteDequantizePass : IntegerizationPass<"qd-commute-dequantize"> {
+  let summary = "move casts past ops that only move or compare numbers";
+  let description = [{
+    Run before qd-integerize, after qd-rebase-unsigned. A per-tensor dequantize
+    sinks below reshapes, transposes, slices, pads whose value has a code,
+    concatenations of one grid, maxima over windows or axes, and relu; a quantize
+    climbs above the same ops (not slices) when nothing else reads their input.
+    quantize(dequantize(q)) of one grid becomes q. Every rewrite is exact;
+    dequantize(quantize(x)) is never removed.
+  }];
+}
+
+def VerifyFallbacksPass : Pass<"qd-verify-fallbacks", "::mlir::func::FuncOp"> {
+  let summary = "make every fallback an error";
+  let description = [{
+    Emits one error for each op that carries qd.fallback, naming the layer and
+    the reason, and fails if there was one. Accepts any phase from integerize on.
+  }];
+}
+
 def FormDispatchesPass : Pass<"qd-form-dispatches", "::mlir::func::FuncOp"> {
   let summary = "cut the program into qd.dispatch ops, the units of code generation";
   let description = [{

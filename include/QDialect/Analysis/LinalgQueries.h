@@ -1,0 +1,38 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The few questions about linalg ops that several passes ask, answered in the
+// terms of docs/PhaseContract.md section 1.
+
+#ifndef QDIALECT_ANALYSIS_LINALGQUERIES_H
+#define QDIALECT_ANALYSIS_LINALGQUERIES_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <optional>
+
+namespace qdialect {
+
+/// An element-wise computation as the contract spells it: a linalg.generic
+/// with one result, parallel loops, an identity output map and inputs by
+/// projected permutation, whose payload does not read the output.
+bool isElementwiseGeneric(mlir::Operation *op);
+
+/// What a sliding-window or whole-axis reduction of one tensor combines with.
+enum class ReductionKind { Sum, Max, Min };
+
+/// The combiner of a pool (`linalg.pooling_*`, whose window operand carries no
+/// values) or of a reducing linalg.generic over one input; nothing for other
+/// payloads. The init is combined too.
+std::optional<ReductionKind> getReductionKind(mlir::Operation *op);
+
+/// The value every element of a filled tensor has: a linalg.fill, or a splat
+/// constant, possibly behind reshapes.
+std::optional<mlir::Attribute> getSplatValue(mlir::Value tensor);
+
+/// A tensor.pad's constant padding value, or null when it computes its value.
+mlir::Attribute getConstantPadding(mlir::Operation *pad);
+
+} // namespace qdialect
+
+#endif // QDIALECT_ANALYSIS_LINALGQUERIES_H

@@ -1,0 +1,158 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bounds of integer accumulators from constant weights; see the header.
+
+#include "QDialect/Analysis/AccumulatorBounds.h"
+
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Support/ConstantView.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+unsigned signedWidth(int64_t value) {
+  uint64_t magnitude = value < 0 ? ~static_cast<uint64_t>(value) : value;
+  return 65 - llvm::countl_zero(magnitude);
+}
+
+/// The init's value for channel numbers, from the constant behind a broadcast.
+/// Dimensions that are no channel must be absent from it.
+std::optional<std::vector<int64_t>>
+initPerChannel(Value init, const ContractionStructure &s, int64_t channels) {
+  if (std::optional<Attribute> splat = getSplatValue(init)) {
+    auto integer = dyn_cast<IntegerAttr>(*splat);
+    if (!integer)
+      return std::nullopt;
+    return std::vector<int64_t>(channels, integer.getValue().getSExtValue());
+  }
+  auto broadcast = init.getDefiningOp<linalg::GenericOp>();
+  if (!isElementwiseGeneric(broadcast) || broadcast.getNumDpsInputs() != 1 ||
+      broadcast.getBlock()->getTerminator()->getOperand(0) !=
+          broadcast.getBlock()->getArgument(0))
+    return std::nullopt;
+  std::optional<ConstantView> view = constantView(broadcast.getDpsInputs()[0]);
+  if (!view || view->numElements() != channels)
+    return std::nullopt;
+  SmallVector<unsigned> expected;
+  for (unsigned loop : channelLoops(s))
+    expected.push_back(*s.outputDim(loop));
+  AffineMap map =
+      broadcast.getMatchingIndexingMap(broadcast.getDpsInputOperand(0));
+  SmallVector<unsigned> actual;
+  for (AffineExpr expr : map.getResults())
+    actual.push_back(cast<AffineDimExpr>(expr).getPosition());
+  if (actual != expected)
+    return std::nullopt;
+  std::vector<int64_t> values(channels);
+  for (int64_t i = 0; i < channels; ++i)
+    values[i] = view->integer(i);
+  return values;
+}
+
+} // namespace
+
+unsigned AccumulatorBound::width() const {
+  return std::max({signedWidth(low), signedWidth(high), signedWidth(partialLow),
+                   signedWidth(partialHigh)});
+}
+
+void AccumulatorBound::merge(const AccumulatorBound &other) {
+  low = std::min(low, other.low);
+  high = std::max(high, other.high);
+  partialLow = std::min(partialLow, other.partialLow);
+  partialHigh = std::max(partialHigh, other.partialHigh);
+}
+
+AccumulatorBound boundAccumulator(const WeightSums &weights,
+                                  CodeInterval activation, int64_t init) {
+  AccumulatorBound bound;
+  bound.high = init + weights.positive * activation.max +
+               weights.negative * activation.min;
+  bound.low = init + weights.positive * activation.min +
+              weights.negative * activation.max;
+  int64_t top = std::max<int64_t>(activation.max, 0);
+  int64_t bottom = std::min<int64_t>(activation.min, 0);
+  bound.partialHigh = std::max<int64_t>(init, 0) + weights.positive * top +
+                      weights.negative * bottom;
+  bound.partialLow = std::min<int64_t>(init, 0) + weights.positive * bottom +
+                     weights.negative * top;
+  return bound;
+}
+
+SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
+  SmallVector<unsigned> loops;
+  llvm::append_range(loops, s.depth);
+  llvm::append_range(loops, s.outputChannel);
+  llvm::sort(loops, [&](unsigned a, unsigned b) {
+    return *s.outputDim(a) < *s.outputDim(b);
+  });
+  return loops;
+}
+
+void forEachWeight(const ContractionStructure &s, ArrayRef<int64_t> shape,
+                   llvm::function_ref<void(int64_t, int64_t)> visit) {
+  // How far one step along each weight dimension moves the channel number.
+  SmallVector<int64_t> channelStride(shape.size(), 0);
+  int64_t stride = 1;
+  for (unsigned loop : llvm::reverse(channelLoops(s))) {
+    channelStride[*s.weightDim(loop)] = stride;
+    stride *= s.loopSizes[loop];
+  }
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  SmallVector<int64_t> index(shape.size(), 0);
+  int64_t channel = 0;
+  for (int64_t element = 0; element < count; ++element) {
+    visit(element, channel);
+    for (int64_t d = shape.size() - 1; d >= 0; --d) {
+      channel += channelStride[d];
+      if (++index[d] < shape[d])
+        break;
+      channel -= channelStride[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
+std::vector<WeightSums> sumWeights(const ContractionStructure &s,
+                                   ArrayRef<int64_t> shape,
+                                   ArrayRef<int8_t> weights) {
+  std::vector<WeightSums> sums(s.numOutputChannels());
+  forEachWeight(s, shape, [&](int64_t element, int64_t channel) {
+    int64_t w = weights[element];
+    sums[channel].sum += w;
+    (w > 0 ? sums[channel].positive : sums[channel].negative) += w;
+  });
+  return sums;
+}
+
+std::optional<AccumulatorBound>
+computeAccumulatorBound(linalg::LinalgOp op, CodeInterval activation) {
+  std::optional<ContractionStructure> s = getContractionStructure(op);
+  if (!s || llvm::is_contained(s->loopSizes, ShapedType::kDynamic))
+    return std::nullopt;
+  std::optional<ConstantView> view =
+      constantView(op->getOperand(s->weightOperand));
+  if (!view || view->dtype != DType::I8)
+    return std::nullopt;
+  HostTensor weights = view->toHostTensor();
+  std::vector<WeightSums> sums =
+      sumWeights(*s, view->type.getShape(),
+                 ArrayRef<int8_t>(weights.data<int8_t>(), weights.size()));
+  std::optional<std::vector<int64_t>> init =
+      initPerChannel(op.getDpsInits()[0], *s, sums.size());
+  if (!init || sums.empty())
+    return std::nullopt;
+  AccumulatorBound bound = boundAccumulator(sums[0], activation, (*init)[0]);
+  for (size_t channel = 1; channel < sums.size(); ++channel)
+    bound.merge(boundAccumulator(sums[channel], activation, (*init)[channel]));
+  return bound;
+}
+
+} // namespace qdialect

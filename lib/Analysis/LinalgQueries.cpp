@@ -1,0 +1,91 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Questions about linalg and tensor ops; see the header.
+
+#include "QDialect/Analysis/LinalgQueries.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+bool isElementwiseGeneric(Operation *op) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInits() != 1 ||
+      generic.getNumLoops() != generic.getNumParallelLoops() ||
+      !generic.hasPureTensorSemantics())
+    return false;
+  if (!generic.getMatchingIndexingMap(generic.getDpsInitOperand(0))
+           .isIdentity() ||
+      generic.payloadUsesValueFromOperand(generic.getDpsInitOperand(0)))
+    return false;
+  return llvm::all_of(generic.getDpsInputOperands(), [&](OpOperand *operand) {
+    return generic.getMatchingIndexingMap(operand).isProjectedPermutation();
+  });
+}
+
+std::optional<ReductionKind> getReductionKind(Operation *op) {
+  auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
+  if (!linalgOp || linalgOp.getNumDpsInits() != 1 ||
+      linalgOp.getNumReductionLoops() == 0 || linalgOp->getNumRegions() != 1)
+    return std::nullopt;
+  Block &body = *linalgOp.getBlock();
+  // A pool's second input is the shape of its window and is never read.
+  for (unsigned i = 1, e = linalgOp.getNumDpsInputs(); i < e; ++i)
+    if (!body.getArgument(i).use_empty())
+      return std::nullopt;
+  BlockArgument element = body.getArgument(0);
+  BlockArgument accumulator = body.getArgument(body.getNumArguments() - 1);
+  Operation *combiner = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (!combiner || combiner->getNumOperands() != 2)
+    return std::nullopt;
+  for (unsigned side : {0u, 1u}) {
+    if (combiner->getOperand(side) != accumulator)
+      continue;
+    Value other = combiner->getOperand(1 - side);
+    if (auto extend = other.getDefiningOp<arith::ExtSIOp>())
+      other = extend.getIn();
+    if (other != element)
+      continue;
+    if (isa<arith::AddFOp, arith::AddIOp>(combiner))
+      return ReductionKind::Sum;
+    if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MaxSIOp>(combiner))
+      return ReductionKind::Max;
+    if (isa<arith::MinimumFOp, arith::MinNumFOp, arith::MinSIOp>(combiner))
+      return ReductionKind::Min;
+  }
+  return std::nullopt;
+}
+
+std::optional<Attribute> getSplatValue(Value tensor) {
+  Attribute value;
+  if (auto fill = tensor.getDefiningOp<linalg::FillOp>()) {
+    if (matchPattern(fill.getInputs()[0], m_Constant(&value)))
+      return value;
+    return std::nullopt;
+  }
+  if (Operation *op = tensor.getDefiningOp();
+      isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return getSplatValue(op->getOperand(0));
+  SplatElementsAttr splat;
+  if (matchPattern(tensor, m_Constant(&splat)))
+    return splat.getSplatValue<Attribute>();
+  return std::nullopt;
+}
+
+Attribute getConstantPadding(Operation *op) {
+  auto pad = dyn_cast_or_null<tensor::PadOp>(op);
+  if (!pad)
+    return {};
+  Attribute value;
+  if (Value yielded = pad.getConstantPaddingValue())
+    matchPattern(yielded, m_Constant(&value));
+  return value;
+}
+
+} // namespace qdialect

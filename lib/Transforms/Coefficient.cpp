@@ -1,0 +1,216 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Constants of an island's formula; see Island.h.
+
+#include "Island.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+/// Reads a constant, dequantizing it if need be, as doubles in row-major order.
+std::optional<std::vector<double>> readReal(Value value) {
+  if (auto dequantize = value.getDefiningOp<qd::DequantizeOp>()) {
+    std::optional<ConstantView> codes = constantView(dequantize.getInput());
+    if (!codes || dequantize.getScales().size() != 1 ||
+        dequantize.getGroupIndex() ||
+        dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code)
+      return std::nullopt;
+    std::optional<ConstantView> scale = constantView(dequantize.getScales()[0]);
+    std::optional<ConstantView> zero;
+    if (dequantize.getZeroPoint())
+      zero = constantView(dequantize.getZeroPoint());
+    if (!scale || (dequantize.getZeroPoint() && !zero))
+      return std::nullopt;
+    auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
+        getElementTypeOrSelf(dequantize.getInput()));
+    // One scale, or one an element of the only dimension that has several.
+    int64_t count = codes->numElements(), scales = scale->numElements();
+    if (!alphabet || (scales != 1 && scales != count))
+      return std::nullopt;
+    std::vector<double> values(count);
+    bool plain = isa<IntegerType>(getElementTypeOrSelf(dequantize.getInput()));
+    for (int64_t i = 0; i < count; ++i) {
+      double code =
+          plain ? codes->number(i) : alphabet.decode(codes->integer(i));
+      double z = zero ? zero->number(zero->numElements() == 1 ? 0 : i) : 0;
+      values[i] = (code - z) * scale->number(scales == 1 ? 0 : i);
+    }
+    return values;
+  }
+  std::optional<ConstantView> view = constantView(value);
+  if (!view)
+    return std::nullopt;
+  if (!isa<FloatType>(getElementTypeOrSelf(value)))
+    return std::nullopt;
+  std::vector<double> values(view->numElements());
+  for (int64_t i = 0, e = values.size(); i < e; ++i)
+    values[i] = view->number(i);
+  return values;
+}
+
+/// Behind ops that keep the row-major order of the elements.
+Value skipReshapes(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+} // namespace
+
+bool isRealConstant(Value value) {
+  value = skipReshapes(value);
+  if (auto dequantize = value.getDefiningOp<qd::DequantizeOp>())
+    return matchPattern(dequantize.getInput(), m_Constant());
+  if (auto fill = value.getDefiningOp<linalg::FillOp>())
+    return matchPattern(fill.getInputs()[0], m_Constant());
+  return matchPattern(value, m_Constant());
+}
+
+std::optional<Coefficient> Coefficient::read(Value constant, AffineMap map) {
+  auto type = cast<RankedTensorType>(constant.getType());
+  Value source = skipReshapes(constant);
+  if (auto fill = source.getDefiningOp<linalg::FillOp>()) {
+    FloatAttr value;
+    if (!matchPattern(fill.getInputs()[0], m_Constant(&value)))
+      return std::nullopt;
+    return scalar(value.getValueAsDouble());
+  }
+  std::optional<std::vector<double>> values = readReal(source);
+  if (!values)
+    return std::nullopt;
+  if (llvm::all_equal(*values) && !values->empty())
+    return scalar(values->front());
+  // The tensor's dimensions may be any permutation of the space's.
+  SmallVector<std::pair<unsigned, unsigned>> order; // (dimension, axis)
+  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+    if (type.getDimSize(axis) != 1)
+      order.push_back({cast<AffineDimExpr>(expr).getPosition(), axis});
+  SmallVector<int64_t> strides(type.getRank(), 1);
+  for (int64_t axis = type.getRank() - 2; axis >= 0; --axis)
+    strides[axis] = strides[axis + 1] * type.getDimSize(axis + 1);
+  llvm::sort(order);
+  Coefficient result;
+  for (auto [dim, axis] : order) {
+    result.dims.push_back(dim);
+    result.sizes.push_back(type.getDimSize(axis));
+  }
+  result.values.resize(values->size());
+  SmallVector<int64_t> index(order.size(), 0);
+  for (double &out : result.values) {
+    int64_t from = 0;
+    for (auto [i, entry] : llvm::enumerate(order))
+      from += index[i] * strides[entry.second];
+    out = (*values)[from];
+    for (int64_t i = order.size() - 1; i >= 0; --i) {
+      if (++index[i] < result.sizes[i])
+        break;
+      index[i] = 0;
+    }
+  }
+  return result;
+}
+
+bool Coefficient::allOf(llvm::function_ref<bool(double)> predicate) const {
+  return llvm::all_of(values, predicate);
+}
+
+Coefficient Coefficient::map(llvm::function_ref<double(double)> f) const {
+  Coefficient result = *this;
+  for (double &value : result.values)
+    value = f(value);
+  return result;
+}
+
+Coefficient Coefficient::spread(ArrayRef<unsigned> toDims,
+                                ArrayRef<int64_t> toSizes) const {
+  Coefficient result{
+      SmallVector<unsigned>(toDims), SmallVector<int64_t>(toSizes), {}};
+  SmallVector<int64_t> stride(toDims.size(), 0);
+  int64_t step = 1, count = 1;
+  for (int64_t i = dims.size() - 1; i >= 0; --i) {
+    stride[llvm::find(toDims, dims[i]) - toDims.begin()] = step;
+    step *= sizes[i];
+  }
+  for (int64_t size : toSizes)
+    count *= size;
+  result.values.resize(count);
+  SmallVector<int64_t> index(toDims.size(), 0);
+  int64_t from = 0;
+  for (double &out : result.values) {
+    out = values[from];
+    for (int64_t i = toDims.size() - 1; i >= 0; --i) {
+      from += stride[i];
+      if (++index[i] < toSizes[i])
+        break;
+      from -= stride[i] * toSizes[i];
+      index[i] = 0;
+    }
+  }
+  return result;
+}
+
+Coefficient Coefficient::renumbered(ArrayRef<unsigned> to) const {
+  // Sort by the new numbers, then lay the values out in that order.
+  SmallVector<unsigned> order =
+      llvm::to_vector(llvm::seq<unsigned>(dims.size()));
+  llvm::sort(order,
+             [&](unsigned a, unsigned b) { return to[dims[a]] < to[dims[b]]; });
+  Coefficient result;
+  for (unsigned i : order) {
+    result.dims.push_back(to[dims[i]]);
+    result.sizes.push_back(sizes[i]);
+  }
+  SmallVector<int64_t> strides(dims.size(), 1);
+  for (int64_t i = static_cast<int64_t>(dims.size()) - 2; i >= 0; --i)
+    strides[i] = strides[i + 1] * sizes[i + 1];
+  result.values.resize(values.size());
+  SmallVector<int64_t> index(order.size(), 0);
+  for (double &out : result.values) {
+    int64_t from = 0;
+    for (auto [position, i] : llvm::enumerate(order))
+      from += index[position] * strides[i];
+    out = values[from];
+    for (int64_t i = order.size() - 1; i >= 0; --i) {
+      if (++index[i] < result.sizes[i])
+        break;
+      index[i] = 0;
+    }
+  }
+  return result;
+}
+
+AffineMap Coefficient::indexingMap(unsigned rank, MLIRContext *context) const {
+  SmallVector<AffineExpr> results;
+  for (unsigned dim : dims)
+    results.push_back(getAffineDimExpr(dim, context));
+  return AffineMap::get(rank, 0, results, context);
+}
+
+Coefficient combine(const Coefficient &a, const Coefficient &b,
+                    llvm::function_ref<double(double, double)> f) {
+  SmallVector<unsigned> dims;
+  std::set_union(a.dims.begin(), a.dims.end(), b.dims.begin(), b.dims.end(),
+                 std::back_inserter(dims));
+  SmallVector<int64_t> sizes;
+  for (unsigned dim : dims) {
+    auto inA = llvm::find(a.dims, dim);
+    sizes.push_back(inA != a.dims.end()
+                        ? a.sizes[inA - a.dims.begin()]
+                        : b.sizes[llvm::find(b.dims, dim) - b.dims.begin()]);
+  }
+  Coefficient left = a.spread(dims, sizes), right = b.spread(dims, sizes);
+  for (size_t i = 0; i < left.values.size(); ++i)
+    left.values[i] = f(left.values[i], right.values[i]);
+  return left;
+}
+
+} // namespace qdialect

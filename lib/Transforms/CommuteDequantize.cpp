@@ -1,0 +1,448 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Moves casts out of the way of ops that only move or compare numbers:
+//
+//   transpose(dequantize(q))  =>  dequantize(transpose(q))
+//   quantize(concat(x, y))    =>  concat(quantize(x), quantize(y))
+//
+// Each rewrite is exact. Moving data commutes with any element-wise function;
+// max commutes with every non-decreasing one, which both casts are; a pad needs
+// the code of its value, which for a dequantize must exist exactly (real 0 is
+// the zero point's code). quantize(dequantize(q)) of one grid is q. The other
+// order, dequantize(quantize(x)), is never touched: it holds an error that the
+// program means to make.
+
+#include "IntegerizeGrid.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#define DEBUG_TYPE "qd-commute-dequantize"
+
+namespace qdialect {
+#define GEN_PASS_DEF_COMMUTEDEQUANTIZEPASS
+#include "QDialect/Transforms/Passes.h.inc"
+} // namespace qdialect
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+Type withElement(Type type, Type element) {
+  return cast<RankedTensorType>(type).clone(element);
+}
+
+/// Is `op` a tensor's copy in another arrangement, element for element of its
+/// first operand?
+bool isRearrangement(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+             tensor::ExtractSliceOp, linalg::TransposeOp>(op);
+}
+
+/// The same rearrangement of `input`, whose element type may differ.
+Value rearrange(OpBuilder &builder, Operation *op, Value input) {
+  Type element = getElementTypeOrSelf(input.getType());
+  Type result = withElement(op->getResult(0).getType(), element);
+  Operation *copy;
+  if (auto transpose = dyn_cast<linalg::TransposeOp>(op)) {
+    Value empty = tensor::EmptyOp::create(
+        builder, op->getLoc(), cast<RankedTensorType>(result).getShape(),
+        element);
+    copy = linalg::TransposeOp::create(builder, op->getLoc(), input, empty,
+                                       transpose.getPermutation());
+  } else {
+    IRMapping map;
+    map.map(op->getOperand(0), input);
+    copy = builder.clone(*op, map);
+    copy->getResult(0).setType(result);
+  }
+  copyMarks(op, copy);
+  return copy->getResult(0);
+}
+
+/// The pad with `code` in place of its value.
+Value padCodes(OpBuilder &builder, tensor::PadOp pad, Value input,
+               int64_t code) {
+  Type element = getElementTypeOrSelf(input.getType());
+  // Seeded fault 27: pads with 0 where the zero point's code is wanted.
+  if constexpr (QDIALECT_MUTATE == 27)
+    code = 0;
+  Value value;
+  if (element.isSignlessInteger())
+    value = arith::ConstantOp::create(builder, pad.getLoc(),
+                                      builder.getIntegerAttr(element, code));
+  auto copy = tensor::PadOp::create(
+      builder, pad.getLoc(), withElement(pad.getType(), element), input,
+      pad.getMixedLowPad(), pad.getMixedHighPad(), value, pad.getNofold());
+  copyMarks(pad, copy);
+  return copy;
+}
+
+double paddingOf(Attribute value) {
+  return cast<FloatAttr>(value).getValueAsDouble();
+}
+
+/// A max over windows or axes, on codes. Codes below every other stand for
+/// -infinity: the init and the pad of a max.
+Value maxOfCodes(OpBuilder &builder, linalg::LinalgOp op, Value input,
+                 const CodeGrid &grid) {
+  Location loc = op.getLoc();
+  Type element = grid.alphabet;
+  auto resultType =
+      cast<RankedTensorType>(withElement(op->getResult(0).getType(), element));
+  Value lowest = arith::ConstantOp::create(
+      builder, loc, builder.getIntegerAttr(element, grid.min));
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, resultType.getShape(), element);
+  Value init = linalg::FillOp::create(builder, loc, lowest, empty).getResult(0);
+  if (isa<linalg::GenericOp>(op)) {
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    auto copy = linalg::GenericOp::create(
+        builder, loc, resultType, ValueRange{input}, ValueRange{init}, maps,
+        op.getIteratorTypesArray(),
+        [](OpBuilder &b, Location l, ValueRange args) {
+          Value max = arith::MaxSIOp::create(b, l, args[0], args[1]);
+          linalg::YieldOp::create(b, l, max);
+        });
+    copyMarks(op, copy);
+    return copy.getResult(0);
+  }
+  Value window = tensor::EmptyOp::create(
+      builder, loc,
+      cast<RankedTensorType>(op->getOperand(1).getType()).getShape(), element);
+  OperationState state(loc, op->getName());
+  state.addOperands({input, window, init});
+  state.addTypes(resultType);
+  // Named ops carry their payload: let the builder of the op make a new one.
+  Operation *copy =
+      llvm::TypeSwitch<Operation *, Operation *>(op)
+          .Case<linalg::PoolingNhwcMaxOp, linalg::PoolingNchwMaxOp,
+                linalg::PoolingNwcMaxOp, linalg::PoolingNcwMaxOp,
+                linalg::PoolingNdhwcMaxOp>([&](auto pool) -> Operation * {
+            return decltype(pool)::create(
+                builder, loc, TypeRange(resultType), ValueRange{input, window},
+                ValueRange{init}, pool.getStrides(), pool.getDilations());
+          })
+          .Default([](Operation *) { return nullptr; });
+  if (!copy)
+    return {};
+  copyMarks(op, copy);
+  return copy->getResult(0);
+}
+
+/// A max over windows or axes of floats from a fill of -infinity, which the
+/// casts commute with.
+bool isPlainMax(linalg::LinalgOp op) {
+  if (getReductionKind(op) != ReductionKind::Max ||
+      (!isa<linalg::GenericOp>(op) && op.getNumDpsInputs() != 2) ||
+      (isa<linalg::GenericOp>(op) && op.getNumDpsInputs() != 1))
+    return false;
+  if (!isa<linalg::GenericOp, linalg::PoolingNhwcMaxOp,
+           linalg::PoolingNchwMaxOp, linalg::PoolingNwcMaxOp,
+           linalg::PoolingNcwMaxOp, linalg::PoolingNdhwcMaxOp>(op))
+    return false;
+  std::optional<Attribute> init = getSplatValue(op.getDpsInits()[0]);
+  auto value = init ? dyn_cast<FloatAttr>(*init) : FloatAttr();
+  // The importers fill with -inf or with the lowest finite value; both lie
+  // below every dequantized code.
+  return value &&
+         (value.getValue().isInfinity() || value.getValue().isLargest()) &&
+         value.getValue().isNegative();
+}
+
+/// relu as the only payload: maximumf with zero, in either order.
+bool isRelu(Operation *op) {
+  if (!isElementwiseGeneric(op))
+    return false;
+  auto generic = cast<linalg::GenericOp>(op);
+  if (generic.getNumDpsInputs() != 1 ||
+      !generic.getMatchingIndexingMap(generic.getDpsInputOperand(0))
+           .isIdentity())
+    return false;
+  Operation *max =
+      generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(max))
+    return false;
+  BlockArgument element = generic.getBlock()->getArgument(0);
+  for (unsigned side : {0u, 1u})
+    if (max->getOperand(side) == element &&
+        matchPattern(max->getOperand(1 - side), m_AnyZeroFloat()))
+      return true;
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// dequantize, downwards
+//===----------------------------------------------------------------------===//
+
+/// f(dequantize(q)) => dequantize(f(q)) for the one-input ops above.
+struct SinkDequantize : RewritePattern {
+  SinkDequantize(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumOperands() == 0 || op->getNumResults() != 1)
+      return failure();
+    auto dequantize = op->getOperand(0).getDefiningOp<qd::DequantizeOp>();
+    if (!dequantize)
+      return failure();
+    std::optional<CodeGrid> grid = getGrid(dequantize);
+    if (!grid)
+      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
+    Value codes = moveCodes(op, dequantize.getInput(), *grid, rewriter);
+    if (!codes)
+      return failure();
+    auto result = makeDequantize(rewriter, op->getLoc(),
+                                 op->getResult(0).getType(), codes, *grid);
+    if (Attribute name = op->getAttr("qd.name"))
+      result->setAttr("qd.name", name);
+    rewriter.replaceOp(op, result->getResults());
+    return success();
+  }
+
+  static Value moveCodes(Operation *op, Value codes, const CodeGrid &grid,
+                         PatternRewriter &rewriter) {
+    if (isRearrangement(op))
+      return rearrange(rewriter, op, codes);
+    if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+      Attribute value = getConstantPadding(pad);
+      // -infinity in front of a max is any code that no element is below.
+      bool beforeMax =
+          value && llvm::all_of(pad->getUsers(), [](Operation *user) {
+            auto linalgOp = dyn_cast<linalg::LinalgOp>(user);
+            return linalgOp && isPlainMax(linalgOp);
+          });
+      if (!value || !grid.alphabet.isSignlessInteger())
+        return {};
+      double real = paddingOf(value);
+      if (beforeMax && real < grid.scale * (grid.min - grid.zeroPoint))
+        return padCodes(rewriter, pad, codes, grid.min);
+      if (std::optional<int64_t> code = grid.exactCode(real))
+        return padCodes(rewriter, pad, codes, *code);
+      return {};
+    }
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+        linalgOp && grid.alphabet.isSignlessInteger() && isPlainMax(linalgOp))
+      return maxOfCodes(rewriter, linalgOp, codes, grid);
+    if (isRelu(op) && grid.alphabet.isSignlessInteger() &&
+        grid.zeroPoint >= grid.min && grid.zeroPoint <= grid.max)
+      return reluOfCodes(op, codes, grid, rewriter);
+    return {};
+  }
+
+  /// max(x, 0) = (max(q, z) - z) * s.
+  static Value reluOfCodes(Operation *op, Value codes, const CodeGrid &grid,
+                           PatternRewriter &rewriter) {
+    auto type = cast<RankedTensorType>(codes.getType());
+    Value empty = tensor::EmptyOp::create(rewriter, op->getLoc(),
+                                          type.getShape(), grid.alphabet);
+    AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
+    auto max = linalg::GenericOp::create(
+        rewriter, op->getLoc(), type, ValueRange{codes}, ValueRange{empty},
+        ArrayRef<AffineMap>{identity, identity},
+        SmallVector<utils::IteratorType>(type.getRank(),
+                                         utils::IteratorType::parallel),
+        [&](OpBuilder &b, Location l, ValueRange args) {
+          Value zero = arith::ConstantOp::create(
+              b, l, b.getIntegerAttr(grid.alphabet, grid.zeroPoint));
+          Value result = arith::MaxSIOp::create(b, l, args[0], zero);
+          linalg::YieldOp::create(b, l, result);
+        });
+    copyMarks(op, max);
+    return max.getResult(0);
+  }
+};
+
+/// concat(dequantize(a), dequantize(b)) of one grid => dequantize(concat(a, b))
+struct SinkDequantizeConcat : OpRewritePattern<tensor::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ConcatOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> codes;
+    std::optional<CodeGrid> grid;
+    for (Value input : op.getInputs()) {
+      auto dequantize = input.getDefiningOp<qd::DequantizeOp>();
+      std::optional<CodeGrid> one;
+      if (dequantize)
+        one = getGrid(dequantize);
+      if (!one || (grid && *grid != *one))
+        return rewriter.notifyMatchFailure(op, "inputs of different grids");
+      grid = one;
+      codes.push_back(dequantize.getInput());
+    }
+    auto concat =
+        tensor::ConcatOp::create(rewriter, op.getLoc(), op.getDim(), codes);
+    copyMarks(op, concat);
+    auto result =
+        makeDequantize(rewriter, op.getLoc(), op.getType(), concat, *grid);
+    if (Attribute name = op->getAttr("qd.name"))
+      result->setAttr("qd.name", name);
+    rewriter.replaceOp(op, result->getResults());
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// quantize, upwards
+//===----------------------------------------------------------------------===//
+
+/// quantize(f(x)) => f(quantize(x)) for rearrangements, pads, concats and
+/// maxima that nothing else reads.
+struct HoistQuantize : OpRewritePattern<qd::QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(qd::QuantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    Operation *producer = op.getInput().getDefiningOp();
+    if (!producer || !producer->hasOneUse() ||
+        !isa<RankedTensorType>(op.getType()) || !roundsToNearest(op))
+      return failure();
+    std::optional<CodeGrid> grid = getGrid(op);
+    if (!grid)
+      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
+    Value codes = moveAbove(producer, *grid, rewriter);
+    if (!codes)
+      return failure();
+    rewriter.replaceOp(op, codes);
+    return success();
+  }
+
+  static Value quantized(OpBuilder &builder, Operation *op, Value input,
+                         const CodeGrid &grid) {
+    return makeQuantize(builder, op->getLoc(), input, grid);
+  }
+
+  static Value moveAbove(Operation *op, const CodeGrid &grid,
+                         PatternRewriter &rewriter) {
+    // A slice is left: quantizing what it drops is work for nothing.
+    if (isRearrangement(op) && !isa<tensor::ExtractSliceOp>(op))
+      return rearrange(rewriter, op,
+                       quantized(rewriter, op, op->getOperand(0), grid));
+    if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
+      SmallVector<Value> codes;
+      for (Value input : concat.getInputs())
+        codes.push_back(quantized(rewriter, op, input, grid));
+      auto copy = tensor::ConcatOp::create(rewriter, op->getLoc(),
+                                           concat.getDim(), codes);
+      copyMarks(op, copy);
+      return copy;
+    }
+    if (!grid.alphabet.isSignlessInteger())
+      return {};
+    if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+      Attribute value = getConstantPadding(pad);
+      if (!value)
+        return {};
+      return padCodes(rewriter, pad,
+                      quantized(rewriter, op, pad.getSource(), grid),
+                      grid.encode(paddingOf(value)));
+    }
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (linalgOp && isPlainMax(linalgOp))
+      return maxOfCodes(rewriter, linalgOp,
+                        quantized(rewriter, op, op->getOperand(0), grid), grid);
+    return {};
+  }
+};
+
+/// quantize(dequantize(q)) of one grid => q
+struct FoldQuantizeOfDequantize : OpRewritePattern<qd::QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(qd::QuantizeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto dequantize = op.getInput().getDefiningOp<qd::DequantizeOp>();
+    if (!dequantize || !roundsToNearest(op))
+      return failure();
+    std::optional<CodeGrid> from = getGrid(dequantize), to = getGrid(op);
+    if (!from || !to || *from != *to)
+      return rewriter.notifyMatchFailure(op, "the grids differ");
+    rewriter.replaceOp(op, dequantize.getInput());
+    return success();
+  }
+};
+
+/// f(reshape(x)) => reshape(f(x)) for element-wise f whose other inputs are
+/// single numbers, so that f meets the op before the reshape.
+struct HoistElementwiseOverReshape : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isElementwiseGeneric(op))
+      return failure();
+    Operation *reshape = nullptr;
+    OpOperand *image = nullptr;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      if (op.getMatchingIndexingMap(operand).getNumResults() == 0)
+        continue;
+      reshape = operand->get().getDefiningOp();
+      if (image || !op.getMatchingIndexingMap(operand).isIdentity() ||
+          !isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
+              reshape) ||
+          !reshape->hasOneUse())
+        return failure();
+      image = operand;
+    }
+    // Only behind a reduction: there the reshape separates a sum from its
+    // division.
+    if (!image || !getReductionKind(reshape->getOperand(0).getDefiningOp()))
+      return failure();
+    Value source = reshape->getOperand(0);
+    auto type = cast<RankedTensorType>(source.getType());
+    Type element = getElementTypeOrSelf(op.getType(0));
+    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(),
+                                          type.getShape(), element);
+    AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
+    AffineMap scalar = AffineMap::get(type.getRank(), 0, op.getContext());
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      inputs.push_back(operand == image ? source : operand->get());
+      maps.push_back(operand == image ? identity : scalar);
+    }
+    maps.push_back(identity);
+    auto moved = linalg::GenericOp::create(
+        rewriter, op.getLoc(), type.clone(element), inputs, ValueRange{empty},
+        maps,
+        SmallVector<utils::IteratorType>(type.getRank(),
+                                         utils::IteratorType::parallel));
+    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
+                               moved.getRegion().end());
+    copyMarks(op, moved);
+    Value result = rearrange(rewriter, reshape, moved.getResult(0));
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct CommuteDequantizePass
+    : public impl::CommuteDequantizePassBase<CommuteDequantizePass> {
+  using CommuteDequantizePassBase::CommuteDequantizePassBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SinkDequantize, SinkDequantizeConcat, HoistQuantize,
+                 FoldQuantizeOfDequantize, HoistElementwiseOverReshape>(
+        &getContext());
+    GreedyRewriteConfig config;
+    // Constants may hold a hundred megabytes: neither fold nor compare them.
+    config.enableFolding(false);
+    config.enableConstantCSE(false);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace qdialect

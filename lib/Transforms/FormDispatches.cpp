@@ -1,0 +1,308 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Cuts @main into qd.dispatch ops (docs/PhaseContract.md section 6):
+//
+//   conv -> generic -> generic(.., %residual)  =>  qd.dispatch ins(%x,
+//   %residual)
+//
+// A group is a root and the element-wise ops that follow it one by one, each
+// the only reader of the one before and over the same iteration space.
+// Constants, fills and whatever is computed from them are copied into every
+// dispatch that reads them; so is a tensor.pad in front of a root whose kernel
+// pads as it loads. Fusion only moves ops: every rounding of the program stays.
+
+#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+
+#define DEBUG_TYPE "qd-form-dispatches"
+
+namespace qdialect {
+#define GEN_PASS_DEF_FORMDISPATCHESPASS
+#include "QDialect/Transforms/Passes.h.inc"
+} // namespace qdialect
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+/// Reshapes between dispatches are views of the same bytes.
+bool isFreeView(Operation *op) {
+  return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op);
+}
+
+/// Copied into each dispatch that reads it: cheap and made of constants.
+bool isSunk(Operation *op) {
+  if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
+    return true;
+  if (isa<linalg::FillOp>(op) || isFreeView(op) || isElementwiseGeneric(op))
+    return isComputedFromConstants(op->getResult(0));
+  return false;
+}
+
+/// Does the kernel of `root` read its image through the pad? The contraction
+/// kernels want channels in groups of four (docs/PhaseContract.md section 7)
+/// and gain nothing on thin images.
+bool kernelPads(Operation *root) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
+  if (!linalgOp)
+    return false;
+  std::optional<ContractionStructure> s = getContractionStructure(linalgOp);
+  if (!s) {
+    // A pool: its window operand has no values.
+    return getReductionKind(root) && linalgOp.getNumDpsInputs() == 2;
+  }
+  // Channels must be the innermost dimension of image and output.
+  unsigned last = s->activationMap.getNumResults() - 1;
+  if (s->kind == ContractionStructure::Kind::Depthwise)
+    return s->depth.size() == 1 && s->outputChannel.empty() &&
+           s->activationDim(s->depth[0]) == last;
+  if (s->kind != ContractionStructure::Kind::Conv ||
+      s->inputChannel.size() != 1 ||
+      s->activationDim(s->inputChannel[0]) != last)
+    return false;
+  int64_t channels = s->loopSizes[s->inputChannel[0]];
+  return channels % 4 == 0 && channels >= 16;
+}
+
+/// Only the image of a root is padded on the way in, by a constant.
+bool isAbsorbedBy(tensor::PadOp pad, OpOperand &use) {
+  return getConstantPadding(pad) && pad.getLow().empty() &&
+         pad.getHigh().empty() && kernelPads(use.getOwner()) &&
+         use.get() == pad.getResult() && use.getOperandNumber() == 0;
+}
+
+struct Group {
+  SmallVector<Operation *> members;
+  /// Does a following element-wise op join?
+  bool takesEpilogue = false;
+  /// A contraction or reduction: preferred when an element-wise op could join
+  /// several groups.
+  bool hasRoot = false;
+};
+
+class Former {
+public:
+  explicit Former(func::FuncOp function) : function(function) {}
+
+  LogicalResult run(int64_t &dispatches, int64_t &fused);
+
+private:
+  bool isTopLevel(Operation *op) const {
+    return isFreeView(op) || isa<func::ReturnOp>(op);
+  }
+  bool isAbsorbedEverywhere(Operation *op) const;
+  Group *findProducerGroup(Operation *op);
+  void assign(Operation *op);
+  LogicalResult build(Group &group);
+  Value import(Value value, IRMapping &map, OpBuilder &inner,
+               SmallVectorImpl<Value> &inputs, Block *body, Operation *user);
+
+  func::FuncOp function;
+  std::vector<std::unique_ptr<Group>> groups;
+  llvm::DenseMap<Operation *, Group *> groupOf;
+};
+
+bool Former::isAbsorbedEverywhere(Operation *op) const {
+  auto pad = dyn_cast<tensor::PadOp>(op);
+  return pad && llvm::all_of(pad->getUses(), [&](OpOperand &use) {
+           return isAbsorbedBy(pad, use);
+         });
+}
+
+/// The group that `op`, element-wise, can join: one whose last op it alone
+/// reads, element by element. Of several the one that ends last in the
+/// program, groups with a root first.
+Group *Former::findProducerGroup(Operation *op) {
+  auto generic = cast<linalg::GenericOp>(op);
+  Group *best = nullptr;
+  for (OpOperand *operand : generic.getDpsInputOperands()) {
+    Operation *producer = operand->get().getDefiningOp();
+    Group *group = producer ? groupOf.lookup(producer) : nullptr;
+    if (!group || !group->takesEpilogue || group->members.back() != producer)
+      continue;
+    if (cast<ShapedType>(operand->get().getType()).getRank() !=
+        generic.getNumLoops())
+      continue;
+    bool onlyReader = llvm::all_of(producer->getUses(), [&](OpOperand &use) {
+      return use.getOwner() == op &&
+             generic.getMatchingIndexingMap(&use).isIdentity();
+    });
+    if (!onlyReader)
+      continue;
+    if (!best || (group->hasRoot && !best->hasRoot) ||
+        (group->hasRoot == best->hasRoot &&
+         best->members.back()->isBeforeInBlock(group->members.back())))
+      best = group;
+  }
+  return best;
+}
+
+void Former::assign(Operation *op) {
+  if (isElementwiseGeneric(op))
+    if (Group *group = findProducerGroup(op)) {
+      group->members.push_back(op);
+      groupOf[op] = group;
+      return;
+    }
+  auto group = std::make_unique<Group>();
+  group->members.push_back(op);
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    group->hasRoot = linalgOp.getNumReductionLoops() > 0;
+    group->takesEpilogue = group->hasRoot || isElementwiseGeneric(op);
+  }
+  groupOf[op] = group.get();
+  groups.push_back(std::move(group));
+}
+
+/// The value inside the dispatch that stands for `value` of the function.
+Value Former::import(Value value, IRMapping &map, OpBuilder &inner,
+                     SmallVectorImpl<Value> &inputs, Block *body,
+                     Operation *user) {
+  if (Value known = map.lookupOrNull(value))
+    return known;
+  Operation *producer = value.getDefiningOp();
+  bool copied = producer && isSunk(producer);
+  if (auto pad = dyn_cast_or_null<tensor::PadOp>(producer))
+    copied |= llvm::any_of(user->getOpOperands(), [&](OpOperand &use) {
+      return use.get() == value && isAbsorbedBy(pad, use);
+    });
+  if (!copied) {
+    inputs.push_back(value);
+    Value argument = body->addArgument(value.getType(), value.getLoc());
+    map.map(value, argument);
+    return argument;
+  }
+  for (Value operand : producer->getOperands())
+    import(operand, map, inner, inputs, body, producer);
+  producer->walk([&](Operation *nested) {
+    for (Value operand : nested->getOperands())
+      if (!producer->isAncestor(operand.getParentBlock()->getParentOp()))
+        import(operand, map, inner, inputs, body, nested);
+  });
+  return inner.clone(*producer, map)
+      ->getResult(cast<OpResult>(value).getResultNumber());
+}
+
+LogicalResult Former::build(Group &group) {
+  Operation *last = group.members.back();
+  if (last->getNumResults() != 1 ||
+      !isa<RankedTensorType>(last->getResult(0).getType()))
+    return last->emitOpError("cannot form a dispatch: expected one tensor "
+                             "result, got ")
+           << last->getNumResults() << " results";
+  auto body = std::make_unique<Block>();
+  OpBuilder inner = OpBuilder::atBlockEnd(body.get());
+  IRMapping map;
+  SmallVector<Value> inputs;
+  for (Operation *member : group.members) {
+    for (Value operand : member->getOperands())
+      import(operand, map, inner, inputs, body.get(), member);
+    // Payloads may read scalars of the function (constants).
+    member->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (nested != member &&
+            !member->isAncestor(operand.getParentBlock()->getParentOp()))
+          import(operand, map, inner, inputs, body.get(), nested);
+    });
+    inner.clone(*member, map);
+  }
+  for (Value input : inputs)
+    if (!isa<RankedTensorType>(input.getType()))
+      return last->emitOpError("cannot form a dispatch: operand of type ")
+             << input.getType() << " is neither a tensor nor a constant";
+  OpBuilder outer(last);
+  SmallVector<Location> locations;
+  for (Operation *member : group.members)
+    locations.push_back(member->getLoc());
+  auto dispatch = qd::DispatchOp::create(outer, outer.getFusedLoc(locations),
+                                         last->getResultTypes(), inputs);
+  if (Attribute name = last->getAttr("qd.name"))
+    dispatch->setAttr("qd.name", name);
+  Value result = map.lookup(last->getResult(0));
+  qd::YieldOp::create(inner, last->getLoc(), ValueRange{result});
+  dispatch.getBody().push_back(body.release());
+  last->getResult(0).replaceAllUsesWith(dispatch->getResult(0));
+  return success();
+}
+
+LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
+  if (!function.getBody().hasOneBlock())
+    return function.emitOpError("expected a single block");
+  Block &block = function.getBody().front();
+  for (Operation &op : block) {
+    if (isa<qd::DispatchOp>(op) || isTopLevel(&op) || isSunk(&op) ||
+        isAbsorbedEverywhere(&op))
+      continue;
+    assign(&op);
+  }
+  for (auto &group : groups) {
+    if (failed(build(*group)))
+      return failure();
+    ++dispatches;
+    fused += group->members.size() - 1;
+  }
+  // What was copied into dispatches and is read nowhere else; users first.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (op.use_empty() && !isa<func::ReturnOp, qd::DispatchOp>(op))
+      op.erase();
+  return success();
+}
+
+/// A constant that the function returns, or that a view of a constant
+/// returns, has no dispatch to live in: make one that copies it.
+LogicalResult materializeReturnedConstants(func::FuncOp function) {
+  auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+  for (OpOperand &operand : ret->getOpOperands()) {
+    Operation *producer = operand.get().getDefiningOp();
+    if (!producer || !isSunk(producer))
+      continue;
+    OpBuilder builder(ret);
+    auto dispatch = qd::DispatchOp::create(
+        builder, producer->getLoc(), operand.get().getType(), ValueRange());
+    Block &body = dispatch.getBody().emplaceBlock();
+    builder.setInsertionPointToStart(&body);
+    IRMapping map;
+    SetVector<Operation *> slice;
+    std::function<void(Operation *)> collect = [&](Operation *op) {
+      for (Value value : op->getOperands())
+        collect(value.getDefiningOp());
+      slice.insert(op);
+    };
+    collect(producer);
+    for (Operation *op : slice)
+      builder.clone(*op, map);
+    qd::YieldOp::create(builder, producer->getLoc(),
+                        ValueRange{map.lookup(operand.get())});
+    operand.set(dispatch->getResult(0));
+  }
+  return success();
+}
+
+struct FormDispatchesPass
+    : public impl::FormDispatchesPassBase<FormDispatchesPass> {
+  using FormDispatchesPassBase::FormDispatchesPassBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
+    int64_t dispatches = 0, fused = 0;
+    if (failed(materializeReturnedConstants(function)) ||
+        failed(Former(function).run(dispatches, fused)))
+      return signalPassFailure();
+    numDispatches += dispatches;
+    numFused += fused;
+  }
+};
+
+} // namespace
+} // namespace qdialect

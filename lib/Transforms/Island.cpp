@@ -1,0 +1,333 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finds an island and its formula; see Island.h. The walk evaluates payloads
+// symbolically: a sum of formulas, a product with a constant, a bound.
+
+#include "Island.h"
+
+#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+double add(double a, double b) { return a + b; }
+double multiply(double a, double b) { return a * b; }
+
+/// Formulas of values, or a reason in `why`.
+class Walker {
+public:
+  Walker(Island &island, std::string &why) : island(island), why(why) {}
+
+  /// The formula of a tensor read through `map`.
+  std::optional<Formula> tensor(Value value, AffineMap map);
+
+private:
+  std::optional<Formula> fail(const llvm::Twine &reason) {
+    if (why.empty())
+      why = reason.str();
+    return std::nullopt;
+  }
+  std::optional<Formula> leaf(Leaf leaf);
+  std::optional<Formula> payload(Value scalar, linalg::GenericOp generic,
+                                 AffineMap map);
+  std::optional<Formula> sum(Formula a, Formula b);
+  std::optional<Formula> scaled(Formula a, const Coefficient &factor);
+  std::optional<Formula> product(Formula a, Formula b);
+  std::optional<Formula> bounded(Formula a, Formula b, bool isMax);
+
+  Island &island;
+  std::string &why;
+};
+
+std::optional<Formula> Walker::leaf(Leaf leaf) {
+  unsigned number = island.leaves.size();
+  for (auto [i, known] : llvm::enumerate(island.leaves))
+    if (known.value == leaf.value && known.map == leaf.map &&
+        known.grid == leaf.grid)
+      number = i;
+  if (number == island.leaves.size())
+    island.leaves.push_back(leaf);
+  Formula formula;
+  formula.terms.push_back({{number}, Coefficient::scalar(1)});
+  return formula;
+}
+
+std::optional<Formula> Walker::sum(Formula a, Formula b) {
+  if (a.isConstant() && !a.isClamped())
+    std::swap(a, b);
+  if (b.isConstant() && !b.isClamped()) {
+    auto shift = [&](const Coefficient &c) {
+      return combine(c, b.constant, add);
+    };
+    a.constant = shift(a.constant);
+    if (a.lower)
+      a.lower = shift(*a.lower);
+    if (a.upper)
+      a.upper = shift(*a.upper);
+    return a;
+  }
+  if (a.isClamped() || b.isClamped())
+    return fail("a sum of clamped values is not rounded in between");
+  for (Term &term : b.terms) {
+    auto same = llvm::find_if(a.terms,
+                              [&](Term &t) { return t.leaves == term.leaves; });
+    if (same != a.terms.end())
+      same->factor = combine(same->factor, term.factor, add);
+    else
+      a.terms.push_back(term);
+  }
+  a.constant = combine(a.constant, b.constant, add);
+  return a;
+}
+
+std::optional<Formula> Walker::scaled(Formula a, const Coefficient &factor) {
+  if (a.isClamped()) {
+    bool positive = factor.allOf([](double f) { return f > 0; });
+    bool negative = factor.allOf([](double f) { return f < 0; });
+    if (!positive && !negative)
+      return fail("a clamped value is scaled by factors of both signs");
+    if (a.lower)
+      a.lower = combine(*a.lower, factor, multiply);
+    if (a.upper)
+      a.upper = combine(*a.upper, factor, multiply);
+    if (negative)
+      std::swap(a.lower, a.upper);
+  }
+  for (Term &term : a.terms)
+    term.factor = combine(term.factor, factor, multiply);
+  a.constant = combine(a.constant, factor, multiply);
+  return a;
+}
+
+std::optional<Formula> Walker::product(Formula a, Formula b) {
+  if (a.isConstant() && !a.isClamped())
+    return scaled(std::move(b), a.constant);
+  if (b.isConstant() && !b.isClamped())
+    return scaled(std::move(a), b.constant);
+  if (a.isClamped() || b.isClamped() || a.terms.size() != 1 ||
+      b.terms.size() != 1 || !a.constant.isExactly(0) ||
+      !b.constant.isExactly(0))
+    return fail("a product of sums is not rounded in between");
+  Term term{a.terms[0].leaves,
+            combine(a.terms[0].factor, b.terms[0].factor, multiply)};
+  llvm::append_range(term.leaves, b.terms[0].leaves);
+  llvm::sort(term.leaves);
+  Formula formula;
+  formula.terms.push_back(std::move(term));
+  return formula;
+}
+
+std::optional<Formula> Walker::bounded(Formula a, Formula b, bool isMax) {
+  if (a.isConstant() && !a.isClamped())
+    std::swap(a, b);
+  if (!b.isConstant() || b.isClamped())
+    return fail("the larger or smaller of two tensors has no integer form");
+  auto pick = [&](double x, double y) {
+    return isMax ? std::fmax(x, y) : std::fmin(x, y);
+  };
+  // clamp(v, l, u) bounded by c is clamp(v, pick(l, c), pick(u, c)).
+  std::optional<Coefficient> &same = isMax ? a.lower : a.upper;
+  std::optional<Coefficient> &other = isMax ? a.upper : a.lower;
+  same = same ? combine(*same, b.constant, pick) : b.constant;
+  if (other)
+    other = combine(*other, b.constant, pick);
+  return a;
+}
+
+std::optional<Formula> Walker::payload(Value scalar, linalg::GenericOp generic,
+                                       AffineMap map) {
+  if (auto argument = dyn_cast<BlockArgument>(scalar);
+      argument && argument.getOwner() == generic.getBlock()) {
+    OpOperand *operand = generic.getMatchingOpOperand(argument);
+    return tensor(operand->get(),
+                  generic.getMatchingIndexingMap(operand).compose(map));
+  }
+  FloatAttr constant;
+  if (matchPattern(scalar, m_Constant(&constant))) {
+    Formula formula;
+    formula.constant = Coefficient::scalar(constant.getValueAsDouble());
+    return formula;
+  }
+  Operation *op = scalar.getDefiningOp();
+  if (!op)
+    return fail("its payload reads a value of the surrounding function");
+  // Formulas of the operands, left before right so that messages are stable.
+  auto binary = [&](auto rule) -> std::optional<Formula> {
+    std::optional<Formula> a = payload(op->getOperand(0), generic, map);
+    if (!a)
+      return std::nullopt;
+    std::optional<Formula> b = payload(op->getOperand(1), generic, map);
+    if (!b)
+      return std::nullopt;
+    return rule(std::move(*a), std::move(*b));
+  };
+  return llvm::TypeSwitch<Operation *, std::optional<Formula>>(op)
+      .Case([&](arith::AddFOp) {
+        return binary([&](Formula a, Formula b) { return sum(a, b); });
+      })
+      .Case([&](arith::SubFOp) {
+        return binary([&](Formula a, Formula b) -> std::optional<Formula> {
+          std::optional<Formula> minus = scaled(b, Coefficient::scalar(-1));
+          return minus ? sum(a, *minus) : std::nullopt;
+        });
+      })
+      .Case([&](arith::MulFOp) {
+        return binary([&](Formula a, Formula b) { return product(a, b); });
+      })
+      .Case([&](arith::DivFOp) {
+        return binary([&](Formula a, Formula b) -> std::optional<Formula> {
+          if (!b.isConstant() || b.isClamped() ||
+              !b.constant.allOf([](double d) { return d != 0; }))
+            return fail("a division by a tensor has no integer form");
+          return scaled(a, b.constant.map([](double d) { return 1 / d; }));
+        });
+      })
+      .Case([&](arith::NegFOp) -> std::optional<Formula> {
+        std::optional<Formula> a = payload(op->getOperand(0), generic, map);
+        return a ? scaled(*a, Coefficient::scalar(-1)) : std::nullopt;
+      })
+      .Case<arith::MaximumFOp, arith::MaxNumFOp>([&](auto) {
+        return binary(
+            [&](Formula a, Formula b) { return bounded(a, b, true); });
+      })
+      .Case<arith::MinimumFOp, arith::MinNumFOp>([&](auto) {
+        return binary(
+            [&](Formula a, Formula b) { return bounded(a, b, false); });
+      })
+      .Default([&](Operation *other) {
+        return fail("'" + other->getName().getStringRef() +
+                    "' is not rounded before it and is no affine function");
+      });
+}
+
+/// `map` with the results of dimensions that `reassociation` adds or removes
+/// (all of size one) adapted, or nothing if real dimensions are regrouped.
+std::optional<AffineMap> throughUnitReshape(Operation *reshape, AffineMap map) {
+  auto from = cast<RankedTensorType>(reshape->getOperand(0).getType());
+  auto to = cast<RankedTensorType>(reshape->getResult(0).getType());
+  SmallVector<AffineExpr> kept;
+  SmallVector<int64_t> keptSizes;
+  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+    if (to.getDimSize(axis) != 1) {
+      kept.push_back(expr);
+      keptSizes.push_back(to.getDimSize(axis));
+    }
+  SmallVector<AffineExpr> results;
+  unsigned next = 0;
+  for (int64_t size : from.getShape()) {
+    if (size == 1)
+      return std::nullopt; // which loop it is read by is not known
+    if (next >= kept.size() || keptSizes[next] != size)
+      return std::nullopt;
+    results.push_back(kept[next++]);
+  }
+  if (next != kept.size())
+    return std::nullopt;
+  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
+}
+
+std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
+  Operation *op = value.getDefiningOp();
+  if (isRealConstant(value)) {
+    std::optional<Coefficient> constant = Coefficient::read(value, map);
+    if (!constant)
+      return fail("a constant of it cannot be read");
+    Formula formula;
+    formula.constant = std::move(*constant);
+    return formula;
+  }
+  if (!op)
+    return fail("it reads an unquantized input");
+  if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
+    std::string reason;
+    std::optional<CodeGrid> grid = getGrid(dequantize, &reason);
+    if (!grid)
+      return fail("an input is quantized, but " + reason);
+    if (!grid->isInt8())
+      return fail("an input has codes other than 8-bit");
+    return leaf({dequantize.getInput(), map, grid, nullptr});
+  }
+  if (isElementwiseGeneric(op)) {
+    island.members.insert(op);
+    auto generic = cast<linalg::GenericOp>(op);
+    return payload(generic.getBlock()->getTerminator()->getOperand(0), generic,
+                   map);
+  }
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    if (std::optional<AffineMap> inner = throughUnitReshape(op, map)) {
+      island.members.insert(op);
+      return tensor(op->getOperand(0), *inner);
+    }
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+      linalgOp && (getContractionStructure(linalgOp) ||
+                   getReductionKind(op) == ReductionKind::Sum)) {
+    island.members.insert(op);
+    return leaf({value, map, std::nullopt, op});
+  }
+  island.members.insert(op);
+  return fail("'" + op->getName().getStringRef() + "' has no integer form");
+}
+
+} // namespace
+
+bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
+  island.quantize = quantize;
+  std::optional<CodeGrid> grid = getGrid(quantize, &reason);
+  if (!grid) {
+    reason = "its result is quantized, but " + reason;
+    return false;
+  }
+  if (!grid->isInt8()) {
+    reason = "its result has codes other than 8-bit";
+    return false;
+  }
+  if (!roundsToNearest(quantize)) {
+    reason = "its result is not rounded half to even and saturated";
+    return false;
+  }
+  island.grid = *grid;
+  AffineMap identity =
+      AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
+  std::optional<Formula> formula =
+      Walker(island, reason).tensor(quantize.getInput(), identity);
+  if (!formula)
+    return false;
+  island.formula = std::move(*formula);
+  return true;
+}
+
+Operation *Island::nameSource() const {
+  for (Operation *member : members)
+    if (member->hasAttr("qd.name"))
+      return member;
+  return qd::QuantizeOp(quantize).getOperation();
+}
+
+std::optional<int64_t> Island::lowerCode() const {
+  // Per-channel bounds have no code in common; the caller has refused them.
+  if (!formula.lower)
+    return std::nullopt;
+  int64_t code = grid.encode(formula.lower->values[0]);
+  // Seeded fault 30: the bound is off by one code.
+  if constexpr (QDIALECT_MUTATE == 30)
+    code += 1;
+  return code <= grid.min ? std::nullopt : std::optional<int64_t>(code);
+}
+
+std::optional<int64_t> Island::upperCode() const {
+  if (!formula.upper)
+    return std::nullopt;
+  int64_t code = grid.encode(formula.upper->values[0]);
+  return code >= grid.max ? std::nullopt : std::optional<int64_t>(code);
+}
+
+} // namespace qdialect

@@ -1,0 +1,38 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// --fail-on-fallback: a layer that was to be integer and is not is an error.
+
+#include "QDialect/Transforms/Passes.h"
+
+namespace qdialect {
+#define GEN_PASS_DEF_VERIFYFALLBACKSPASS
+#include "QDialect/Transforms/Passes.h.inc"
+} // namespace qdialect
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+struct VerifyFallbacksPass
+    : public impl::VerifyFallbacksPassBase<VerifyFallbacksPass> {
+  using VerifyFallbacksPassBase::VerifyFallbacksPassBase;
+
+  void runOnOperation() override {
+    getOperation().walk([&](Operation *op) {
+      auto reason = op->getAttrOfType<StringAttr>("qd.fallback");
+      if (!reason)
+        return;
+      auto name = op->getAttrOfType<StringAttr>("qd.name");
+      op->emitError("layer '")
+          << (name ? name.getValue() : StringRef("<unnamed>"))
+          << "' stays float: " << reason.getValue();
+      signalPassFailure();
+    });
+  }
+};
+
+} // namespace
+} // namespace qdialect
