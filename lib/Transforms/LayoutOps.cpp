@@ -53,7 +53,7 @@ bool isLayoutAgnostic(Operation *op) {
     return false;
   return TypeSwitch<Operation *, bool>(op)
       .Case<linalg::GenericOp>([](linalg::GenericOp generic) {
-        return (isElementwise(generic.getOperation()) &&
+        return (isElementwiseGeneric(generic.getOperation()) &&
                 !readsIndex(generic)) ||
                isWindowedGeneric(generic);
       })
@@ -95,7 +95,7 @@ SmallVector<Value> layoutOperands(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   if (!generic)
     return {op->getOperand(0)};
-  if (!isElementwise(generic.getOperation()))
+  if (!isElementwiseGeneric(generic.getOperation()))
     return {generic.getDpsInputs()[0]};
   SmallVector<Value> result;
   for (OpOperand *operand : generic.getDpsInputOperands())
@@ -192,7 +192,7 @@ static Value buildWindowed(RewriterBase &rewriter, linalg::GenericOp op,
 Value buildPermuted(RewriterBase &rewriter, Operation *op,
                     ArrayRef<int64_t> permutation) {
   if (auto generic = dyn_cast<linalg::GenericOp>(op))
-    return isElementwise(generic.getOperation())
+    return isElementwiseGeneric(generic.getOperation())
                ? buildElementwise(rewriter, generic, permutation)
                : buildWindowed(rewriter, generic, permutation);
 

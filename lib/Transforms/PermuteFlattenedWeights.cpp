@@ -31,7 +31,7 @@ static bool isUniform(Operation *op) {
   if (isa<qd::ObserveOp, qd::GeluOp, qd::SiluOp, qd::LookupOp>(op))
     return true;
   auto generic = dyn_cast<linalg::GenericOp>(op);
-  return generic && isElementwise(op) && !generic.hasIndexSemantics() &&
+  return generic && isElementwiseGeneric(op) && !generic.hasIndexSemantics() &&
          layoutOperands(op).size() == 1 &&
          llvm::all_of(generic.getDpsInputs(), [&](Value value) {
            return value == layoutOperands(op)[0] ||

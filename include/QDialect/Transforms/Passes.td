@@ -14,6 +14,19 @@ include "mlir/Pass/PassBase.td"
 // Conversions at the edges and expansions (owner A2)
 //===----------------------------------------------------------------------===//
 
+def CastToLinalgPass : Pass<"qd-cast-to-linalg"> {
+  let summary = "turn qd element-wise ops on tensors into linalg.generic";
+  let description = [{
+    Replaces qd.quantize, qd.dequantize, qd.requantize, qd.rescale, qd.lookup,
+    qd.gelu and qd.silu on tensors by linalg.generic ops whose payload is the
+    scalar form. Parameters become operands with projected maps (floordiv for
+    blocks); their unit dimensions are collapsed away. Casts with stochastic
+    rounding are left alone. Discardable attributes (qd.name) move to the new op.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ExpandOpsPass : Pass<"qd-expand-ops"> {
   let summary = "expand qd casts on scalars and vectors to arith and math";
   let description = [{
@@ -44,6 +57,29 @@ def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
 //===----------------------------------------------------------------------===//
 // Normalize, observe and quantize (owner A7)
 //===----------------------------------------------------------------------===//
+
+def FoldChannelAffinePass
+    : Pass<"qd-fold-channel-affine", "::mlir::func::FuncOp"> {
+  let summary = "fold channel-wise multiplications and additions into weights";
+  let description = [{
+    Run in the normalize phase, after constant folding. A chain of element-wise
+    ops that together are `y * a + b` with constants of one value an output
+    channel (or a scalar), after a contraction or convolution of any kind with
+    constant f32 weights whose result has no other reader, becomes weights
+    multiplied by `a` (computed in f64, rounded once) and one addition of a
+    constant bias. Reshapes that keep the channels together may stand between.
+    Left alone: weights that are not constants (quantized ones included),
+    contractions that add to something other than zero when `a` is not 1.
+
+    Example: test/Transforms/fold-channel-affine.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numFolded", "folded", "Element-wise ops that went into weights">
+  ];
+}
 
 def ConvertToChannelLastPass
     : Pass<"qd-convert-to-channel-last", "::mlir::func::FuncOp"> {

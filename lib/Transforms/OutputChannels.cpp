@@ -1,0 +1,140 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The numbering of output channels (OutputChannels.h).
+
+#include "OutputChannels.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+int64_t OutputChannels::count() const {
+  int64_t product = 1;
+  for (int64_t size : sizes)
+    product *= size;
+  return product;
+}
+
+std::optional<SmallVector<int64_t>>
+OutputChannels::offsets(ArrayRef<int64_t> positions,
+                        ArrayRef<int64_t> shape) const {
+  // How far one step along each channel dimension goes in the tensor.
+  SmallVector<int64_t> steps(dims.size(), 0);
+  int64_t stride = 1;
+  for (int64_t i = static_cast<int64_t>(positions.size()) - 1; i >= 0; --i) {
+    const auto *it = llvm::find(dims, positions[i]);
+    if (it != dims.end())
+      steps[it - dims.begin()] = shape[i] == 1 ? 0 : stride;
+    else if (shape[i] != 1)
+      return std::nullopt;
+    stride *= shape[i];
+  }
+  SmallVector<int64_t> result;
+  for (int64_t channel = 0, e = count(); channel < e; ++channel) {
+    int64_t rest = channel, offset = 0;
+    for (int64_t d = static_cast<int64_t>(dims.size()) - 1; d >= 0; --d) {
+      offset += rest % sizes[d] * steps[d];
+      rest /= sizes[d];
+    }
+    result.push_back(offset);
+  }
+  return result;
+}
+
+/// The loops that number output channels, in the order of the result's
+/// dimensions.
+static SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
+  SmallVector<unsigned> loops(s.depth.begin(), s.depth.end());
+  llvm::append_range(loops, s.outputChannel);
+  llvm::sort(loops, [&](unsigned a, unsigned b) {
+    return *s.outputDim(a) < *s.outputDim(b);
+  });
+  return loops;
+}
+
+std::optional<OutputChannels> getOutputChannels(linalg::LinalgOp op,
+                                                const ContractionStructure &s) {
+  if (llvm::any_of(s.loopSizes, ShapedType::isDynamic))
+    return std::nullopt;
+  OutputChannels channels;
+  for (unsigned loop : channelLoops(s)) {
+    channels.dims.push_back(*s.outputDim(loop));
+    channels.sizes.push_back(s.loopSizes[loop]);
+  }
+  return channels;
+}
+
+std::optional<OutputChannels> followReshape(const OutputChannels &channels,
+                                            Operation *reshape) {
+  OutputChannels result;
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(reshape)) {
+    auto groups = expand.getReassociationIndices();
+    for (int64_t dim : channels.dims)
+      for (int64_t member : groups[dim]) {
+        result.dims.push_back(member);
+        result.sizes.push_back(expand.getResultType().getDimSize(member));
+      }
+    return result;
+  }
+  auto collapse = dyn_cast<tensor::CollapseShapeOp>(reshape);
+  if (!collapse)
+    return std::nullopt;
+  for (auto [dim, group] :
+       llvm::enumerate(collapse.getReassociationIndices())) {
+    bool some = false, all = true;
+    for (int64_t member : group) {
+      bool carries = llvm::is_contained(channels.dims, member);
+      some |= carries;
+      all &= carries || collapse.getSrcType().getDimSize(member) == 1;
+    }
+    if (some && !all)
+      return std::nullopt;
+    if (!some)
+      continue;
+    result.dims.push_back(dim);
+    result.sizes.push_back(collapse.getResultType().getDimSize(dim));
+  }
+  return result;
+}
+
+SmallVector<int64_t> weightChannelStrides(linalg::LinalgOp op,
+                                          const ContractionStructure &s) {
+  SmallVector<int64_t> strides(s.weightMap.getNumResults(), 0);
+  int64_t stride = 1;
+  for (unsigned loop : llvm::reverse(channelLoops(s))) {
+    // A depth loop of an activation by activation matmul may miss the weight.
+    if (std::optional<unsigned> dim = s.weightDim(loop))
+      strides[*dim] = stride;
+    stride *= s.loopSizes[loop];
+  }
+#if QDIALECT_MUTATE == 25
+  // The scale of the wrong axis: reduced dimensions number the channels.
+  std::reverse(strides.begin(), strides.end());
+#endif
+  return strides;
+}
+
+void forEachWeight(ArrayRef<int64_t> shape, ArrayRef<int64_t> channelStrides,
+                   llvm::function_ref<void(int64_t, int64_t)> visit) {
+  int64_t elements = 1;
+  for (int64_t size : shape)
+    elements *= size;
+  SmallVector<int64_t> index(shape.size(), 0);
+  int64_t channel = 0;
+  for (int64_t element = 0; element < elements; ++element) {
+    visit(element, channel);
+    for (int64_t d = static_cast<int64_t>(shape.size()) - 1; d >= 0; --d) {
+      channel += channelStrides[d];
+      if (++index[d] < shape[d])
+        break;
+      channel -= channelStrides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
+} // namespace qdialect
