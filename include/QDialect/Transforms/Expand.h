@@ -18,6 +18,10 @@ namespace qdialect {
 /// and math, bit-equal to Numerics.
 void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
 
+/// Casts, look-ups, gelu and silu on tensors to linalg.generic with the scalar
+/// op as payload.
+void populateCastToLinalgPatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_EXPAND_H
