@@ -22,6 +22,10 @@ void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
 /// op as payload.
 void populateCastToLinalgPatterns(mlir::RewritePatternSet &patterns);
 
+/// math.exp, log, erf, tanh, rsqrt, qd.gelu and qd.silu on scalars and vectors of
+/// f32 (f16 and bf16 through f32) to the sequences of Numerics/FloatFunctions.h.
+void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_EXPAND_H

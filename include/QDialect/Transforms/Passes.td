@@ -41,6 +41,17 @@ def ExpandOpsPass : Pass<"qd-expand-ops"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def ExpandMathPass : Pass<"qd-expand-math"> {
+  let summary = "expand float functions to fixed sequences of IEEE operations";
+  let description = [{
+    Replaces math.exp, math.log, math.erf, math.tanh, math.rsqrt, qd.gelu and
+    qd.silu on scalars and vectors by the sequences of Numerics/FloatFunctions.h,
+    which give the same bits on every target. f16 and bf16 are computed in f32
+    and rounded once. f64 and tensors are left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
   let summary = "replace qd element types by the integers that store them";
   let description = [{

@@ -1,0 +1,89 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// qd-expand-math: f32 functions become the fixed sequences of IEEE operations of
+// Numerics/FloatFunctions.h, so that no math library decides their bits.
+//
+//   %y = math.exp %x : vector<16xf32>
+// ->
+//   %n = math.fma %x, %log2e, %magic; ...; %y = arith.mulf %p, %power
+//
+// The sequences are written once, as templates; here they are only emitted.
+
+#include "MathEmitter.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/Expand.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace qdialect {
+#define GEN_PASS_DEF_EXPANDMATHPASS
+#include "QDialect/Transforms/Passes.h.inc"
+} // namespace qdialect
+
+using namespace mlir;
+using namespace qdialect;
+
+namespace {
+
+using Sequence = Value (*)(MathEmitter &, Value);
+
+/// A unary op of f32 elements, or of narrower floats through f32.
+template <typename Op> struct ExpandUnary : OpRewritePattern<Op> {
+  ExpandUnary(MLIRContext *context, Sequence sequence)
+      : OpRewritePattern<Op>(context), sequence(sequence) {}
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Value x = op->getOperand(0);
+    Type element = getElementTypeOrSelf(x);
+    if (isa<TensorType>(x.getType()))
+      return rewriter.notifyMatchFailure(op, "on tensors");
+    if (!element.isF32() && !element.isF16() && !element.isBF16())
+      return rewriter.notifyMatchFailure(op, "wider than f32");
+    ElementBuilder builder(rewriter, op->getLoc(), x.getType());
+    MathEmitter emitter{builder};
+    Value y = sequence(emitter, builder.toF32(x));
+    rewriter.replaceOp(op, builder.fromF32(y, element));
+    return success();
+  }
+
+  Sequence sequence;
+};
+
+struct ExpandGelu : OpRewritePattern<qd::GeluOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(qd::GeluOp op,
+                                PatternRewriter &rewriter) const override {
+    bool usesTanh = op.getApproximate() == qd::GeluApproximation::Tanh;
+    return ExpandUnary<qd::GeluOp>(getContext(),
+                                   usesTanh ? sequences::geluTanh<MathEmitter>
+                                            : sequences::gelu<MathEmitter>)
+        .matchAndRewrite(op, rewriter);
+  }
+};
+
+struct ExpandMathPass : qdialect::impl::ExpandMathPassBase<ExpandMathPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateExpandMathPatterns(patterns);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace
+
+void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
+  MLIRContext *context = patterns.getContext();
+  patterns.add<ExpandUnary<math::ExpOp>>(context, sequences::exp<MathEmitter>);
+  patterns.add<ExpandUnary<math::LogOp>>(context, sequences::log<MathEmitter>);
+  patterns.add<ExpandUnary<math::ErfOp>>(context, sequences::erf<MathEmitter>);
+  patterns.add<ExpandUnary<math::TanhOp>>(context,
+                                          sequences::tanh<MathEmitter>);
+  patterns.add<ExpandUnary<math::RsqrtOp>>(context,
+                                           sequences::rsqrt<MathEmitter>);
+  patterns.add<ExpandUnary<qd::SiluOp>>(context, sequences::silu<MathEmitter>);
+  patterns.add<ExpandGelu>(context);
+}
