@@ -1,0 +1,154 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What operator handlers build with. A Tensor is a value of the model: either
+// an SSA value or a constant whose elements are known in host memory. A
+// constant becomes an arith.constant only when an operation needs it, so shape
+// arithmetic and unused initializers leave no trace, and reshaping one is free.
+//
+//   Shape -> Gather -> Concat -> Reshape   folds to a Tensor with data [1, -1]
+//   Conv weights                           one arith.constant dense_resource
+//
+// The methods emit what docs/PhaseContract.md section 1 allows and nothing
+// else. They assume valid arguments: handlers check first (Node.h).
+
+#ifndef QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H
+#define QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H
+
+#include "QDialect/Support/HostTensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include <map>
+#include <optional>
+#include <string>
+
+namespace qdialect::onnx_import {
+
+struct Tensor {
+  mlir::RankedTensorType type;
+  mlir::Value value;              ///< null while only a constant
+  std::optional<HostTensor> data; ///< set for constants
+  std::string name;               ///< of a constant, for its resource
+
+  Tensor() = default;
+  explicit Tensor(mlir::Value value);
+  Tensor(mlir::Type elementType, HostTensor data, llvm::StringRef name = "");
+
+  bool isConstant() const { return data.has_value(); }
+  llvm::ArrayRef<int64_t> shape() const { return type.getShape(); }
+  int64_t dim(int64_t axis) const { return type.getDimSize(axis); }
+  int64_t rank() const { return type.getRank(); }
+  int64_t size() const { return type.getNumElements(); }
+  mlir::Type elementType() const { return type.getElementType(); }
+};
+
+using Shape = llvm::SmallVector<int64_t>;
+
+/// Shape arithmetic and small tables are evaluated while importing; constants
+/// with more elements than this stay in the program.
+constexpr int64_t maxFoldedElements = 4096;
+bool isSmallConstant(const Tensor &tensor);
+
+/// The numpy broadcast of shapes; std::nullopt if they disagree.
+std::optional<Shape> broadcastShapes(llvm::ArrayRef<Shape> shapes);
+std::optional<Shape> broadcastShape(llvm::ArrayRef<Tensor> operands);
+
+class GraphBuilder {
+public:
+  using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                              mlir::ValueRange)>;
+
+  GraphBuilder(mlir::OpBuilder &builder, mlir::Block *entry);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+
+  mlir::MLIRContext *context() { return builder.getContext(); }
+
+  /// The SSA value; creates the arith.constant of a constant on first use.
+  mlir::Value value(const Tensor &tensor);
+
+  // Constants.
+  Tensor constant(mlir::Type elementType, llvm::ArrayRef<int64_t> shape,
+                  llvm::ArrayRef<double> numbers);
+  Tensor integers(llvm::ArrayRef<int64_t> shape,
+                  llvm::ArrayRef<int64_t> numbers);
+  Tensor f32(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> numbers,
+             llvm::StringRef name = "");
+  /// A scalar arith.constant of an integer or float type.
+  static mlir::Value scalar(mlir::OpBuilder &builder, mlir::Location loc,
+                            mlir::Type type, double number);
+  mlir::Value scalar(mlir::Type type, double number) {
+    return scalar(builder, loc, type, number);
+  }
+
+  // Storage for results.
+  mlir::Value empty(llvm::ArrayRef<int64_t> shape, mlir::Type elementType);
+  mlir::Value filled(llvm::ArrayRef<int64_t> shape, mlir::Type elementType,
+                     double number);
+
+  // Element-wise: one linalg.generic over the broadcast shape. Operands of one
+  // constant element become constants of the payload; the others have the
+  // dimensions along which they are broadcast collapsed away.
+  Tensor elementwise(llvm::ArrayRef<Tensor> operands, mlir::Type resultElement,
+                     Body body, llvm::ArrayRef<int64_t> atLeast = {});
+  /// The same with operands of rank 1 that lie along `axis` of `tensor`
+  /// (biases, channel factors). `body` gets the tensor's element first.
+  Tensor channelwise(const Tensor &tensor, llvm::ArrayRef<Tensor> channels,
+                     int64_t axis, Body body);
+  /// A broadcast copy.
+  Tensor expand(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
+  /// arith conversion between any two element types of the importer.
+  Tensor cast(const Tensor &tensor, mlir::Type resultElement);
+
+  // Data movement. Constants stay constants: reshape always, the others while
+  // they are small.
+  Tensor reshape(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
+  Tensor transpose(const Tensor &tensor, llvm::ArrayRef<int64_t> permutation);
+  Tensor slice(const Tensor &tensor, llvm::ArrayRef<int64_t> offsets,
+               llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<int64_t> strides);
+  /// Elements [offset, offset + size * stride) of one axis.
+  Tensor sliceAxis(const Tensor &tensor, int64_t axis, int64_t offset,
+                   int64_t size, int64_t stride = 1);
+  Tensor concat(llvm::ArrayRef<Tensor> parts, int64_t axis);
+  Tensor pad(const Tensor &tensor, llvm::ArrayRef<int64_t> low,
+             llvm::ArrayRef<int64_t> high, double number);
+  /// The tensor whose position i on `axis` is position indices[i] of the
+  /// operand: slices of the arithmetic runs in `indices`, concatenated.
+  Tensor select(const Tensor &tensor, int64_t axis,
+                llvm::ArrayRef<int64_t> indices);
+
+  /// Sum, maximum, ... over `axes`, which disappear. `body` gets (element,
+  /// accumulator).
+  Tensor reduce(const Tensor &tensor, llvm::ArrayRef<int64_t> axes,
+                double start, Body body);
+
+private:
+  Tensor parallelGeneric(llvm::ArrayRef<int64_t> shape,
+                         mlir::Type resultElement, mlir::ValueRange inputs,
+                         llvm::ArrayRef<mlir::AffineMap> maps, Body body);
+
+  /// Constants stand at the head of the function, in order of first use.
+  mlir::Block *entry;
+  mlir::Operation *lastConstant = nullptr;
+  struct Materialized {
+    HostTensor keepsAddressTaken;
+    mlir::Value value;
+  };
+  std::map<std::pair<const void *, const void *>, Materialized> constants;
+};
+
+/// Number of runs with a constant step that `indices` decomposes into: the
+/// slices that select() would make.
+int64_t countRuns(llvm::ArrayRef<int64_t> indices);
+
+bool isFloat(mlir::Type type);
+bool isSignlessInteger(mlir::Type type);
+
+} // namespace qdialect::onnx_import
+
+#endif // QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H

@@ -1,0 +1,237 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Data movement (reshape, transpose, slice, concat, pad) and reductions. Small
+// constants are moved in host memory, by strides.
+
+#include "GraphBuilder.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+Shape rowMajorStrides(ArrayRef<int64_t> shape) {
+  Shape strides(shape.size(), 1);
+  for (int64_t axis = static_cast<int64_t>(shape.size()) - 2; axis >= 0; --axis)
+    strides[axis] = strides[axis + 1] * shape[axis + 1];
+  return strides;
+}
+
+/// Reads `shape` elements of `source` starting at element `offset`, walking
+/// `strides` elements along each dimension.
+HostTensor gatherStrided(const HostTensor &source, int64_t offset,
+                         ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  HostTensor result(source.type(), shape.vec());
+  size_t width = byteWidth(source.type());
+  Shape position(shape.size(), 0);
+  char *out = result.mutableBytes();
+  for (int64_t i = 0, count = result.size(); i < count; ++i) {
+    int64_t at = offset;
+    for (size_t axis = 0; axis < position.size(); ++axis)
+      at += position[axis] * strides[axis];
+    std::memcpy(out + i * width, source.bytes() + at * width, width);
+    for (size_t axis = position.size(); axis-- > 0;) {
+      if (++position[axis] < shape[axis])
+        break;
+      position[axis] = 0;
+    }
+  }
+  return result;
+}
+
+} // namespace
+
+Tensor GraphBuilder::reshape(const Tensor &tensor, ArrayRef<int64_t> shape) {
+  if (tensor.shape() == shape)
+    return tensor;
+  if (tensor.isConstant()) {
+    Tensor result(tensor.elementType(), tensor.data->reshaped(shape.vec()),
+                  tensor.name);
+    return result;
+  }
+  auto type = RankedTensorType::get(shape, tensor.elementType());
+  if (auto groups = getReassociationIndicesForReshape(tensor.type, type)) {
+    if (type.getRank() < tensor.rank())
+      return Tensor(tensor::CollapseShapeOp::create(builder, loc, type,
+                                                    tensor.value, *groups));
+    return Tensor(tensor::ExpandShapeOp::create(builder, loc, type,
+                                                tensor.value, *groups));
+  }
+  // Neither shape refines the other: through one dimension.
+  Tensor flat = reshape(tensor, {tensor.size()});
+  return reshape(flat, shape);
+}
+
+Tensor GraphBuilder::transpose(const Tensor &tensor,
+                               ArrayRef<int64_t> permutation) {
+  if (llvm::is_sorted(permutation))
+    return tensor;
+  Shape shape;
+  for (int64_t axis : permutation)
+    shape.push_back(tensor.dim(axis));
+  if (isSmallConstant(tensor)) {
+    Shape from = rowMajorStrides(tensor.shape()), strides;
+    for (int64_t axis : permutation)
+      strides.push_back(from[axis]);
+    return Tensor(tensor.elementType(),
+                  gatherStrided(*tensor.data, 0, shape, strides), tensor.name);
+  }
+  return Tensor(linalg::TransposeOp::create(builder, loc, value(tensor),
+                                            empty(shape, tensor.elementType()),
+                                            permutation)
+                    ->getResult(0));
+}
+
+Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
+                           ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides) {
+  if (tensor.shape() == sizes)
+    return tensor;
+  if (isSmallConstant(tensor)) {
+    Shape steps = rowMajorStrides(tensor.shape());
+    int64_t offset = 0;
+    for (size_t axis = 0; axis < steps.size(); ++axis) {
+      offset += offsets[axis] * steps[axis];
+      steps[axis] *= strides[axis];
+    }
+    return Tensor(tensor.elementType(),
+                  gatherStrided(*tensor.data, offset, sizes, steps));
+  }
+  auto fold = [&](ArrayRef<int64_t> numbers) {
+    return getAsIndexOpFoldResult(context(), numbers);
+  };
+  return Tensor(tensor::ExtractSliceOp::create(builder, loc, value(tensor),
+                                               fold(offsets), fold(sizes),
+                                               fold(strides)));
+}
+
+Tensor GraphBuilder::sliceAxis(const Tensor &tensor, int64_t axis,
+                               int64_t offset, int64_t size, int64_t stride) {
+  Shape offsets(tensor.rank(), 0), sizes(tensor.shape()),
+      strides(tensor.rank(), 1);
+  offsets[axis] = offset;
+  sizes[axis] = size;
+  strides[axis] = stride;
+  return slice(tensor, offsets, sizes, strides);
+}
+
+Tensor GraphBuilder::concat(ArrayRef<Tensor> parts, int64_t axis) {
+  if (parts.size() == 1)
+    return parts.front();
+  int64_t total = 0, size = 0;
+  bool small = true;
+  for (const Tensor &part : parts) {
+    total += part.dim(axis);
+    size += part.size();
+    small = small && isSmallConstant(part);
+  }
+  Shape shape(parts.front().shape());
+  shape[axis] = total;
+  if (!small || size > maxFoldedElements) {
+    SmallVector<Value> values;
+    for (const Tensor &part : parts)
+      values.push_back(value(part));
+    auto type = RankedTensorType::get(shape, parts.front().elementType());
+    return Tensor(tensor::ConcatOp::create(builder, loc, type, axis, values));
+  }
+  // Each part is `outer` rows of contiguous bytes; the result interleaves them.
+  HostTensor result(parts.front().data->type(),
+                    std::vector<int64_t>(shape.begin(), shape.end()));
+  int64_t outer = 1;
+  for (int64_t i = 0; i < axis; ++i)
+    outer *= shape[i];
+  char *out = result.mutableBytes();
+  for (int64_t row = 0; row < outer; ++row)
+    for (const Tensor &part : parts) {
+      size_t bytes = part.data->sizeInBytes() / outer;
+      std::memcpy(out, part.data->bytes() + row * bytes, bytes);
+      out += bytes;
+    }
+  return Tensor(parts.front().elementType(), result);
+}
+
+Tensor GraphBuilder::pad(const Tensor &tensor, ArrayRef<int64_t> low,
+                         ArrayRef<int64_t> high, double number) {
+  auto isZero = [](int64_t size) { return size == 0; };
+  if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
+    return tensor;
+  Value source = value(tensor);
+  Value border = scalar(tensor.elementType(), number);
+  Shape shape(tensor.shape());
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    shape[axis] += low[axis] + high[axis];
+  auto fold = [&](ArrayRef<int64_t> numbers) {
+    return getAsIndexOpFoldResult(context(), numbers);
+  };
+  auto type = RankedTensorType::get(shape, tensor.elementType());
+  return Tensor(tensor::PadOp::create(builder, loc, type, source, fold(low),
+                                      fold(high), border));
+}
+
+/// Length of the longest prefix with a constant non-negative step. A step of 0
+/// (repetition) is a run of one.
+static size_t runLength(ArrayRef<int64_t> indices) {
+  if (indices.size() < 2 || indices[1] <= indices[0])
+    return std::min<size_t>(indices.size(), 1);
+  int64_t step = indices[1] - indices[0];
+  size_t length = 2;
+  while (length < indices.size() &&
+         indices[length] - indices[length - 1] == step)
+    ++length;
+  return length;
+}
+
+int64_t countRuns(ArrayRef<int64_t> indices) {
+  int64_t runs = 0;
+  for (; !indices.empty(); ++runs)
+    indices = indices.drop_front(runLength(indices));
+  return runs;
+}
+
+Tensor GraphBuilder::select(const Tensor &tensor, int64_t axis,
+                            ArrayRef<int64_t> indices) {
+  if (indices.empty())
+    return sliceAxis(tensor, axis, 0, 0);
+  SmallVector<Tensor> parts;
+  while (!indices.empty()) {
+    size_t length = runLength(indices);
+    int64_t step = length > 1 ? indices[1] - indices[0] : 1;
+    parts.push_back(sliceAxis(tensor, axis, indices[0], length, step));
+    indices = indices.drop_front(length);
+  }
+  return concat(parts, axis);
+}
+
+Tensor GraphBuilder::reduce(const Tensor &tensor, ArrayRef<int64_t> axes,
+                            double start, Body body) {
+  int64_t rank = tensor.rank();
+  Shape kept;
+  SmallVector<AffineExpr> places;
+  SmallVector<utils::IteratorType> iterators;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    bool reduced = llvm::is_contained(axes, axis);
+    iterators.push_back(reduced ? utils::IteratorType::reduction
+                                : utils::IteratorType::parallel);
+    if (reduced)
+      continue;
+    kept.push_back(tensor.dim(axis));
+    places.push_back(builder.getAffineDimExpr(axis));
+  }
+  Value input = value(tensor);
+  Value init = filled(kept, tensor.elementType(), start);
+  AffineMap maps[] = {builder.getMultiDimIdentityMap(rank),
+                      AffineMap::get(rank, 0, places, context())};
+  auto generic = linalg::GenericOp::create(
+      builder, loc, TypeRange{init.getType()}, ValueRange{input},
+      ValueRange{init}, maps, iterators,
+      [&](OpBuilder &nested, Location at, ValueRange arguments) {
+        linalg::YieldOp::create(nested, at, body(nested, at, arguments));
+      });
+  return Tensor(generic.getResult(0));
+}
+
+} // namespace qdialect::onnx_import

@@ -1,0 +1,390 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The walk over the graph: checks the model's version, fixes the shapes of the
+// inputs, makes @main, and calls the handler of every node in order. Values are
+// known by name; every operation that produces a named value carries it as
+// qd.name, and the node's name as its location.
+
+#include "ElementTypes.h"
+#include "GraphBuilder.h"
+#include "ModelFile.h"
+#include "Node.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Target/ONNX/ImportONNX.h"
+#include "Registry.h"
+#include "onnx.pb.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+class Importer {
+public:
+  Importer(ModelFile &file, MLIRContext *context, const ImportOptions &options)
+      : file(file), graph(file.getProto().graph()), context(context),
+        options(options), builder(context) {}
+
+  OwningOpRef<ModuleOp> run();
+
+private:
+  InFlightDiagnostic error() {
+    return mlir::emitError(UnknownLoc::get(context)) << file.getPath() << ": ";
+  }
+  LogicalResult checkVersion();
+  LogicalResult readInitializers();
+  LogicalResult addInputs();
+  LogicalResult importNode(const onnx::NodeProto &proto);
+  LogicalResult unsupported(const onnx::NodeProto &proto);
+  LogicalResult bindInputs(const onnx::NodeProto &proto,
+                           SmallVectorImpl<std::optional<Tensor>> &inputs);
+  LogicalResult bindOutputs(const onnx::NodeProto &proto, const Node &node);
+  LogicalResult addOutputs();
+  FailureOr<RankedTensorType> inputType(const onnx::ValueInfoProto &input);
+  FailureOr<int64_t>
+  dimension(const onnx::ValueInfoProto &input, int axis,
+            const onnx::TensorShapeProto::Dimension &dim);
+  LogicalResult define(StringRef name, Tensor tensor, const Twine &what);
+  LogicalResult undefined(StringRef name, const onnx::NodeProto &user);
+
+  ModelFile &file;
+  const onnx::GraphProto &graph;
+  MLIRContext *context;
+  const ImportOptions &options;
+  OpBuilder builder;
+  std::optional<GraphBuilder> emit;
+  func::FuncOp main;
+  int64_t opset = 1;
+  llvm::StringMap<Tensor> values;
+  llvm::StringMap<const onnx::TensorProto *> initializers;
+};
+
+bool isDefaultDomain(StringRef domain) {
+  return domain.empty() || domain == "ai.onnx";
+}
+
+LogicalResult Importer::checkVersion() {
+  bool found = false;
+  for (const onnx::OperatorSetIdProto &import : file.getProto().opset_import())
+    if (isDefaultDomain(import.domain())) {
+      opset = import.version();
+      found = true;
+    }
+  if (!found)
+    return error() << "the model imports no operator set of the domain ai.onnx";
+  if (opset < minOpset || opset > maxOpset)
+    return error() << "opset " << opset << " is not supported; supported are "
+                   << minOpset << " to " << maxOpset;
+  if (!file.getProto().has_graph())
+    return error() << "the model has no graph";
+  return success();
+}
+
+LogicalResult Importer::define(StringRef name, Tensor tensor,
+                               const Twine &what) {
+  if (!values.try_emplace(name, std::move(tensor)).second)
+    return error() << what << " defines value '" << name
+                   << "' a second time";
+  return success();
+}
+
+LogicalResult Importer::readInitializers() {
+  if (graph.sparse_initializer_size() > 0)
+    return error() << "sparse initializers are not supported";
+  for (const onnx::TensorProto &proto : graph.initializer()) {
+    llvm::Expected<TypedTensor> tensor = file.readTensor(proto, context);
+    if (!tensor)
+      return error() << "initializer '" << proto.name()
+                     << "': " << llvm::toString(tensor.takeError());
+    if (failed(define(proto.name(),
+                      Tensor(tensor->elementType, tensor->data, proto.name()),
+                      "an initializer")))
+      return failure();
+    initializers[proto.name()] = &proto;
+  }
+  return success();
+}
+
+FailureOr<int64_t>
+Importer::dimension(const onnx::ValueInfoProto &input, int axis,
+                    const onnx::TensorShapeProto::Dimension &dim) {
+  StringRef name = input.name();
+  std::string place = (name + ":" + Twine(axis)).str();
+  auto given = options.dims.find(place);
+  if (given == options.dims.end() && dim.has_dim_param())
+    given = options.dims.find(dim.dim_param());
+  if (dim.has_dim_value()) {
+    if (given != options.dims.end() && given->second != dim.dim_value()) {
+      error() << "--dim " << given->first() << "=" << given->second
+              << " contradicts the model: dimension " << axis << " of input '"
+              << name << "' is " << dim.dim_value();
+      return failure();
+    }
+    return dim.dim_value();
+  }
+  if (given != options.dims.end())
+    return given->second;
+  if (axis == 0) {
+    mlir::emitRemark(UnknownLoc::get(context))
+        << file.getPath() << ": the first dimension of input '" << name
+        << "' is taken to be 1; --dim "
+        << (dim.has_dim_param() ? dim.dim_param() : place)
+        << "=<value> chooses another";
+    return 1;
+  }
+  error() << "dimension " << axis << " of input '" << name << "'"
+          << (dim.has_dim_param() ? " (" + dim.dim_param() + ")" : "")
+          << " is not fixed; give --dim "
+          << (dim.has_dim_param() ? dim.dim_param() : place) << "=<value>";
+  return failure();
+}
+
+FailureOr<RankedTensorType>
+Importer::inputType(const onnx::ValueInfoProto &input) {
+  auto fail = [&]() { return error() << "input '" << input.name() << "'"; };
+  if (!input.type().has_tensor_type()) {
+    fail() << " is not a tensor";
+    return failure();
+  }
+  const onnx::TypeProto::Tensor &type = input.type().tensor_type();
+  Type element = getElementType(type.elem_type(), context);
+  if (!element) {
+    fail() << ": " << describeDataType(type.elem_type())
+           << " is not supported";
+    return failure();
+  }
+  if (!type.has_shape()) {
+    fail() << " has no shape";
+    return failure();
+  }
+  Shape shape;
+  for (auto [axis, dim] : llvm::enumerate(type.shape().dim())) {
+    FailureOr<int64_t> size = dimension(input, static_cast<int>(axis), dim);
+    if (failed(size))
+      return failure();
+    if (*size < 0) {
+      fail() << ": dimension " << axis << " is " << *size;
+      return failure();
+    }
+    shape.push_back(*size);
+  }
+  if (!isReasonableShape(shape)) {
+    fail() << ": shape " << describeShape(shape) << " is too large";
+    return failure();
+  }
+  return RankedTensorType::get(shape, element);
+}
+
+LogicalResult Importer::addInputs() {
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    // Before IR version 4 initializers are listed as inputs too.
+    if (initializers.contains(input.name()))
+      continue;
+    FailureOr<RankedTensorType> type = inputType(input);
+    if (failed(type))
+      return failure();
+    unsigned index = main.getNumArguments();
+    auto attributes = builder.getDictionaryAttr(builder.getNamedAttr(
+        "qd.name", builder.getStringAttr(input.name())));
+    if (failed(main.insertArgument(index, *type, attributes,
+                                   builder.getUnknownLoc())))
+      return failure();
+    if (failed(define(input.name(), Tensor(main.getArgument(index)),
+                      "an input")))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Importer::undefined(StringRef name, const onnx::NodeProto &user) {
+  InFlightDiagnostic diagnostic =
+      error() << "node '" << user.name() << "' (" << user.op_type()
+              << ", opset " << opset << "): input '" << name << "' ";
+  for (const onnx::NodeProto &node : graph.node())
+    if (llvm::is_contained(node.output(), name))
+      return diagnostic << "is produced only later, by node '" << node.name()
+                        << "' (" << node.op_type()
+                        << "): the graph is cyclic or not sorted";
+  return diagnostic
+         << "is neither a graph input, nor an initializer, nor produced by any "
+            "node";
+}
+
+LogicalResult
+Importer::bindInputs(const onnx::NodeProto &proto,
+                     SmallVectorImpl<std::optional<Tensor>> &inputs) {
+  for (const std::string &name : proto.input()) {
+    if (name.empty()) {
+      inputs.push_back(std::nullopt);
+      continue;
+    }
+    auto found = values.find(name);
+    if (found == values.end())
+      return undefined(name, proto);
+    inputs.push_back(found->second);
+  }
+  return success();
+}
+
+LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
+  InFlightDiagnostic diagnostic =
+      error() << "node '" << proto.name() << "' (";
+  if (!isDefaultDomain(proto.domain()))
+    return diagnostic << proto.domain() << "." << proto.op_type()
+                      << "): operators of the domain '" << proto.domain()
+                      << "' are not supported, only those of ai.onnx listed in "
+                         "docs/reference/ONNXCoverage.md";
+  diagnostic << proto.op_type() << ", opset " << opset << "): ";
+  if (OpRegistry::get().knows(proto.op_type()))
+    return diagnostic << "the operator is not supported in this opset";
+  return diagnostic << "the operator is not supported; supported are those of "
+                       "docs/reference/ONNXCoverage.md";
+}
+
+/// Outputs become known by name, and the operations made for them carry it.
+LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
+                                    const Node &node) {
+  for (auto [index, name] : llvm::enumerate(proto.output())) {
+    if (name.empty())
+      continue;
+    std::optional<Tensor> tensor = node.getResults()[index];
+    if (!tensor)
+      return error() << "node '" << proto.name() << "' (" << proto.op_type()
+                     << ", opset " << opset << "): output " << index << " ('"
+                     << name << "') is not supported";
+    if (tensor->isConstant() && tensor->name.empty())
+      tensor->name = name;
+    // A value that only got another name (Identity) keeps its first one.
+    Operation *op = tensor->value ? tensor->value.getDefiningOp() : nullptr;
+    if (op && !op->hasAttr("qd.name"))
+      op->setAttr("qd.name", builder.getStringAttr(name));
+    if (failed(define(name, *tensor, "node '" + Twine(proto.name()) + "'")))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
+  SmallVector<std::optional<Tensor>> inputs;
+  if (failed(bindInputs(proto, inputs)))
+    return failure();
+  const OpRegistry::Entry *entry =
+      isDefaultDomain(proto.domain())
+          ? OpRegistry::get().find(proto.op_type(), opset)
+          : nullptr;
+  if (!entry)
+    return unsupported(proto);
+  StringRef name = proto.name();
+  if (name.empty() && proto.output_size() > 0)
+    name = proto.output(0);
+  emit->loc = NameLoc::get(builder.getStringAttr(name));
+  Node node(proto, opset, file, *emit, inputs);
+  if (failed(entry->handler(node)) || !node.ok() ||
+      failed(node.checkAllRead()))
+    return failure();
+  return bindOutputs(proto, node);
+}
+
+LogicalResult Importer::addOutputs() {
+  SmallVector<Value> returned;
+  SmallVector<Attribute> names;
+  for (const onnx::ValueInfoProto &output : graph.output()) {
+    auto found = values.find(output.name());
+    if (found == values.end())
+      return error() << "output '" << output.name()
+                     << "' is produced by no node";
+    emit->loc = builder.getUnknownLoc();
+    returned.push_back(emit->value(found->second));
+    names.push_back(builder.getStringAttr(output.name()));
+  }
+  func::ReturnOp::create(builder, builder.getUnknownLoc(), returned);
+  main.setType(builder.getFunctionType(main.getArgumentTypes(),
+                                       ValueRange(returned).getTypes()));
+  for (auto [index, name] : llvm::enumerate(names))
+    main.setResultAttr(static_cast<unsigned>(index), "qd.name", name);
+  return success();
+}
+
+OwningOpRef<ModuleOp> Importer::run() {
+  if (failed(checkVersion()))
+    return nullptr;
+  OwningOpRef<ModuleOp> module = ModuleOp::create(builder.getUnknownLoc());
+  builder.setInsertionPointToStart(module->getBody());
+  main = func::FuncOp::create(builder, builder.getUnknownLoc(), "main",
+                              builder.getFunctionType({}, {}));
+  Block *entry = main.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  emit.emplace(builder, entry);
+  if (failed(readInitializers()) || failed(addInputs()))
+    return nullptr;
+  for (const onnx::NodeProto &node : graph.node())
+    if (failed(importNode(node)))
+      return nullptr;
+  if (failed(addOutputs()))
+    return nullptr;
+  // Handlers check what they build; this is for what they forgot.
+  if (failed(mlir::verify(*module)))
+    return nullptr;
+  return module;
+}
+
+} // namespace
+} // namespace qdialect::onnx_import
+
+namespace qdialect {
+
+void registerONNXImportDialects(DialectRegistry &registry) {
+  registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+                  math::MathDialect, tensor::TensorDialect, qd::QDDialect>();
+}
+
+llvm::Error parseDimension(StringRef text, ImportOptions &options) {
+  auto [name, number] = text.rsplit('=');
+  int64_t size = 0;
+  if (name.empty() || number.getAsInteger(10, size) || size < 1)
+    return llvm::createStringError("dimension '" + text +
+                                   "' is not of the form name=positive number");
+  options.dims[name] = size;
+  return llvm::Error::success();
+}
+
+OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
+                                 StringRef path, MLIRContext *context,
+                                 const ImportOptions &options) {
+  DialectRegistry registry;
+  registerONNXImportDialects(registry);
+  context->appendDialectRegistry(registry);
+  context->loadAllAvailableDialects();
+  auto file = onnx_import::ModelFile::open(std::move(buffer), path);
+  if (!file) {
+    mlir::emitError(UnknownLoc::get(context))
+        << path << ": " << llvm::toString(file.takeError());
+    return nullptr;
+  }
+  return onnx_import::Importer(**file, context, options).run();
+}
+
+OwningOpRef<ModuleOp> importONNX(StringRef path, MLIRContext *context,
+                                 const ImportOptions &options) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    mlir::emitError(UnknownLoc::get(context))
+        << path << ": " << buffer.getError().message();
+    return nullptr;
+  }
+  return importONNX(std::shared_ptr<llvm::MemoryBuffer>(std::move(*buffer)),
+                    path, context, options);
+}
+
+} // namespace qdialect

@@ -1,0 +1,185 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Binding of inputs and outputs, and the checks handlers share. Attributes are
+// NodeAttributes.cpp.
+
+#include "Node.h"
+#include "ElementTypes.h"
+#include "ModelFile.h"
+#include "onnx.pb.h"
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+
+std::string describeType(RankedTensorType type) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  type.print(os);
+  return text;
+}
+
+Node::Node(const onnx::NodeProto &proto, int64_t opset, ModelFile &file,
+           GraphBuilder &builder, ArrayRef<std::optional<Tensor>> inputs)
+    : b(builder), proto(proto), version(opset), file(file), inputs(inputs),
+      results(proto.output_size()) {}
+
+StringRef Node::opType() const { return proto.op_type(); }
+
+InFlightDiagnostic Node::emitError() {
+  failed = true;
+  // A node without a name is known by its first output.
+  StringRef name = proto.name();
+  if (name.empty() && proto.output_size() > 0)
+    name = proto.output(0);
+  return mlir::emitError(UnknownLoc::get(b.context()))
+         << file.getPath() << ": node '" << name << "' (" << proto.op_type()
+         << ", opset " << version << "): ";
+}
+
+std::string Node::inputName(size_t index) const {
+  return static_cast<int>(index) < proto.input_size()
+             ? proto.input(static_cast<int>(index))
+             : std::string();
+}
+
+Tensor Node::input(size_t index, StringRef label) {
+  if (hasInput(index))
+    return *inputs[index];
+  if (!failed)
+    emitError() << "input " << index << " (" << label << ") is missing";
+  return b.integers({}, {0});
+}
+
+std::optional<Tensor> Node::optionalInput(size_t index) {
+  return hasInput(index) ? inputs[index] : std::nullopt;
+}
+
+Tensor Node::floatInput(size_t index, StringRef label) {
+  Tensor tensor = input(index, label);
+  if (!failed && (!isFloat(tensor.elementType()) ||
+                  tensor.elementType().getIntOrFloatBitWidth() < 16))
+    emitError() << "input " << label << " ('" << inputName(index) << "') is "
+                << describeType(tensor.type) << ", but must be float";
+  return tensor;
+}
+
+Shape Node::constantIntegers(size_t index, StringRef label) {
+  Tensor tensor = input(index, label);
+  if (failed)
+    return {};
+  Shape numbers;
+  if (!tensor.isConstant()) {
+    emitError() << "input " << label << " ('" << inputName(index)
+                << "') must be a constant known at compile time";
+  } else if (isFloat(tensor.elementType()) || tensor.rank() > 1 ||
+             tensor.size() > (int64_t(1) << 20)) {
+    emitError() << "input " << label << " ('" << inputName(index) << "') is "
+                << describeType(tensor.type) << ", but must be a list of integers";
+  } else {
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      numbers.push_back(tensor.data->asInteger(i));
+  }
+  return numbers;
+}
+
+double Node::constantNumber(size_t index, StringRef label) {
+  Tensor tensor = input(index, label);
+  if (failed)
+    return 0;
+  if (tensor.isConstant() && tensor.size() == 1)
+    return tensor.data->asDouble(0);
+  emitError() << "input " << label << " ('" << inputName(index)
+              << "') must be one number known at compile time, but is "
+              << describeType(tensor.type);
+  return 0;
+}
+
+size_t Node::numOutputs() const { return proto.output_size(); }
+
+bool Node::wantsOutput(size_t index) const {
+  return static_cast<int>(index) < proto.output_size() &&
+         !proto.output(static_cast<int>(index)).empty();
+}
+
+LogicalResult Node::result(size_t index, Tensor tensor) {
+  if (!isReasonableShape(tensor.shape()))
+    return emitError() << "result of shape " << describeShape(tensor.shape())
+                       << " is too large";
+  if (index < results.size())
+    results[index] = std::move(tensor);
+  return success();
+}
+
+int64_t Node::axis(int64_t axis, int64_t rank, StringRef label) {
+  if (axis >= -rank && axis < rank)
+    return axis < 0 ? axis + rank : axis;
+  if (!failed)
+    emitError() << label << " " << axis << " is outside [" << -rank << ", "
+                << rank - 1 << "]";
+  return 0;
+}
+
+Shape Node::axes(ArrayRef<int64_t> axes, int64_t rank, StringRef label) {
+  Shape result;
+  llvm::SmallSet<int64_t, 8> seen;
+  for (int64_t number : axes) {
+    result.push_back(axis(number, rank, label));
+    if (!failed && !seen.insert(result.back()).second)
+      emitError() << label << " names axis " << result.back() << " twice";
+  }
+  return failed ? Shape() : result;
+}
+
+std::optional<Shape> Node::axesOperand(size_t index, int64_t since,
+                                       int64_t rank) {
+  if (version < since) {
+    std::optional<Shape> listed = getInts("axes");
+    return listed ? std::optional<Shape>(axes(*listed, rank)) : std::nullopt;
+  }
+  if (!hasInput(index))
+    return std::nullopt;
+  return axes(constantIntegers(index, "axes"), rank);
+}
+
+void Node::requireRank(const Tensor &tensor, StringRef label, int64_t atLeast) {
+  if (!failed && tensor.rank() < atLeast)
+    emitError() << "input " << label << " has rank " << tensor.rank()
+                << ", but at least " << atLeast << " is needed";
+}
+
+void Node::requireSameType(const Tensor &a, const Tensor &other) {
+  if (!failed && a.elementType() != other.elementType())
+    emitError() << "element types disagree: " << describeType(a.type) << " and "
+                << describeType(other.type);
+}
+
+bool Node::requireBroadcast(ArrayRef<Tensor> operands) {
+  if (failed)
+    return false;
+  if (broadcastShape(operands))
+    return true;
+  InFlightDiagnostic diagnostic = emitError();
+  diagnostic << "shapes do not broadcast:";
+  for (auto [index, operand] : llvm::enumerate(operands))
+    diagnostic << (index ? ", " : " ") << describeShape(operand.shape());
+  return false;
+}
+
+bool Node::requireRange(StringRef label, ArrayRef<int64_t> numbers, int64_t low,
+                        int64_t high) {
+  if (failed)
+    return false;
+  for (int64_t number : numbers)
+    if (number < low || number > high) {
+      emitError() << label << " " << number << " is outside [" << low << ", "
+                  << high << "]";
+      return false;
+    }
+  return true;
+}
+
+} // namespace qdialect::onnx_import

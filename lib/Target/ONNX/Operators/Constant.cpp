@@ -1,0 +1,140 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Operators whose result is known without computing: constants, shapes, and
+// those that do nothing at inference.
+
+#include "ElementTypes.h"
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "QDialect/Support/ConstantView.h"
+#include "Registry.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+LogicalResult importConstant(Node &n) {
+  if (std::optional<Tensor> tensor = n.getTensor("value"))
+    return n.result(*tensor);
+  if (n.hasAttribute("value_float"))
+    return n.result(n.b.f32({}, {n.getFloat("value_float", 0)}));
+  if (n.hasAttribute("value_int"))
+    return n.result(n.b.integers({}, {n.getInt("value_int", 0)}));
+  if (auto floats = n.getFloats("value_floats"))
+    return n.result(
+        n.b.f32({static_cast<int64_t>(floats->size())}, *floats));
+  if (auto ints = n.getInts("value_ints"))
+    return n.result(n.b.integers({static_cast<int64_t>(ints->size())}, *ints));
+  if (!n.ok())
+    return failure();
+  return n.emitError() << "only the attributes value, value_float(s) and "
+                          "value_int(s) are supported";
+}
+
+LogicalResult importConstantOfShape(Node &n) {
+  Shape shape = n.constantIntegers(0, "input");
+  std::optional<Tensor> value = n.getTensor("value");
+  if (!n.ok())
+    return failure();
+  if (!isReasonableShape(shape))
+    return n.emitError() << "shape " << describeShape(shape)
+                         << " is negative or too large";
+  Tensor element = value ? *value : n.b.f32({}, {0});
+  if (!element.isConstant() || element.size() != 1)
+    return n.emitError() << "attribute 'value' must hold one element, but is "
+                         << describeType(element.type);
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  if (count <= maxFoldedElements) {
+    HostTensor filled(element.data->type(),
+                      std::vector<int64_t>(shape.begin(), shape.end()));
+    size_t width = byteWidth(filled.type());
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(filled.mutableBytes() + i * width, element.data->bytes(),
+                  width);
+    return n.result(Tensor(element.elementType(), filled));
+  }
+  Type type = element.elementType();
+  if (!isFloat(type) && !isSignlessInteger(type))
+    return n.emitError() << "element type of " << describeType(element.type)
+                         << " is not supported for " << count << " elements";
+  return n.result(Tensor(n.b.filled(shape, type, element.data->asDouble(0))));
+}
+
+/// The dimensions from `start` to `end` (opset 15) as a constant.
+LogicalResult importShape(Node &n) {
+  Tensor x = n.input(0, "data");
+  int64_t rank = x.rank();
+  int64_t start = n.getInt("start", 0), end = n.getInt("end", rank);
+  if (!n.ok())
+    return failure();
+  auto clamp = [&](int64_t position) {
+    return std::clamp<int64_t>(position < 0 ? position + rank : position, 0,
+                               rank);
+  };
+  start = clamp(start);
+  end = std::max(clamp(end), start);
+  ArrayRef<int64_t> part = x.shape().slice(start, end - start);
+  return n.result(n.b.integers({static_cast<int64_t>(part.size())}, part));
+}
+
+LogicalResult importSize(Node &n) {
+  Tensor x = n.input(0, "data");
+  return n.ok() ? n.result(n.b.integers({}, {x.size()})) : failure();
+}
+
+LogicalResult importIdentity(Node &n) {
+  Tensor x = n.input(0, "input");
+  return n.ok() ? n.result(x) : failure();
+}
+
+/// At inference the data, and a mask of true.
+LogicalResult importDropout(Node &n) {
+  Tensor x = n.input(0, "data");
+  n.ignore({"ratio", "seed"});
+  if (n.opset() >= 12 && n.hasInput(2) &&
+      n.constantNumber(2, "training_mode") != 0 && n.ok())
+    return n.emitError() << "training_mode is not supported";
+  if (!n.ok())
+    return failure();
+  if (n.wantsOutput(1))
+    return n.emitError() << "the output mask is not supported";
+  return n.result(x);
+}
+
+LogicalResult importRange(Node &n) {
+  double start = n.constantNumber(0, "start"), limit = n.constantNumber(1, "limit"),
+         delta = n.constantNumber(2, "delta");
+  if (!n.ok())
+    return failure();
+  Type type = n.input(0, "start").elementType();
+  double steps = delta == 0 ? -1 : std::ceil((limit - start) / delta);
+  // Negated, so that NaN fails too.
+  if (delta == 0 || !(steps <= (1 << 24)))
+    return n.emitError() << "cannot count from " << start << " to " << limit
+                         << " by " << delta;
+  SmallVector<double> numbers;
+  for (int64_t i = 0; i < static_cast<int64_t>(steps); ++i)
+    numbers.push_back(start + static_cast<double>(i) * delta);
+  return n.result(
+      n.b.constant(type, {static_cast<int64_t>(numbers.size())}, numbers));
+}
+
+} // namespace
+
+void registerConstantOps(OpRegistry &r) {
+  r.onOp("Constant", 1, importConstant, "numbers; not sparse, not strings");
+  r.onOp("ConstantOfShape", 9, importConstantOfShape, "constant shape");
+  r.onOp("Shape", 1, importShape, "folded");
+  r.onOp("Size", 1, importSize, "folded");
+  r.onOp("Range", 11, importRange, "constant bounds");
+  r.onOp("Identity", 1, importIdentity);
+  r.onOp("Dropout", 7, importDropout, "inference");
+}
+
+} // namespace qdialect::onnx_import

@@ -1,0 +1,313 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Arithmetic with broadcasting, and the unary functions that arith and math
+// have. Small constant operands are computed here, in the element type's own
+// precision: exporters build shapes with the same operators.
+
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "Registry.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+using ScalarBuilder = Value (*)(OpBuilder &, Location, Value, Value);
+using IntegerFold = std::optional<int64_t> (*)(int64_t, int64_t);
+using FloatFold = double (*)(double, double);
+
+/// One binary operator: how it looks in a payload, and on numbers. A fold that
+/// is null leaves constants to the normalize phase.
+struct Binary {
+  ScalarBuilder onFloats;
+  ScalarBuilder onIntegers; ///< null: float only
+  IntegerFold foldIntegers;
+  FloatFold foldFloats; ///< exact when rounded once to f32
+};
+
+template <typename Op>
+Value build(OpBuilder &b, Location loc, Value x, Value y) {
+  return Op::create(b, loc, x, y);
+}
+
+Value divideIntegers(OpBuilder &b, Location loc, Value x, Value y) {
+  return arith::DivSIOp::create(b, loc, x, y);
+}
+
+/// Two's complement, as the program itself would compute.
+template <typename Fn>
+int64_t wrapped(int64_t x, int64_t y, Fn fn) {
+  return static_cast<int64_t>(
+      fn(static_cast<uint64_t>(x), static_cast<uint64_t>(y)));
+}
+
+std::optional<int64_t> addInts(int64_t x, int64_t y) {
+  return wrapped(x, y, [](uint64_t a, uint64_t b) { return a + b; });
+}
+std::optional<int64_t> subInts(int64_t x, int64_t y) {
+  return wrapped(x, y, [](uint64_t a, uint64_t b) { return a - b; });
+}
+std::optional<int64_t> mulInts(int64_t x, int64_t y) {
+  return wrapped(x, y, [](uint64_t a, uint64_t b) { return a * b; });
+}
+std::optional<int64_t> divInts(int64_t x, int64_t y) {
+  if (y == 0 || (x == INT64_MIN && y == -1))
+    return std::nullopt;
+  return x / y;
+}
+std::optional<int64_t> minInts(int64_t x, int64_t y) { return std::min(x, y); }
+std::optional<int64_t> maxInts(int64_t x, int64_t y) { return std::max(x, y); }
+
+double addFloats(double x, double y) { return x + y; }
+double subFloats(double x, double y) { return x - y; }
+double mulFloats(double x, double y) { return x * y; }
+double divFloats(double x, double y) { return x / y; }
+
+const Binary add = {build<arith::AddFOp>, build<arith::AddIOp>, addInts,
+                    addFloats};
+const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, subInts,
+                    subFloats};
+const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, mulInts,
+                    mulFloats};
+const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts, divFloats};
+const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>,
+                        minInts, nullptr};
+const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>,
+                        maxInts, nullptr};
+
+/// Element index of `operand` at row-major `index` of the broadcast `shape`.
+int64_t broadcastIndex(ArrayRef<int64_t> operand, ArrayRef<int64_t> shape,
+                       int64_t index) {
+  int64_t result = 0, stride = 1;
+  size_t offset = shape.size() - operand.size();
+  for (size_t axis = shape.size(); axis-- > offset;) {
+    int64_t position = index % shape[axis], size = operand[axis - offset];
+    index /= shape[axis];
+    result += (size == 1 ? 0 : position) * stride;
+    stride *= size;
+  }
+  return result;
+}
+
+/// Both operands on the host; std::nullopt if the operator cannot be computed.
+std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
+                           const Shape &shape, const Binary &op) {
+  Type type = x.elementType();
+  bool onFloats = type.isF32() && op.foldFloats;
+  bool onIntegers = isSignlessInteger(type) && op.foldIntegers;
+  auto count = RankedTensorType::get(shape, type).getNumElements();
+  if (!isSmallConstant(x) || !isSmallConstant(y) ||
+      count > maxFoldedElements || !(onFloats || onIntegers))
+    return std::nullopt;
+  SmallVector<double> floats;
+  std::vector<int64_t> integers;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t atX = broadcastIndex(x.shape(), shape, i);
+    int64_t atY = broadcastIndex(y.shape(), shape, i);
+    if (onFloats) {
+      floats.push_back(op.foldFloats(x.data->asDouble(atX),
+                                     y.data->asDouble(atY)));
+      continue;
+    }
+    auto number =
+        op.foldIntegers(x.data->asInteger(atX), y.data->asInteger(atY));
+    if (!number)
+      return std::nullopt;
+    integers.push_back(*number);
+  }
+  if (onFloats)
+    return n.b.constant(type, shape, floats);
+  return Tensor(type, HostTensor::of(DType::I64, {shape.begin(), shape.end()}, integers)
+                          .converted(*hostType(type)));
+}
+
+std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
+                              const Binary &op) {
+  n.requireSameType(x, y);
+  if (!n.requireBroadcast({x, y}))
+    return std::nullopt;
+  Type type = x.elementType();
+  bool floats = isFloat(type);
+  if (!floats && !(op.onIntegers && isSignlessInteger(type) &&
+                   !type.isInteger(1))) {
+    n.emitError() << "element type of " << describeType(x.type)
+                  << " is not supported";
+    return std::nullopt;
+  }
+  if (auto folded = fold(n, x, y, *broadcastShape({x, y}), op))
+    return folded;
+  return n.b.elementwise({x, y}, type,
+                         [&](OpBuilder &b, Location loc, ValueRange v) {
+                           return (floats ? op.onFloats : op.onIntegers)(
+                               b, loc, v[0], v[1]);
+                         });
+}
+
+OpRegistry::Handler binary(const Binary &op) {
+  return [op](Node &n) -> LogicalResult {
+    Tensor x = n.input(0, "A"), y = n.input(1, "B");
+    if (!n.ok())
+      return failure();
+    std::optional<Tensor> result = combine(n, x, y, op);
+    return result ? n.result(*result) : failure();
+  };
+}
+
+/// Sum, Max, Min and Mean take any number of inputs.
+OpRegistry::Handler variadic(const Binary &op, bool mean = false) {
+  return [op, mean](Node &n) -> LogicalResult {
+    std::optional<Tensor> result = n.input(0, "data_0");
+    for (size_t i = 1; i < n.numInputs() && n.ok(); ++i) {
+      Tensor next = n.input(i, "data");
+      result = n.ok() ? combine(n, *result, next, op) : std::nullopt;
+    }
+    if (!n.ok())
+      return failure();
+    if (mean) {
+      Type type = result->elementType();
+      Tensor count = n.b.constant(
+          type, {}, {static_cast<double>(n.numInputs())});
+      result = combine(n, *result, count, divide);
+    }
+    return result ? n.result(*result) : failure();
+  };
+}
+
+using UnaryBuilder = Value (*)(OpBuilder &, Location, Value);
+using UnaryFold = double (*)(double);
+
+template <typename Op>
+Value build(OpBuilder &b, Location loc, Value x) {
+  return Op::create(b, loc, x);
+}
+
+/// `onIntegers` null: float only. `onNumber` null, or exact on f32 values.
+OpRegistry::Handler unary(UnaryBuilder onFloats,
+                          UnaryBuilder onIntegers = nullptr,
+                          UnaryFold onNumber = nullptr) {
+  return [=](Node &n) -> LogicalResult {
+    Tensor x = onIntegers ? n.input(0, "X") : n.floatInput(0, "X");
+    if (!n.ok())
+      return failure();
+    Type type = x.elementType();
+    if (!isFloat(type) && !isSignlessInteger(type))
+      return n.emitError() << "element type of " << describeType(x.type)
+                           << " is not supported";
+    if (onNumber && isSmallConstant(x) && type.isF32()) {
+      SmallVector<double> numbers;
+      for (int64_t i = 0; i < x.size(); ++i)
+        numbers.push_back(onNumber(x.data->asDouble(i)));
+      return n.result(n.b.constant(type, x.shape(), numbers));
+    }
+    return n.result(n.b.elementwise(
+        {x}, type, [&](OpBuilder &b, Location loc, ValueRange v) {
+          return (isFloat(type) ? onFloats : onIntegers)(b, loc, v[0]);
+        }));
+  };
+}
+
+Value negateInteger(OpBuilder &b, Location loc, Value x) {
+  return arith::SubIOp::create(
+      b, loc, GraphBuilder::scalar(b, loc, x.getType(), 0), x);
+}
+
+Value reciprocal(OpBuilder &b, Location loc, Value x) {
+  return arith::DivFOp::create(
+      b, loc, GraphBuilder::scalar(b, loc, x.getType(), 1), x);
+}
+
+/// The exponent may have another element type; the result has the base's.
+LogicalResult importPow(Node &n) {
+  Tensor x = n.floatInput(0, "X"), y = n.input(1, "Y");
+  if (!n.ok() || !n.requireBroadcast({x, y}))
+    return failure();
+  Type type = x.elementType();
+  // Squares and roots are what exporters write; powf would be far slower.
+  if (y.isConstant() && y.size() == 1) {
+    double exponent = y.data->asDouble(0);
+    Shape shape = *broadcastShape({x, y});
+    auto apply = [&](UnaryBuilder body) {
+      return n.result(n.b.elementwise(
+          {x}, type,
+          [&](OpBuilder &b, Location loc, ValueRange v) {
+            return body(b, loc, v[0]);
+          },
+          shape));
+    };
+    if (exponent == 2.0)
+      return apply([](OpBuilder &b, Location loc, Value v) -> Value {
+        return arith::MulFOp::create(b, loc, v, v);
+      });
+    if (exponent == 0.5)
+      return apply(build<math::SqrtOp>);
+  }
+  y = n.b.cast(y, type);
+  return n.result(n.b.elementwise(
+      {x, y}, type, [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+        return math::PowFOp::create(b, loc, v[0], v[1]);
+      }));
+}
+
+/// Integer Mod: sign of the divisor (fmod = 0) or of the dividend (fmod = 1).
+LogicalResult importMod(Node &n) {
+  Tensor x = n.input(0, "A"), y = n.input(1, "B");
+  bool truncated = n.getInt("fmod", 0) != 0;
+  n.requireSameType(x, y);
+  if (!n.ok() || !n.requireBroadcast({x, y}))
+    return failure();
+  Type type = x.elementType();
+  if (isFloat(type) ? !truncated : !isSignlessInteger(type))
+    return n.emitError() << "element type of " << describeType(x.type)
+                         << " is not supported with fmod " << truncated;
+  return n.result(n.b.elementwise(
+      {x, y}, type, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+        if (isFloat(type))
+          return arith::RemFOp::create(b, loc, v[0], v[1]);
+        Value rest = arith::RemSIOp::create(b, loc, v[0], v[1]);
+        if (truncated)
+          return rest;
+        Value sum = arith::AddIOp::create(b, loc, rest, v[1]);
+        return arith::RemSIOp::create(b, loc, sum, v[1]);
+      }));
+}
+
+} // namespace
+
+void registerElementwiseOps(OpRegistry &r) {
+  r.onOp("Add", 7, binary(add), "float, signed integer");
+  r.onOp("Sub", 7, binary(sub), "float, signed integer");
+  r.onOp("Mul", 7, binary(mul), "float, signed integer");
+  r.onOp("Div", 7, binary(divide), "float, signed integer");
+  r.onOp("Sum", 6, variadic(add));
+  r.onOp("Max", 6, variadic(maximum), "float, signed integer");
+  r.onOp("Min", 6, variadic(minimum), "float, signed integer");
+  r.onOp("Mean", 6, variadic(add, /*mean=*/true), "float");
+  r.onOp("Pow", 7, importPow, "float base");
+  r.onOp("Mod", 10, importMod, "signed integer; float with fmod = 1");
+  r.onOp("Abs", 6, unary(build<math::AbsFOp>, build<math::AbsIOp>, std::fabs),
+         "float, signed integer");
+  r.onOp("Neg", 6,
+         unary(build<arith::NegFOp>, negateInteger,
+               [](double x) { return -x; }),
+         "float, signed integer");
+  r.onOp("Sqrt", 6, unary(build<math::SqrtOp>, nullptr, std::sqrt));
+  r.onOp("Floor", 6, unary(build<math::FloorOp>, nullptr, std::floor));
+  r.onOp("Ceil", 6, unary(build<math::CeilOp>, nullptr, std::ceil));
+  r.onOp("Round", 11, unary(build<math::RoundEvenOp>, nullptr, std::nearbyint));
+  r.onOp("Reciprocal", 6, unary(reciprocal));
+  r.onOp("Exp", 6, unary(build<math::ExpOp>));
+  r.onOp("Log", 6, unary(build<math::LogOp>));
+  r.onOp("Erf", 9, unary(build<math::ErfOp>));
+  r.onOp("Tanh", 6, unary(build<math::TanhOp>));
+  r.onOp("Sin", 7, unary(build<math::SinOp>));
+  r.onOp("Cos", 7, unary(build<math::CosOp>));
+}
+
+} // namespace qdialect::onnx_import

@@ -1,0 +1,108 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Comparisons, logic and Where, on i1.
+
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "Registry.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
+                               arith::CmpIPredicate onIntegers) {
+  return [=](Node &n) -> LogicalResult {
+    Tensor x = n.input(0, "A"), y = n.input(1, "B");
+    n.requireSameType(x, y);
+    if (!n.ok() || !n.requireBroadcast({x, y}))
+      return failure();
+    Type type = x.elementType();
+    if (!isFloat(type) && !isSignlessInteger(type))
+      return n.emitError() << "element type of " << describeType(x.type)
+                           << " is not supported";
+    return n.result(n.b.elementwise(
+        {x, y}, n.b.builder.getI1Type(),
+        [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+          if (isFloat(type))
+            return arith::CmpFOp::create(b, loc, onFloats, v[0], v[1]);
+          return arith::CmpIOp::create(b, loc, onIntegers, v[0], v[1]);
+        }));
+  };
+}
+
+template <typename Op>
+LogicalResult importLogic(Node &n) {
+  Tensor x = n.input(0, "A"), y = n.input(1, "B");
+  n.requireSameType(x, y);
+  if (!n.ok() || !n.requireBroadcast({x, y}))
+    return failure();
+  if (!x.elementType().isInteger(1))
+    return n.emitError() << "input A is " << describeType(x.type)
+                         << ", but must be bool";
+  return n.result(n.b.elementwise(
+      {x, y}, x.elementType(),
+      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+        return Op::create(b, loc, v[0], v[1]);
+      }));
+}
+
+LogicalResult importNot(Node &n) {
+  Tensor x = n.input(0, "X");
+  if (!n.ok())
+    return failure();
+  if (!x.elementType().isInteger(1))
+    return n.emitError() << "input X is " << describeType(x.type)
+                         << ", but must be bool";
+  return n.result(n.b.elementwise(
+      {x}, x.elementType(), [&](OpBuilder &b, Location loc, ValueRange v) {
+        Value yes = GraphBuilder::scalar(b, loc, x.elementType(), 1);
+        return arith::XOrIOp::create(b, loc, v[0], yes).getResult();
+      }));
+}
+
+LogicalResult importWhere(Node &n) {
+  Tensor test = n.input(0, "condition"), x = n.input(1, "X"),
+         y = n.input(2, "Y");
+  n.requireSameType(x, y);
+  if (!n.ok() || !n.requireBroadcast({test, x, y}))
+    return failure();
+  if (!test.elementType().isInteger(1))
+    return n.emitError() << "input condition is " << describeType(test.type)
+                         << ", but must be bool";
+  Type type = x.elementType();
+  // Shape arithmetic: choose whole operands.
+  if (isSmallConstant(test) && test.size() == 1 && x.shape() == y.shape() &&
+      test.rank() <= x.rank())
+    return n.result(test.data->asInteger(0) ? x : y);
+  return n.result(n.b.elementwise(
+      {test, x, y}, type, [](OpBuilder &b, Location loc, ValueRange v) {
+        return arith::SelectOp::create(b, loc, v[0], v[1], v[2]).getResult();
+      }));
+}
+
+} // namespace
+
+void registerLogicOps(OpRegistry &r) {
+  using F = arith::CmpFPredicate;
+  using I = arith::CmpIPredicate;
+  constexpr StringLiteral limits = "float, signed integer, bool";
+  r.onOp("Equal", 7, comparison(F::OEQ, I::eq), limits);
+  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, signed integer");
+  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, signed integer");
+  r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle),
+         "float, signed integer");
+  r.onOp("GreaterOrEqual", 12, comparison(F::OGE, I::sge),
+         "float, signed integer");
+  r.onOp("And", 7, importLogic<arith::AndIOp>);
+  r.onOp("Or", 7, importLogic<arith::OrIOp>);
+  r.onOp("Xor", 7, importLogic<arith::XOrIOp>);
+  r.onOp("Not", 1, importNot);
+  r.onOp("Where", 9, importWhere);
+}
+
+} // namespace qdialect::onnx_import

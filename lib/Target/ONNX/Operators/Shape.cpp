@@ -1,0 +1,187 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Operators that give the same elements another shape, order or type.
+
+#include "ElementTypes.h"
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "Registry.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+/// A dimension of 0 copies the input's (unless allowzero), -1 is what is left.
+LogicalResult importReshape(Node &n) {
+  Tensor x = n.input(0, "data");
+  Shape shape = n.constantIntegers(1, "shape");
+  bool allowZero = n.getInt("allowzero", 0) != 0;
+  if (!n.ok())
+    return failure();
+  Shape asked = shape;
+  auto fail = [&]() -> InFlightDiagnostic {
+    return n.emitError() << "cannot reshape " << describeType(x.type) << " to ["
+                         << ArrayRef<int64_t>(asked) << "]";
+  };
+  int64_t known = 1, open = -1;
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    if (size == 0 && !allowZero) {
+      if (static_cast<int64_t>(axis) >= x.rank())
+        return fail() << ": there is no dimension " << axis << " to copy";
+      size = x.dim(axis);
+    }
+    if (size == -1 && open < 0)
+      open = static_cast<int64_t>(axis);
+    else if (size < 0)
+      return fail();
+    else if (__builtin_mul_overflow(known, size, &known))
+      return fail();
+  }
+  if (open >= 0) {
+    if (known == 0 || x.size() % known != 0)
+      return fail();
+    shape[open] = x.size() / known;
+  }
+  if (!isReasonableShape(shape))
+    return fail();
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  if (count != x.size())
+    return fail();
+  return n.result(n.b.reshape(x, shape));
+}
+
+LogicalResult importFlatten(Node &n) {
+  Tensor x = n.input(0, "input");
+  int64_t axis = n.getInt("axis", 1);
+  if (!n.ok())
+    return failure();
+  // Unlike elsewhere the rank itself is a valid axis.
+  if (axis != x.rank())
+    axis = n.axis(axis, x.rank());
+  if (!n.ok())
+    return failure();
+  int64_t rows = 1, columns = 1;
+  for (int64_t i = 0; i < x.rank(); ++i)
+    (i < axis ? rows : columns) *= x.dim(i);
+  return n.result(n.b.reshape(x, {rows, columns}));
+}
+
+LogicalResult importTranspose(Node &n) {
+  Tensor x = n.input(0, "data");
+  Shape reversed;
+  for (int64_t axis = x.rank(); axis-- > 0;)
+    reversed.push_back(axis);
+  Shape permutation = n.getInts("perm").value_or(reversed);
+  permutation = n.axes(permutation, x.rank(), "perm");
+  if (!n.ok())
+    return failure();
+  if (static_cast<int64_t>(permutation.size()) != x.rank())
+    return n.emitError() << "attribute 'perm' has " << permutation.size()
+                         << " numbers, but the input has rank " << x.rank();
+  return n.result(n.b.transpose(x, permutation));
+}
+
+LogicalResult importSqueeze(Node &n) {
+  Tensor x = n.input(0, "data");
+  if (!n.ok())
+    return failure();
+  std::optional<Shape> axes = n.axesOperand(1, 13, x.rank());
+  if (!n.ok())
+    return failure();
+  Shape shape;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    bool named = axes && llvm::is_contained(*axes, axis);
+    if (named && x.dim(axis) != 1)
+      return n.emitError() << "cannot squeeze axis " << axis << " of "
+                           << describeType(x.type);
+    if (!named && (axes || x.dim(axis) != 1))
+      shape.push_back(x.dim(axis));
+  }
+  return n.result(n.b.reshape(x, shape));
+}
+
+LogicalResult importUnsqueeze(Node &n) {
+  Tensor x = n.input(0, "data");
+  if (!n.ok())
+    return failure();
+  Shape listed = n.opset() < 13 ? n.getInts("axes").value_or(Shape())
+                                : n.constantIntegers(1, "axes");
+  Shape axes = n.axes(listed, x.rank() + static_cast<int64_t>(listed.size()));
+  if (!n.ok())
+    return failure();
+  Shape shape;
+  int64_t rank = x.rank() + static_cast<int64_t>(axes.size()), next = 0;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    shape.push_back(llvm::is_contained(axes, axis) ? 1 : x.dim(next++));
+  return n.result(n.b.reshape(x, shape));
+}
+
+LogicalResult importExpand(Node &n) {
+  Tensor x = n.input(0, "input");
+  Shape wanted = n.constantIntegers(1, "shape");
+  if (!n.ok())
+    return failure();
+  if (!isReasonableShape(wanted))
+    return n.emitError() << "shape [" << ArrayRef<int64_t>(wanted)
+                         << "] is negative or too large";
+  std::optional<Shape> shape = broadcastShapes({Shape(x.shape()), wanted});
+  if (!shape)
+    return n.emitError() << "cannot expand " << describeType(x.type) << " to "
+                         << describeShape(wanted);
+  if (!isReasonableShape(*shape))
+    return n.emitError() << "shape " << describeShape(*shape)
+                         << " is too large";
+  return n.result(n.b.expand(x, *shape));
+}
+
+LogicalResult castTo(Node &n, const Tensor &x, Type type) {
+  auto isSupported = [](Type element) {
+    return !isFloat(element) || element.getIntOrFloatBitWidth() >= 16;
+  };
+  if (!isSupported(type) || !isSupported(x.elementType()))
+    return n.emitError() << "cannot cast " << describeType(x.type)
+                         << " to another element type: 8-bit and smaller "
+                            "floats are not supported";
+  return n.result(n.b.cast(x, type));
+}
+
+LogicalResult importCast(Node &n) {
+  Tensor x = n.input(0, "input");
+  int64_t to = n.getInt("to", 0);
+  n.ignore({"saturate", "round_mode"}); // of float8 targets, which are refused
+  if (!n.ok())
+    return failure();
+  Type type = to < 0 || to > INT32_MAX
+                  ? Type()
+                  : getElementType(static_cast<int>(to), n.b.context());
+  if (!type)
+    return n.emitError() << "attribute 'to' is " << to
+                         << ", which is no supported data type";
+  return castTo(n, x, type);
+}
+
+LogicalResult importCastLike(Node &n) {
+  Tensor x = n.input(0, "input"), like = n.input(1, "target_type");
+  n.ignore({"saturate", "round_mode"});
+  return n.ok() ? castTo(n, x, like.elementType()) : failure();
+}
+
+} // namespace
+
+void registerShapeOps(OpRegistry &r) {
+  r.onOp("Reshape", 5, importReshape, "constant shape");
+  r.onOp("Flatten", 1, importFlatten);
+  r.onOp("Transpose", 1, importTranspose);
+  r.onOp("Squeeze", 1, importSqueeze, "constant axes");
+  r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes");
+  r.onOp("Expand", 8, importExpand, "constant shape");
+  r.onOp("Cast", 6, importCast, "float16 and wider, integers, bool");
+  r.onOp("CastLike", 15, importCastLike, "as Cast");
+}
+
+} // namespace qdialect::onnx_import

@@ -1,0 +1,74 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operators the importer knows, each from the opset in which its meaning
+// changed last. An operator's handler serves every opset from its `since` up to
+// the next registration of the same name.
+
+#ifndef QDIALECT_LIB_TARGET_ONNX_REGISTRY_H
+#define QDIALECT_LIB_TARGET_ONNX_REGISTRY_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/LogicalResult.h"
+#include <functional>
+#include <map>
+#include <string>
+
+namespace qdialect::onnx_import {
+
+class Node;
+
+constexpr int64_t minOpset = 7;
+constexpr int64_t maxOpset = 25;
+
+class OpRegistry {
+public:
+  using Handler = std::function<llvm::LogicalResult(Node &)>;
+  struct Entry {
+    Handler handler;
+    std::string remarks; ///< limits, for the coverage page
+  };
+
+  /// Every operator, registered once.
+  static const OpRegistry &get();
+
+  /// `since` is the first opset the handler serves (1 for "always").
+  void onOp(llvm::StringRef name, int64_t since, Handler handler,
+            llvm::StringRef remarks = "");
+
+  /// The handler for an operator of the default domain; null if unknown.
+  const Entry *find(llvm::StringRef name, int64_t opset) const;
+  /// True if some opset has it.
+  bool knows(llvm::StringRef name) const;
+
+  /// name -> since -> entry, sorted.
+  const std::map<std::string, std::map<int64_t, Entry>> &all() const {
+    return ops;
+  }
+
+private:
+  std::map<std::string, std::map<int64_t, Entry>> ops;
+};
+
+// One function a family, in Operators/<Family>.cpp.
+void registerActivationOps(OpRegistry &registry);
+void registerConvolutionOps(OpRegistry &registry);
+void registerConstantOps(OpRegistry &registry);
+void registerElementwiseOps(OpRegistry &registry);
+void registerGatherOps(OpRegistry &registry);
+void registerLogicOps(OpRegistry &registry);
+void registerMatmulOps(OpRegistry &registry);
+void registerNormalizationOps(OpRegistry &registry);
+void registerPaddingOps(OpRegistry &registry);
+void registerPoolingOps(OpRegistry &registry);
+void registerQuantizeOps(OpRegistry &registry);
+void registerReduceOps(OpRegistry &registry);
+void registerShapeOps(OpRegistry &registry);
+void registerSliceOps(OpRegistry &registry);
+void registerTransposedConvolutionOps(OpRegistry &registry);
+
+} // namespace qdialect::onnx_import
+
+#endif // QDIALECT_LIB_TARGET_ONNX_REGISTRY_H
