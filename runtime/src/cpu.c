@@ -5,7 +5,9 @@
  * A vector extension counts only when the operating system saves its registers
  * (XCR0), so the feature bits of cpuid alone are never enough.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "cpu.h"
 #include "program.h"
 #include <sched.h>
@@ -26,21 +28,26 @@ static uint64_t enabled_state(void) {
   return ((uint64_t)high << 32) | low;
 }
 
+/* The bits asked for here are CpuTarget::requiredFlags of the compiler. */
 int qd_cpu_supports(uint64_t isa) {
   if (isa == QD_ISA_SCALAR)
     return 1;
-  unsigned eax, ebx, ecx, edx;
-  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_FMA))
+  unsigned eax, ebx, ecx, edx, one;
+  if (!__get_cpuid(1, &eax, &ebx, &one, &edx) ||
+      !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
     return 0;
-  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
-    return 0;
+  const unsigned in_one = bit_FMA | bit_F16C | bit_POPCNT;
+  const unsigned in_ebx = bit_AVX2 | bit_BMI | bit_BMI2;
+  const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL |
+                          bit_AVX512DQ | bit_AVX512CD;
   uint64_t state = enabled_state();
+  if ((one & in_one) != in_one || (ebx & in_ebx) != in_ebx ||
+      (state & kAvxState) != kAvxState)
+    return 0;
   if (isa == QD_ISA_AVX2)
-    return (state & kAvxState) == kAvxState && (ebx & bit_AVX2);
-  unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
+    return 1;
   return isa == QD_ISA_AVX512VNNI && (state & kAvx512State) == kAvx512State &&
-         (ebx & bit_AVX2) && (ebx & avx512) == avx512 &&
-         (ecx & bit_AVX512VNNI);
+         (ebx & avx512) == avx512 && (ecx & bit_AVX512VNNI);
 }
 
 uint32_t qd_cpu_default_float(void) {

@@ -6,7 +6,9 @@
  * threads and its profile. The entry points of qdialect/model.h are emitted
  * beside each program and only pass the program on to the functions here.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "cpu.h"
 #include "pool.h"
 #include "program.h"

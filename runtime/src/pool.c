@@ -9,7 +9,9 @@
  * A worker checks in for every job, even with an empty part: the job's fields
  * may only be overwritten when nobody can still be reading them.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "pool.h"
 #include "cpu.h"
 #include <linux/futex.h>

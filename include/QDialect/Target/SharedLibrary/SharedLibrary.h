@@ -10,10 +10,10 @@
 
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <vector>
 
 namespace qdialect {
 
@@ -27,7 +27,7 @@ struct ModelProvenance {
 
 struct EmitOptions {
   /// CPU variants in the library; empty: all that CpuTarget.h knows.
-  llvm::SmallVector<CpuTarget> targets;
+  std::vector<CpuTarget> targets;
   /// Prefix of the exported functions; a C identifier.
   std::string prefix = "qd_model";
   /// Compile every dispatch by the last-resort kernel family (a reference for

@@ -1,0 +1,89 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The plan of a whole program between the dispatches and the object files:
+// which kernels there are, in which order they run, and where each tensor lies.
+// It holds no code; EmitProgram.h turns it into LLVM IR.
+
+#ifndef QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
+#define QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
+
+#include "QDialect/CodeGen/CPU/KernelPlan.h"
+#include "QDialect/Support/HostTensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SmallVector.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qdialect {
+
+/// One input or output of the model, as the C ABI names it.
+struct ProgramTensor {
+  std::string name;
+  DType type = DType::F32;
+  std::vector<int64_t> shape;
+  int64_t bytes = 0;
+};
+
+/// One piece of memory; tensors that are views of each other share it.
+struct ProgramBuffer {
+  enum class Storage {
+    Arena,   ///< `offset` in the scratch memory of the instance
+    Input,   ///< the caller's input number `index`
+    Output,  ///< the caller's output number `index`
+    Constant ///< constant number `index`
+  };
+  Storage storage = Storage::Arena;
+  unsigned index = 0;
+  int64_t bytes = 0;
+  int64_t offset = 0;
+  /// Steps that write and read it (Arena only).
+  int64_t firstStep = 0;
+  int64_t lastStep = 0;
+};
+
+/// One entry of the main function and of the profile.
+struct ProgramStep {
+  enum class Kind { Kernel, Copy };
+  Kind kind = Kind::Kernel;
+  std::string name;
+
+  /// Kernel: `args` are the inputs and then the output, by buffer number.
+  mlir::Operation *dispatch = nullptr;
+  KernelPlan *plan = nullptr;
+  unsigned kernel = 0;                 ///< number in Program::kernels
+  llvm::SmallVector<unsigned> args;    ///< Copy: source, target
+  unsigned firstConstant = 0;          ///< the plan's constants follow each other
+  /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
+  /// and the offset binary of the kernels.
+  bool flip = false;
+};
+
+/// A distinct kernel function; all steps whose plans have its key call it.
+struct ProgramKernel {
+  std::string symbol;
+  KernelPlan *plan = nullptr;
+  unsigned steps = 0;
+};
+
+struct Program {
+  std::vector<ProgramTensor> inputs;
+  std::vector<ProgramTensor> outputs;
+  std::vector<ProgramBuffer> buffers;
+  std::vector<ProgramStep> steps;
+  std::vector<ProgramKernel> kernels;
+  std::vector<ConstantBlob> constants;
+  std::vector<std::unique_ptr<KernelPlan>> plans;
+  int64_t arenaBytes = 0;
+};
+
+/// Plans the program of a module after the dispatch phase. Refers to the module,
+/// which must outlive it unchanged. Emits diagnostics.
+mlir::FailureOr<Program> planProgram(mlir::ModuleOp module,
+                                     const KernelOptions &options = {});
+
+} // namespace qdialect
+
+#endif // QDIALECT_CODEGEN_PROGRAM_PROGRAM_H

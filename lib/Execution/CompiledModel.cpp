@@ -1,0 +1,190 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C ABI takes bare pointers, so everything that can be wrong with a tensor
+// is found here first and named.
+
+#include "QDialect/Execution/CompiledModel.h"
+#include "LibraryFile.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cstdlib>
+
+using namespace llvm;
+using namespace qdialect;
+
+// The ABI numbers element types as DType does.
+static_assert(QD_I1 == static_cast<int>(DType::I1) &&
+              QD_U8 == static_cast<int>(DType::U8) &&
+              QD_F16 == static_cast<int>(DType::F16) &&
+              QD_F64 == static_cast<int>(DType::F64));
+
+struct CompiledModel::Impl {
+  ~Impl() {
+    if (instance)
+      library->destroy(instance);
+  }
+  Error instantiate();
+
+  std::string path;
+  LoadOptions options;
+  std::shared_ptr<LibraryFile> library;
+  qd_model *instance = nullptr;
+  std::vector<TensorSpec> inputs, outputs;
+};
+
+static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
+                                         uint32_t count) {
+  std::vector<TensorSpec> specs;
+  for (const qd_tensor_info &tensor : ArrayRef(tensors, count)) {
+    TensorSpec spec;
+    spec.name = tensor.name;
+    spec.type = static_cast<DType>(tensor.dtype);
+    spec.shape.assign(tensor.dims, tensor.dims + tensor.rank);
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+static std::vector<std::string> variantNames(const qd_info *info) {
+  return {info->variants, info->variants + info->num_variants};
+}
+
+Error CompiledModel::Impl::instantiate() {
+  qd_options raw = {};
+  raw.struct_size = sizeof(raw);
+  raw.threads = options.threads;
+  raw.profile = options.profile;
+  raw.variant = options.variant.empty() ? nullptr : options.variant.c_str();
+  qd_model *created = nullptr;
+  qd_status status = library->create(&raw, &created);
+  if (status == QD_OK) {
+    if (instance)
+      library->destroy(instance);
+    instance = created;
+    return Error::success();
+  }
+  std::string message = ("cannot start model '" + Twine(path) +
+                         "': " + library->statusString(status))
+                            .str();
+  if (status == QD_UNSUPPORTED_CPU) {
+    const char *forced = raw.variant ? raw.variant : getenv("QDIALECT_CPU");
+    if (forced && *forced)
+      message += std::string(" (asked for: ") + forced + ")";
+    message += "; the library has " + join(variantNames(library->info), ", ");
+  }
+  if (status == QD_INVALID_ARGUMENT)
+    message += " (threads = " + std::to_string(options.threads) + ")";
+  return createStringError(message);
+}
+
+CompiledModel::CompiledModel() : impl(std::make_unique<Impl>()) {}
+CompiledModel::~CompiledModel() = default;
+
+Expected<std::unique_ptr<CompiledModel>>
+CompiledModel::load(StringRef path, const LoadOptions &options) {
+  auto library = LibraryFile::open(path);
+  if (!library)
+    return library.takeError();
+  std::unique_ptr<CompiledModel> model(new CompiledModel());
+  Impl &impl = *model->impl;
+  impl.path = path.str();
+  impl.options = options;
+  impl.library = std::move(*library);
+  const qd_info *info = impl.library->info;
+  impl.inputs = readSpecs(info->inputs, info->num_inputs);
+  impl.outputs = readSpecs(info->outputs, info->num_outputs);
+  if (Error error = impl.instantiate())
+    return std::move(error);
+  return model;
+}
+
+ArrayRef<TensorSpec> CompiledModel::inputs() const { return impl->inputs; }
+ArrayRef<TensorSpec> CompiledModel::outputs() const { return impl->outputs; }
+StringRef CompiledModel::prefix() const { return impl->library->info->prefix; }
+StringRef CompiledModel::variant() const {
+  return impl->library->variant(impl->instance);
+}
+std::vector<std::string> CompiledModel::variants() const {
+  return variantNames(impl->library->info);
+}
+StringRef CompiledModel::receipt() const {
+  const qd_info *info = impl->library->info;
+  return {info->receipt, info->receipt_size};
+}
+int64_t CompiledModel::scratchBytes() const {
+  return impl->library->info->scratch_bytes;
+}
+int64_t CompiledModel::weightsBytes() const {
+  return impl->library->info->weights_bytes;
+}
+
+std::vector<HostTensor> CompiledModel::makeOutputs() const {
+  std::vector<HostTensor> tensors;
+  for (const TensorSpec &spec : impl->outputs)
+    tensors.emplace_back(spec.type, spec.shape);
+  return tensors;
+}
+
+static Error checkTensors(StringRef kind, ArrayRef<TensorSpec> specs,
+                          ArrayRef<HostTensor> tensors) {
+  if (specs.size() != tensors.size())
+    return createStringError("the model has " + Twine(specs.size()) + " " +
+                             kind + "s, " + Twine(tensors.size()) + " given");
+  for (auto [spec, tensor] : zip(specs, tensors))
+    if (spec.type != tensor.type() || spec.shape != tensor.shape())
+      return createStringError(
+          kind + " '" + spec.name + "' is " + describe(spec.type, spec.shape) +
+          ", given " + describe(tensor.type(), tensor.shape()));
+  return Error::success();
+}
+
+Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
+                             MutableArrayRef<HostTensor> outputs) {
+  if (Error error = checkTensors("input", impl->inputs, inputs))
+    return error;
+  if (Error error = checkTensors("output", impl->outputs, outputs))
+    return error;
+  SmallVector<const void *> sources;
+  SmallVector<void *> targets;
+  for (const HostTensor &tensor : inputs)
+    sources.push_back(tensor.bytes());
+  for (HostTensor &tensor : outputs)
+    targets.push_back(tensor.mutableBytes());
+  qd_status status =
+      impl->library->run(impl->instance, sources.data(), targets.data());
+  if (status == QD_OK)
+    return Error::success();
+  return createStringError("running model '" + impl->path +
+                           "' failed: " + impl->library->statusString(status));
+}
+
+Expected<std::vector<HostTensor>>
+CompiledModel::run(ArrayRef<HostTensor> inputs) {
+  std::vector<HostTensor> outputs = makeOutputs();
+  if (Error error = runInto(inputs, outputs))
+    return std::move(error);
+  return outputs;
+}
+
+Error CompiledModel::setThreads(int threads) {
+  int before = std::exchange(impl->options.threads, threads);
+  Error error = impl->instantiate();
+  if (error)
+    impl->options.threads = before;
+  return error;
+}
+
+Expected<std::vector<CompiledModel::StepTime>> CompiledModel::profile() const {
+  qd_profile raw = {};
+  qd_status status = impl->library->profile(impl->instance, &raw);
+  if (status != QD_OK)
+    return createStringError("model '" + impl->path +
+                             "' was loaded without profile");
+  std::vector<StepTime> steps;
+  for (uint32_t i = 0; i < raw.num_steps; ++i)
+    steps.push_back({impl->library->info->step_names[i],
+                     raw.runs ? raw.step_nanoseconds[i] * 1e-6 / raw.runs : 0});
+  return steps;
+}

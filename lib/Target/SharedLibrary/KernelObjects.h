@@ -1,0 +1,25 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiles the kernels of a program for every CPU variant, in parallel.
+
+#ifndef QDIALECT_TARGET_SHAREDLIBRARY_KERNELOBJECTS_H
+#define QDIALECT_TARGET_SHAREDLIBRARY_KERNELOBJECTS_H
+
+#include "ObjectCode.h"
+#include "QDialect/CodeGen/Program/Program.h"
+#include "mlir/IR/MLIRContext.h"
+#include <vector>
+
+namespace qdialect {
+
+/// One object for each group of kernels and variant, in a fixed order. The
+/// symbols are kernelSymbol(). Emits diagnostics for kernels that fail.
+llvm::Expected<std::vector<ObjectBytes>>
+compileKernels(mlir::MLIRContext &context, const Program &program,
+               llvm::ArrayRef<CpuTarget> targets);
+
+} // namespace qdialect
+
+#endif // QDIALECT_TARGET_SHAREDLIBRARY_KERNELOBJECTS_H

@@ -1,0 +1,92 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The subtarget is always "x86-64" plus the variant's own features: a CPU name
+// would let the code generator use instructions that the runtime's cpuid check
+// knows nothing of. The CPU name only chooses the schedule (tune-cpu).
+
+#include "ObjectCode.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+#include <mutex>
+
+using namespace llvm;
+using namespace qdialect;
+
+static Expected<std::unique_ptr<TargetMachine>>
+createTargetMachine(const CpuTarget &target) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  Triple triple("x86_64-unknown-linux-gnu");
+  std::string error;
+  const Target *backend = TargetRegistry::lookupTarget(triple, error);
+  if (!backend)
+    return createStringError("no code generator for " + triple.str() + ": " +
+                             error);
+  TargetOptions options;
+  options.AllowFPOpFusion = FPOpFusion::Strict; // fma only where the IR says so
+  options.FunctionSections = true;
+  std::unique_ptr<TargetMachine> machine(
+      backend->createTargetMachine(triple, "x86-64", target.features, options,
+                                   Reloc::PIC_, CodeModel::Small));
+  if (!machine)
+    return createStringError("cannot create a code generator for " +
+                             triple.str());
+  return std::move(machine);
+}
+
+static void optimize(Module &module, TargetMachine &machine) {
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager components;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
+      .run(module, modules);
+}
+
+Expected<ObjectBytes> qdialect::compileModule(Module &module,
+                                              const CpuTarget &target) {
+  auto machine = createTargetMachine(target);
+  if (!machine)
+    return machine.takeError();
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (!target.tune.empty())
+      function.addFnAttr("tune-cpu", target.tune);
+    // Several server tunings prefer 256-bit vectors; ours is code that was
+    // laid out for 512.
+    if (target.isa == CpuTarget::AVX512VNNI)
+      function.addFnAttr("prefer-vector-width", "512");
+  }
+  optimize(module, **machine);
+
+  ObjectBytes object;
+  raw_svector_ostream stream(object);
+  legacy::PassManager passes;
+  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr,
+                                      CodeGenFileType::ObjectFile))
+    return createStringError("the code generator cannot write objects");
+  passes.run(module);
+  return object;
+}

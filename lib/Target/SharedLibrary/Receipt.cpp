@@ -1,0 +1,285 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Everything is read from the dispatches that were compiled and their plans: the
+// receipt cannot promise what the program does not do. Attributes on the ops
+// inside (qd.name, qd.acc_bound, qd.fallback, qd.requested) come from the passes
+// that decided.
+
+#include "Receipt.h"
+#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/JSON.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace qdialect;
+namespace json = llvm::json;
+
+namespace {
+
+/// Replaced by the number, right-aligned: JSON allows spaces before a value.
+constexpr llvm::StringLiteral kFileBytesKey = "\"file_bytes\": ";
+constexpr llvm::StringLiteral kFileBytesHole = "           1234567890";
+
+std::string text(Type type) {
+  std::string result;
+  llvm::raw_string_ostream(result) << type;
+  return result;
+}
+
+/// An op that only serves the others of its dispatch.
+bool isAuxiliary(Operation &op) {
+  return isa<arith::ConstantOp, tensor::EmptyOp, linalg::FillOp, tensor::PadOp,
+             tensor::CollapseShapeOp, tensor::ExpandShapeOp, qd::YieldOp>(op);
+}
+
+bool isElementwise(Operation &op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && generic.getNumLoops() == generic.getNumParallelLoops();
+}
+
+/// The op that gives a dispatch its name: the contraction, pool, reduction or
+/// data movement, else its first element-wise op.
+Operation *findRoot(qd::DispatchOp dispatch) {
+  Operation *elementwise = nullptr;
+  for (Operation &op : dispatch.getBody().front()) {
+    if (isAuxiliary(op))
+      continue;
+    if (!isElementwise(op))
+      return &op;
+    if (!elementwise)
+      elementwise = &op;
+  }
+  return elementwise ? elementwise : dispatch.getOperation();
+}
+
+/// "conv", "matmul", ..., "elementwise", else the op's own name.
+std::string operationName(Operation &root) {
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(root))
+    if (auto structure = getContractionStructure(linalgOp))
+      return stringify(structure->kind).str();
+  if (isElementwise(root))
+    return "elementwise";
+  return root.getName().getStringRef().str();
+}
+
+struct Macs {
+  int64_t total = 0;
+  int64_t integer = 0;
+};
+
+Macs countMacs(qd::DispatchOp dispatch) {
+  Macs macs;
+  dispatch.walk([&](linalg::LinalgOp op) {
+    auto structure = getContractionStructure(op);
+    if (!structure)
+      return;
+    int64_t count = structure->macs();
+    macs.total += count;
+    auto input = cast<ShapedType>(op.getDpsInputs().front().getType());
+    if (input.getElementType().isInteger())
+      macs.integer += count;
+  });
+  return macs;
+}
+
+/// "int8" when no float tensor goes in or out of the root and (for element-wise
+/// dispatches) of the dispatch, else the widest float type met.
+std::string realisedPrecision(qd::DispatchOp dispatch, Operation &root) {
+  SmallVector<Type> types(root.getOperandTypes());
+  if (isElementwise(root) || &root == dispatch.getOperation()) {
+    types.assign(dispatch.getOperandTypes().begin(),
+                 dispatch.getOperandTypes().end());
+    llvm::append_range(types, dispatch.getResultTypes());
+  }
+  std::string floats, integers;
+  unsigned floatBits = 0, integerBits = 0;
+  for (Type type : types) {
+    Type element = getElementTypeOrSelf(type);
+    if (auto floatType = dyn_cast<FloatType>(element)) {
+      if (floatType.getWidth() > floatBits)
+        floats = text(element);
+      floatBits = std::max(floatBits, floatType.getWidth());
+      continue;
+    }
+    // The accumulator says nothing about the precision of the operands.
+    unsigned bits = element.isInteger() ? element.getIntOrFloatBitWidth() : 8;
+    if (integers.empty() || bits < integerBits) {
+      integers = "int" + std::to_string(bits);
+      integerBits = bits;
+    }
+  }
+  return floatBits ? floats : integers;
+}
+
+/// The first of the named attributes inside a dispatch.
+template <typename AttrT>
+AttrT findAttribute(qd::DispatchOp dispatch, StringRef name) {
+  if (auto own = dispatch->getAttrOfType<AttrT>(name))
+    return own;
+  for (Operation &op : dispatch.getBody().front())
+    if (auto attribute = op.getAttrOfType<AttrT>(name))
+      return attribute;
+  return {};
+}
+
+std::vector<std::string> findFallbacks(qd::DispatchOp dispatch) {
+  std::vector<std::string> reasons;
+  dispatch->walk([&](Operation *op) {
+    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
+      reasons.push_back(reason.str());
+  });
+  return reasons;
+}
+
+class Writer {
+public:
+  Writer(json::OStream &out, const Program &program,
+         llvm::ArrayRef<CpuTarget> targets, EmitSummary &summary)
+      : out(out), program(program), targets(targets), summary(summary) {}
+
+  void tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list);
+  void layer(size_t number, const ProgramStep &step);
+  void totals();
+
+private:
+  json::OStream &out;
+  const Program &program;
+  llvm::ArrayRef<CpuTarget> targets;
+  EmitSummary &summary;
+};
+
+void Writer::tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list) {
+  out.attributeArray(key, [&] {
+    for (const ProgramTensor &tensor : list)
+      out.object([&] {
+        out.attribute("name", json::fixUTF8(tensor.name));
+        out.attribute("type", name(tensor.type));
+        out.attributeArray("shape", [&] {
+          for (int64_t dim : tensor.shape)
+            out.value(dim);
+        });
+      });
+  });
+}
+
+void Writer::layer(size_t number, const ProgramStep &step) {
+  auto dispatch = cast<qd::DispatchOp>(step.dispatch);
+  Operation *root = findRoot(dispatch);
+  Macs macs = countMacs(dispatch);
+  summary.totalMacs += macs.total;
+  summary.intMacs += macs.integer;
+  out.object([&] {
+    out.attribute("name", json::fixUTF8(step.name));
+    out.attribute("step", static_cast<int64_t>(number));
+    out.attribute("op", operationName(*root));
+    out.attributeArray("inputs", [&] {
+      for (Type type : dispatch->getOperandTypes())
+        out.value(text(type));
+    });
+    out.attribute("output", text(dispatch->getResult(0).getType()));
+    if (auto requested = findAttribute<StringAttr>(dispatch, "qd.requested"))
+      out.attribute("requested", json::fixUTF8(requested.getValue()));
+    out.attribute("realised", realisedPrecision(dispatch, *root));
+    out.attribute("kernel", step.plan->family);
+    out.attribute("function", program.kernels[step.kernel].symbol);
+    out.attributeObject("instructions", [&] {
+      for (const CpuTarget &target : targets)
+        out.attribute(target.name, step.plan->instruction(target));
+    });
+    out.attribute("macs", macs.total);
+    if (auto bound =
+            findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
+      out.attributeArray("accumulator_bound", [&] {
+        for (int64_t end : bound.asArrayRef())
+          out.value(end);
+      });
+    std::vector<std::string> reasons = findFallbacks(dispatch);
+    summary.fallbacks += reasons.size();
+    if (!reasons.empty())
+      out.attribute("fallback", json::fixUTF8(llvm::join(reasons, "; ")));
+  });
+}
+
+void Writer::totals() {
+  out.attribute("layers", summary.steps);
+  out.attribute("kernels", summary.kernels);
+  out.attribute("fallbacks", summary.fallbacks);
+  out.attribute("int_macs", summary.intMacs);
+  out.attribute("total_macs", summary.totalMacs);
+  // A program without contractions has no float one either.
+  out.attribute("int_macs_share",
+                summary.totalMacs
+                    ? static_cast<double>(summary.intMacs) / summary.totalMacs
+                    : 1.0);
+  out.attribute("weights_bytes", summary.weightsBytes);
+  out.attribute("arena_bytes", summary.arenaBytes);
+  out.attributeBegin("file_bytes");
+  out.rawValue(kFileBytesHole);
+  out.attributeEnd();
+}
+
+} // namespace
+
+std::string qdialect::makeReceipt(const Program &program,
+                                  const WeightsLayout &weights,
+                                  llvm::ArrayRef<CpuTarget> targets,
+                                  const ModelProvenance &provenance,
+                                  EmitSummary &summary) {
+  summary.kernels = program.kernels.size();
+  summary.weightsBytes = weights.bytes;
+  summary.arenaBytes = program.arenaBytes;
+  std::string result;
+  llvm::raw_string_ostream stream(result);
+  json::OStream out(stream, /*IndentSize=*/1);
+  Writer writer(out, program, targets, summary);
+  out.object([&] {
+    out.attribute("receipt_version", 1);
+    out.attribute("compiler",
+                  "QDialect " QDIALECT_VERSION " (LLVM " LLVM_VERSION_STRING ")");
+    out.attribute("model", json::fixUTF8(provenance.name));
+    out.attribute("model_digest", json::fixUTF8(provenance.digest));
+    out.attribute("recipe", json::fixUTF8(provenance.recipe));
+    out.attribute("rescale", json::fixUTF8(provenance.rescale));
+    out.attributeArray("variants", [&] {
+      for (const CpuTarget &target : targets)
+        out.value(target.name);
+    });
+    writer.tensors("inputs", program.inputs);
+    writer.tensors("outputs", program.outputs);
+    out.attributeArray("layers", [&] {
+      for (auto [number, step] : llvm::enumerate(program.steps))
+        if (step.dispatch) {
+          ++summary.steps;
+          writer.layer(number, step);
+        }
+    });
+    out.attributeObject("totals", [&] { writer.totals(); });
+  });
+  stream << "\n";
+  return result;
+}
+
+bool qdialect::setFileBytes(llvm::MutableArrayRef<char> file,
+                            int64_t fileBytes) {
+  std::string hole = (kFileBytesKey + kFileBytesHole).str();
+  std::string digits = std::to_string(fileBytes);
+  bool found = false;
+  char *at = file.data(), *end = file.data() + file.size();
+  while (auto *match = static_cast<char *>(
+             memmem(at, end - at, hole.data(), hole.size()))) {
+    char *number = match + kFileBytesKey.size();
+    std::memset(number, ' ', kFileBytesHole.size());
+    std::memcpy(number + kFileBytesHole.size() - digits.size(), digits.data(),
+                digits.size());
+    found = true;
+    at = match + hole.size();
+  }
+  return found;
+}

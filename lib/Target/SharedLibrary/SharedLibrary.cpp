@@ -1,0 +1,241 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Everything is made in a folder of its own beside the output (the same file
+// system, so that a rename puts it in place at once), which is removed whatever
+// happens.
+
+#include "QDialect/Target/SharedLibrary/SharedLibrary.h"
+#include "KernelObjects.h"
+#include "ModelHeader.h"
+#include "ObjectCode.h"
+#include "Receipt.h"
+#include "WeightsImage.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstdlib>
+
+using namespace llvm;
+using namespace qdialect;
+
+namespace {
+
+Error fileError(const Twine &what, StringRef path, std::error_code code) {
+  return createStringError(code, "cannot " + what + " '" + path +
+                                     "': " + code.message());
+}
+
+/// A folder that disappears with everything in it.
+class TemporaryFolder {
+public:
+  ~TemporaryFolder() {
+    if (!path.empty())
+      sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+  }
+
+  Error create(StringRef output) {
+    std::string pattern = (output + ".tmp-XXXXXX").str();
+    if (!mkdtemp(pattern.data()))
+      return fileError("write", output,
+                       std::error_code(errno, std::generic_category()));
+    path = pattern;
+    return Error::success();
+  }
+
+  std::string file(const Twine &name) const {
+    return (Twine(path) + "/" + name).str();
+  }
+
+private:
+  std::string path;
+};
+
+Error writeFile(StringRef path, StringRef bytes) {
+  std::error_code code;
+  raw_fd_ostream stream(path, code);
+  if (code)
+    return fileError("write", path, code);
+  stream << bytes;
+  stream.close();
+  if (stream.has_error()) {
+    code = stream.error();
+    stream.clear_error();
+    return fileError("write", path, code);
+  }
+  return Error::success();
+}
+
+class LibraryEmitter {
+public:
+  LibraryEmitter(mlir::ModuleOp module, const EmitOptions &options,
+                 StringRef output)
+      : module(module), options(options), output(output),
+        targets(options.targets) {
+    if (targets.empty())
+      targets.assign(allCpuTargets().begin(), allCpuTargets().end());
+    provenance = options.provenance;
+    if (provenance.name.empty())
+      provenance.name = sys::path::stem(output).str();
+  }
+
+  Expected<EmitSummary> run();
+
+private:
+  Error addObject(StringRef name, StringRef bytes);
+  Error addKernels();
+  Error addProgram();
+  Error link();
+  Error writeCompanions();
+  Error putInPlace();
+  std::string companion(StringRef extension) const;
+
+  mlir::ModuleOp module;
+  const EmitOptions &options;
+  StringRef output;
+  std::vector<CpuTarget> targets;
+  ModelProvenance provenance;
+  Program program;
+  WeightsLayout weights;
+  std::string receipt;
+  EmitSummary summary;
+  TemporaryFolder folder;
+  std::vector<std::string> objects;
+  /// Finished files and their final names, the library last.
+  std::vector<std::pair<std::string, std::string>> finished;
+};
+
+Error LibraryEmitter::addObject(StringRef name, StringRef bytes) {
+  objects.push_back(folder.file(name));
+  return writeFile(objects.back(), bytes);
+}
+
+Error LibraryEmitter::addKernels() {
+  auto compiled = compileKernels(*module.getContext(), program, targets);
+  if (!compiled)
+    return compiled.takeError();
+  for (auto [number, object] : enumerate(*compiled))
+    if (Error error = addObject(("kernels" + Twine(number) + ".o").str(),
+                                {object.data(), object.size()}))
+      return error;
+  return Error::success();
+}
+
+Error LibraryEmitter::addProgram() {
+  receipt = makeReceipt(program, weights, targets, provenance, summary);
+  LLVMContext context;
+  std::unique_ptr<Module> code = emitProgram(context, program, weights, targets,
+                                             {options.prefix, receipt});
+  // The main function runs before any variant is chosen.
+  CpuTarget baseline = allCpuTargets().back();
+  Expected<ObjectBytes> object = compileModule(*code, baseline);
+  if (!object)
+    return object.takeError();
+  if (Error error = addObject("program.o", {object->data(), object->size()}))
+    return error;
+  return addObject("runtime.o", runtimeObject());
+}
+
+Error LibraryEmitter::link() {
+  std::string path = folder.file("model.so");
+  if (Error error = linkSharedLibrary(objects, path))
+    return error;
+  uint64_t size = 0;
+  if (std::error_code code = sys::fs::file_size(path, size))
+    return fileError("read", path, code);
+  summary.fileBytes = size;
+  auto handle = sys::fs::openNativeFileForReadWrite(
+      path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
+  if (!handle)
+    return handle.takeError();
+  scope_exit closeHandle([&] { sys::fs::closeFile(*handle); });
+  std::error_code code;
+  sys::fs::mapped_file_region mapped(*handle,
+                                     sys::fs::mapped_file_region::readwrite,
+                                     size, 0, code);
+  if (code)
+    return fileError("map", path, code);
+  setFileBytes({mapped.data(), static_cast<size_t>(size)}, size);
+  setFileBytes({receipt.data(), receipt.size()}, size);
+  return Error::success();
+}
+
+std::string LibraryEmitter::companion(StringRef extension) const {
+  StringRef base = output;
+  base.consume_back(".so");
+  return (base + extension).str();
+}
+
+Error LibraryEmitter::writeCompanions() {
+  if (options.writeHeader) {
+    finished.push_back({folder.file("model.h"), companion(".h")});
+    if (Error error =
+            writeFile(finished.back().first,
+                      modelHeader(program, options.prefix, provenance.name)))
+      return error;
+  }
+  if (options.writeReceipt) {
+    finished.push_back(
+        {folder.file("receipt.json"), companion(".receipt.json")});
+    if (Error error = writeFile(finished.back().first, receipt))
+      return error;
+  }
+  return Error::success();
+}
+
+Error LibraryEmitter::putInPlace() {
+  finished.push_back({folder.file("model.so"), output.str()});
+  for (auto &[from, to] : finished)
+    if (std::error_code code = sys::fs::rename(from, to))
+      return fileError("write", to, code);
+  return Error::success();
+}
+
+Expected<EmitSummary> LibraryEmitter::run() {
+  if (Error error = checkPrefix(options.prefix))
+    return std::move(error);
+  // First of all: an output that cannot be written must not cost a compilation.
+  if (sys::fs::is_directory(output))
+    return fileError("write", output,
+                     std::make_error_code(std::errc::is_a_directory));
+  if (Error error = folder.create(output))
+    return std::move(error);
+
+  KernelOptions kernelOptions;
+  kernelOptions.generic = options.genericKernels;
+  mlir::FailureOr<Program> planned =
+      planProgram(module, kernelOptions);
+  if (failed(planned))
+    return createStringError("the program cannot be planned");
+  program = std::move(*planned);
+
+  objects.push_back(folder.file("weights.o"));
+  Expected<WeightsLayout> layout =
+      writeWeightsObject(program.constants, objects.back());
+  if (!layout)
+    return layout.takeError();
+  weights = std::move(*layout);
+  if (Error error = addKernels())
+    return std::move(error);
+  if (Error error = addProgram())
+    return std::move(error);
+  if (Error error = link())
+    return std::move(error);
+  if (Error error = writeCompanions())
+    return std::move(error);
+  if (Error error = putInPlace())
+    return std::move(error);
+  return summary;
+}
+
+} // namespace
+
+Expected<EmitSummary> qdialect::emitSharedLibrary(mlir::ModuleOp module,
+                                                  const EmitOptions &options,
+                                                  StringRef path) {
+  return LibraryEmitter(module, options, path).run();
+}
