@@ -25,24 +25,42 @@ void TensorOverride::applyTo(TensorRecipe &recipe) const {
   recipe.format = format.value_or(recipe.format);
   recipe.granularity = granularity.value_or(recipe.granularity);
   recipe.symmetric = symmetric.value_or(recipe.symmetric);
-  recipe.estimator.kind = estimator.value_or(recipe.estimator.kind);
-  recipe.estimator.percentile =
-      percentile.value_or(recipe.estimator.percentile);
-  recipe.estimator.p = p.value_or(recipe.estimator.p);
+  recipe.estimator = estimator.value_or(recipe.estimator);
+  recipe.percentile = percentile.value_or(recipe.percentile);
+  recipe.p = p.value_or(recipe.p);
 }
 
-bool LayerRule::matches(llvm::StringRef name, llvm::StringRef kind) const {
+ScaleOptions TensorRecipe::scaleOptions() const {
+  ScaleOptions options;
+  options.qmin = format.minCode() + (symmetric && format.isSigned ? 1 : 0);
+  options.qmax = format.maxCode();
+  options.method = estimator;
+  options.symmetric = symmetric;
+  options.percentile = percentile;
+  options.p = p;
+  return options;
+}
+
+bool LayerRule::matches(llvm::ArrayRef<llvm::StringRef> names,
+                        llvm::StringRef kind) const {
   llvm::StringRef pattern = match;
-  llvm::StringRef subject = pattern.consume_front("kind:") ? kind : name;
-  if (pattern.size() >= 2 && pattern.front() == '/' && pattern.back() == '/')
-    return llvm::Regex(pattern.drop_front().drop_back()).match(subject);
+  llvm::SmallVector<llvm::StringRef> subjects(names.begin(), names.end());
+  if (pattern.consume_front("kind:"))
+    subjects.assign(1, kind);
+  if (pattern.size() >= 2 && pattern.front() == '/' && pattern.back() == '/') {
+    llvm::Regex regex(pattern.drop_front().drop_back());
+    return llvm::any_of(subjects, [&](llvm::StringRef subject) {
+      return regex.match(subject);
+    });
+  }
   // RecipeFile.cpp has refused patterns that do not parse.
   llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(pattern);
   if (!glob) {
     llvm::consumeError(glob.takeError());
     return false;
   }
-  return glob->match(subject);
+  return llvm::any_of(
+      subjects, [&](llvm::StringRef subject) { return glob->match(subject); });
 }
 
 std::string LayerRecipe::precision() const {
@@ -50,10 +68,11 @@ std::string LayerRecipe::precision() const {
          std::to_string(activations.format.bits);
 }
 
-LayerRecipe Recipe::layer(llvm::StringRef name, llvm::StringRef kind) const {
+LayerRecipe Recipe::layer(llvm::ArrayRef<llvm::StringRef> names,
+                          llvm::StringRef kind) const {
   LayerRecipe result{/*keepFloat=*/false, activations, weights};
   for (const LayerRule &rule : layers) {
-    if (!rule.matches(name, kind))
+    if (!rule.matches(names, kind))
       continue;
     result.keepFloat = rule.keepFloat.value_or(result.keepFloat);
     rule.activations.applyTo(result.activations);

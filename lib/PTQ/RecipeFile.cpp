@@ -45,13 +45,13 @@ struct ScalarEnumerationTraits<Granularity> {
 };
 
 template <>
-struct ScalarEnumerationTraits<RangeEstimator::Kind> {
-  static void enumeration(IO &io, RangeEstimator::Kind &value) {
-    io.enumCase(value, "minmax", RangeEstimator::Kind::MinMax);
-    io.enumCase(value, "percentile", RangeEstimator::Kind::Percentile);
-    io.enumCase(value, "mse", RangeEstimator::Kind::MSE);
-    io.enumCase(value, "entropy", RangeEstimator::Kind::Entropy);
-    io.enumCase(value, "lp", RangeEstimator::Kind::Lp);
+struct ScalarEnumerationTraits<RangeMethod> {
+  static void enumeration(IO &io, RangeMethod &value) {
+    io.enumCase(value, "minmax", RangeMethod::MinMax);
+    io.enumCase(value, "percentile", RangeMethod::Percentile);
+    io.enumCase(value, "mse", RangeMethod::MSE);
+    io.enumCase(value, "entropy", RangeMethod::Entropy);
+    io.enumCase(value, "lp", RangeMethod::Lp);
   }
 };
 

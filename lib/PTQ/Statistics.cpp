@@ -40,6 +40,17 @@ llvm::Error ValueStatistics::merge(const ValueStatistics &other) {
   return llvm::Error::success();
 }
 
+QuantParams ValueStatistics::chooseParams(const ScaleOptions &options) const {
+  Bins bins;
+  bins.lower = histogram.empty() ? 0 : histogram.lowerEdge(0);
+  bins.width = histogram.getBinWidth();
+  bins.counts = histogram.getCounts().data();
+  bins.size = histogram.getCounts().size();
+  if (count)
+    bins.extremes = {min, max};
+  return qdialect::chooseParams(bins, options);
+}
+
 const ValueStatistics *Statistics::lookup(llvm::StringRef name) const {
   auto it = values.find(name.str());
   return it == values.end() ? nullptr : &it->second;

@@ -9,7 +9,7 @@
 #ifndef QDIALECT_PTQ_RECIPE_H
 #define QDIALECT_PTQ_RECIPE_H
 
-#include "QDialect/PTQ/RangeEstimation.h"
+#include "QDialect/Numerics/ScaleSelection.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -45,7 +45,15 @@ struct TensorRecipe {
   RecipeFormat format;
   Granularity granularity = Granularity::Tensor;
   bool symmetric = false;
-  RangeEstimator estimator;
+  /// How ranges are found (Numerics/ScaleSelection.h); minmax and absmax are
+  /// one: `symmetric` decides.
+  RangeMethod estimator = RangeMethod::MinMax;
+  double percentile = 99.99;
+  double p = 2.4;
+
+  /// What Numerics wants to know. Zero is always representable. Symmetric
+  /// signed codes leave the lowest one out, so that -x is codable with x.
+  ScaleOptions scaleOptions() const;
 };
 
 /// The keys of a TensorRecipe that a layer rule sets.
@@ -53,7 +61,7 @@ struct TensorOverride {
   std::optional<RecipeFormat> format;
   std::optional<Granularity> granularity;
   std::optional<bool> symmetric;
-  std::optional<RangeEstimator::Kind> estimator;
+  std::optional<RangeMethod> estimator;
   std::optional<double> percentile;
   std::optional<double> p;
 
@@ -70,7 +78,8 @@ struct LayerRule {
   TensorOverride activations;
   TensorOverride weights;
 
-  bool matches(llvm::StringRef name, llvm::StringRef kind) const;
+  bool matches(llvm::ArrayRef<llvm::StringRef> names,
+               llvm::StringRef kind) const;
 };
 
 /// What holds for one layer after all rules.
@@ -97,8 +106,10 @@ struct Recipe {
   /// means every layer that the recipe quantizes.
   std::vector<std::string> requireInteger;
 
-  /// The recipe of the layer `name` of `kind`.
-  LayerRecipe layer(llvm::StringRef name, llvm::StringRef kind) const;
+  /// The recipe of a layer of `kind`; `names` are those of all its ops (the
+  /// convolution, its bias, its activation), and a rule may match any of them.
+  LayerRecipe layer(llvm::ArrayRef<llvm::StringRef> names,
+                    llvm::StringRef kind) const;
   /// True when a layer of `kind` that stays float is a fallback.
   bool mustBeInteger(llvm::StringRef kind) const;
 

@@ -12,6 +12,7 @@
 #ifndef QDIALECT_PTQ_STATISTICS_H
 #define QDIALECT_PTQ_STATISTICS_H
 
+#include "QDialect/Numerics/ScaleSelection.h"
 #include "QDialect/PTQ/Histogram.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -37,6 +38,9 @@ struct ValueStatistics {
   std::vector<float> channelMin;
   std::vector<float> channelMax;
   std::vector<double> channelSum;
+
+  /// The grid for this distribution.
+  QuantParams chooseParams(const ScaleOptions &options) const;
 
   double absMax() const { return std::max(-min, max); }
   double mean() const { return count ? sum / count : 0; }

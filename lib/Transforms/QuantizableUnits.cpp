@@ -1,0 +1,261 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finding the units of a program (QuantizableUnits.h).
+
+#include "QuantizableUnits.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+SmallVector<StringRef> QuantizableUnit::names() const {
+  SmallVector<StringRef> result;
+  for (Operation *op : ops)
+    if (auto name = op->getAttrOfType<StringAttr>("qd.name"))
+      result.push_back(name.getValue());
+  return result;
+}
+
+StringRef valueName(Value value) {
+  if (Operation *op = value.getDefiningOp()) {
+    auto name = op->getAttrOfType<StringAttr>("qd.name");
+    return name ? name.getValue() : StringRef();
+  }
+  auto argument = cast<BlockArgument>(value);
+  auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto name = function ? function.getArgAttrOfType<StringAttr>(
+                             argument.getArgNumber(), "qd.name")
+                       : StringAttr();
+  return name ? name.getValue() : StringRef();
+}
+
+bool keepsGrid(Operation *op) {
+  if (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+                      tensor::ExtractSliceOp, tensor::PadOp,
+                      linalg::TransposeOp>(op))
+    return true;
+  std::optional<ReductionKind> reduction = getReductionKind(op);
+  return reduction && *reduction != ReductionKind::Sum;
+}
+
+Value gridSource(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!keepsGrid(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+/// The operands of an element-wise op that are not computed from constants.
+static llvm::SetVector<Value> variableOperands(linalg::GenericOp op) {
+  llvm::SetVector<Value> result;
+  for (Value input : op.getDpsInputs())
+    if (!isComputedFromConstants(input))
+      result.insert(input);
+  return result;
+}
+
+static bool isFloatTensor(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && isa<FloatType>(type.getElementType());
+}
+
+/// A payload of clamps by constants alone: relu, relu6, clip.
+static bool isClamp(linalg::GenericOp op) {
+  for (Operation &inner : op.getBlock()->without_terminator())
+    if (!isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+             arith::MinNumFOp, arith::ConstantOp>(inner))
+      return false;
+  // Bounds of one value a tensor, so that one code stands for each.
+  for (Value input : op.getDpsInputs())
+    if (isComputedFromConstants(input) &&
+        cast<RankedTensorType>(input.getType()).getNumElements() != 1)
+      return false;
+  return variableOperands(op).size() == 1;
+}
+
+/// A payload of +, -, *, / of one variable and constants.
+static bool isAffine(linalg::GenericOp op) {
+  if (variableOperands(op).size() != 1)
+    return false;
+  unsigned uses = 0;
+  for (Operation &inner : op.getBlock()->without_terminator()) {
+    if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
+             arith::NegFOp, arith::ConstantOp>(inner))
+      return false;
+    for (auto [number, operand] : llvm::enumerate(inner.getOperands())) {
+      auto argument = dyn_cast<BlockArgument>(operand);
+      bool variable = argument && !isComputedFromConstants(
+                                      op.getMatchingOpOperand(argument)->get());
+      uses += variable;
+      if (variable && number == 1 && isa<arith::DivFOp>(inner))
+        return false;
+    }
+  }
+  return uses == 1;
+}
+
+OpOperand *biasOperand(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || !isElementwiseGeneric(op) || generic.getNumDpsInputs() != 2)
+    return nullptr;
+  auto add = generic.getBlock()
+                 ->getTerminator()
+                 ->getOperand(0)
+                 .getDefiningOp<arith::AddFOp>();
+  if (!add || !isa<BlockArgument>(add.getLhs()) ||
+      !isa<BlockArgument>(add.getRhs()) || add.getLhs() == add.getRhs() ||
+      variableOperands(generic).size() != 1)
+    return nullptr;
+  for (OpOperand *operand : generic.getDpsInputOperands())
+    if (isComputedFromConstants(operand->get()))
+      return operand;
+  return nullptr;
+}
+
+/// What kind of element-wise unit `op` roots; empty for none.
+static StringRef elementwiseKind(linalg::GenericOp op) {
+  llvm::SetVector<Value> variables = variableOperands(op);
+  if (variables.size() == 2) {
+    Operation *last =
+        op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+    auto body = op.getBlock()->without_terminator();
+    if (!last || std::distance(body.begin(), body.end()) != 1)
+      return "";
+    if (isa<arith::AddFOp, arith::SubFOp>(last))
+      return "add";
+    return isa<arith::MulFOp>(last) ? "mul" : "";
+  }
+  if (variables.size() != 1)
+    return "";
+  bool perChannel = llvm::any_of(op.getDpsInputs(), [](Value input) {
+    return isComputedFromConstants(input) &&
+           cast<RankedTensorType>(input.getType()).getNumElements() != 1;
+  });
+  if (!perChannel)
+    return "unary";
+  return isAffine(op) ? "affine" : "";
+}
+
+/// Fills kind, inputs, contraction if `op` can be a root.
+static bool matchRoot(Operation *op, QuantizableUnit &unit) {
+  if (op->getNumResults() != 1 || !isFloatTensor(op->getResult(0)))
+    return false;
+  unit.root = op;
+  unit.ops.push_back(op);
+  if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
+    unit.kind = "concat";
+    llvm::append_range(unit.inputs, concat.getInputs());
+    return true;
+  }
+  if (isa<qd::GeluOp, qd::SiluOp>(op)) {
+    unit.kind = "unary";
+    unit.inputs.push_back(op->getOperand(0));
+    return true;
+  }
+  if (getReductionKind(op) == ReductionKind::Sum) {
+    unit.kind = "pool";
+    unit.inputs.push_back(op->getOperand(0));
+    return true;
+  }
+  if (auto contraction = dyn_cast<linalg::LinalgOp>(op))
+    if ((unit.contraction = getContractionStructure(contraction))) {
+      const ContractionStructure &s = *unit.contraction;
+      unit.kind = stringify(s.kind);
+      unit.inputs.push_back(contraction.getDpsInputs()[s.activationOperand]);
+      if (!s.weightIsConstant)
+        unit.inputs.push_back(contraction.getDpsInputs()[s.weightOperand]);
+      return true;
+    }
+  if (!isElementwiseGeneric(op))
+    return false;
+  auto generic = cast<linalg::GenericOp>(op);
+  unit.kind = elementwiseKind(generic);
+  if (unit.kind.empty())
+    return false;
+  llvm::append_range(unit.inputs, variableOperands(generic));
+  return true;
+}
+
+/// Do the constants of `op` have one value, or one an output channel?
+static bool hasChannelConstants(linalg::GenericOp op,
+                                const std::optional<OutputChannels> &channels) {
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    auto type = cast<RankedTensorType>(operand->get().getType());
+    if (!isComputedFromConstants(operand->get()) || type.getNumElements() == 1)
+      continue;
+    SmallVector<int64_t> positions;
+    for (AffineExpr expr : op.getMatchingIndexingMap(operand).getResults())
+      positions.push_back(cast<AffineDimExpr>(expr).getPosition());
+    if (!channels || !channels->offsets(positions, type.getShape()))
+      return false;
+  }
+  return true;
+}
+
+/// Takes in the element-wise ops that follow, each the only reader of the one
+/// before.
+static void followTail(QuantizableUnit &unit) {
+  bool accumulates = unit.contraction || unit.kind == "pool";
+  bool clamps = accumulates || unit.kind == "add" || unit.kind == "mul";
+  bool clamped = false;
+  std::optional<OutputChannels> channels;
+  if (unit.contraction)
+    channels =
+        getOutputChannels(cast<linalg::LinalgOp>(unit.root), *unit.contraction);
+  SmallVector<Operation *> pending;
+  Value value = unit.result();
+  while (value.hasOneUse()) {
+    Operation *user = *value.getUsers().begin();
+    if (accumulates &&
+        isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user)) {
+      if (channels)
+        channels = followReshape(*channels, user);
+      pending.push_back(user);
+      value = user->getResult(0);
+      continue;
+    }
+    if (!isElementwiseGeneric(user) || !isFloatTensor(user->getResult(0)))
+      return;
+    auto generic = cast<linalg::GenericOp>(user);
+    bool clamp = clamps && isClamp(generic);
+    bool affine = accumulates && !clamped && isAffine(generic) &&
+                  hasChannelConstants(generic, channels);
+    if (!clamp && !affine)
+      return;
+    clamped |= clamp;
+    if (channels && !unit.bias && !clamp && biasOperand(user)) {
+      unit.bias = generic;
+      unit.biasChannels = *channels;
+    }
+    unit.ops.append(pending);
+    unit.ops.push_back(user);
+    pending.clear();
+    value = user->getResult(0);
+  }
+}
+
+std::vector<QuantizableUnit> collectUnits(func::FuncOp function) {
+  std::vector<QuantizableUnit> units;
+  llvm::SmallPtrSet<Operation *, 32> taken;
+  for (Operation &op : function.getBody().front()) {
+    QuantizableUnit unit;
+    if (taken.contains(&op) || !matchRoot(&op, unit))
+      continue;
+    followTail(unit);
+    taken.insert(unit.ops.begin(), unit.ops.end());
+    units.push_back(std::move(unit));
+  }
+  return units;
+}
+
+} // namespace qdialect
