@@ -52,6 +52,19 @@ def ExpandMathPass : Pass<"qd-expand-math"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
+def DecomposePass : Pass<"qd-decompose"> {
+  let summary = "decompose softmax, layer_norm, gelu and silu";
+  let description = [{
+    Replaces qd.softmax, qd.layer_norm, qd.gelu and qd.silu by linalg.generic,
+    arith and math ops that compute the same bits: row sums in sixteen lanes and
+    a tree (Numerics/Reductions.h), functions by name (math.exp is Numerics' exp,
+    which qd-expand-math spells out). softmax and layer_norm on dynamic shapes or
+    other elements than f32 are left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
   let summary = "replace qd element types by the integers that store them";
   let description = [{
@@ -170,6 +183,40 @@ def CommuteDequantizePass : IntegerizationPass<"qd-commute-dequantize"> {
     quantize(dequantize(q)) of one grid becomes q. Every rewrite is exact;
     dequantize(quantize(x)) is never removed.
   }];
+}
+
+def IntegerizePass : IntegerizationPass<"qd-integerize"> {
+  let summary = "rewrite dequantize-compute-quantize islands into integer arithmetic";
+  let description = [{
+    Run after qd-commute-dequantize. For every qd.quantize, matches the float ops
+    back to the dequantizes they read. A contraction with constant weights
+    becomes `i8 x i8 -> i32` over an init that holds bias and zero point
+    compensation; sums, products and average pools their integer form; any
+    function of one tensor a table of 256 codes (docs/PhaseContract.md
+    section 5). The rounding to the output grid follows `rescale`. Refuses what it
+    cannot prove: an accumulator outside i32, a zero point that does not fold.
+    What stays float although the recipe asked for integers (qd.requested), or
+    although it stands between dequantize and quantize in a model that came
+    quantized, is marked with qd.fallback and the reason.
+
+    Sets qd.acc_bound (bounds of the accumulators over all inputs), qd.macs, and
+    qd.error_lsb: how far the value before the last rounding can be from
+    the exact one, in steps of the output.
+  }];
+  let dependentDialects = ["qd::QDDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::math::MathDialect"];
+  let options = [
+    Option<"rescale", "rescale", "std::string", /*default=*/"\"float\"",
+           "How accumulators reach the output grid: float (one f32 scale) or dyadic (integers alone)">
+  ];
+  let statistics = [
+    Statistic<"numContractions", "contractions", "Contractions made integer">,
+    Statistic<"numElementwise", "elementwise", "Sums, products and affine maps made integer">,
+    Statistic<"numPools", "pools", "Average pools and means made integer">,
+    Statistic<"numTables", "tables", "Functions of one tensor made tables">,
+    Statistic<"numFallbacks", "fallbacks", "Ops left in float against the request">
+  ];
 }
 
 def VerifyFallbacksPass : Pass<"qd-verify-fallbacks", "::mlir::func::FuncOp"> {

@@ -1,0 +1,253 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From QDQ islands to integers (docs/PhaseContract.md section 5):
+//
+//   quantize(relu(conv(dequantize(x), dequantize(w)) + b))
+//     =>  max(requantize(conv(x, w) : i32), zero point)
+//
+// Every quantize is one island, rewritten by the first family that takes it:
+// a table for a function of one tensor, else by the form of its formula
+// (Island.h). What no family takes stays as it is and is marked with the reason.
+
+#include "IntegerizeFamilies.h"
+#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Support/ConstantView.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#define DEBUG_TYPE "qd-integerize"
+
+namespace qdialect {
+#define GEN_PASS_DEF_INTEGERIZEPASS
+#include "QDialect/Transforms/Passes.h.inc"
+} // namespace qdialect
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+enum class Family { Table, Contraction, Pool, Elementwise };
+
+/// The integer form of a formula by its shape, or null with a reason.
+Value integerizeFormula(IntegerizeContext &context, const Island &island,
+                        Family &family) {
+  for (const auto &bound : {island.formula.lower, island.formula.upper})
+    if (bound && !bound->allOf([&](double v) { return v == bound->values[0]; }))
+      return context.refuse("its clamp differs from channel to channel");
+  ArrayRef<Term> terms = island.formula.terms;
+  if (terms.empty())
+    return context.refuse("it is constant");
+  auto rootOf = [&](const Term &term) -> Operation * {
+    for (unsigned leaf : term.leaves)
+      if (island.leaves[leaf].root)
+        return island.leaves[leaf].root;
+    return nullptr;
+  };
+  Operation *root = nullptr;
+  for (const Term &term : terms)
+    if (Operation *one = rootOf(term))
+      root = one;
+  if (root) {
+    if (terms.size() != 1 || terms[0].leaves.size() != 1)
+      return context.refuse("its accumulator is combined with another tensor "
+                            "without a rounding in between");
+    bool contraction =
+        getContractionStructure(cast<linalg::LinalgOp>(root)).has_value();
+    family = contraction ? Family::Contraction : Family::Pool;
+    return contraction ? integerizeContraction(context, island)
+                       : integerizePool(context, island);
+  }
+  family = Family::Elementwise;
+  if (llvm::all_of(terms, [](const Term &t) { return t.leaves.size() == 1; }))
+    return integerizeSum(context, island);
+  if (terms.size() == 1)
+    return integerizeProduct(context, island);
+  return context.refuse("a sum of products has no integer form");
+}
+
+class Integerizer {
+public:
+  Integerizer(func::FuncOp function, bool dyadic)
+      : function(function), context{OpBuilder(function.getContext()), dyadic,
+                                    {}} {}
+
+  void run();
+
+  llvm::DenseMap<int, int64_t> made;
+  int64_t fallbacks = 0;
+
+private:
+  void rewrite(qd::QuantizeOp quantize);
+  void rewriteUnrounded(linalg::LinalgOp op);
+  void eraseDead();
+  void markFallbacks();
+  bool standsBetweenCasts(Operation *op) const;
+
+  func::FuncOp function;
+  IntegerizeContext context;
+  llvm::DenseMap<Operation *, std::string> reasons;
+};
+
+void Integerizer::rewrite(qd::QuantizeOp quantize) {
+  if (!isa<RankedTensorType>(quantize.getType()))
+    return;
+  // The input edge: floats of the caller become codes here.
+  if (isa<BlockArgument>(quantize.getInput()))
+    return;
+  context.builder.setInsertionPoint(quantize);
+  context.reason.clear();
+  Family family = Family::Table;
+  Value codes = integerizeTable(context, quantize);
+  Island island;
+  if (!codes) {
+    std::string reason;
+    if (matchIsland(quantize, island, reason)) {
+      codes = integerizeFormula(context, island, family);
+      reason = context.reason;
+    }
+    if (!codes) {
+      for (Operation *member : island.members)
+        reasons.try_emplace(member, reason);
+      return;
+    }
+  }
+  ++made[static_cast<int>(family)];
+  quantize.getResult().replaceAllUsesWith(codes);
+  quantize.erase();
+}
+
+/// A contraction that ends in floats: the sum is made of integers all the same
+/// and dequantized as the accumulator it is.
+void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
+  std::optional<ContractionStructure> s = getContractionStructure(op);
+  if (!s || !getElementTypeOrSelf(op->getResult(0)).isF32())
+    return;
+  context.builder.setInsertionPoint(op);
+  context.reason.clear();
+  std::optional<IntegerContraction> integer = makeIntegerContraction(
+      context, op, Coefficient::scalar(1), Coefficient::scalar(0), 1.0);
+  if (!integer) {
+    reasons.try_emplace(op, context.reason);
+    return;
+  }
+  ++made[static_cast<int>(Family::Contraction)];
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  // One scale a channel: size one along every other dimension.
+  SmallVector<int64_t> blocks(type.getRank(), 0);
+  std::vector<int64_t> shape(type.getRank(), 1);
+  const Coefficient &scale = integer->scaleF32;
+  for (auto [dim, size] : llvm::zip_equal(scale.dims, scale.sizes)) {
+    shape[dim] = size;
+    blocks[dim] = 1;
+  }
+  HostTensor values(DType::F32, shape);
+  for (size_t i = 0; i < scale.values.size(); ++i)
+    values.mutableData<float>()[i] = static_cast<float>(scale.values[i]);
+  Value scales = makeConstant(
+      context.builder, op.getLoc(),
+      RankedTensorType::get(shape, context.builder.getF32Type()), "scales",
+      std::move(values));
+  auto real = qd::DequantizeOp::create(context.builder, op.getLoc(), type,
+                                       integer->value, scales, Value(), blocks);
+  if (Attribute name = op->getAttr("qd.name"))
+    real->setAttr("qd.name", name);
+  op->getResult(0).replaceAllUsesWith(real);
+  op->erase();
+}
+
+void Integerizer::eraseDead() {
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+/// Reads only dequantized tensors and constants, and a quantize reads it: asked
+/// to be integer by the model itself.
+bool Integerizer::standsBetweenCasts(Operation *op) const {
+  bool reads = false;
+  for (Value operand : op->getOperands()) {
+    if (operand.getDefiningOp<qd::DequantizeOp>() && !isRealConstant(operand))
+      reads = true;
+    else if (!isComputedFromConstants(operand))
+      return false;
+  }
+  return reads && llvm::any_of(op->getUsers(), [](Operation *user) {
+           return isa<qd::QuantizeOp>(user) ||
+                  (isElementwiseGeneric(user) &&
+                   llvm::any_of(user->getUsers(), [](Operation *next) {
+                     return isa<qd::QuantizeOp>(next);
+                   }));
+         });
+}
+
+void Integerizer::markFallbacks() {
+  bool requested = false;
+  function.walk([&](Operation *op) { requested |= op->hasAttr("qd.requested"); });
+  for (Operation &op : function.getBody().front()) {
+    bool computes =
+        isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
+            qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
+        !isa<linalg::FillOp, linalg::TransposeOp>(op);
+    if (!computes || op.getNumResults() != 1 ||
+        !isa<FloatType>(getElementTypeOrSelf(op.getResult(0).getType())) ||
+        isComputedFromConstants(op.getResult(0)))
+      continue;
+    if (requested ? !op.hasAttr("qd.requested") : !standsBetweenCasts(&op))
+      continue;
+    auto found = reasons.find(&op);
+    std::string reason = found != reasons.end()
+                             ? found->second
+                             : "its result is not quantized";
+    op.setAttr("qd.fallback", StringAttr::get(op.getContext(), reason));
+    ++fallbacks;
+  }
+}
+
+void Integerizer::run() {
+  SmallVector<qd::QuantizeOp> islands;
+  function.walk([&](qd::QuantizeOp op) {
+    if (op->getBlock() == &function.getBody().front())
+      islands.push_back(op);
+  });
+  for (qd::QuantizeOp quantize : islands)
+    rewrite(quantize);
+  eraseDead();
+  SmallVector<linalg::LinalgOp> rest;
+  for (Operation &op : function.getBody().front())
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+      rest.push_back(linalgOp);
+  for (linalg::LinalgOp op : rest)
+    rewriteUnrounded(op);
+  eraseDead();
+  markFallbacks();
+}
+
+struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {
+  using IntegerizePassBase::IntegerizePassBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (rescale != "float" && rescale != "dyadic") {
+      function.emitError("unknown rescale mode '")
+          << rescale << "', expected 'float' or 'dyadic'";
+      return signalPassFailure();
+    }
+    if (function.isExternal())
+      return;
+    Integerizer integerizer(function, rescale == "dyadic");
+    integerizer.run();
+    numTables += integerizer.made[static_cast<int>(Family::Table)];
+    numContractions += integerizer.made[static_cast<int>(Family::Contraction)];
+    numPools += integerizer.made[static_cast<int>(Family::Pool)];
+    numElementwise += integerizer.made[static_cast<int>(Family::Elementwise)];
+    numFallbacks += integerizer.fallbacks;
+  }
+};
+
+} // namespace
+} // namespace qdialect

@@ -1,0 +1,302 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Contractions with constant weights, of any structure:
+//
+//   sum of (q - zx) * sx * w * sw + b
+//     = sx * sw * (sum of q * w  +  [ -zx * sum of w + round(b / (sx * sw)) ])
+//
+// The bracket is a constant per output channel, the init of the i32 accumulator.
+// Pads are codes by now (the zero point's), so the sum of w is over the whole
+// filter everywhere. The accumulator is proven to fit i32 for every input, or
+// the layer stays float.
+
+#include "IntegerizeFamilies.h"
+#include "QDialect/Analysis/AccumulatorBounds.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Numerics/Rescale.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+/// Beyond this a bias is clipped where that provably changes nothing.
+constexpr double kLargestOffset = 1 << 30;
+
+struct Channels {
+  SmallVector<unsigned> dims; ///< of the output
+  SmallVector<int64_t> sizes;
+};
+
+Channels channelsOf(const ContractionStructure &s) {
+  Channels channels;
+  for (unsigned loop : channelLoops(s)) {
+    channels.dims.push_back(*s.outputDim(loop));
+    channels.sizes.push_back(s.loopSizes[loop]);
+  }
+  return channels;
+}
+
+/// Dimensions of the weight to those of the output; nothing when `scale` varies
+/// along a reduced one.
+std::optional<Coefficient> toOutputDims(const Coefficient &scale,
+                                        const ContractionStructure &s) {
+  SmallVector<unsigned> to(s.weightMap.getNumResults(), ~0u);
+  for (unsigned loop : channelLoops(s))
+    to[*s.weightDim(loop)] = *s.outputDim(loop);
+  for (unsigned dim : scale.dims)
+    if (to[dim] == ~0u)
+      return std::nullopt;
+  return scale.renumbered(to);
+}
+
+/// The bias in accumulator steps, per element of the init.
+struct Offsets {
+  Coefficient steps;
+  Coefficient lost; ///< steps that rounding lost
+};
+
+/// Rounds offsets; those out of reach are clipped if the output saturates all
+/// the same. `stepSize` is in output steps.
+std::optional<Offsets> roundOffsets(IntegerizeContext &context,
+                                    const Coefficient &exact,
+                                    const Coefficient &stepSize,
+                                    ArrayRef<WeightSums> sums,
+                                    const Coefficient &channel) {
+  Offsets result{exact, exact};
+  for (size_t i = 0; i < exact.values.size(); ++i) {
+    double &steps = result.steps.values[i];
+    double rounded = std::nearbyint(steps);
+    const WeightSums &w = sums[static_cast<size_t>(channel.values[i])];
+    double reach = 255.0 * static_cast<double>(w.positive - w.negative);
+    double step = std::fabs(stepSize.values[i]);
+    if (std::fabs(rounded) > kLargestOffset) {
+      if (!((kLargestOffset - reach) * step > 512))
+        return context.reason =
+                   llvm::formatv("its bias is {0:e2} accumulator steps, which "
+                                 "exceeds 32 bits",
+                                 steps)
+                       .str(),
+               std::nullopt;
+      rounded = std::copysign(kLargestOffset, rounded);
+      result.lost.values[i] = 0; // saturates the output either way
+    } else {
+      result.lost.values[i] = std::fabs(rounded - steps);
+    }
+    steps = rounded;
+  }
+  return result;
+}
+
+Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
+               const Coefficient &init) {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  std::vector<int64_t> shape(init.sizes.begin(), init.sizes.end());
+  HostTensor values(DType::I32, shape);
+  for (size_t i = 0; i < init.values.size(); ++i)
+    values.mutableData<int32_t>()[i] = static_cast<int32_t>(init.values[i]);
+  Value constant = makeConstant(
+      builder, loc, RankedTensorType::get(shape, builder.getI32Type()), "bias",
+      std::move(values));
+  ElementwiseInput input{constant,
+                         init.indexingMap(type.getRank(), builder.getContext())};
+  return makeElementwise(builder, loc, type.clone(builder.getI32Type()), input,
+                         [](OpBuilder &, Location, ValueRange args) {
+                           return args[0];
+                         })
+      .getResult(0);
+}
+
+/// The codes of the activation operand and their grid.
+std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
+                                       Value activation) {
+  auto dequantize = activation.getDefiningOp<qd::DequantizeOp>();
+  if (!dequantize) {
+    context.reason = "its activation is not quantized";
+    return std::nullopt;
+  }
+  std::string why;
+  std::optional<CodeGrid> grid = getGrid(dequantize, &why);
+  if (!grid)
+    context.reason = "its activation is quantized, but " + why;
+  else if (!grid->isInt8()) {
+    context.reason = "its activation has codes other than 8-bit";
+    return std::nullopt;
+  }
+  return grid;
+}
+
+} // namespace
+
+std::optional<IntegerContraction>
+makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
+                       const Coefficient &factor, const Coefficient &offset,
+                       double outputScale) {
+  auto refuse = [&](const llvm::Twine &why) -> std::nullopt_t {
+    context.reason = why.str();
+    return std::nullopt;
+  };
+  std::optional<ContractionStructure> s = getContractionStructure(op);
+  if (llvm::is_contained(s->loopSizes, ShapedType::kDynamic))
+    return refuse("its shape is not static");
+  if (!s->weightIsConstant)
+    return refuse("both of its operands are activations");
+  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
+  auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
+  if (!start || !start.getValue().isZero())
+    return refuse("its accumulator does not start from zero");
+  Value activation = op->getOperand(s->activationOperand);
+  std::optional<CodeGrid> grid = activationGrid(context, activation);
+  if (!grid)
+    return std::nullopt;
+  std::optional<IntegerWeights> weights =
+      readWeights(context, op->getOperand(s->weightOperand));
+  if (!weights)
+    return std::nullopt;
+  std::optional<Coefficient> weightScale = toOutputDims(weights->scale, *s);
+  if (!weightScale)
+    return refuse("its weight's scale varies along a summed dimension");
+
+  Channels channels = channelsOf(*s);
+  double sx = grid->scale;
+  IntegerContraction result;
+  result.scale = weightScale->map([&](double sw) { return sx * sw; })
+                     .spread(channels.dims, channels.sizes);
+  result.scaleF32 = weightScale
+                        ->map([&](double sw) -> double {
+                          return static_cast<float>(sx) *
+                                 static_cast<float>(sw);
+                        })
+                        .spread(channels.dims, channels.sizes);
+  std::vector<WeightSums> sums =
+      sumWeights(*s, weights->shape, weights->codes);
+  Coefficient channel{channels.dims, channels.sizes, {}};
+  for (size_t i = 0; i < sums.size(); ++i)
+    channel.values.push_back(i);
+
+  // A channel without weights has no natural step: take one that its bias, if
+  // any, is exact enough in.
+  Coefficient bias = combine(offset, channel, [](double b, double) { return b; });
+  if (bias.dims == channels.dims && factor.isExactly(1))
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (sums[i].allZero() && std::fabs(bias.values[i]) >
+                                   kLargestOffset / 64 * result.scale.values[i]) {
+        float step =
+            static_cast<float>(std::fabs(bias.values[i]) / (1 << 20));
+        result.scale.values[i] = result.scaleF32.values[i] = step;
+      }
+
+  auto times = [](double a, double b) { return a * b; };
+  Coefficient stepReal = combine(result.scale, factor, times);
+  if (!stepReal.allOf([](double v) { return v != 0 && std::isfinite(v); }))
+    return refuse("its accumulator is scaled by zero or overflows");
+  Coefficient exact =
+      combine(bias, stepReal, [](double b, double step) { return b / step; });
+  Coefficient stepOut = stepReal.map([&](double v) { return v / outputScale; })
+                            .spread(exact.dims, exact.sizes);
+  Coefficient channelOf = channel.spread(exact.dims, exact.sizes);
+  std::optional<Offsets> offsets =
+      roundOffsets(context, exact, stepOut, sums, channelOf);
+  if (!offsets)
+    return std::nullopt;
+  result.offsetError =
+      combine(offsets->lost, stepReal, [](double lost, double step) {
+        return lost * std::fabs(step);
+      });
+
+  Coefficient init = offsets->steps;
+  AccumulatorBound bound;
+  bool first = true;
+  for (size_t i = 0; i < init.values.size(); ++i) {
+    const WeightSums &w = sums[static_cast<size_t>(channelOf.values[i])];
+    // Seeded fault 28: no compensation for the activation's zero point.
+    if constexpr (QDIALECT_MUTATE != 28)
+      init.values[i] -= static_cast<double>(grid->zeroPoint) * w.sum;
+    AccumulatorBound one =
+        boundAccumulator(w, {grid->min, grid->max},
+                         static_cast<int64_t>(init.values[i]));
+    first ? void(bound = one) : bound.merge(one);
+    first = false;
+  }
+  if (!bound.fitsInt32())
+    return refuse("its accumulator can reach [" +
+                  llvm::Twine(bound.partialLow) + ", " +
+                  llvm::Twine(bound.partialHigh) + "], which needs " +
+                  llvm::Twine(bound.width()) + " bits");
+  result.maxAbs = bound.maxAbs();
+
+  SmallVector<Value> operands(3);
+  operands[s->activationOperand] =
+      activation.getDefiningOp<qd::DequantizeOp>().getInput();
+  operands[s->weightOperand] = weights->value;
+  operands[2] = makeInit(context, op, init);
+  Operation *integer = retypeLinalg(context.builder, op, operands);
+  copyMarks(op, integer);
+  integer->setAttr("qd.macs", context.builder.getI64IntegerAttr(s->macs()));
+  integer->setAttr("qd.acc_bound", context.builder.getDenseI64ArrayAttr(
+                                       {bound.low, bound.high}));
+  result.value = integer->getResult(0);
+  return result;
+}
+
+Value integerizeContraction(IntegerizeContext &context, const Island &island) {
+  const Term &term = island.formula.terms[0];
+  const Leaf &leaf = island.leaves[term.leaves[0]];
+  auto op = cast<linalg::LinalgOp>(leaf.root);
+  if (!llvm::all_of(op->getUsers(), [&](Operation *user) {
+        return island.members.contains(user) ||
+               user == qd::QuantizeOp(island.quantize);
+      }))
+    return context.refuse("its accumulator is read outside of the island too");
+
+  // The island's dimensions and the contraction's.
+  SmallVector<unsigned> toRoot(island.rank(), ~0u), toIsland;
+  for (auto [axis, expr] : llvm::enumerate(leaf.map.getResults())) {
+    toIsland.push_back(cast<AffineDimExpr>(expr).getPosition());
+    toRoot[toIsland.back()] = axis;
+  }
+  for (const Coefficient *c : {&term.factor, &island.formula.constant})
+    for (unsigned dim : c->dims)
+      if (toRoot[dim] == ~0u)
+        return context.refuse(
+            "a constant varies along a dimension that its result lacks");
+  Coefficient factor = term.factor.renumbered(toRoot);
+  std::optional<IntegerContraction> integer = makeIntegerContraction(
+      context, op, factor, island.formula.constant.renumbered(toRoot),
+      island.grid.scale);
+  if (!integer)
+    return {};
+  double sy = island.grid.scale;
+  bool plain = factor.isExactly(1);
+  Accumulator accumulator;
+  accumulator.inputs = {{integer->value, leaf.map}};
+  accumulator.value = [](OpBuilder &, Location, ValueRange args) {
+    return args[0];
+  };
+  accumulator.maxAbs = integer->maxAbs;
+  accumulator.scale =
+      combine(integer->scale, factor, [&](double step, double f) {
+        return step * f / sy;
+      }).renumbered(toIsland);
+  accumulator.scaleF32 =
+      plain ? integer->scaleF32
+                  .map([&](double step) -> double {
+                    return static_cast<float>(step) / static_cast<float>(sy);
+                  })
+                  .renumbered(toIsland)
+            : accumulator.scale;
+  for (double lost : integer->offsetError.values)
+    accumulator.error = std::max(accumulator.error, lost / sy);
+  return makeRequantize(context, island, accumulator);
+}
+
+} // namespace qdialect

@@ -1,0 +1,239 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sums of scaled tensors (residual adds, affine maps per channel) and products
+// of two tensors.
+//
+//   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy)
+//   sum, dyadic:  (sum of (q_i - z_i) * m_i + b') / 2^shift, rounded once, with
+//                 m_i = round(s_i / sy * 2^shift) and the largest shift for which
+//                 no i32 product or sum can overflow
+//   product:      (q_1 - z_1) * (q_2 - z_2) in i32, then as any accumulator
+
+#include "IntegerizeFamilies.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+/// q - z in i32, inside a payload.
+Value centered(OpBuilder &builder, Location loc, Value code,
+               const CodeGrid &grid) {
+  Type i32 = builder.getI32Type();
+  Value wide = arith::ExtSIOp::create(builder, loc, i32, code);
+  if (grid.zeroPoint == 0)
+    return wide;
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getI32IntegerAttr(grid.zeroPoint));
+  return arith::SubIOp::create(builder, loc, wide, zero);
+}
+
+double largestCentered(const CodeGrid &grid) {
+  return std::max(std::fabs(static_cast<double>(grid.min) - grid.zeroPoint),
+                  std::fabs(static_cast<double>(grid.max) - grid.zeroPoint));
+}
+
+/// The largest magnitude of the coefficients.
+double magnitude(const Coefficient &c) {
+  double largest = 0;
+  for (double value : c.values)
+    largest = std::max(largest, std::fabs(value));
+  return largest;
+}
+
+struct Summand {
+  const Leaf *leaf;
+  Coefficient ratio;    ///< output steps per input step, exact
+  Coefficient ratioF32; ///< as float mode rounds it
+};
+
+struct Sum {
+  SmallVector<Summand, 2> summands;
+  Coefficient constant; ///< in output steps
+  SmallVector<ElementwiseInput> inputs;
+
+  /// What the sum reaches in output steps at most.
+  double reach() const {
+    double total = magnitude(constant);
+    for (const Summand &summand : summands)
+      total += largestCentered(*summand.leaf->grid) * magnitude(summand.ratio);
+    return total;
+  }
+};
+
+Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
+  OpBuilder &builder = context.builder;
+  Location loc = island.quantize->getLoc();
+  Type f32 = builder.getF32Type();
+  SmallVector<PayloadConstant, 2> ratios;
+  for (Summand &summand : sum.summands)
+    ratios.emplace_back(context, loc, summand.ratioF32, f32, island.rank(),
+                        sum.inputs);
+  bool shifted = !sum.constant.isExactly(0);
+  PayloadConstant constant(context, loc, sum.constant, f32, island.rank(),
+                           sum.inputs);
+  auto op = makeElementwise(
+      builder, loc, island.type(), sum.inputs,
+      [&](OpBuilder &b, Location l, ValueRange args) {
+        Value total;
+        for (auto [i, summand] : llvm::enumerate(sum.summands)) {
+          Value code = centered(b, l, args[i], *summand.leaf->grid);
+          Value real = arith::SIToFPOp::create(b, l, f32, code);
+          Value part =
+              arith::MulFOp::create(b, l, real, ratios[i].get(b, l, args));
+          total = total ? arith::AddFOp::create(b, l, total, part) : part;
+        }
+        if (shifted)
+          total =
+              arith::AddFOp::create(b, l, total, constant.get(b, l, args));
+        Value one =
+            arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
+        Value zero = arith::ConstantOp::create(
+            b, l, b.getI32IntegerAttr(island.grid.zeroPoint));
+        Value code = qd::QuantizeOp::create(b, l, island.grid.alphabet, total,
+                                            one, zero);
+        return makeClamp(b, l, island, code);
+      });
+  // A rounding of each ratio, product and partial sum, and of the constant.
+  double error = sum.reach() * (sum.summands.size() + 3) *
+                 std::ldexp(1.0, -24) * 1.001;
+  finish(island, op, error);
+  return op.getResult(0);
+}
+
+Value emitDyadicSum(IntegerizeContext &context, const Island &island,
+                    Sum &sum) {
+  OpBuilder &builder = context.builder;
+  Location loc = island.quantize->getLoc();
+  Type i32 = builder.getI32Type();
+  // Every product and every partial sum is below reach * 2^shift plus half a
+  // unit for each rounded multiplier.
+  double slack = 1;
+  for (const Summand &summand : sum.summands)
+    slack += 0.5 * largestCentered(*summand.leaf->grid);
+  int shift = 30;
+  while (shift >= 0 &&
+         std::ldexp(sum.reach(), shift) + slack > 2147483647.0)
+    --shift;
+  // A larger multiplier than i32 holds cannot be either.
+  for (const Summand &summand : sum.summands)
+    while (shift >= 0 &&
+           std::ldexp(magnitude(summand.ratio), shift) > 2147483646.0)
+      --shift;
+  if (shift < 8)
+    return context.refuse("its inputs have steps so much coarser than its "
+                          "result that no multiplier fits 32 bits");
+  auto scaled = [&](const Coefficient &c) {
+    return c.map([&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
+  };
+  SmallVector<PayloadConstant, 2> multipliers;
+  for (Summand &summand : sum.summands)
+    multipliers.emplace_back(context, loc, scaled(summand.ratio), i32,
+                             island.rank(), sum.inputs);
+  bool shifted = !sum.constant.isExactly(0);
+  PayloadConstant constant(context, loc, scaled(sum.constant), i32,
+                           island.rank(), sum.inputs);
+  auto op = makeElementwise(
+      builder, loc, island.type(), sum.inputs,
+      [&](OpBuilder &b, Location l, ValueRange args) {
+        Value total;
+        for (auto [i, summand] : llvm::enumerate(sum.summands)) {
+          Value code = centered(b, l, args[i], *summand.leaf->grid);
+          Value part = arith::MulIOp::create(b, l, code,
+                                             multipliers[i].get(b, l, args));
+          total = total ? arith::AddIOp::create(b, l, total, part) : part;
+        }
+        if (shifted)
+          total =
+              arith::AddIOp::create(b, l, total, constant.get(b, l, args));
+        auto integer = [&](int64_t value) -> Value {
+          return arith::ConstantOp::create(b, l, b.getI32IntegerAttr(value));
+        };
+        Value code = qd::RescaleOp::create(
+            b, l, island.grid.alphabet, total, integer(1), integer(shift),
+            integer(island.grid.zeroPoint),
+            qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
+            qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
+        return makeClamp(b, l, island, code);
+      });
+  finish(island, op, std::ldexp(slack, -shift));
+  return op.getResult(0);
+}
+
+} // namespace
+
+Value integerizeSum(IntegerizeContext &context, const Island &island) {
+  double sy = island.grid.scale;
+  Sum sum;
+  for (const Term &term : island.formula.terms) {
+    const Leaf &leaf = island.leaves[term.leaves[0]];
+    Summand summand;
+    summand.leaf = &leaf;
+    summand.ratio =
+        term.factor.map([&](double f) { return f * leaf.grid->scale / sy; });
+    // A plain or negated summand is scaled by one f32 quotient.
+    summand.ratioF32 = term.factor.map([&](double f) -> double {
+      float ratio = leaf.grid->scale / island.grid.scale;
+      if (f == 1 || f == -1)
+        return f * ratio;
+      return static_cast<float>(f * leaf.grid->scale / sy);
+    });
+    sum.summands.push_back(std::move(summand));
+    sum.inputs.push_back({leaf.value, leaf.map});
+  }
+  // Seeded fault 29: the scales of a residual add change places.
+  if constexpr (QDIALECT_MUTATE == 29)
+    if (sum.summands.size() == 2) {
+      std::swap(sum.summands[0].ratio, sum.summands[1].ratio);
+      std::swap(sum.summands[0].ratioF32, sum.summands[1].ratioF32);
+    }
+  sum.constant = island.formula.constant.map([&](double b) { return b / sy; });
+  if (!std::isfinite(sum.reach()))
+    return context.refuse("a constant of it is not finite");
+  return context.dyadic ? emitDyadicSum(context, island, sum)
+                        : emitFloatSum(context, island, sum);
+}
+
+Value integerizeProduct(IntegerizeContext &context, const Island &island) {
+  const Term &term = island.formula.terms[0];
+  if (term.leaves.size() != 2)
+    return context.refuse("a product of more than two tensors is not rounded "
+                          "in between");
+  if (!island.formula.constant.isExactly(0))
+    return context.refuse("an offset follows its product without a rounding");
+  const Leaf &a = island.leaves[term.leaves[0]];
+  const Leaf &b = island.leaves[term.leaves[1]];
+  if (!a.grid || !b.grid)
+    return context.refuse("an accumulator is multiplied without a rounding");
+  if (!term.factor.allOf([](double f) { return f > 0; }))
+    return context.refuse("its product is scaled by a factor that is not "
+                          "positive");
+  double scale = static_cast<double>(a.grid->scale) * b.grid->scale;
+  Accumulator accumulator;
+  accumulator.inputs = {{a.value, a.map}, {b.value, b.map}};
+  accumulator.value = [gridA = *a.grid, gridB = *b.grid](
+                          OpBuilder &builder, Location loc,
+                          ValueRange args) -> Value {
+    return arith::MulIOp::create(builder, loc,
+                                 centered(builder, loc, args[0], gridA),
+                                 centered(builder, loc, args[1], gridB));
+  };
+  accumulator.maxAbs = static_cast<int64_t>(largestCentered(*a.grid) *
+                                            largestCentered(*b.grid));
+  if (accumulator.maxAbs > 2147483647)
+    return context.refuse("its zero points make the product exceed 32 bits");
+  accumulator.scale = term.factor.map(
+      [&](double f) { return f * scale / island.grid.scale; });
+  accumulator.scaleF32 = term.factor.map([&](double f) -> double {
+    if (f == 1)
+      return a.grid->scale * b.grid->scale / island.grid.scale;
+    return static_cast<float>(f * scale / island.grid.scale);
+  });
+  return makeRequantize(context, island, accumulator);
+}
+
+} // namespace qdialect

@@ -1,0 +1,131 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The families of islands and what they share. Each family takes a matched
+// island and returns its codes as an i8 tensor, or null and a reason; it makes
+// its ops in front of the quantize and erases nothing.
+
+#ifndef QDIALECT_LIB_TRANSFORMS_INTEGERIZEFAMILIES_H
+#define QDIALECT_LIB_TRANSFORMS_INTEGERIZEFAMILIES_H
+
+#include "Island.h"
+#include "llvm/ADT/Twine.h"
+
+namespace qdialect {
+
+struct IntegerizeContext {
+  mlir::OpBuilder builder;
+  bool dyadic = false;
+  /// Why the last family refused.
+  std::string reason;
+
+  mlir::Value refuse(const llvm::Twine &why) {
+    reason = why.str();
+    return {};
+  }
+};
+
+/// An input of an element-wise op.
+struct ElementwiseInput {
+  mlir::Value value;
+  mlir::AffineMap map;
+};
+
+/// An element-wise linalg.generic of `type` (PhaseContract section 1).
+mlir::linalg::GenericOp makeElementwise(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type,
+    llvm::ArrayRef<ElementwiseInput> inputs,
+    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                   mlir::ValueRange)>
+        payload);
+
+/// The coefficient's numbers as an element of a payload: a constant in the
+/// payload for one number, else another input. Integers are rounded already.
+class PayloadConstant {
+public:
+  PayloadConstant(IntegerizeContext &context, mlir::Location loc,
+                  const Coefficient &values, mlir::Type element, unsigned rank,
+                  llvm::SmallVectorImpl<ElementwiseInput> &inputs);
+  /// Inside the payload whose block has `arguments`.
+  mlir::Value get(mlir::OpBuilder &builder, mlir::Location loc,
+                  mlir::ValueRange arguments) const;
+
+private:
+  mlir::TypedAttr scalar;
+  unsigned argument = 0;
+};
+
+/// An i32 accumulator and how its numbers relate to the island's grid.
+struct Accumulator {
+  /// What it is computed from, and how; the block arguments are the inputs.
+  llvm::SmallVector<ElementwiseInput, 2> inputs;
+  std::function<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                            mlir::ValueRange)>
+      value;
+  int64_t maxAbs = 0;   ///< proven
+  Coefficient scale;    ///< output steps per accumulator step, exact
+  Coefficient scaleF32; ///< the same as float mode rounds it
+  /// What the constant folded into the accumulator lost, in output steps.
+  double error = 0;
+};
+
+/// requantize or rescale, then the clamp: the codes of the island.
+mlir::Value makeRequantize(IntegerizeContext &context, const Island &island,
+                           const Accumulator &accumulator);
+
+/// max and min with the island's bounds.
+mlir::Value makeClamp(mlir::OpBuilder &builder, mlir::Location loc,
+                      const Island &island, mlir::Value code);
+
+/// Marks the op that ends the island: its name, its request, its error.
+void finish(const Island &island, mlir::Operation *op, double error);
+
+// The families.
+mlir::Value integerizeContraction(IntegerizeContext &context,
+                                  const Island &island);
+mlir::Value integerizePool(IntegerizeContext &context, const Island &island);
+mlir::Value integerizeSum(IntegerizeContext &context, const Island &island);
+mlir::Value integerizeProduct(IntegerizeContext &context,
+                              const Island &island);
+
+/// A function of one tensor, whatever it is. Null without a reason when the
+/// quantize reads no such function.
+mlir::Value integerizeTable(IntegerizeContext &context,
+                            qd::QuantizeOp quantize);
+
+/// A copy of `op` (a named op or a generic that multiplies and adds, or only
+/// adds) over operands of other element types, with the payload of those types.
+mlir::Operation *retypeLinalg(mlir::OpBuilder &builder,
+                              mlir::linalg::LinalgOp op,
+                              mlir::ValueRange operands);
+
+/// The integer contraction in place of a float one: `accumulator[channel] =
+/// init + sum of code * weight`, in which init holds the zero point
+/// compensation and `offset` (a real number per output element, in the root's
+/// dimensions).
+struct IntegerContraction {
+  mlir::Value value;
+  int64_t maxAbs = 0;
+  Coefficient scale;    ///< real value of one step, over channel dimensions
+  Coefficient scaleF32; ///< RN(sx * sw)
+  Coefficient offsetError; ///< real value that rounding the offset lost
+};
+std::optional<IntegerContraction>
+makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
+                       const Coefficient &factor, const Coefficient &offset,
+                       double outputScale);
+
+/// A constant contraction operand as signed 8-bit weights without zero point.
+struct IntegerWeights {
+  mlir::Value value; ///< an i8 constant of the operand's shape
+  std::vector<int8_t> codes;
+  llvm::SmallVector<int64_t> shape;
+  Coefficient scale; ///< over the operand's dimensions
+};
+std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
+                                          mlir::Value operand);
+
+} // namespace qdialect
+
+#endif // QDIALECT_LIB_TRANSFORMS_INTEGERIZEFAMILIES_H
