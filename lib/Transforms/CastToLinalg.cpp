@@ -357,10 +357,15 @@ struct CastToLinalgPass
 
 } // namespace
 
+void qdialect::populateFunctionsToLinalgPatterns(RewritePatternSet &patterns) {
+  patterns.add<FunctionToLinalg<qd::GeluOp>, FunctionToLinalg<qd::SiluOp>>(
+      patterns.getContext());
+}
+
 void qdialect::populateCastToLinalgPatterns(RewritePatternSet &patterns) {
-  patterns
-      .add<QuantizeToLinalg, DequantizeToLinalg,
-           RescalingToLinalg<qd::RequantizeOp>,
-           RescalingToLinalg<qd::RescaleOp>, FunctionToLinalg<qd::GeluOp>,
-           FunctionToLinalg<qd::SiluOp>, LookupToLinalg>(patterns.getContext());
+  patterns.add<QuantizeToLinalg, DequantizeToLinalg,
+               RescalingToLinalg<qd::RequantizeOp>,
+               RescalingToLinalg<qd::RescaleOp>, LookupToLinalg>(
+      patterns.getContext());
+  populateFunctionsToLinalgPatterns(patterns);
 }

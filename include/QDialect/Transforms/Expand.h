@@ -22,6 +22,12 @@ void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
 /// op as payload.
 void populateCastToLinalgPatterns(mlir::RewritePatternSet &patterns);
 
+/// gelu and silu alone.
+void populateFunctionsToLinalgPatterns(mlir::RewritePatternSet &patterns);
+
+/// softmax, layer_norm, gelu and silu to linalg, arith and math.
+void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
+
 /// math.exp, log, erf, tanh, rsqrt, qd.gelu and qd.silu on scalars and vectors of
 /// f32 (f16 and bf16 through f32) to the sequences of Numerics/FloatFunctions.h.
 void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);

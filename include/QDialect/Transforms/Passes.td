@@ -151,6 +151,62 @@ def PropagateTransposesPass
   ];
 }
 
+def InsertObserversPass
+    : Pass<"qd-insert-observers", "::mlir::func::FuncOp"> {
+  let summary = "mark the activations that a recipe quantizes";
+  let description = [{
+    Run at the end of the normalize phase. Puts `qd.observe` on the result of
+    each unit of computation (contraction with its bias and relu or clip;
+    addition or product of two tensors with its relu or clip; sum over a window
+    or axis with its division; concatenation; any other function of one value)
+    and on what it reads, and the program's digest (`qd.program`) on the
+    function. Max pools, reshapes, transposes, slices and pads keep the grid of
+    their input and are not observed. Layers that the recipe keeps float are
+    left out. A function whose activations are already quantized is left alone.
+    Fails when the recipe cannot be read or observers are there already.
+
+    Example: test/Transforms/insert-observers.mlir
+  }];
+  let dependentDialects = ["qd::QDDialect"];
+  let options = [
+    Option<"recipe", "recipe", "std::string", /*default=*/"\"w8a8-int\"",
+           "Name of a built-in recipe or path of a recipe file">
+  ];
+  let statistics = [
+    Statistic<"numObserved", "observed", "Values marked">,
+    Statistic<"numKeptFloat", "kept-float", "Units that the recipe keeps float">
+  ];
+}
+
+def ExposeObservedPass : Pass<"qd-expose-observed", "::mlir::func::FuncOp"> {
+  let summary = "turn observed values into results of the function";
+  let description = [{
+    Run on a copy of the program to calibrate. Every observed value becomes an
+    extra result, after the program's own and in program order, the function
+    lists the names as `qd.observed`, and the observers are gone. Fails on a
+    function of several blocks.
+
+    Example: test/Transforms/expose-observed.mlir
+  }];
+  let dependentDialects = ["qd::QDDialect"];
+  let statistics = [
+    Statistic<"numExposed", "exposed", "Values that became results">
+  ];
+}
+
+def StripObserversPass : Pass<"qd-strip-observers", "::mlir::func::FuncOp"> {
+  let summary = "remove every qd.observe";
+  let description = [{
+    Replaces the result of each observer by its input. For programs that shall
+    stay float after all.
+
+    Example: test/Transforms/strip-observers.mlir
+  }];
+  let statistics = [
+    Statistic<"numStripped", "stripped", "Observers removed">
+  ];
+}
+
 //===----------------------------------------------------------------------===//
 // Integerize and dispatch (owner A8)
 //===----------------------------------------------------------------------===//
