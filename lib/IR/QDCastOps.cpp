@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Builders, verifiers and folders of the casts.
+// Builders and folders of the casts.
 
 #include "OpSyntax.h"
 
@@ -26,13 +26,6 @@ void DequantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
   build(builder, state, result, input, scale, zeroPoint, /*group_index=*/Value(),
         blockSizes, ZeroPointDomain::Code);
 }
-
-LogicalResult QuantizeOp::verify() { return success(); }
-LogicalResult DequantizeOp::verify() { return success(); }
-LogicalResult RequantizeOp::verify() { return success(); }
-LogicalResult RescaleOp::verify() { return success(); }
-LogicalResult ChooseParamsOp::verify() { return success(); }
-LogicalResult LookupOp::verify() { return success(); }
 
 OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
 

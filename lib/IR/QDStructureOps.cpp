@@ -16,4 +16,22 @@ YieldOp DispatchOp::getYield() {
   return cast<YieldOp>(getBody().front().getTerminator());
 }
 
-LogicalResult DispatchOp::verify() { return success(); }
+LogicalResult DispatchOp::verify() {
+  // dispatch_c1
+  TypeRange arguments = getBody().front().getArgumentTypes();
+  if (arguments != getInputs().getTypes())
+    return emitOpError("body takes (")
+           << arguments << ") but the inputs are (" << getInputs().getTypes()
+           << ")";
+  // dispatch_c2
+  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (!yield)
+    return emitOpError("body ends in ")
+           << getBody().front().getTerminator()->getName() << ", not qd.yield";
+  // dispatch_c3
+  if (yield.getValues().getTypes() != getResultTypes())
+    return emitOpError("body yields (")
+           << yield.getValues().getTypes() << ") but the results are ("
+           << getResultTypes() << ")";
+  return success();
+}
