@@ -8,6 +8,7 @@
 
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
@@ -35,6 +36,11 @@ int main(int argc, char **argv) {
       return 1;
     }
   mlir::MLIRContext context;
+  // MLIR's own handler keeps remarks to itself.
+  mlir::ScopedDiagnosticHandler handler(&context, [](mlir::Diagnostic &said) {
+    bool isError = said.getSeverity() == mlir::DiagnosticSeverity::Error;
+    llvm::errs() << (isError ? "error: " : "remark: ") << said << "\n";
+  });
   mlir::OwningOpRef<mlir::ModuleOp> module;
   if (!coverage && !(module = qdialect::importONNX(model, &context, options)))
     return 1;
