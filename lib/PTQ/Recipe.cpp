@@ -64,8 +64,11 @@ bool LayerRule::matches(llvm::ArrayRef<llvm::StringRef> names,
 }
 
 std::string LayerRecipe::precision() const {
-  return "w" + std::to_string(weights.format.bits) + "a" +
-         std::to_string(activations.format.bits);
+  return "w" + std::to_string(weights.format.bits) + activationPrecision();
+}
+
+std::string LayerRecipe::activationPrecision() const {
+  return "a" + std::to_string(activations.format.bits);
 }
 
 LayerRecipe Recipe::layer(llvm::ArrayRef<llvm::StringRef> names,

@@ -83,6 +83,17 @@ struct MappingTraits<TensorOverride> {
   }
 };
 
+/// Integer contractions want weights without a zero point, in a byte.
+static std::string validateWeights(std::optional<RecipeFormat> format,
+                                   std::optional<bool> symmetric) {
+  if (format && (!format->isSigned || format->bits > 8))
+    return "weights: format " + format->str() +
+           " is not supported (s2 to s8 are)";
+  if (symmetric && !*symmetric)
+    return "weights: symmetric: false is not supported";
+  return {};
+}
+
 template <>
 struct MappingTraits<LayerRule> {
   static void mapping(IO &io, LayerRule &rule) {
@@ -106,7 +117,7 @@ struct MappingTraits<LayerRule> {
       return "match '" + rule.match + "': " + toString(glob.takeError());
     if (rule.activations.granularity == Granularity::Channel)
       return "activations: granularity channel is not supported";
-    return {};
+    return validateWeights(rule.weights.format, rule.weights.symmetric);
   }
 };
 
@@ -145,7 +156,7 @@ struct MappingTraits<Recipe> {
   static std::string validate(IO &, Recipe &recipe) {
     if (recipe.activations.granularity == Granularity::Channel)
       return "activations: granularity channel is not supported";
-    return {};
+    return validateWeights(recipe.weights.format, recipe.weights.symmetric);
   }
 };
 

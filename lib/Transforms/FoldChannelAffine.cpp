@@ -299,34 +299,10 @@ struct FoldChannelAffine : OpRewritePattern<linalg::GenericOp> {
       return;
     }
     rewriter.setInsertionPoint(op);
-    Location loc = op.getLoc();
-    HostTensor offset(DType::F32,
-                      std::vector<int64_t>(chain.channels.sizes.begin(),
-                                           chain.channels.sizes.end()));
-    for (auto [c, value] : llvm::enumerate(chain.total.offset))
-      offset.mutableData<float>()[c] = static_cast<float>(value);
-    Value bias = makeConstant(
-        rewriter, loc,
-        RankedTensorType::get(chain.channels.sizes, rewriter.getF32Type()),
-        "folded_bias", offset);
-    auto type = cast<RankedTensorType>(op.getResult(0).getType());
-    AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
-    SmallVector<AffineExpr> dims;
-    for (int64_t dim : chain.channels.dims)
-      dims.push_back(rewriter.getAffineDimExpr(dim));
-    Value init = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
-                                         type.getElementType());
-    auto add = linalg::GenericOp::create(
-        rewriter, loc, TypeRange{type}, ValueRange{x, bias}, ValueRange{init},
-        ArrayRef<AffineMap>{
-            identity,
-            AffineMap::get(type.getRank(), 0, dims, rewriter.getContext()),
-            identity},
-        op.getIteratorTypesArray(),
-        [](OpBuilder &builder, Location loc, ValueRange args) {
-          Value sum = arith::AddFOp::create(builder, loc, args[0], args[1]);
-          linalg::YieldOp::create(builder, loc, sum);
-        });
+    SmallVector<float> offsets(chain.total.offset.begin(),
+                               chain.total.offset.end());
+    linalg::GenericOp add =
+        addPerChannel(rewriter, op.getLoc(), x, chain.channels, offsets);
     add->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, add);
   }

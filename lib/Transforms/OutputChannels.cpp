@@ -5,6 +5,8 @@
 // The numbering of output channels (OutputChannels.h).
 
 #include "OutputChannels.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -116,6 +118,39 @@ SmallVector<int64_t> weightChannelStrides(linalg::LinalgOp op,
   std::reverse(strides.begin(), strides.end());
 #endif
   return strides;
+}
+
+AffineMap channelMap(MLIRContext *context, int64_t rank,
+                     const OutputChannels &channels) {
+  SmallVector<AffineExpr> dims;
+  for (int64_t dim : channels.dims)
+    dims.push_back(getAffineDimExpr(dim, context));
+  return AffineMap::get(rank, 0, dims, context);
+}
+
+linalg::GenericOp addPerChannel(OpBuilder &builder, Location loc, Value x,
+                                const OutputChannels &channels,
+                                ArrayRef<float> values) {
+  HostTensor tensor = HostTensor::of<float>(
+      DType::F32, {channels.sizes.begin(), channels.sizes.end()}, values.vec());
+  Value bias = makeConstant(
+      builder, loc, RankedTensorType::get(channels.sizes, builder.getF32Type()),
+      "bias", tensor);
+  auto type = cast<RankedTensorType>(x.getType());
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                       type.getElementType());
+  return linalg::GenericOp::create(
+      builder, loc, TypeRange{type}, ValueRange{x, bias}, ValueRange{init},
+      ArrayRef<AffineMap>{
+          identity, channelMap(builder.getContext(), type.getRank(), channels),
+          identity},
+      SmallVector<utils::IteratorType>(type.getRank(),
+                                       utils::IteratorType::parallel),
+      [](OpBuilder &builder, Location loc, ValueRange args) {
+        Value sum = arith::AddFOp::create(builder, loc, args[0], args[1]);
+        linalg::YieldOp::create(builder, loc, sum);
+      });
 }
 
 void forEachWeight(ArrayRef<int64_t> shape, ArrayRef<int64_t> channelStrides,

@@ -46,6 +46,17 @@ std::optional<OutputChannels> followReshape(const OutputChannels &channels,
 llvm::SmallVector<int64_t> weightChannelStrides(mlir::linalg::LinalgOp op,
                                                 const ContractionStructure &s);
 
+/// `x + constant` with one f32 value of `values` a channel; `channels` are
+/// those of `x`.
+mlir::linalg::GenericOp addPerChannel(mlir::OpBuilder &builder,
+                                      mlir::Location loc, mlir::Value x,
+                                      const OutputChannels &channels,
+                                      llvm::ArrayRef<float> values);
+
+/// The map that reads a constant of one value a channel.
+mlir::AffineMap channelMap(mlir::MLIRContext *context, int64_t rank,
+                           const OutputChannels &channels);
+
 /// Calls `visit(element, channel)` for each element of a weight, row-major.
 void forEachWeight(llvm::ArrayRef<int64_t> shape,
                    llvm::ArrayRef<int64_t> channelStrides,

@@ -87,8 +87,9 @@ struct LayerRecipe {
   bool keepFloat = false;
   TensorRecipe activations;
   TensorRecipe weights;
-  /// The precision as receipts write it: w8a8.
+  /// The precision as receipts write it: w8a8, and a8 for ops without weights.
   std::string precision() const;
+  std::string activationPrecision() const;
 };
 
 enum class RescaleMode { Dyadic, Float };

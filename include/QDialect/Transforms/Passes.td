@@ -194,6 +194,41 @@ def ExposeObservedPass : Pass<"qd-expose-observed", "::mlir::func::FuncOp"> {
   ];
 }
 
+def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
+  let summary = "replace observers by casts and weights by codes";
+  let description = [{
+    Run after calibration. Each observer becomes `qd.quantize`, `qd.dequantize`
+    with constant scale and zero point, chosen from the statistics by the
+    recipe. The constant f32 weights of each contraction that is not kept float
+    become a `qd.dequantize` of constant codes with one scale an output channel;
+    a bias whose input's scale is known becomes one of constant i32 codes with
+    scale `sx * sw`. Where that bias would reach 2^30 (tiny or dead channels)
+    the channel's weight scale is raised. A producer that only a concatenation
+    reads gets the concatenation's grid. Ops asked to be integer are marked
+    `qd.requested`. Without observers (a model that came quantized) only the
+    marks are made. Fails when the statistics are of another program or lack a
+    value.
+
+    Example: test/Transforms/quantize.mlir
+  }];
+  let dependentDialects = ["qd::QDDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"recipe", "recipe", "std::string", /*default=*/"\"w8a8-int\"",
+           "Name of a built-in recipe or path of a recipe file">,
+    Option<"statistics", "statistics", "std::string", /*default=*/"\"\"",
+           "Path of the statistics file that calibration wrote">
+  ];
+  let statistics = [
+    Statistic<"numActivations", "activations", "Activations quantized">,
+    Statistic<"numContractions", "contractions", "Contractions with quantized weights">,
+    Statistic<"numDeadChannels", "dead-channels", "Output channels without a weight other than zero">,
+    Statistic<"numRaisedChannels", "raised-channels", "Output channels whose scale was raised for the bias">,
+    Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">
+  ];
+}
+
 def StripObserversPass : Pass<"qd-strip-observers", "::mlir::func::FuncOp"> {
   let summary = "remove every qd.observe";
   let description = [{

@@ -1,0 +1,39 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// qd-quantize as a function, for callers that have recipe and statistics in
+// memory.
+
+#ifndef QDIALECT_TRANSFORMS_QUANTIZE_H
+#define QDIALECT_TRANSFORMS_QUANTIZE_H
+
+#include "QDialect/PTQ/Recipe.h"
+#include "QDialect/PTQ/Statistics.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace qdialect {
+
+struct QuantizeSummary {
+  int64_t activations = 0;
+  int64_t contractions = 0;
+  /// Output channels whose weights are all zero.
+  int64_t deadChannels = 0;
+  /// Output channels whose scale was raised so that the bias fits i32.
+  int64_t raisedChannels = 0;
+  /// Producers that got the grid of the concatenation they feed.
+  int64_t sharedGrids = 0;
+};
+
+/// Replaces the observers of `function` by qd.quantize and qd.dequantize, and
+/// weights and biases by dequantized constants (docs/PhaseContract.md section
+/// 4). Emits an error on `function` and fails, before changing anything, when
+/// statistics are of another program or lack a value.
+mlir::LogicalResult quantizeProgram(mlir::func::FuncOp function,
+                                    const Recipe &recipe,
+                                    const Statistics &statistics,
+                                    QuantizeSummary *summary = nullptr);
+
+} // namespace qdialect
+
+#endif // QDIALECT_TRANSFORMS_QUANTIZE_H

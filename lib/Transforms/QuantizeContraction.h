@@ -1,0 +1,28 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The weights and the bias of one contraction to constant codes.
+
+#ifndef QDIALECT_TRANSFORMS_QUANTIZECONTRACTION_H
+#define QDIALECT_TRANSFORMS_QUANTIZECONTRACTION_H
+
+#include "QDialect/PTQ/Statistics.h"
+#include "QDialect/Transforms/Quantize.h"
+#include "QuantizableUnits.h"
+
+namespace qdialect {
+
+/// Replaces the constant f32 weight of `unit` by dequantized codes and, when
+/// `inputScale` is known, its bias by dequantized i32 codes. `inputStatistics`
+/// is set when the recipe wants bias correction and the distribution of the
+/// activation is known. Does nothing to other contractions.
+void quantizeContraction(const QuantizableUnit &unit,
+                         const TensorRecipe &weights,
+                         std::optional<float> inputScale,
+                         const ValueStatistics *inputStatistics,
+                         QuantizeSummary &summary);
+
+} // namespace qdialect
+
+#endif // QDIALECT_TRANSFORMS_QUANTIZECONTRACTION_H

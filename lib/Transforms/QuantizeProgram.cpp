@@ -1,0 +1,280 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Observers to casts, weights to codes:
+//
+//   %o = qd.observe %x "relu1"
+//   ->
+//   %q = qd.quantize %x scale %s zero_point %z ... : f32 -> !qd.uint<8>
+//   %o = qd.dequantize %q scale %s zero_point %z
+//
+// Grids come from the statistics by the recipe (PTQ/,
+// Numerics/ScaleSelection.h). A value that is read only by a concatenation gets
+// the concatenation's grid: its codes are then copied, not rescaled, and
+// rounded once instead of twice.
+
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/Observers.h"
+#include "QDialect/Transforms/Passes.h"
+#include "QDialect/Transforms/Quantize.h"
+#include "QuantizableUnits.h"
+#include "QuantizeContraction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/MapVector.h"
+
+#define DEBUG_TYPE "qd-quantize"
+
+using namespace mlir;
+
+namespace qdialect {
+#define GEN_PASS_DEF_QUANTIZEPASS
+#include "QDialect/Transforms/Passes.h.inc"
+
+namespace {
+
+/// The grid of one observed value.
+struct ActivationGrid {
+  QuantParams params;
+  RecipeFormat format;
+};
+
+class ProgramQuantizer {
+public:
+  ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
+                   const Statistics &statistics, QuantizeSummary &summary)
+      : function(function), recipe(recipe), statistics(statistics),
+        summary(summary), units(collectUnits(function)) {
+    for (const QuantizableUnit &unit : units)
+      layers.push_back(recipe.layer(unit.names(), unit.kind));
+  }
+
+  LogicalResult run() {
+    if (failed(chooseGrids()))
+      return failure();
+    for (size_t i = units.size(); i-- > 0;)
+      shareConcatGrid(units[i]);
+    for (auto &[observe, grid] : grids)
+      emitCasts(observe, grid);
+    for (auto [unit, layer] : llvm::zip(units, layers))
+      quantizeUnit(unit, layer);
+    for (Operation &op : function.getBody().front())
+      requestGridKeeper(&op);
+    return success();
+  }
+
+private:
+  /// The recipe for each observed value: its producer's, else (an argument of
+  /// the program, the result of a float op) its first reader's.
+  llvm::DenseMap<Value, TensorRecipe> activationRecipes() const {
+    llvm::DenseMap<Value, TensorRecipe> result;
+    for (auto [unit, layer] : llvm::zip(units, layers))
+      if (!layer.keepFloat)
+        result[unit.result()] = layer.activations;
+    for (auto [unit, layer] : llvm::zip(units, layers))
+      for (Value input : unit.inputs)
+        if (auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>())
+          if (!layer.keepFloat)
+            result.try_emplace(observe.getInput(), layer.activations);
+    return result;
+  }
+
+  LogicalResult chooseGrids() {
+    llvm::DenseMap<Value, TensorRecipe> recipes = activationRecipes();
+    for (qd::ObserveOp observe : function.getOps<qd::ObserveOp>()) {
+      const ValueStatistics *values = statistics.lookup(observe.getValueName());
+      if (!values || !values->count)
+        return observe.emitError() << "no statistics for value \""
+                                   << observe.getValueName() << "\"";
+      auto it = recipes.find(observe.getInput());
+      const TensorRecipe &tensor =
+          it == recipes.end() ? recipe.activations : it->second;
+      grids[observe] = {values->chooseParams(tensor.scaleOptions()),
+                        tensor.format};
+    }
+    return success();
+  }
+
+  /// Producers that only this concatenation reads take its grid.
+  void shareConcatGrid(const QuantizableUnit &unit) {
+    if (unit.kind != "concat" || !unit.result().hasOneUse())
+      return;
+    auto result = dyn_cast<qd::ObserveOp>(*unit.result().getUsers().begin());
+    if (!result)
+      return;
+    for (Value input : unit.inputs) {
+      bool onlyReader = input.hasOneUse();
+      for (Operation *op = input.getDefiningOp(); op && keepsGrid(op);
+           op = input.getDefiningOp()) {
+        input = op->getOperand(0);
+        onlyReader &= input.hasOneUse();
+      }
+      auto observe = input.getDefiningOp<qd::ObserveOp>();
+      if (!observe || !onlyReader ||
+          grids[observe].format.str() != grids[result].format.str())
+        continue;
+      grids[observe].params = grids[result].params;
+      ++summary.sharedGrids;
+    }
+  }
+
+  void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
+    OpBuilder builder(observe);
+    Location loc = observe.getLoc();
+    auto type = cast<RankedTensorType>(observe.getType());
+    Type code =
+        grid.format.isSigned
+            ? Type(builder.getIntegerType(grid.format.bits))
+            : Type(qd::UIntType::get(builder.getContext(), grid.format.bits));
+    auto scalar = [&](Type elementType, Attribute value) -> Value {
+      auto scalarType = RankedTensorType::get({}, elementType);
+      return arith::ConstantOp::create(
+          builder, loc, scalarType,
+          DenseElementsAttr::get(scalarType, ArrayRef(value)));
+    };
+    Value scale = scalar(builder.getF32Type(),
+                         builder.getF32FloatAttr(grid.params.scale));
+    Value zeroPoint = scalar(builder.getI32Type(),
+                             builder.getI32IntegerAttr(grid.params.zeroPoint));
+    auto quantize = qd::QuantizeOp::create(
+        builder, loc, RankedTensorType::get(type.getShape(), code),
+        observe.getInput(), scale, zeroPoint);
+    auto dequantize = qd::DequantizeOp::create(
+        builder, loc, type, quantize.getResult(), scale, zeroPoint);
+    // The codes carry the name: they are the value from here on.
+    quantize->setAttr("qd.name", observe.getValueNameAttr());
+    dequantize->setAttr("qd.name", observe.getValueNameAttr());
+    scales[dequantize] = grid.params.scale;
+    observe.getResult().replaceAllUsesWith(dequantize.getResult());
+    observe.erase();
+    ++summary.activations;
+  }
+
+  void quantizeUnit(QuantizableUnit &unit, const LayerRecipe &layer) {
+    if (layer.keepFloat)
+      return;
+    if (recipe.mustBeInteger(unit.kind))
+      unit.root->setAttr(
+          kRequestedAttr,
+          StringAttr::get(function.getContext(),
+                          unit.contraction && unit.contraction->weightIsConstant
+                              ? layer.precision()
+                              : layer.activationPrecision()));
+    if (!unit.contraction || !unit.contraction->weightIsConstant)
+      return;
+    // The operand was replaced: ask the op, not the unit.
+    Value input = cast<linalg::LinalgOp>(unit.root)
+                      .getDpsInputs()[unit.contraction->activationOperand];
+    auto dequantize = gridSource(input).getDefiningOp<qd::DequantizeOp>();
+    std::optional<float> scale;
+    const ValueStatistics *values = nullptr;
+    if (auto it = scales.find(dequantize); it != scales.end()) {
+      scale = it->second;
+      if (recipe.biasCorrection && keepsMean(input))
+        values = statistics.lookup(valueName(dequantize.getResult()));
+    }
+    quantizeContraction(unit, layer.weights, scale, values, summary);
+  }
+
+  /// Is the distribution of `value` that of its grid source? A max pool shifts
+  /// it, the other grid-keeping ops hardly do.
+  static bool keepsMean(Value value) {
+    for (Operation *op = value.getDefiningOp(); op && keepsGrid(op);
+         op = op->getOperand(0).getDefiningOp())
+      if (getReductionKind(op))
+        return false;
+    return true;
+  }
+
+  /// Max pools of quantized values are asked to be integer too.
+  void requestGridKeeper(Operation *op) {
+    if (!getReductionKind(op) || !keepsGrid(op) ||
+        !gridSource(op->getOperand(0)).getDefiningOp<qd::DequantizeOp>() ||
+        !recipe.mustBeInteger("pool"))
+      return;
+    LayerRecipe layer = recipe.layer(valueName(op->getResult(0)), "pool");
+    if (!layer.keepFloat)
+      op->setAttr(kRequestedAttr, StringAttr::get(function.getContext(),
+                                                  layer.activationPrecision()));
+  }
+
+  func::FuncOp function;
+  const Recipe &recipe;
+  const Statistics &statistics;
+  QuantizeSummary &summary;
+  std::vector<QuantizableUnit> units;
+  std::vector<LayerRecipe> layers;
+  /// In program order.
+  llvm::MapVector<qd::ObserveOp, ActivationGrid> grids;
+  /// The scale of each dequantize that this pass made.
+  llvm::DenseMap<Operation *, float> scales;
+};
+
+struct Quantize : impl::QuantizePassBase<Quantize> {
+  using QuantizePassBase::QuantizePassBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto fail = [&](llvm::Error error) {
+      function.emitError() << llvm::toString(std::move(error));
+      signalPassFailure();
+    };
+    llvm::Expected<Recipe> loaded = Recipe::load(recipe);
+    if (!loaded)
+      return fail(loaded.takeError());
+    Statistics read;
+    if (!statistics.empty()) {
+      llvm::Expected<Statistics> file = Statistics::read(statistics);
+      if (!file)
+        return fail(file.takeError());
+      read = std::move(*file);
+    }
+    QuantizeSummary summary;
+    if (failed(quantizeProgram(function, *loaded, read, &summary)))
+      return signalPassFailure();
+    numActivations += summary.activations;
+    numContractions += summary.contractions;
+    numDeadChannels += summary.deadChannels;
+    numRaisedChannels += summary.raisedChannels;
+    numSharedGrids += summary.sharedGrids;
+  }
+};
+
+/// Marks the ops of a model that came with its own casts.
+void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
+  for (const QuantizableUnit &unit : collectUnits(function)) {
+    LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
+    bool quantized = llvm::all_of(unit.inputs, [](Value input) {
+      return isa_and_nonnull<qd::DequantizeOp>(
+          gridSource(input).getDefiningOp());
+    });
+    if (quantized && recipe.mustBeInteger(unit.kind))
+      unit.root->setAttr(kRequestedAttr,
+                         StringAttr::get(function.getContext(),
+                                         unit.contraction
+                                             ? layer.precision()
+                                             : layer.activationPrecision()));
+  }
+}
+
+} // namespace
+
+LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
+                              const Statistics &statistics,
+                              QuantizeSummary *summary) {
+  if (function.getOps<qd::ObserveOp>().empty()) {
+    requestQuantizedUnits(function, recipe);
+    return success();
+  }
+  if (statistics.program != getProgramDigest(function))
+    return function.emitError()
+           << "statistics are of program \"" << statistics.program
+           << "\", this is \"" << getProgramDigest(function) << "\"";
+  QuantizeSummary local;
+  ProgramQuantizer quantizer(function, recipe, statistics,
+                             summary ? *summary : local);
+  return quantizer.run();
+}
+
+} // namespace qdialect
