@@ -124,9 +124,10 @@ static ConstantView convertIntegers(DenseElementsAttr dense, DType dtype) {
   auto it = dense.value_begin<APInt>();
   for (int64_t i = 0; i < count; ++i, ++it) {
     // Little-endian: the low bytes come first.
-    uint64_t bits = dtype == DType::I1 || dense.getElementType().isUnsignedInteger()
-                        ? (*it).getZExtValue()
-                        : uint64_t((*it).getSExtValue());
+    uint64_t bits =
+        dtype == DType::I1 || dense.getElementType().isUnsignedInteger()
+            ? (*it).getZExtValue()
+            : uint64_t((*it).getSExtValue());
     std::memcpy(out + i * width, &bits, width);
   }
   return viewOf(dense.getType(), std::move(tensor), splat);
@@ -158,7 +159,8 @@ static std::optional<ConstantView> scalarView(TypedAttr attribute) {
   } else {
     return std::nullopt;
   }
-  uint64_t word = isSigned ? uint64_t(bits.getSExtValue()) : bits.getZExtValue();
+  uint64_t word =
+      isSigned ? uint64_t(bits.getSExtValue()) : bits.getZExtValue();
   HostTensor tensor(*dtype, {});
   std::memcpy(tensor.mutableBytes(), &word, byteWidth(*dtype));
   return viewOf(RankedTensorType::get({}, attribute.getType()),
@@ -197,9 +199,8 @@ std::optional<ConstantView> qdialect::constantView(Value value) {
 // Making
 //===----------------------------------------------------------------------===//
 
-DenseResourceElementsAttr qdialect::makeResource(ShapedType type,
-                                                 StringRef name,
-                                                 ArrayRef<char> bytes) {
+DenseResourceElementsAttr
+qdialect::makeResource(ShapedType type, StringRef name, ArrayRef<char> bytes) {
   return DenseResourceElementsAttr::get(
       type, name,
       HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes,
@@ -207,9 +208,8 @@ DenseResourceElementsAttr qdialect::makeResource(ShapedType type,
                                                     /*dataIsMutable=*/false));
 }
 
-DenseResourceElementsAttr qdialect::makeResource(ShapedType type,
-                                                 StringRef name,
-                                                 HostTensor tensor) {
+DenseResourceElementsAttr
+qdialect::makeResource(ShapedType type, StringRef name, HostTensor tensor) {
   ArrayRef<char> bytes(tensor.bytes(), tensor.sizeInBytes());
   // The deleter's copy of the tensor keeps the bytes alive; it frees nothing.
   AsmResourceBlob blob(

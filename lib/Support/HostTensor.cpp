@@ -39,8 +39,8 @@ size_t qdialect::byteWidth(DType type) {
 
 const char *qdialect::name(DType type) {
   static const char *const names[] = {
-      "bool",   "int8",  "uint8",  "int16",   "uint16",   "int32",  "uint32",
-      "int64",  "uint64", "float16", "bfloat16", "float32", "float64"};
+      "bool",  "int8",   "uint8",   "int16",    "uint16",  "int32",  "uint32",
+      "int64", "uint64", "float16", "bfloat16", "float32", "float64"};
   return names[static_cast<unsigned>(type)];
 }
 

@@ -18,9 +18,9 @@ using namespace qdialect;
 namespace {
 /// How one array yields the samples of one input.
 struct Binding {
-  int array = 0;        ///< index of the array in its .npz
+  int array = 0; ///< index of the array in its .npz
   int64_t samples = 1;
-  int64_t step = 0;     ///< leading indices a sample; 0: the array is the sample
+  int64_t step = 0; ///< leading indices a sample; 0: the array is the sample
   std::vector<int64_t> shape; ///< of one sample
 };
 
@@ -33,9 +33,8 @@ struct SampleFile {
 } // namespace
 
 static bool matches(ArrayRef<int64_t> wanted, ArrayRef<int64_t> found) {
-  return llvm::equal(wanted, found, [](int64_t w, int64_t f) {
-    return w < 0 || w == f;
-  });
+  return llvm::equal(wanted, found,
+                     [](int64_t w, int64_t f) { return w < 0 || w == f; });
 }
 
 static Expected<Binding> bind(const InputSpec &spec, const NpyHeader &header,
@@ -50,7 +49,8 @@ static Expected<Binding> bind(const InputSpec &spec, const NpyHeader &header,
     return mismatch("");
   ArrayRef<int64_t> wanted(spec.shape), found(header.shape);
   Binding binding;
-  if (found.size() == wanted.size() + 1 && matches(wanted, found.drop_front())) {
+  if (found.size() == wanted.size() + 1 &&
+      matches(wanted, found.drop_front())) {
     binding.samples = found.front();
     binding.step = 1;
     binding.shape = found.drop_front().vec();
@@ -92,20 +92,19 @@ static Expected<SampleFile> inspectNpz(StringRef path,
       std::string names;
       for (const NpzFile::Entry &entry : npz->entries())
         names += (names.empty() ? "'" : ", '") + entry.name + "'";
-      return createStringError(path + ": there is no array for input '" +
-                               spec.name + "' (arrays: " +
-                               (names.empty() ? "none" : names) + ")");
+      return createStringError(
+          path + ": there is no array for input '" + spec.name +
+          "' (arrays: " + (names.empty() ? "none" : names) + ")");
     }
-    Expected<Binding> binding =
-        bind(spec, npz->entries()[index].header, path);
+    Expected<Binding> binding = bind(spec, npz->entries()[index].header, path);
     if (!binding)
       return binding.takeError();
     binding->array = index;
     if (!file.bindings.empty() && binding->samples != file.samples)
-      return createStringError(
-          path + ": input '" + spec.name + "' has " + Twine(binding->samples) +
-          " samples, input '" + inputs.front().name + "' has " +
-          Twine(file.samples));
+      return createStringError(path + ": input '" + spec.name + "' has " +
+                               Twine(binding->samples) + " samples, input '" +
+                               inputs.front().name + "' has " +
+                               Twine(file.samples));
     file.samples = binding->samples;
     file.bindings.push_back(std::move(*binding));
   }
@@ -115,8 +114,9 @@ static Expected<SampleFile> inspectNpz(StringRef path,
 static Expected<SampleFile> inspectNpy(StringRef path,
                                        ArrayRef<InputSpec> inputs) {
   if (inputs.size() != 1)
-    return createStringError(path + ": a .npy file feeds a model with one "
-                                    "input, this one has " +
+    return createStringError(path +
+                             ": a .npy file feeds a model with one "
+                             "input, this one has " +
                              Twine(inputs.size()) + "; use a .npz");
   Expected<NpyFile> npy = NpyFile::open(path);
   if (!npy)
@@ -224,9 +224,9 @@ Expected<HostTensor> InputSource::Impl::read(const Binding &binding) {
                             : npy->read();
     return tensor.reshaped(binding.shape);
   }
-  Expected<HostTensor> tensor =
-      binding.step ? npz->readNext(binding.array, binding.step)
-                   : npz->read(binding.array);
+  Expected<HostTensor> tensor = binding.step
+                                    ? npz->readNext(binding.array, binding.step)
+                                    : npz->read(binding.array);
   if (!tensor)
     return tensor.takeError();
   return tensor->reshaped(binding.shape);

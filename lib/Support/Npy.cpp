@@ -53,9 +53,9 @@ Expected<NpyFile> NpyFile::open(StringRef path) {
   size_t there = bytes.size() - header->dataOffset;
   if (there < header->dataBytes())
     return createStringError(path + ": truncated: the array " +
-                             describe(header->type, header->shape) +
-                             " takes " + Twine(header->dataBytes()) +
-                             " bytes, " + Twine(there) + " are there");
+                             describe(header->type, header->shape) + " takes " +
+                             Twine(header->dataBytes()) + " bytes, " +
+                             Twine(there) + " are there");
   NpyFile file;
   file.data = bytes.data() + header->dataOffset;
   file.head = std::move(*header);
@@ -78,9 +78,9 @@ HostTensor NpyFile::slice(int64_t begin, int64_t count) const {
   // A converted array is not in the mapping; the tensor itself is the owner.
   if (head.fortranOrder)
     owner = std::make_shared<HostTensor>(whole);
-  return HostTensor::borrow(
-      head.type, shape, whole.bytes() + begin * step * byteWidth(head.type),
-      owner);
+  return HostTensor::borrow(head.type, shape,
+                            whole.bytes() + begin * step * byteWidth(head.type),
+                            owner);
 }
 
 Expected<HostTensor> qdialect::readNpy(StringRef path) {

@@ -136,8 +136,8 @@ Expected<NpyHeader> qdialect::parseNpyHeader(ArrayRef<char> bytes,
     return fail(where, "malformed .npy header");
   std::optional<int64_t> count = numElements(header.shape);
   int64_t size;
-  if (!count || __builtin_mul_overflow(
-                    *count, int64_t(byteWidth(header.type)), &size))
+  if (!count ||
+      __builtin_mul_overflow(*count, int64_t(byteWidth(header.type)), &size))
     return fail(where, "the array " + describe(header.type, header.shape) +
                            " is too large");
   return header;

@@ -53,9 +53,9 @@ static Error readBytes(zip_file_t *file, char *out, size_t size,
   while (size) {
     zip_int64_t got = zip_fread(file, out, std::min<size_t>(size, 1 << 30));
     if (got <= 0)
-      return createStringError(where + ": " +
-                               (got < 0 ? zip_file_strerror(file)
-                                        : "truncated array data"));
+      return createStringError(
+          where + ": " +
+          (got < 0 ? zip_file_strerror(file) : "truncated array data"));
     out += got;
     size -= got;
   }

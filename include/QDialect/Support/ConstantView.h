@@ -35,9 +35,9 @@ std::optional<DType> hostType(mlir::Type elementType);
 /// The bytes of a constant, alive as long as its attribute (and this view).
 class ConstantView {
 public:
-  mlir::ShapedType type;       ///< static; rank 0 for a scalar constant
-  DType dtype;                 ///< how one element lies in `raw`
-  llvm::ArrayRef<char> raw;    ///< all elements, or one of them if `splat`
+  mlir::ShapedType type;    ///< static; rank 0 for a scalar constant
+  DType dtype;              ///< how one element lies in `raw`
+  llvm::ArrayRef<char> raw; ///< all elements, or one of them if `splat`
   bool splat = false;
 
   int64_t numElements() const { return type.getNumElements(); }
@@ -61,8 +61,8 @@ public:
 };
 
 /// The view of a constant value or attribute (dense, dense_resource, integer
-/// or float); std::nullopt if it is none, its type has no host form, or the blob
-/// is absent or of the wrong size.
+/// or float); std::nullopt if it is none, its type has no host form, or the
+/// blob is absent or of the wrong size.
 std::optional<ConstantView> constantView(mlir::Value value);
 std::optional<ConstantView> constantView(mlir::Attribute attribute);
 
@@ -73,11 +73,10 @@ mlir::DenseResourceElementsAttr makeResource(mlir::ShapedType type,
                                              llvm::ArrayRef<char> bytes);
 /// A dense_resource that shares the tensor's bytes (which must have the type's
 /// element width and count).
-mlir::DenseResourceElementsAttr makeResource(mlir::ShapedType type,
-                                             llvm::StringRef name,
-                                             HostTensor tensor);
-/// The attribute the phase contract asks for: dense<> for at most 64 elements of
-/// a builtin type, else dense_resource.
+mlir::DenseResourceElementsAttr
+makeResource(mlir::ShapedType type, llvm::StringRef name, HostTensor tensor);
+/// The attribute the phase contract asks for: dense<> for at most 64 elements
+/// of a builtin type, else dense_resource.
 mlir::ElementsAttr makeElements(mlir::ShapedType type, llvm::StringRef name,
                                 HostTensor tensor);
 /// arith.constant of makeElements.

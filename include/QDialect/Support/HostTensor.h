@@ -77,7 +77,8 @@ public:
   /// (may be null for static data). They are never written: mutableData copies.
   /// Bytes not aligned to the element are copied at once.
   static HostTensor borrow(DType type, std::vector<int64_t> shape,
-                           const void *bytes, std::shared_ptr<const void> owner);
+                           const void *bytes,
+                           std::shared_ptr<const void> owner);
 
   /// A tensor of the given elements, row-major.
   template <typename T>

@@ -50,7 +50,8 @@ public:
   /// The tensors of the next sample in the order of the specs, or std::nullopt
   /// after the last. Errors: unreadable data.
   llvm::Expected<std::optional<std::vector<HostTensor>>> next();
-  /// Where the sample that next() returned last came from: "file.npz, sample 3".
+  /// Where the sample that next() returned last came from: "file.npz, sample
+  /// 3".
   std::string lastSampleName() const;
   /// Starts over.
   void rewind();

@@ -45,8 +45,9 @@ public:
   const NpyHeader &header() const { return head; }
   /// The whole array in row-major order.
   HostTensor read() const;
-  /// `count` leading indices from `begin` on, shape [count, rest...]. Shares the
-  /// mapping for row-major files; the caller stays inside the first dimension.
+  /// `count` leading indices from `begin` on, shape [count, rest...]. Shares
+  /// the mapping for row-major files; the caller stays inside the first
+  /// dimension.
   HostTensor slice(int64_t begin, int64_t count) const;
 
 private:

@@ -1,0 +1,69 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Constants, calls of regions and the observer.
+
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Support/ConstantView.h"
+#include "Registry.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace qdialect;
+using namespace qdialect::interp;
+
+static llvm::Expected<Tensors>
+interpretConstant(Operation *op, ArrayRef<HostTensor>, const Context &context) {
+  std::optional<ConstantView> view = constantView(op->getResult(0));
+  if (!view)
+    return opError(op, "cannot be read: its data is absent, of the wrong size "
+                       "or of a type without a host form");
+  // The shape of a scalar constant's view is that of a rank-0 tensor.
+  auto tensor = toMemoryForm(op, view->type, view->toHostTensor(), context);
+  if (!tensor)
+    return tensor.takeError();
+  return Tensors{*tensor};
+}
+
+static llvm::Expected<Tensors> interpretDispatch(Operation *op,
+                                                 ArrayRef<HostTensor> operands,
+                                                 const Context &context) {
+  return runBlock(cast<qd::DispatchOp>(op).getBody().front(), operands,
+                  context);
+}
+
+static llvm::Expected<Tensors> interpretObserve(Operation *op,
+                                                ArrayRef<HostTensor> operands,
+                                                const Context &context) {
+  if (context.options.observe)
+    context.options.observe(cast<qd::ObserveOp>(op).getValueName(),
+                            operands[0]);
+  return Tensors{operands[0]};
+}
+
+static llvm::Expected<Tensors> interpretCall(Operation *op,
+                                             ArrayRef<HostTensor> operands,
+                                             const Context &context) {
+  auto call = cast<func::CallOp>(op);
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      op, call.getCalleeAttr());
+  if (!callee || callee.isExternal() || !callee.getBody().hasOneBlock())
+    return opError(op, "calls '" + call.getCallee() +
+                           "', which has no body of one block");
+  // The verifier has checked the operands, but not that the calls end.
+  if (callee->isProperAncestor(op))
+    return opError(op, "is recursive");
+  Context inner{context.options, nullptr};
+  return runBlock(callee.getBody().front(), operands, inner);
+}
+
+void interp::registerStructureOps(Registry &registry) {
+  auto &ops = registry.tensorOps;
+  ops["arith.constant"] = interpretConstant;
+  ops["func.call"] = interpretCall;
+  ops["qd.dispatch"] = interpretDispatch;
+  ops["qd.observe"] = interpretObserve;
+}
