@@ -109,6 +109,10 @@ public:
       : data(data), options(options), p(p) {}
 
   ValueRange search(ValueRange full) {
+    if (options.symmetric) {
+      double bound = std::max(std::fabs(full.min), std::fabs(full.max));
+      full = {-bound, bound};
+    }
     best = full;
     bestError = error(full);
     // Both ends together, coarse then fine.
