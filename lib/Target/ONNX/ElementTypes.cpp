@@ -91,9 +91,11 @@ bool isReasonableShape(ArrayRef<int64_t> shape) {
   for (int64_t size : shape) {
     if (size < 0 || size > maxElements)
       return false;
-    count *= size == 0 ? 1 : size;
-    if (count > maxElements)
+    if (size == 0)
+      continue;
+    if (count > maxElements / size)
       return false;
+    count *= size;
   }
   return true;
 }

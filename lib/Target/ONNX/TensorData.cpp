@@ -21,7 +21,7 @@ namespace {
 Error mismatch(const Twine &what, uint64_t found, const ElementInfo &info,
                ArrayRef<int64_t> shape, uint64_t needed) {
   return createStringError(
-      formatv("{0} has {1}, but {2} of shape {3} needs {4}", what, found,
+      formatv("{0} has {1} bytes, but {2} of shape {3} needs {4}", what, found,
               info.name, describeShape(shape), needed));
 }
 
@@ -119,13 +119,13 @@ Expected<TypedTensor> ModelFile::readTensor(const onnx::TensorProto &tensor,
       return found.takeError();
     source = *found;
     if (source.bytes.size() != needed)
-      return mismatch(external ? "external data (bytes)" : "raw data (bytes)",
+      return mismatch(external ? "external data" : "raw data",
                       source.bytes.size(), *info, shape, needed);
   } else {
     auto owned =
         std::make_shared<std::string>(typedBytes(tensor, *info));
     if (owned->size() != needed)
-      return mismatch("typed data (bytes)", owned->size(), *info, shape,
+      return mismatch("typed data", owned->size(), *info, shape,
                       needed);
     source = {*owned, owned};
   }
