@@ -5,6 +5,8 @@
 // Builders and folders of the casts.
 
 #include "OpSyntax.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace qdialect::qd;
@@ -27,7 +29,54 @@ void DequantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
         blockSizes, ZeroPointDomain::Code);
 }
 
-OpFoldResult QuantizeOp::fold(FoldAdaptor) { return {}; }
+/// Whether every element of a constant satisfies a predicate; false where the
+/// constant's bytes cannot be had.
+template <typename T>
+static bool allElements(Attribute constant,
+                        llvm::function_ref<bool(T)> predicate) {
+  if (auto dense = dyn_cast_or_null<DenseElementsAttr>(constant))
+    return llvm::all_of(dense.getValues<T>(), predicate);
+  if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(constant)) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    return blob && llvm::all_of(blob->getDataAs<T>(), predicate);
+  }
+  return false;
+}
+
+/// quantize(dequantize(q)) = q, for the same parameters: f32(q - z) * s / s has a
+/// relative error of 2^-23, far from the next rounding boundary while |q - z| is
+/// below 2^21. It needs a scale for which the product neither overflows nor is
+/// 0 / 0, hence constants. The other way round, dequantize(quantize(x)), is never
+/// folded: that would erase the error which the program is about.
+OpFoldResult QuantizeOp::fold(FoldAdaptor adaptor) {
+  auto producer = getInput().getDefiningOp<DequantizeOp>();
+  Type alphabet = getElementTypeOrSelf(getType());
+  if (!producer || producer.getInput().getType() != getType() ||
+      !getElementTypeOrSelf(getInput().getType()).isF32() ||
+      !isIntegerAlphabet(alphabet))
+    return {};
+  bool roundsToNearest = getRounding() == Rounding::HalfEven ||
+                         getRounding() == Rounding::HalfAway ||
+                         getRounding() == Rounding::HalfUp;
+  bool sameParameters =
+      producer.getScales() == getScales() &&
+      producer.getZeroPoint() == getZeroPoint() &&
+      producer.getGroupIndex() == getGroupIndex() &&
+      producer.getBlockSizes() == getBlockSizes() &&
+      producer.getZeroPointDomain() == getZeroPointDomain();
+  if (!roundsToNearest || !sameParameters || getScales().size() != 1 ||
+      getZeroPointDomain() != ZeroPointDomain::Code ||
+      !getElementTypeOrSelf(getScales()[0].getType()).isF32())
+    return {};
+  bool isSafeScale = allElements<float>(
+      adaptor.getScales()[0], [](float s) { return s > 0x1p-100f && s < 0x1p100f; });
+  bool isSafeZero =
+      !getZeroPoint() ||
+      allElements<int32_t>(adaptor.getZeroPoint(), [](int32_t z) {
+        return z >= -(1 << 20) && z <= 1 << 20;
+      });
+  return isSafeScale && isSafeZero ? producer.getInput() : OpFoldResult();
+}
 
 static bool isStorageCompatible(Type from, Type to) {
   auto fromAlphabet = dyn_cast<AlphabetTypeInterface>(getElementTypeOrSelf(from));
@@ -48,9 +97,14 @@ bool StorageCastOp::areCastCompatible(TypeRange inputs, TypeRange outputs) {
          isStorageCompatible(inputs[0], outputs[0]);
 }
 
-OpFoldResult StorageCastOp::fold(FoldAdaptor) {
+/// Identity, a chain of casts, and constants, whose bytes are kept as they are.
+OpFoldResult StorageCastOp::fold(FoldAdaptor adaptor) {
   if (getInput().getType() == getType())
     return getInput();
+  if (auto resource =
+          dyn_cast_or_null<DenseResourceElementsAttr>(adaptor.getInput()))
+    return DenseResourceElementsAttr::get(cast<ShapedType>(getType()),
+                                          resource.getRawHandle());
   auto producer = getInput().getDefiningOp<StorageCastOp>();
   if (!producer)
     return {};

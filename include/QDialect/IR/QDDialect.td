@@ -12,6 +12,33 @@ include "mlir/IR/OpBase.td"
 def QD_Dialect : Dialect {
   let name = "qd";
   let summary = "which numbers a tensor holds and how they are scaled";
+  let description = [{
+    The qd dialect says which numbers a tensor holds and how they are scaled;
+    computation stays in linalg, tensor, arith and math.
+
+    A quantized tensor is three ordinary tensors: **codes**, **scales** and **zero
+    points**. The element type of the codes is their **alphabet**: the finite set of
+    codes and the real value of each. `iN` is signed two's complement, builtin small
+    floats are themselves, and what MLIR lacks is a qd type (`!qd.uint<N>`,
+    `!qd.minifloat<...>`, `!qd.ternary`, `!qd.binary`, `!qd.codebook<N>`). All of them
+    answer AlphabetTypeInterface.
+
+    Words used by all ops: **block sizes** give one size a dimension, 0 for the
+    whole dimension; a scale has ceil(dimension / block) elements there, or rank 0.
+    A **zero point** in the code domain is an i32 z with x = (q - z) * s; in the real
+    domain it is a float m with x = q * s + m. **Rounding** and **overflow** are
+    always spelt out. An **island** is everything between `qd.dequantize` and the
+    next `qd.quantize`; its meaning is the exact real value, rounded once.
+
+    Lifetime. `quantize` and `dequantize` come with import or `qd-quantize`;
+    `requantize`, `rescale` and `lookup` with `qd-integerize`; `observe` lives during
+    calibration, `dispatch` from the dispatch phase to code generation, and
+    `storage_cast` until `qd-lower-alphabets`. `softmax`, `layer_norm`, `gelu` and
+    `silu` come with import and end in `qd-decompose` or in a kernel.
+
+    Types and attributes are stored in bytecode as text. The reasons for all this
+    stand in docs/rationale/QD.md, the arithmetic in docs/Numerics.md.
+  }];
   let cppNamespace = "::qdialect::qd";
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
