@@ -19,7 +19,7 @@ static double residual(double x, double n, double s) {
 
 double divideAndRound(double x, double s, Rounding mode, StochasticKey key) {
   double quotient = x / s;
-  if (!(std::fabs(quotient) < 0x1p51))
+  if (!(std::fabs(quotient) < 0x1p52))
     return quotient; // an integer, infinite or NaN
   if (s < 0) {       // x / s = -x / -s
     x = -x;
@@ -35,20 +35,16 @@ double divideAndRound(double x, double s, Rounding mode, StochasticKey key) {
   double remainder = residual(x, floor, s);
   if (remainder == 0)
     return std::copysign(floor, quotient);
-  // A stand-in with the same floor and the same side of the half, which is all
-  // the modes ask (stochastic: the fraction to f64 accuracy).
+  RoundingSite site;
+  site.negative = floor < 0; // the value is no integer: below 0 if its floor is
   double middle = residual(x, floor + 0.5, s);
-  double fraction = std::fmin(std::fmax(remainder / s, 0x1p-40), 1 - 0x1p-40);
-  if (mode != Rounding::Stochastic)
-    fraction = middle == 0 ? 0.5 : middle > 0 ? 0.75 : 0.25;
-  double integer = std::fmod(floor, 2.0); // keep the fraction's digits
-  double rounded = roundTo(integer + fraction, mode, key) - integer;
-  // Trunc looks at the sign of the value, which the stand-in has only above -2.
-  if (mode == Rounding::Trunc)
-    rounded = floor < 0 ? 1 : 0;
-  if (mode == Rounding::HalfAway && middle == 0)
-    rounded = floor < 0 ? 0 : 1;
-  return std::copysign(floor + rounded, quotient);
+  site.half = middle > 0 ? 1 : middle == 0 ? 0 : -1;
+  site.floorIsOdd = std::fmod(floor, 2.0) != 0.0;
+  // remainder / s is the one inexact number here: the fraction to 53 bits.
+  double fraction = std::fmin(remainder / s, 0x1.fffffffffffffp-1);
+  site.fraction32 = static_cast<uint64_t>(fraction * 0x1p32);
+  double rounded = floor + (roundsUp(mode, site, key) ? 1.0 : 0.0);
+  return std::copysign(rounded, quotient);
 }
 
 int32_t quantizeExact(double x, double s, int32_t z, int32_t qmin, int32_t qmax,

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Implements the general rounding modes, the exact integer shift and Philox.
-// The rule: decide on (floor, fraction) once, the same way for reals and
-// integers, so that both forms agree wherever both are defined.
+// The rule: all decide in `roundsUp`, so reals and integers agree wherever both
+// are defined.
 #include "QDialect/Numerics/Rounding.h"
 
 #include <cassert>
@@ -34,25 +34,20 @@ uint32_t stochasticBits(StochasticKey key) {
        static_cast<uint32_t>(key.seed >> 32)})[key.index & 3];
 }
 
-/// Whether a value goes up from its floor. `half` is the sign of
-/// fraction - 1/2, `fraction32` the fraction times 2^32, rounded down.
-static bool goesUp(Rounding mode, bool negative, bool exact, int half,
-                   bool floorIsOdd, uint64_t fraction32, StochasticKey key) {
-  if (exact)
-    return false;
+bool roundsUp(Rounding mode, const RoundingSite &site, StochasticKey key) {
   switch (mode) {
   case Rounding::HalfEven:
-    return half > 0 || (half == 0 && floorIsOdd);
+    return site.half > 0 || (site.half == 0 && site.floorIsOdd);
   case Rounding::HalfAway:
-    return half > 0 || (half == 0 && !negative);
+    return site.half > 0 || (site.half == 0 && !site.negative);
   case Rounding::HalfUp:
-    return half >= 0;
+    return site.half >= 0;
   case Rounding::Floor:
     return false;
   case Rounding::Trunc:
-    return negative;
+    return site.negative;
   case Rounding::Stochastic:
-    return stochasticBits(key) < fraction32;
+    return stochasticBits(key) < site.fraction32;
   }
   assert(false && "unknown rounding mode");
   return false;
@@ -62,14 +57,17 @@ double roundSlow(double x, Rounding mode, StochasticKey key) {
   if (!(std::fabs(x) < 0x1p52))
     return x;
   double floor = std::floor(x);
+  if (x == floor)
+    return x;
+  RoundingSite site;
+  site.negative = x < 0;
   // x - floor may round for x in (-1, 0), floor + 1/2 is always exact.
   double middle = floor + 0.5;
-  int half = x > middle ? 1 : x == middle ? 0 : -1;
+  site.half = x > middle ? 1 : x == middle ? 0 : -1;
+  site.floorIsOdd = std::fmod(floor, 2.0) != 0.0;
   double fraction = std::fmin(x - floor, 0x1.fffffffffffffp-1);
-  bool odd = std::fmod(floor, 2.0) != 0.0;
-  bool up = goesUp(mode, x < 0, x == floor, half, odd,
-                   static_cast<uint64_t>(fraction * 0x1p32), key);
-  return std::copysign(floor + (up ? 1.0 : 0.0), x);
+  site.fraction32 = static_cast<uint64_t>(fraction * 0x1p32);
+  return std::copysign(floor + (roundsUp(mode, site, key) ? 1.0 : 0.0), x);
 }
 
 Int128 shiftRight(Int128 x, unsigned shift, Rounding mode, StochasticKey key) {
@@ -83,14 +81,16 @@ Int128 shiftRight(Int128 x, unsigned shift, Rounding mode, StochasticKey key) {
   Int128 floor = x >> shift;
   UInt128 one = 1;
   UInt128 rest = static_cast<UInt128>(x) & ((one << shift) - 1);
+  if (rest == 0)
+    return floor;
   UInt128 middle = one << (shift - 1);
-  int half = rest > middle ? 1 : rest == middle ? 0 : -1;
-  uint64_t fraction32 =
-      static_cast<uint64_t>(shift <= 32 ? rest << (32 - shift) //
-                                        : rest >> (shift - 32));
-  bool up =
-      goesUp(mode, x < 0, rest == 0, half, (floor & 1) != 0, fraction32, key);
-  return floor + (up ? 1 : 0);
+  RoundingSite site;
+  site.negative = x < 0;
+  site.half = rest > middle ? 1 : rest == middle ? 0 : -1;
+  site.floorIsOdd = (floor & 1) != 0;
+  site.fraction32 = static_cast<uint64_t>(shift <= 32 ? rest << (32 - shift)
+                                                      : rest >> (shift - 32));
+  return floor + (roundsUp(mode, site, key) ? 1 : 0);
 }
 
 } // namespace qdialect

@@ -84,6 +84,20 @@ inline double roundHalfEven(double x) {
   return std::copysign((x + magic) - magic, x);
 }
 
+/// What a rounding mode looks at in a number between two integers.
+struct RoundingSite {
+  bool negative = false;
+  /// The sign of fraction - 1/2.
+  int half = -1;
+  bool floorIsOdd = false;
+  /// floor(fraction * 2^32); only stochastic rounding asks.
+  uint64_t fraction32 = 0;
+};
+
+/// Whether `mode` takes a number that is no integer up from its floor. Every
+/// rounding of this library is decided here.
+bool roundsUp(Rounding mode, const RoundingSite &site, StochasticKey key = {});
+
 /// The general case of `roundTo`: every mode by floor and fraction.
 double roundSlow(double x, Rounding mode, StochasticKey key);
 
