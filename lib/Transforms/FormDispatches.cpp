@@ -200,7 +200,8 @@ LogicalResult Former::build(Group &group) {
                              "result, got ")
            << last->getNumResults() << " results";
   auto body = std::make_unique<Block>();
-  OpBuilder inner = OpBuilder::atBlockEnd(body.get());
+  OpBuilder inner(function.getContext());
+  inner.setInsertionPointToEnd(body.get());
   IRMapping map;
   SmallVector<Value> inputs;
   for (Operation *member : group.members) {

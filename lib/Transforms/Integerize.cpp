@@ -9,7 +9,8 @@
 //
 // Every quantize is one island, rewritten by the first family that takes it:
 // a table for a function of one tensor, else by the form of its formula
-// (Island.h). What no family takes stays as it is and is marked with the reason.
+// (Island.h). What no family takes stays as it is and is marked with the
+// reason.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/ContractionStructure.h"
@@ -72,8 +73,8 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
 class Integerizer {
 public:
   Integerizer(func::FuncOp function, bool dyadic)
-      : function(function), context{OpBuilder(function.getContext()), dyadic,
-                                    {}} {}
+      : function(function),
+        context{OpBuilder(function.getContext()), dyadic, {}} {}
 
   void run();
 
@@ -147,10 +148,10 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   HostTensor values(DType::F32, shape);
   for (size_t i = 0; i < scale.values.size(); ++i)
     values.mutableData<float>()[i] = static_cast<float>(scale.values[i]);
-  Value scales = makeConstant(
-      context.builder, op.getLoc(),
-      RankedTensorType::get(shape, context.builder.getF32Type()), "scales",
-      std::move(values));
+  Value scales =
+      makeConstant(context.builder, op.getLoc(),
+                   RankedTensorType::get(shape, context.builder.getF32Type()),
+                   "scales", std::move(values));
   auto real = qd::DequantizeOp::create(context.builder, op.getLoc(), type,
                                        integer->value, scales, Value(), blocks);
   if (Attribute name = op->getAttr("qd.name"))
@@ -187,7 +188,8 @@ bool Integerizer::standsBetweenCasts(Operation *op) const {
 
 void Integerizer::markFallbacks() {
   bool requested = false;
-  function.walk([&](Operation *op) { requested |= op->hasAttr("qd.requested"); });
+  function.walk(
+      [&](Operation *op) { requested |= op->hasAttr("qd.requested"); });
   for (Operation &op : function.getBody().front()) {
     bool computes =
         isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
@@ -200,9 +202,8 @@ void Integerizer::markFallbacks() {
     if (requested ? !op.hasAttr("qd.requested") : !standsBetweenCasts(&op))
       continue;
     auto found = reasons.find(&op);
-    std::string reason = found != reasons.end()
-                             ? found->second
-                             : "its result is not quantized";
+    std::string reason =
+        found != reasons.end() ? found->second : "its result is not quantized";
     op.setAttr("qd.fallback", StringAttr::get(op.getContext(), reason));
     ++fallbacks;
   }

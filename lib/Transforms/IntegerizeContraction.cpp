@@ -7,10 +7,10 @@
 //   sum of (q - zx) * sx * w * sw + b
 //     = sx * sw * (sum of q * w  +  [ -zx * sum of w + round(b / (sx * sw)) ])
 //
-// The bracket is a constant per output channel, the init of the i32 accumulator.
-// Pads are codes by now (the zero point's), so the sum of w is over the whole
-// filter everywhere. The accumulator is proven to fit i32 for every input, or
-// the layer stays float.
+// The bracket is a constant per output channel, the init of the i32
+// accumulator. Pads are codes by now (the zero point's), so the sum of w is
+// over the whole filter everywhere. The accumulator is proven to fit i32 for
+// every input, or the layer stays float.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/AccumulatorBounds.h"
@@ -107,12 +107,11 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
   Value constant = makeConstant(
       builder, loc, RankedTensorType::get(shape, builder.getI32Type()), "bias",
       std::move(values));
-  ElementwiseInput input{constant,
-                         init.indexingMap(type.getRank(), builder.getContext())};
-  return makeElementwise(builder, loc, type.clone(builder.getI32Type()), input,
-                         [](OpBuilder &, Location, ValueRange args) {
-                           return args[0];
-                         })
+  ElementwiseInput input{
+      constant, init.indexingMap(type.getRank(), builder.getContext())};
+  return makeElementwise(
+             builder, loc, type.clone(builder.getI32Type()), input,
+             [](OpBuilder &, Location, ValueRange args) { return args[0]; })
       .getResult(0);
 }
 
@@ -171,27 +170,27 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
   IntegerContraction result;
   result.scale = weightScale->map([&](double sw) { return sx * sw; })
                      .spread(channels.dims, channels.sizes);
-  result.scaleF32 = weightScale
-                        ->map([&](double sw) -> double {
-                          return static_cast<float>(sx) *
-                                 static_cast<float>(sw);
-                        })
-                        .spread(channels.dims, channels.sizes);
-  std::vector<WeightSums> sums =
-      sumWeights(*s, weights->shape, weights->codes);
+  result.scaleF32 =
+      weightScale
+          ->map([&](double sw) -> double {
+            return static_cast<float>(sx) * static_cast<float>(sw);
+          })
+          .spread(channels.dims, channels.sizes);
+  std::vector<WeightSums> sums = sumWeights(*s, weights->shape, weights->codes);
   Coefficient channel{channels.dims, channels.sizes, {}};
   for (size_t i = 0; i < sums.size(); ++i)
     channel.values.push_back(i);
 
   // A channel without weights has no natural step: take one that its bias, if
   // any, is exact enough in.
-  Coefficient bias = combine(offset, channel, [](double b, double) { return b; });
+  Coefficient bias =
+      combine(offset, channel, [](double b, double) { return b; });
   if (bias.dims == channels.dims && factor.isExactly(1))
     for (size_t i = 0; i < sums.size(); ++i)
-      if (sums[i].allZero() && std::fabs(bias.values[i]) >
-                                   kLargestOffset / 64 * result.scale.values[i]) {
-        float step =
-            static_cast<float>(std::fabs(bias.values[i]) / (1 << 20));
+      if (sums[i].allZero() &&
+          std::fabs(bias.values[i]) >
+              kLargestOffset / 64 * result.scale.values[i]) {
+        float step = static_cast<float>(std::fabs(bias.values[i]) / (1 << 20));
         result.scale.values[i] = result.scaleF32.values[i] = step;
       }
 
@@ -209,9 +208,8 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
   if (!offsets)
     return std::nullopt;
   result.offsetError =
-      combine(offsets->lost, stepReal, [](double lost, double step) {
-        return lost * std::fabs(step);
-      });
+      combine(offsets->lost, stepReal,
+              [](double lost, double step) { return lost * std::fabs(step); });
 
   Coefficient init = offsets->steps;
   AccumulatorBound bound;
@@ -221,9 +219,8 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
     // Seeded fault 28: no compensation for the activation's zero point.
     if constexpr (QDIALECT_MUTATE != 28)
       init.values[i] -= static_cast<double>(grid->zeroPoint) * w.sum;
-    AccumulatorBound one =
-        boundAccumulator(w, {grid->min, grid->max},
-                         static_cast<int64_t>(init.values[i]));
+    AccumulatorBound one = boundAccumulator(
+        w, {grid->min, grid->max}, static_cast<int64_t>(init.values[i]));
     first ? void(bound = one) : bound.merge(one);
     first = false;
   }

@@ -7,8 +7,8 @@
 //
 //   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy)
 //   sum, dyadic:  (sum of (q_i - z_i) * m_i + b') / 2^shift, rounded once, with
-//                 m_i = round(s_i / sy * 2^shift) and the largest shift for which
-//                 no i32 product or sum can overflow
+//                 m_i = round(s_i / sy * 2^shift) and the largest shift for
+//                 which no i32 product or sum can overflow
 //   product:      (q_1 - z_1) * (q_2 - z_2) in i32, then as any accumulator
 
 #include "IntegerizeFamilies.h"
@@ -88,10 +88,8 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
           total = total ? arith::AddFOp::create(b, l, total, part) : part;
         }
         if (shifted)
-          total =
-              arith::AddFOp::create(b, l, total, constant.get(b, l, args));
-        Value one =
-            arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
+          total = arith::AddFOp::create(b, l, total, constant.get(b, l, args));
+        Value one = arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
         Value zero = arith::ConstantOp::create(
             b, l, b.getI32IntegerAttr(island.grid.zeroPoint));
         Value code = qd::QuantizeOp::create(b, l, island.grid.alphabet, total,
@@ -99,8 +97,8 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
         return makeClamp(b, l, island, code);
       });
   // A rounding of each ratio, product and partial sum, and of the constant.
-  double error = sum.reach() * (sum.summands.size() + 3) *
-                 std::ldexp(1.0, -24) * 1.001;
+  double error =
+      sum.reach() * (sum.summands.size() + 3) * std::ldexp(1.0, -24) * 1.001;
   finish(island, op, error);
   return op.getResult(0);
 }
@@ -116,8 +114,7 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
   for (const Summand &summand : sum.summands)
     slack += 0.5 * largestCentered(*summand.leaf->grid);
   int shift = 30;
-  while (shift >= 0 &&
-         std::ldexp(sum.reach(), shift) + slack > 2147483647.0)
+  while (shift >= 0 && std::ldexp(sum.reach(), shift) + slack > 2147483647.0)
     --shift;
   // A larger multiplier than i32 holds cannot be either.
   for (const Summand &summand : sum.summands)
@@ -128,7 +125,8 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
     return context.refuse("its inputs have steps so much coarser than its "
                           "result that no multiplier fits 32 bits");
   auto scaled = [&](const Coefficient &c) {
-    return c.map([&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
+    return c.map(
+        [&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
   };
   SmallVector<PayloadConstant, 2> multipliers;
   for (Summand &summand : sum.summands)
@@ -143,13 +141,12 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
         Value total;
         for (auto [i, summand] : llvm::enumerate(sum.summands)) {
           Value code = centered(b, l, args[i], *summand.leaf->grid);
-          Value part = arith::MulIOp::create(b, l, code,
-                                             multipliers[i].get(b, l, args));
+          Value part =
+              arith::MulIOp::create(b, l, code, multipliers[i].get(b, l, args));
           total = total ? arith::AddIOp::create(b, l, total, part) : part;
         }
         if (shifted)
-          total =
-              arith::AddIOp::create(b, l, total, constant.get(b, l, args));
+          total = arith::AddIOp::create(b, l, total, constant.get(b, l, args));
         auto integer = [&](int64_t value) -> Value {
           return arith::ConstantOp::create(b, l, b.getI32IntegerAttr(value));
         };
@@ -215,19 +212,19 @@ Value integerizeProduct(IntegerizeContext &context, const Island &island) {
   double scale = static_cast<double>(a.grid->scale) * b.grid->scale;
   Accumulator accumulator;
   accumulator.inputs = {{a.value, a.map}, {b.value, b.map}};
-  accumulator.value = [gridA = *a.grid, gridB = *b.grid](
-                          OpBuilder &builder, Location loc,
-                          ValueRange args) -> Value {
+  accumulator.value = [gridA = *a.grid,
+                       gridB = *b.grid](OpBuilder &builder, Location loc,
+                                        ValueRange args) -> Value {
     return arith::MulIOp::create(builder, loc,
                                  centered(builder, loc, args[0], gridA),
                                  centered(builder, loc, args[1], gridB));
   };
-  accumulator.maxAbs = static_cast<int64_t>(largestCentered(*a.grid) *
-                                            largestCentered(*b.grid));
+  accumulator.maxAbs =
+      static_cast<int64_t>(largestCentered(*a.grid) * largestCentered(*b.grid));
   if (accumulator.maxAbs > 2147483647)
     return context.refuse("its zero points make the product exceed 32 bits");
-  accumulator.scale = term.factor.map(
-      [&](double f) { return f * scale / island.grid.scale; });
+  accumulator.scale =
+      term.factor.map([&](double f) { return f * scale / island.grid.scale; });
   accumulator.scaleF32 = term.factor.map([&](double f) -> double {
     if (f == 1)
       return a.grid->scale * b.grid->scale / island.grid.scale;

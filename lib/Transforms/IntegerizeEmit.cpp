@@ -46,11 +46,10 @@ double float32Error() { return 4 * 256.0 * std::ldexp(1.0, -24) * 1.001; }
 
 } // namespace
 
-linalg::GenericOp
-makeElementwise(OpBuilder &builder, Location loc, RankedTensorType type,
-                ArrayRef<ElementwiseInput> inputs,
-                llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>
-                    payload) {
+linalg::GenericOp makeElementwise(
+    OpBuilder &builder, Location loc, RankedTensorType type,
+    ArrayRef<ElementwiseInput> inputs,
+    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
                                         type.getElementType());
   SmallVector<Value> values;
@@ -75,11 +74,10 @@ PayloadConstant::PayloadConstant(IntegerizeContext &context, Location loc,
                                  SmallVectorImpl<ElementwiseInput> &inputs) {
   OpBuilder &builder = context.builder;
   if (values.isScalar()) {
-    scalar = element.isF32()
-                 ? TypedAttr(builder.getF32FloatAttr(
-                       static_cast<float>(values.values[0])))
-                 : TypedAttr(builder.getI32IntegerAttr(
-                       static_cast<int32_t>(values.values[0])));
+    scalar = element.isF32() ? TypedAttr(builder.getF32FloatAttr(
+                                   static_cast<float>(values.values[0])))
+                             : TypedAttr(builder.getI32IntegerAttr(
+                                   static_cast<int32_t>(values.values[0])));
     return;
   }
   argument = inputs.size();
@@ -163,8 +161,9 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
         builder, loc, island.type(), inputs,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
           Value q = qd::RescaleOp::create(
-              b, l, code, accumulator.value(b, l, args), multiplier.get(b, l, args),
-              shift.get(b, l, args), zeroPointOf(b, l, island),
+              b, l, code, accumulator.value(b, l, args),
+              multiplier.get(b, l, args), shift.get(b, l, args),
+              zeroPointOf(b, l, island),
               qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
               qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
           return makeClamp(b, l, island, q);

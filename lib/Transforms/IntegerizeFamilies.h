@@ -86,8 +86,7 @@ mlir::Value integerizeContraction(IntegerizeContext &context,
                                   const Island &island);
 mlir::Value integerizePool(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeSum(IntegerizeContext &context, const Island &island);
-mlir::Value integerizeProduct(IntegerizeContext &context,
-                              const Island &island);
+mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 
 /// A function of one tensor, whatever it is. Null without a reason when the
 /// quantize reads no such function.
@@ -107,8 +106,8 @@ mlir::Operation *retypeLinalg(mlir::OpBuilder &builder,
 struct IntegerContraction {
   mlir::Value value;
   int64_t maxAbs = 0;
-  Coefficient scale;    ///< real value of one step, over channel dimensions
-  Coefficient scaleF32; ///< RN(sx * sw)
+  Coefficient scale;       ///< real value of one step, over channel dimensions
+  Coefficient scaleF32;    ///< RN(sx * sw)
   Coefficient offsetError; ///< real value that rounding the offset lost
 };
 std::optional<IntegerContraction>

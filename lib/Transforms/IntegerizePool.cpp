@@ -66,10 +66,11 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
                                         builder.getI32Type());
-  Value first = arith::ConstantOp::create(builder, loc,
-                                          builder.getI32IntegerAttr(init));
+  Value first =
+      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(init));
   SmallVector<Value> operands{dequantize.getInput()};
-  if (op.getNumDpsInputs() == 2) // a pool's window, of which only the shape counts
+  if (op.getNumDpsInputs() ==
+      2) // a pool's window, of which only the shape counts
     operands.push_back(tensor::EmptyOp::create(
         builder, loc,
         cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
@@ -88,8 +89,7 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     return args[0];
   };
   accumulator.maxAbs = bound.maxAbs();
-  accumulator.scale =
-      term.factor.map([&](double f) { return f * sx / sy; });
+  accumulator.scale = term.factor.map([&](double f) { return f * sx / sy; });
   accumulator.scaleF32 = accumulator.scale;
   return makeRequantize(context, island, accumulator);
 }

@@ -114,9 +114,8 @@ private:
   static SmallVector<Operation *>
   sorted(const llvm::SetVector<Operation *> &members) {
     SmallVector<Operation *> ops(members.begin(), members.end());
-    llvm::sort(ops, [](Operation *a, Operation *b) {
-      return a->isBeforeInBlock(b);
-    });
+    llvm::sort(
+        ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
     return ops;
   }
 
@@ -139,18 +138,17 @@ private:
     AffineMap identity = builder.getMultiDimIdentityMap(1);
     for (OpOperand *operand : generic.getDpsInputOperands()) {
       bool constant = isRealConstant(operand->get());
-      inputs.push_back(constant
-                           ? scalarConstant(operand->get(),
-                                            generic.getMatchingIndexingMap(
-                                                operand))
-                           : map.lookup(operand->get()));
+      inputs.push_back(
+          constant ? scalarConstant(operand->get(),
+                                    generic.getMatchingIndexingMap(operand))
+                   : map.lookup(operand->get()));
       maps.push_back(constant ? AffineMap::get(1, 0, builder.getContext())
                               : identity);
     }
     maps.push_back(identity);
-    Value empty =
-        tensor::EmptyOp::create(builder, op->getLoc(), ArrayRef<int64_t>{kCodes},
-                                getElementTypeOrSelf(type));
+    Value empty = tensor::EmptyOp::create(builder, op->getLoc(),
+                                          ArrayRef<int64_t>{kCodes},
+                                          getElementTypeOrSelf(type));
     // Payloads may read scalar constants of the function.
     generic->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
@@ -225,10 +223,10 @@ Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize) {
     return clamp;
   OpBuilder &builder = context.builder;
   HostTensor entries = HostTensor::of(DType::I8, {kCodes}, *table);
-  Value constant = makeConstant(
-      builder, quantize.getLoc(),
-      RankedTensorType::get({kCodes}, builder.getI8Type()), "table",
-      std::move(entries));
+  Value constant =
+      makeConstant(builder, quantize.getLoc(),
+                   RankedTensorType::get({kCodes}, builder.getI8Type()),
+                   "table", std::move(entries));
   auto lookup = qd::LookupOp::create(builder, quantize.getLoc(),
                                      quantize.getType(), codes, constant);
   copyMarks(name, lookup);

@@ -136,9 +136,9 @@ std::optional<Array<double>> carry(Array<double> parameter, Value value,
   }
   auto from = cast<RankedTensorType>(op->getOperand(0).getType());
   auto expand = dyn_cast<tensor::ExpandShapeOp>(op);
-  auto groups = expand ? expand.getReassociationIndices()
-                       : cast<tensor::CollapseShapeOp>(op)
-                             .getReassociationIndices();
+  auto groups =
+      expand ? expand.getReassociationIndices()
+             : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
   SmallVector<int64_t> shape(to.getRank(), 1);
   for (auto [one, many] : llvm::enumerate(groups)) {
     if (expand) {
@@ -259,10 +259,10 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
                                                     weights.shape.end()));
   std::copy(weights.codes.begin(), weights.codes.end(),
             tensor.mutableData<int8_t>());
-  weights.value = makeConstant(
-      builder, dequantize.getLoc(),
-      RankedTensorType::get(weights.shape, builder.getI8Type()), "weights",
-      std::move(tensor));
+  weights.value =
+      makeConstant(builder, dequantize.getLoc(),
+                   RankedTensorType::get(weights.shape, builder.getI8Type()),
+                   "weights", std::move(tensor));
   return weights;
 }
 

@@ -1,0 +1,102 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiles the program with its observed values as results and streams the
+// samples through it.
+
+#include "Calibrate.h"
+
+#include "QDialect/Execution/Executor.h"
+#include "QDialect/Pipelines/Passes.h"
+#include "QDialect/Support/InputSource.h"
+#include "QDialect/Transforms/Observers.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/Chrono.h"
+#include <chrono>
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+llvm::Error failure(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// The program whose results are its own and then the observed values.
+llvm::Expected<std::unique_ptr<Executor>>
+compileObserved(ModuleOp module, SmallVectorImpl<std::string> &names) {
+  OwningOpRef<ModuleOp> copy(module.clone());
+  PassManager pm(module.getContext());
+  pm.addNestedPass<func::FuncOp>(createExposeObservedPass());
+  if (failed(pm.run(*copy)))
+    return failure("the observed program could not be prepared");
+  auto main = copy->lookupSymbol<func::FuncOp>("main");
+  for (StringRef name : getObservedNames(main))
+    names.push_back(name.str());
+  PassManager lower(module.getContext());
+  buildDispatchPipeline(lower);
+  if (failed(lower.run(*copy)))
+    return failure("the observed program could not be cut into dispatches");
+  ExecutorOptions options;
+  options.load.threads = 0;
+  return Executor::create(*copy, options);
+}
+
+} // namespace
+
+llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
+                                     llvm::raw_ostream *log) {
+  SmallVector<std::string> names;
+  auto executor = compileObserved(module, names);
+  if (!executor)
+    return executor.takeError();
+  CompiledModel &model = (*executor)->model();
+  std::vector<InputSpec> specs;
+  for (const TensorSpec &input : model.inputs())
+    specs.push_back({input.name, input.type, input.shape});
+  auto source = InputSource::open(path, specs);
+  if (!source)
+    return source.takeError();
+  if (source->numSamples() == 0)
+    return failure("calibration data '" + path + "' hold no sample");
+
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  StatisticsCollector collector(getProgramDigest(main).str());
+  std::vector<HostTensor> outputs = model.makeOutputs();
+  size_t first = outputs.size() - names.size();
+  auto lastReport = std::chrono::steady_clock::now();
+  int64_t done = 0;
+  while (true) {
+    auto sample = source->next();
+    if (!sample)
+      return sample.takeError();
+    if (!*sample)
+      break;
+    if (llvm::Error error = model.runInto(**sample, outputs))
+      return std::move(error);
+    for (auto [i, name] : llvm::enumerate(names)) {
+      const HostTensor &value = outputs[first + i];
+      int64_t channels = value.rank() ? value.shape().back() : 1;
+      if (llvm::Error error = collector.add(
+              name, ArrayRef<float>(value.data<float>(), value.size()),
+              channels))
+        return failure(source->lastSampleName() + ": " +
+                       llvm::toString(std::move(error)));
+    }
+    collector.finishSample();
+    ++done;
+    auto now = std::chrono::steady_clock::now();
+    if (log && now - lastReport > std::chrono::seconds(2)) {
+      *log << "  calibrate: " << done << " of " << source->numSamples()
+           << " samples\n";
+      lastReport = now;
+    }
+  }
+  return collector.take();
+}
+
+} // namespace qdialect

@@ -1,0 +1,327 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs the phases one after the other; see Compiler.h.
+
+#include "QDialect/Pipelines/Compiler.h"
+
+#include "Calibrate.h"
+#include "ModuleFile.h"
+#include "QDialect/CodeGen/CPU/CpuTarget.h"
+#include "QDialect/PTQ/Recipe.h"
+#include "QDialect/Pipelines/Passes.h"
+#include "QDialect/Target/SharedLibrary/SharedLibrary.h"
+#include "QDialect/Transforms/Observers.h"
+#include "QDialect/Transforms/Passes.h"
+#include "QDialect/Transforms/Quantize.h"
+#include "Summary.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+llvm::Error fail(ExitCode code, const llvm::Twine &message) {
+  return llvm::make_error<CompileError>(code, message.str());
+}
+
+/// The same error as a CompileError of this code.
+llvm::Error wrap(ExitCode code, llvm::Error error) {
+  if (!error)
+    return error;
+  return fail(code, llvm::toString(std::move(error)));
+}
+
+class Driver {
+public:
+  explicit Driver(const CompileOptions &options)
+      : options(options), log(options.log) {}
+
+  llvm::Error run();
+
+private:
+  llvm::Error check();
+  llvm::Error load();
+  llvm::Error normalize();
+  llvm::Error calibrateAndQuantize();
+  llvm::Error integerize();
+  llvm::Error dispatch();
+  llvm::Error emit();
+  llvm::Error runPasses(PassManager &pm, Phase phase);
+  llvm::Expected<Statistics> obtainStatistics(bool &computed);
+  bool isFloatRecipe() const { return options.recipe == "float"; }
+  func::FuncOp mainFunction() {
+    return module->lookupSymbol<func::FuncOp>("main");
+  }
+  /// Reports the end of a phase; true when the driver must stop after it.
+  bool finished(Phase phase, const llvm::Twine &remark = "");
+
+  const CompileOptions &options;
+  PhaseLog log;
+  std::optional<Recipe> recipe;
+  std::string rescale = "float";
+  llvm::SmallVector<CpuTarget> targets;
+  Phase last = Phase::Emit;
+  Phase reached = Phase::Import;
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+};
+
+/// Options that can be judged before any work.
+llvm::Error Driver::check() {
+  if (!options.stopAfter.empty()) {
+    std::optional<Phase> phase = parsePhase(options.stopAfter);
+    if (!phase || *phase == Phase::Emit)
+      return fail(ExitCode::Usage,
+                  "unknown phase '" + options.stopAfter +
+                      "' for --stop-after, expected import, normalize, "
+                      "calibrate, quantize, integerize or dispatch");
+    last = *phase;
+  }
+  StringRef extension = llvm::sys::path::extension(options.output);
+  bool moduleOutput = extension == ".mlir" || extension == ".mlirbc";
+  if (last != Phase::Emit && !moduleOutput)
+    return fail(ExitCode::Usage, "--stop-after writes a module, but '" +
+                                     options.output +
+                                     "' ends in neither .mlir nor .mlirbc");
+  if (last == Phase::Emit && extension != ".so")
+    return fail(ExitCode::Usage,
+                "output '" + options.output + "' does not end in .so");
+  // Found out now, not after minutes of calibration.
+  StringRef folder = llvm::sys::path::parent_path(options.output);
+  if (llvm::sys::fs::access(folder.empty() ? "." : folder,
+                            llvm::sys::fs::AccessMode::Write))
+    return fail(ExitCode::Failure, "cannot write '" + options.output +
+                                       "': folder '" +
+                                       (folder.empty() ? "." : folder) +
+                                       "' does not exist or is not writable");
+  if (!options.rescale.empty() && options.rescale != "float" &&
+      options.rescale != "dyadic")
+    return fail(ExitCode::Usage, "unknown rescale mode '" + options.rescale +
+                                     "', expected float or dyadic");
+  if (options.kernels != "auto" && options.kernels != "generic")
+    return fail(ExitCode::Usage, "unknown kernels '" + options.kernels +
+                                     "', expected auto or generic");
+  if (!options.targetCpu.empty()) {
+    auto parsed = parseTargetCpus(options.targetCpu);
+    if (!parsed)
+      return wrap(ExitCode::Usage, parsed.takeError());
+    targets = std::move(*parsed);
+  }
+  if (!isFloatRecipe()) {
+    auto loaded = Recipe::load(options.recipe);
+    if (!loaded)
+      return wrap(ExitCode::BadInput, loaded.takeError());
+    recipe = std::move(*loaded);
+    rescale = recipe->rescale == RescaleMode::Dyadic ? "dyadic" : "float";
+  }
+  if (!options.rescale.empty())
+    rescale = options.rescale;
+  return llvm::Error::success();
+}
+
+bool Driver::finished(Phase phase, const llvm::Twine &remark) {
+  reached = phase;
+  (*module)->setAttr("qd.phase", StringAttr::get(&context, stringify(phase)));
+  log.end(stringify(phase), remark);
+  return phase == last;
+}
+
+llvm::Error Driver::runPasses(PassManager &pm, Phase phase) {
+  if (succeeded(pm.run(*module)))
+    return llvm::Error::success();
+  return fail(ExitCode::Failure, "the " + stringify(phase) + " phase failed");
+}
+
+llvm::Error Driver::load() {
+  auto loaded = readModule(options.input, options.dims, context);
+  if (!loaded)
+    return wrap(ExitCode::BadInput, loaded.takeError());
+  module = std::move(loaded->module);
+  reached = loaded->phase;
+  if (!mainFunction())
+    return fail(ExitCode::BadInput,
+                "'" + options.input + "' has no function @main");
+  if (reached > last)
+    return fail(ExitCode::Usage, "'" + options.input + "' is a module after " +
+                                     stringify(reached) +
+                                     "; it cannot stop after " +
+                                     stringify(last));
+  log.end(stringify(reached), llvm::Twine(countOps(*module)) + " ops");
+  return llvm::Error::success();
+}
+
+llvm::Error Driver::normalize() {
+  PassManager pm(&context);
+  buildNormalizePipeline(pm);
+  return runPasses(pm, Phase::Normalize);
+}
+
+llvm::Expected<Statistics> Driver::obtainStatistics(bool &computed) {
+  computed = false;
+  if (!options.statistics.empty() &&
+      (options.calibration.empty() ||
+       llvm::sys::fs::exists(options.statistics))) {
+    auto read = Statistics::read(options.statistics);
+    if (!read)
+      return wrap(ExitCode::BadInput, read.takeError());
+    StringRef program = getProgramDigest(mainFunction());
+    if (read->program != program)
+      return fail(ExitCode::BadInput, "statistics '" + options.statistics +
+                                          "' are of program " + read->program +
+                                          ", not of " + program);
+    return read;
+  }
+  if (options.calibration.empty())
+    return fail(ExitCode::Usage,
+                "recipe '" + options.recipe +
+                    "' needs calibration data for a float model: give "
+                    "--calibration PATH (or --statistics of an earlier run)");
+  auto collected = calibrate(*module, options.calibration, options.log);
+  if (!collected)
+    return wrap(ExitCode::BadInput, collected.takeError());
+  computed = true;
+  return collected;
+}
+
+/// Marks, measures and quantizes. A module that was stopped after calibrate has
+/// its observers; its statistics lie in the file.
+llvm::Error Driver::calibrateAndQuantize() {
+  if (reached < Phase::Calibrate) {
+    PassManager pm(&context);
+    InsertObserversPassOptions observers;
+    observers.recipe = options.recipe;
+    pm.addNestedPass<func::FuncOp>(createInsertObserversPass(observers));
+    if (llvm::Error error = runPasses(pm, Phase::Calibrate))
+      return error;
+  }
+  Statistics statistics;
+  bool observed = false;
+  mainFunction().walk([&](qd::ObserveOp) { observed = true; });
+  if (observed) {
+    bool computed = false;
+    auto obtained = obtainStatistics(computed);
+    if (!obtained)
+      return obtained.takeError();
+    statistics = std::move(*obtained);
+    if (computed && !options.statistics.empty())
+      if (llvm::Error error = statistics.write(options.statistics))
+        return wrap(ExitCode::Failure, std::move(error));
+  } else if (!options.calibration.empty()) {
+    log.note("the model is quantized already: calibration data are not used");
+  }
+  std::string remark =
+      observed ? std::to_string(statistics.samples) + " samples, " +
+                     std::to_string(statistics.values.size()) + " values"
+               : "already quantized";
+  if (finished(Phase::Calibrate, remark))
+    return llvm::Error::success();
+  QuantizeSummary summary;
+  if (failed(quantizeProgram(mainFunction(), *recipe, statistics, &summary)))
+    return fail(ExitCode::Failure, "the quantize phase failed");
+  finished(Phase::Quantize,
+           llvm::Twine(summary.activations) + " activations, " +
+               llvm::Twine(summary.contractions) + " contractions");
+  return llvm::Error::success();
+}
+
+llvm::Error Driver::integerize() {
+  PassManager pm(&context);
+  IntegerizePipelineOptions pipeline;
+  pipeline.rescale = rescale;
+  buildIntegerizePipeline(pm, pipeline);
+  if (llvm::Error error = runPasses(pm, Phase::Integerize))
+    return error;
+  log.collectFallbacks(*module);
+  if (options.failOnFallback && !log.fallbacks().empty()) {
+    log.printFallbacks();
+    return fail(ExitCode::Fallback,
+                llvm::Twine(log.fallbacks().size()) +
+                    " layers stay float (--fail-on-fallback)");
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Driver::dispatch() {
+  PassManager pm(&context);
+  buildDispatchPipeline(pm);
+  return runPasses(pm, Phase::Dispatch);
+}
+
+llvm::Error Driver::emit() {
+  EmitOptions emit;
+  emit.targets.assign(targets.begin(), targets.end());
+  if (!options.symbolPrefix.empty())
+    emit.prefix = options.symbolPrefix;
+  emit.genericKernels = options.kernels == "generic";
+  emit.provenance.name = llvm::sys::path::stem(options.input).str();
+  emit.provenance.digest = getProgramDigest(mainFunction()).str();
+  emit.provenance.recipe = recipe ? recipe->name : "float";
+  emit.provenance.rescale = rescale;
+  auto summary = emitSharedLibrary(*module, emit, options.output);
+  if (!summary)
+    return wrap(ExitCode::Failure, summary.takeError());
+  finished(Phase::Emit);
+  log.printSummary(*summary, options.output);
+  return llvm::Error::success();
+}
+
+llvm::Error Driver::run() {
+  if (llvm::Error error = check())
+    return error;
+  ScopedDiagnosticHandler handler(&context, printDiagnostic);
+  log.start();
+  if (llvm::Error error = load())
+    return error;
+  auto stop = [&]() {
+    return wrap(ExitCode::Failure, writeModule(*module, options.output));
+  };
+  if (reached == last) {
+    (*module)->setAttr("qd.phase",
+                       StringAttr::get(&context, stringify(reached)));
+    return stop();
+  }
+  if (reached < Phase::Normalize) {
+    if (llvm::Error error = normalize())
+      return error;
+    if (finished(Phase::Normalize))
+      return stop();
+  }
+  if (!isFloatRecipe()) {
+    if (reached < Phase::Quantize) {
+      if (llvm::Error error = calibrateAndQuantize())
+        return error;
+      if (reached == last)
+        return stop();
+    }
+    if (reached < Phase::Integerize) {
+      if (llvm::Error error = integerize())
+        return error;
+      if (finished(Phase::Integerize))
+        return stop();
+    }
+  } else if (last > Phase::Normalize && last < Phase::Dispatch) {
+    return fail(ExitCode::Usage, "recipe 'float' has no " + stringify(last) +
+                                     " phase to stop after");
+  }
+  if (reached < Phase::Dispatch) {
+    if (llvm::Error error = dispatch())
+      return error;
+    if (finished(Phase::Dispatch))
+      return stop();
+  }
+  return emit();
+}
+
+} // namespace
+
+llvm::Error compile(const CompileOptions &options) {
+  return Driver(options).run();
+}
+
+} // namespace qdialect

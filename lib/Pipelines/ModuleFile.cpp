@@ -1,0 +1,122 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads and writes modules; see the header.
+
+#include "ModuleFile.h"
+
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Target/ONNX/ImportONNX.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+llvm::Error failure(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+Phase phaseOf(ModuleOp module) {
+  if (auto attr = module->getAttrOfType<StringAttr>("qd.phase"))
+    if (std::optional<Phase> phase = parsePhase(attr.getValue()))
+      return *phase;
+  bool dispatched = false;
+  module.walk([&](qd::DispatchOp) { dispatched = true; });
+  return dispatched ? Phase::Dispatch : Phase::Import;
+}
+
+} // namespace
+
+llvm::Expected<LoadedModule> readModule(const std::string &path,
+                                        llvm::ArrayRef<std::string> dims,
+                                        MLIRContext &context) {
+  DialectRegistry registry;
+  registerONNXImportDialects(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<qd::QDDialect, arith::ArithDialect, func::FuncDialect,
+                      linalg::LinalgDialect, math::MathDialect,
+                      tensor::TensorDialect>();
+  LoadedModule result;
+  if (!llvm::sys::fs::exists(path))
+    return failure("no such file: '" + path + "'");
+  llvm::StringRef extension = llvm::sys::path::extension(path);
+  if (extension == ".onnx") {
+    ImportOptions import;
+    for (const std::string &dim : dims)
+      if (llvm::Error error = parseDimension(dim, import))
+        return std::move(error);
+    result.module = importONNX(path, &context, import);
+    if (!result.module)
+      return failure("'" + path + "' was not imported");
+    return result;
+  }
+  if (extension != ".mlir" && extension != ".mlirbc")
+    return failure("'" + path +
+                   "' is no model: expected .onnx, .mlir or "
+                   ".mlirbc");
+  if (!dims.empty())
+    return failure("--dim is for .onnx models, '" + path + "' is a module");
+  auto manager = std::make_shared<llvm::SourceMgr>();
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return failure("cannot read '" + path +
+                   "': " + buffer.getError().message());
+  manager->AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  result.module = parseSourceFile<ModuleOp>(manager, ParserConfig(&context));
+  if (!result.module)
+    return failure("'" + path + "' is no valid module");
+  result.phase = phaseOf(*result.module);
+  return result;
+}
+
+llvm::Error writeModule(ModuleOp module, llvm::StringRef path) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) -> llvm::Error {
+    if (path.ends_with(".mlir")) {
+      module.print(os);
+      os << "\n";
+    } else if (failed(writeBytecodeToFile(module, os))) {
+      return failure("the module has no bytecode form");
+    }
+    return llvm::Error::success();
+  });
+}
+
+void printDiagnostic(Diagnostic &diagnostic) {
+  llvm::raw_ostream &os = llvm::errs();
+  if (!isa<UnknownLoc>(diagnostic.getLocation())) {
+    diagnostic.getLocation().print(os);
+    os << ": ";
+  }
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    os << "error: ";
+    break;
+  case DiagnosticSeverity::Warning:
+    os << "warning: ";
+    break;
+  case DiagnosticSeverity::Note:
+    os << "note: ";
+    break;
+  case DiagnosticSeverity::Remark:
+    os << "remark: ";
+    break;
+  }
+  os << diagnostic << "\n";
+  for (Diagnostic &note : diagnostic.getNotes())
+    printDiagnostic(note);
+}
+
+} // namespace qdialect

@@ -1,0 +1,76 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The phases as pass pipelines. Clean-up is CSE alone, which also drops what
+// nothing reads: upstream's canonicalizer would fold large constants element
+// by element and rewrite forms that the phase contract fixes.
+
+#include "QDialect/Pipelines/Passes.h"
+
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+void buildNormalizePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createFoldChannelAffinePass());
+  pm.addNestedPass<func::FuncOp>(createConvertToChannelLastPass());
+  pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
+  pm.addPass(createCSEPass());
+}
+
+void buildQuantizePipeline(OpPassManager &pm,
+                           const QuantizePipelineOptions &options) {
+  InsertObserversPassOptions observers;
+  observers.recipe = options.recipe;
+  pm.addNestedPass<func::FuncOp>(createInsertObserversPass(observers));
+  QuantizePassOptions quantize;
+  quantize.recipe = options.recipe;
+  quantize.statistics = options.statistics;
+  pm.addNestedPass<func::FuncOp>(createQuantizePass(quantize));
+}
+
+void buildIntegerizePipeline(OpPassManager &pm,
+                             const IntegerizePipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createRebaseUnsignedPass());
+  pm.addNestedPass<func::FuncOp>(createCommuteDequantizePass());
+  pm.addPass(createCSEPass());
+  IntegerizePassOptions integerize;
+  integerize.rescale = options.rescale;
+  pm.addNestedPass<func::FuncOp>(createIntegerizePass(integerize));
+  pm.addPass(createCSEPass());
+  if (options.failOnFallback)
+    pm.addNestedPass<func::FuncOp>(createVerifyFallbacksPass());
+}
+
+void buildDispatchPipeline(OpPassManager &pm) {
+  pm.addPass(createCastToLinalgPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createFormDispatchesPass());
+}
+
+void registerPipelines() {
+  PassPipelineRegistration<>(
+      "qd-normalize-pipeline",
+      "Float program in source layout to the normal form: constants and "
+      "affine ops folded, channels last",
+      buildNormalizePipeline);
+  PassPipelineRegistration<QuantizePipelineOptions>(
+      "qd-quantize-pipeline",
+      "Normal form and statistics to quantize-dequantize form",
+      buildQuantizePipeline);
+  PassPipelineRegistration<IntegerizePipelineOptions>(
+      "qd-integerize-pipeline",
+      "Quantize-dequantize form to integer arithmetic",
+      buildIntegerizePipeline);
+  PassPipelineRegistration<>("qd-dispatch-pipeline",
+                             "Any program to qd.dispatch ops",
+                             buildDispatchPipeline);
+}
+
+} // namespace qdialect

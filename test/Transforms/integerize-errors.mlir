@@ -1,0 +1,95 @@
+// RUN: q-opt %s -qd-integerize -split-input-file | FileCheck %s
+// RUN: not q-opt %s -qd-integerize=rescale=half -split-input-file 2>&1 | FileCheck %s --check-prefix=MODE
+// RUN: not q-opt %s -qd-integerize -qd-verify-fallbacks -split-input-file 2>&1 | FileCheck %s --check-prefix=VERIFY
+
+// MODE: unknown rescale mode 'half', expected 'float' or 'dyadic'
+
+// What cannot be proven stays float, correct, and says why.
+
+// CHECK-LABEL: func.func @dynamic_weight
+// CHECK: linalg.matmul {{.*}}qd.fallback = "both of its operands are activations"
+// VERIFY: error: layer 'attention' stays float: both of its operands are activations
+func.func @dynamic_weight(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %s : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul {qd.name = "attention"} ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @weight_zero_point_too_far
+// CHECK: qd.fallback = "its weight has a code 227 after subtracting the zero point, which is outside [-128, 127]"
+func.func @weight_zero_point_too_far(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<-100> : tensor<i32>
+  %w = arith.constant dense<[[3, 1], [-2, 127]]> : tensor<2x2xi8>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %s zero_point %z : tensor<2x2xi8>, tensor<f32>, tensor<i32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @scale_along_the_sum
+// CHECK: qd.fallback = "its weight's scale varies along a summed dimension"
+func.func @scale_along_the_sum(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %sw = arith.constant dense<[[0.5], [0.25]]> : tensor<2x1xf32>
+  %w = arith.constant dense<[[3, 1], [-2, 4]]> : tensor<2x2xi8>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %sw block_sizes = [1, 0] : tensor<2x2xi8>, tensor<2x1xf32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
+
+// -----
+
+// A bias of 4e9 steps that does not saturate the output: no i32 holds it.
+// CHECK-LABEL: func.func @bias_out_of_range
+// CHECK: qd.fallback = "its bias is 4.00e+09 accumulator steps, which exceeds 32 bits"
+func.func @bias_out_of_range(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<1.0> : tensor<f32>
+  %sw = arith.constant dense<2.5e-10> : tensor<f32>
+  %w = arith.constant dense<[[3, 1], [-2, 4]]> : tensor<2x2xi8>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %sw : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<3x2xf32>) outs(%e : tensor<3x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %b = arith.constant 1.0 : f32
+    %t = arith.addf %a, %b : f32
+    linalg.yield %t : f32
+  } -> tensor<3x2xf32>
+  %y = qd.quantize %1 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @softmax
+// CHECK: qd.softmax {{.*}}qd.fallback = "'qd.softmax' has no integer form"
+func.func @softmax(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %0 = qd.softmax %xd axis = 1 {qd.requested = "w8a8"} : tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
