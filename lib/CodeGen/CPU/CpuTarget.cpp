@@ -19,35 +19,30 @@ static const CpuTarget kTargets[] = {
      CpuTarget::AVX512VNNI,
      "+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512cd,+avx512vnni,+avx2,+fma,"
      "+f16c,+bmi,+bmi2,+popcnt",
-     "icelake-server",
-     {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd", "avx512vnni", "avx2",
-      "fma", "f16c", "bmi", "bmi2", "popcnt"}},
+     "icelake-server"},
     {"avx2",
      CpuTarget::AVX2,
      "+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt",
-     "haswell",
-     {"avx2", "fma", "f16c", "bmi", "bmi2", "popcnt"}},
-    {"scalar", CpuTarget::Scalar, "", "", {}},
+     "haswell"},
+    {"scalar", CpuTarget::Scalar, "", ""},
 };
 
 ArrayRef<CpuTarget> allCpuTargets() { return kTargets; }
 
-bool CpuTarget::runsHere() const {
-  // requiredFlags are LLVM's own feature names, so one query answers.
-  static const StringMap<bool> host = sys::getHostCPUFeatures();
-  return all_of(requiredFlags, [](StringRef flag) { return host.lookup(flag); });
-}
-
-/// The best variant that a CPU with these features runs.
+/// Whether `has` holds for every feature the variant is compiled with.
 template <class Has>
-static const CpuTarget &bestFor(Has has) {
-  for (const CpuTarget &target : kTargets)
-    if (all_of(target.requiredFlags, has))
-      return target;
-  return kTargets[std::size(kTargets) - 1];
+static bool hasAllFeatures(const CpuTarget &target, Has has) {
+  SmallVector<StringRef> features;
+  StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
+  return all_of(features, [&](StringRef feature) { return has(feature.drop_front()); });
 }
 
-Expected<SmallVector<CpuTarget>> parseTargetCpus(StringRef list) {
+bool CpuTarget::runsHere() const {
+  static const StringMap<bool> host = sys::getHostCPUFeatures();
+  return hasAllFeatures(*this, [](StringRef feature) { return host.lookup(feature); });
+}
+
+Expected<SmallVector<CpuTarget, 3>> parseTargetCpus(StringRef list) {
   SmallVector<StringRef> names;
   list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   SmallVector<bool> chosen(std::size(kTargets), false);
@@ -64,11 +59,14 @@ Expected<SmallVector<CpuTarget>> parseTargetCpus(StringRef list) {
                                  "haswell, ...)");
       SmallVector<StringRef> features;
       X86::getFeaturesForCPU(name, features);
-      target = &bestFor([&](StringRef flag) { return is_contained(features, flag); });
+      target = find_if(kTargets, [&](auto &t) {
+        return hasAllFeatures(
+            t, [&](StringRef feature) { return is_contained(features, feature); });
+      });
     }
     chosen[target - kTargets] = true;
   }
-  SmallVector<CpuTarget> targets;
+  SmallVector<CpuTarget, 3> targets;
   for (auto [target, use] : zip(kTargets, chosen))
     if (use)
       targets.push_back(target);

@@ -29,8 +29,6 @@ struct CpuTarget {
   std::string features;
   /// The CPU whose schedule is used ("-mtune"); may be empty.
   std::string tune;
-  /// Flags of /proc/cpuinfo the machine must have to run this variant.
-  llvm::SmallVector<llvm::StringRef, 12> requiredFlags;
 
   /// Whether the machine we stand on can run this variant.
   bool runsHere() const;
@@ -42,7 +40,7 @@ llvm::ArrayRef<CpuTarget> allCpuTargets();
 /// The variants a --target-cpu list names: "native", variant names and LLVM CPU
 /// names ("znver4", "cascadelake", "haswell", ...), separated by commas. Best
 /// first, without duplicates. An unknown name is an error that lists what is known.
-llvm::Expected<llvm::SmallVector<CpuTarget>> parseTargetCpus(llvm::StringRef list);
+llvm::Expected<llvm::SmallVector<CpuTarget, 3>> parseTargetCpus(llvm::StringRef list);
 
 } // namespace qdialect
 

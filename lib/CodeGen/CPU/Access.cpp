@@ -1,0 +1,163 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Linear addresses through views.
+
+#include "Access.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+LinearForm LinearForm::loop(unsigned numLoops, unsigned loop) {
+  LinearForm form(numLoops);
+  form.coefficients[loop] = 1;
+  return form;
+}
+
+void LinearForm::accumulate(const LinearForm &form, int64_t factor) {
+  offset += form.offset * factor;
+  for (auto [mine, theirs] : llvm::zip(coefficients, form.coefficients))
+    mine += theirs * factor;
+}
+
+SmallVector<int64_t> rowMajorStrides(ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t dim = static_cast<int64_t>(shape.size()) - 2; dim >= 0; --dim)
+    strides[dim] = strides[dim + 1] * shape[dim + 1];
+  return strides;
+}
+
+static bool accumulateExpr(AffineExpr expr, int64_t factor, LinearForm &form) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    form.coefficients[dim.getPosition()] += factor;
+    return true;
+  }
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    form.offset += constant.getValue() * factor;
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return accumulateExpr(binary.getLHS(), factor, form) &&
+           accumulateExpr(binary.getRHS(), factor, form);
+  auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && constant &&
+         accumulateExpr(binary.getLHS(), factor * constant.getValue(), form);
+}
+
+std::optional<SmallVector<LinearForm>> linearResults(AffineMap map) {
+  if (map.getNumSymbols() != 0)
+    return std::nullopt;
+  SmallVector<LinearForm> forms;
+  for (AffineExpr expr : map.getResults()) {
+    LinearForm form(map.getNumDims());
+    if (!accumulateExpr(expr, 1, form))
+      return std::nullopt;
+    forms.push_back(std::move(form));
+  }
+  return forms;
+}
+
+/// The row-major position of `indices` in a tensor of this type.
+static LinearForm linearize(RankedTensorType type, ArrayRef<LinearForm> indices,
+                            unsigned numLoops) {
+  LinearForm position(numLoops);
+  for (auto [index, stride] : llvm::zip(indices, rowMajorStrides(type.getShape())))
+    position.accumulate(index, stride);
+  return position;
+}
+
+/// The base behind reshapes alone, whose row-major position stays the same.
+static Value skipReshapes(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+static bool isBase(Value value) {
+  Operation *op = value.getDefiningOp();
+  return !op || op->hasTrait<OpTrait::ConstantLike>();
+}
+
+std::optional<Access> resolveAccess(Value value, unsigned numLoops,
+                                    ArrayRef<LinearForm> indices) {
+  SmallVector<LinearForm> forms(indices.begin(), indices.end());
+  while (true) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || !type.hasStaticShape())
+      return std::nullopt;
+    Value base = skipReshapes(value);
+    if (isBase(base))
+      return Access{base, linearize(type, forms, numLoops)};
+    if (base != value)
+      return std::nullopt; // a reshape of a view that is not contiguous
+    Operation *op = value.getDefiningOp();
+    if (auto transpose = dyn_cast<linalg::TransposeOp>(op)) {
+      SmallVector<LinearForm> source(forms.size());
+      for (auto [position, from] : llvm::enumerate(transpose.getPermutation()))
+        source[from] = forms[position];
+      forms = std::move(source);
+      value = transpose.getInput();
+      continue;
+    }
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+      llvm::SmallBitVector dropped = slice.getDroppedDims();
+      SmallVector<LinearForm> source;
+      unsigned next = 0;
+      for (unsigned dim = 0, e = slice.getSourceType().getRank(); dim < e; ++dim) {
+        auto offset = getConstantIntValue(slice.getMixedOffsets()[dim]);
+        auto stride = getConstantIntValue(slice.getMixedStrides()[dim]);
+        if (!offset || !stride)
+          return std::nullopt;
+        LinearForm form(numLoops);
+        form.offset = *offset;
+        if (!dropped.test(dim))
+          form.accumulate(forms[next++], *stride);
+        source.push_back(std::move(form));
+      }
+      forms = std::move(source);
+      value = slice.getSource();
+      continue;
+    }
+    return std::nullopt;
+  }
+}
+
+void coalesceLoops(SmallVectorImpl<int64_t> &sizes, ArrayRef<LinearForm *> forms) {
+  auto erase = [&](unsigned loop) {
+    sizes.erase(sizes.begin() + loop);
+    for (LinearForm *form : forms)
+      form->coefficients.erase(form->coefficients.begin() + loop);
+  };
+  for (unsigned loop = 0; loop < sizes.size() && sizes.size() > 1;)
+    if (sizes[loop] == 1)
+      erase(loop);
+    else
+      ++loop;
+  for (unsigned loop = 0; loop + 1 < sizes.size();) {
+    bool joined = llvm::all_of(forms, [&](LinearForm *form) {
+      return form->coefficients[loop] ==
+             form->coefficients[loop + 1] * sizes[loop + 1];
+    });
+    if (!joined) {
+      ++loop;
+      continue;
+    }
+    sizes[loop + 1] *= sizes[loop];
+    erase(loop);
+  }
+}
+
+} // namespace qdialect::cpu

@@ -1,0 +1,239 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The kernel around the micro-kernels: it cuts a range of tasks into pixel chunks
+// and panels, fills the table of row pointers of a chunk once for all panels, and
+// walks the tiles.
+
+#include "Contraction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <set>
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+/// Enough tasks for any number of threads we meet to be even.
+static constexpr int64_t kWantedTasks = 8;
+
+ContractionTasks ContractionTasks::choose(const ContractionGeometry &g) {
+  int64_t pixels = g.numPixels();
+  int64_t panels = g.groups * g.panelsPerGroup();
+  // The input of a chunk should stay in half of L2 while all panels pass.
+  int64_t bytesPerPixel = g.run * g.groups * (g.isFloat ? 4 : 1);
+  if (!g.isStrided())
+    bytesPerPixel = g.inputChannels * g.groups * (g.isFloat ? 4 : 1) *
+                        g.axes[0].stride * g.axes[1].stride +
+                    8 * g.numTaps();
+  int64_t rows = std::clamp<int64_t>((256 << 10) / bytesPerPixel, 24, 192);
+  if (!g.isStrided())
+    rows = std::min<int64_t>(rows, (64 << 10) / (8 * g.numTaps()));
+  ContractionTasks tasks;
+  tasks.chunks = (pixels + rows - 1) / rows;
+  if (tasks.chunks > 1 && tasks.chunks % 2 != 0)
+    ++tasks.chunks;
+  if (tasks.chunks < kWantedTasks)
+    tasks.panelGroups =
+        std::min(panels, (kWantedTasks + tasks.chunks - 1) / tasks.chunks);
+  // Weights that are few: many pixels split better than few panels.
+  if (tasks.total() < kWantedTasks && pixels >= 2 * 24)
+    tasks.chunks = std::min<int64_t>(pixels / 24, kWantedTasks / tasks.panelGroups);
+  tasks.maxChunkRows = (pixels + tasks.chunks - 1) / tasks.chunks;
+  return tasks;
+}
+
+namespace {
+
+class DriverEmitter {
+public:
+  DriverEmitter(OpBuilder &moduleBuilder, const CpuTarget &target, StringRef symbol,
+                const ContractionGeometry &g, const ContractionTasks &tasks,
+                const Epilogue &epilogue, unsigned firstConstant)
+      : moduleBuilder(moduleBuilder), target(target), symbol(symbol), g(g), tasks(tasks),
+        epilogue(epilogue), firstConstant(firstConstant),
+        tableStride((tasks.maxChunkRows + 15) / 16 * 16),
+        elementSize(g.isFloat ? 4 : 1) {
+    planClasses();
+  }
+
+  void emit();
+
+private:
+  /// Panels of one width and the tiles they are walked with.
+  struct PanelClass {
+    int64_t panelVectors, channels;
+    /// Blocks of vectors within the panel, and the tile height for them.
+    struct Block {
+      int64_t first, vectors, channels, tileRows;
+      std::map<int64_t, LLVM::LLVMFuncOp> kernels; // by height
+    };
+    SmallVector<Block, 4> blocks;
+  };
+
+  void planClasses();
+  PanelClass makeClass(int64_t channels);
+  void emitMicroKernels();
+  void emitTask(Value task);
+  void emitTiles(PanelClass::Block &block, Value firstRow, Value numRows,
+                 Value panelWeights, Value channel, Value groupOffset);
+
+  OpBuilder &moduleBuilder;
+  const CpuTarget &target;
+  StringRef symbol;
+  const ContractionGeometry &g;
+  ContractionTasks tasks;
+  const Epilogue &epilogue;
+  unsigned firstConstant;
+  int64_t tableStride, elementSize;
+  SmallVector<PanelClass, 2> classes; // full panels (if any), then the last one
+
+  Emitter *emitter = nullptr;
+  Value args, input, weights, padding, table;
+};
+
+DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
+  PanelClass panel;
+  panel.channels = channels;
+  panel.panelVectors = (channels + 15) / 16;
+  TileShape tile =
+      DotPolicy::tileShape(target, g.isFloat, panel.panelVectors, !g.isStrided());
+  for (int64_t first = 0; first < panel.panelVectors; first += tile.vectors) {
+    PanelClass::Block block;
+    block.first = first;
+    block.vectors = std::min(tile.vectors, panel.panelVectors - first);
+    block.channels = std::min(block.vectors * 16, channels - first * 16);
+    // Tiles of a chunk differ by at most one row, so none is a thin rest.
+    int64_t numTiles = (tasks.maxChunkRows + tile.rows - 1) / tile.rows;
+    block.tileRows = (tasks.maxChunkRows + numTiles - 1) / numTiles;
+    panel.blocks.push_back(std::move(block));
+  }
+  return panel;
+}
+
+void DriverEmitter::planClasses() {
+  if (g.panelsPerGroup() > 1)
+    classes.push_back(makeClass(64));
+  if (g.lastPanelChannels() != 64 || classes.empty())
+    classes.push_back(makeClass(g.lastPanelChannels()));
+}
+
+void DriverEmitter::emitMicroKernels() {
+  // Heights that occur: chunks have floor or ceil(pixels / chunks) rows, tiles
+  // floor or ceil of that over their number.
+  std::map<std::array<int64_t, 4>, LLVM::LLVMFuncOp> made;
+  int64_t minChunkRows = g.numPixels() / tasks.chunks;
+  for (PanelClass &panel : classes)
+    for (PanelClass::Block &block : panel.blocks) {
+      int64_t numTiles = (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
+      for (int64_t chunk : {minChunkRows, tasks.maxChunkRows})
+        for (int64_t rows : {chunk / numTiles, (chunk + numTiles - 1) / numTiles}) {
+          if (rows == 0 || block.kernels.count(rows))
+            continue;
+          LLVM::LLVMFuncOp &func =
+              made[{rows, block.vectors, panel.panelVectors, block.channels}];
+          if (!func) {
+            std::string name = (symbol + "_tile" + Twine(rows) + "x" +
+                                Twine(block.channels) + "of" + Twine(panel.panelVectors))
+                                   .str();
+            func = emitMicroKernel(
+                moduleBuilder, target, name, g, epilogue,
+                {rows, block.vectors, panel.panelVectors, block.channels}, tableStride,
+                firstConstant);
+          }
+          block.kernels[rows] = func;
+        }
+    }
+}
+
+void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow, Value numRows,
+                              Value panelWeights, Value channel, Value groupOffset) {
+  Emitter &e = *emitter;
+  int64_t numTiles = (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
+  Value blockWeights = e.at(panelWeights, 64 * block.first);
+  Value blockChannel = e.add(channel, 16 * block.first);
+  e.loop(e.index(0), e.index(numTiles), 1, [&](Value tile) {
+    Value from = e.div(e.mul(tile, numRows), numTiles);
+    Value to = e.div(e.mul(e.add(tile, 1), numRows), numTiles);
+    Value height = e.sub(to, from);
+    Value pixel = e.add(firstRow, from);
+    Value rows = g.isStrided()
+                     ? e.at(input, e.mul(pixel, g.rowStride() * elementSize))
+                     : e.at(table, e.mul(from, 8));
+    for (auto &kernel : block.kernels) {
+      Value matches = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, height,
+                                            e.index(kernel.first));
+      e.ifThen(matches, [&] {
+        e.call(kernel.second, {args, rows, groupOffset, blockWeights, pixel, blockChannel});
+      });
+    }
+  });
+}
+
+void DriverEmitter::emitTask(Value task) {
+  Emitter &e = *emitter;
+  int64_t panels = g.groups * g.panelsPerGroup();
+  Value chunk = e.div(task, tasks.panelGroups), part = e.rem(task, tasks.panelGroups);
+  Value firstRow = e.div(e.mul(chunk, g.numPixels()), tasks.chunks);
+  Value endRow = e.div(e.mul(e.add(chunk, 1), g.numPixels()), tasks.chunks);
+  Value firstPanel = e.div(e.mul(part, panels), tasks.panelGroups);
+  Value endPanel = e.div(e.mul(e.add(part, 1), panels), tasks.panelGroups);
+  Value numRows = e.sub(endRow, firstRow);
+  if (!g.isStrided())
+    emitRowTable(e, g, table, tableStride, input, padding, firstRow, endRow);
+  int64_t panelBytes =
+      g.numTaps() * g.stepsPerTap() * ContractionGeometry::kStepBytes;
+#if QDIALECT_MUTATE == 22
+  panelBytes += 64;
+#endif
+  e.loop(firstPanel, endPanel, 1, [&](Value panel) {
+    Value group = e.div(panel, g.panelsPerGroup());
+    Value inGroup = e.rem(panel, g.panelsPerGroup());
+    Value image = e.at(weights, e.add(e.mul(group, g.groupBytes()),
+                                      e.mul(inGroup, panelBytes)));
+    Value channel = e.add(e.mul(group, g.groupChannels), e.mul(inGroup, 64));
+    Value groupOffset = e.mul(group, g.groupStep * elementSize);
+    auto walk = [&](PanelClass &panelClass) {
+      for (PanelClass::Block &block : panelClass.blocks)
+        emitTiles(block, firstRow, numRows, image, channel, groupOffset);
+    };
+    if (classes.size() == 1)
+      return walk(classes[0]);
+    Value isFull = e.less(inGroup, e.index(g.panelsPerGroup() - 1));
+    e.ifThen(isFull, [&] { walk(classes[0]); }, [&] { walk(classes[1]); });
+  });
+}
+
+void DriverEmitter::emit() {
+  emitMicroKernels();
+  OpBuilder::InsertionGuard guard(moduleBuilder);
+  Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
+  emitter = &e;
+  LLVM::LLVMFuncOp func =
+      e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()}, /*internal=*/false);
+  args = func.getArgument(0);
+  input = e.argument(args, g.input);
+  if (g.isStrided())
+    input = e.at(input, g.inputOffset * elementSize);
+  weights = e.argument(args, firstConstant);
+  if (g.padded())
+    padding = e.argument(args, firstConstant + 2);
+  if (!g.isStrided())
+    table = LLVM::AllocaOp::create(e, e.ptr(), e.i64(),
+                                   e.index(g.numTaps() * tableStride), 64);
+  e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) { emitTask(task); });
+  e.ret();
+}
+
+} // namespace
+
+void emitContractionDriver(OpBuilder &moduleBuilder, const CpuTarget &target,
+                           StringRef symbol, const ContractionGeometry &geometry,
+                           const ContractionTasks &tasks, const Epilogue &epilogue,
+                           unsigned firstConstant) {
+  DriverEmitter(moduleBuilder, target, symbol, geometry, tasks, epilogue, firstConstant)
+      .emit();
+}
+
+} // namespace qdialect::cpu

@@ -1,0 +1,76 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The family "contraction": puts geometry, packing and emission together.
+
+#include "Contraction.h"
+#include "Families.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+namespace {
+
+class ContractionPlan : public KernelPlan {
+public:
+  ContractionPlan(const KernelRegion &source, ContractionGeometry geometry)
+      : region(source), geometry(std::move(geometry)),
+        tasks(ContractionTasks::choose(this->geometry)) {}
+
+  bool init() {
+    constants = packContraction(geometry);
+    // The channels stay a loop of their own, however the pixels are joined.
+    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+    LinearForm channels(type.getRank());
+    int64_t step = 1;
+    for (int64_t dim = type.getRank() - 1; dim >= 0 && step < geometry.numChannels();
+         --dim) {
+      channels.coefficients[dim] = step;
+      step *= type.getDimSize(dim);
+    }
+    std::optional<Epilogue> resolved = Epilogue::create(region, constants, channels);
+    if (!resolved)
+      return false;
+    epilogue = std::move(*resolved);
+    epilogue.region = &region;
+    if (geometry.numChannels() == 1)
+      epilogue.appendUnitLoop();
+    if (epilogue.sizes.back() != geometry.numChannels())
+      return false;
+    epilogue.rootRange = accumulatorRange(geometry);
+    family = "contraction";
+    numTasks = tasks.total();
+    keyText = family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    return true;
+  }
+
+  std::string instruction(const CpuTarget &target) const override {
+    return dotInstruction(target, geometry.isFloat);
+  }
+
+  LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
+                     StringRef symbol) override {
+    emitContractionDriver(moduleBuilder, target, symbol, geometry, tasks, epilogue,
+                          region.numInputs() + 1);
+    return success();
+  }
+
+private:
+  KernelRegion region;
+  ContractionGeometry geometry;
+  ContractionTasks tasks;
+  Epilogue epilogue;
+};
+
+} // namespace
+
+PlanPtr planContraction(const KernelRegion &region) {
+  std::optional<ContractionGeometry> geometry = ContractionGeometry::create(region);
+  if (!geometry)
+    return nullptr;
+  auto plan = std::make_unique<ContractionPlan>(region, std::move(*geometry));
+  return plan->init() ? std::move(plan) : nullptr;
+}
+
+} // namespace qdialect::cpu

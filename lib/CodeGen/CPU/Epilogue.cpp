@@ -1,0 +1,221 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Resolves the operands of element-wise steps and bounds the values they make.
+
+#include "KernelRegion.h"
+
+#include "Emitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+ConstantBlob tensorBlob(ConstantView view) {
+  ConstantBlob blob;
+  int64_t bytes = view.numElements() * static_cast<int64_t>(byteWidth(view.dtype));
+  bool flip = isOffsetBinary(view.type.getElementType());
+  blob.size = bytes + 64;
+  blob.fill = [view, bytes, flip](MutableArrayRef<char> out) {
+    if (view.splat)
+      for (int64_t at = 0; at < bytes; at += view.raw.size())
+        std::memcpy(out.data() + at, view.raw.data(), view.raw.size());
+    else
+      std::memcpy(out.data(), view.raw.data(), bytes);
+    if (flip)
+      for (char &byte : out.take_front(bytes))
+        byte ^= static_cast<char>(0x80);
+  };
+  return blob;
+}
+
+Attribute splatOf(Value value) {
+  std::optional<ConstantView> view = constantView(value);
+  if (!view || !(view->splat || view->numElements() == 1))
+    return {};
+  Type element = getElementTypeOrSelf(value.getType());
+  if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() >= 16)
+    return FloatAttr::get(element, view->number(0));
+  if (isa<IntegerType>(element))
+    return IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(),
+                                           view->integer(0), /*isSigned=*/true,
+                                           /*implicitTrunc=*/true));
+  return {};
+}
+
+std::optional<Epilogue::Operand>
+Epilogue::memoryOperand(Value value, ArrayRef<LinearForm> indices,
+                        std::vector<ConstantBlob> &blobs) {
+  Operand operand;
+  unsigned numLoops = region->resultType().getRank();
+  std::optional<Access> access = resolveAccess(value, numLoops, indices);
+  if (!access)
+    return std::nullopt;
+  operand.element = getElementTypeOrSelf(value.getType());
+  if (Attribute splat = splatOf(access->base)) {
+    operand.kind = Operand::Splat;
+    operand.splat = splat;
+    return operand;
+  }
+  operand.kind = Operand::Memory;
+  operand.form = std::move(access->form);
+  if (auto argument = dyn_cast<BlockArgument>(access->base)) {
+    operand.argument = argument.getArgNumber();
+    return operand;
+  }
+  auto [blob, isNew] = blobOf.try_emplace(access->base, blobs.size());
+  if (isNew) {
+    std::optional<ConstantView> view = constantView(access->base);
+    if (!view)
+      return std::nullopt;
+    blobs.push_back(tensorBlob(std::move(*view)));
+  }
+  operand.argument = region->numInputs() + 1 + blob->second;
+  return operand;
+}
+
+bool Epilogue::addOperand(OpOperand &use, ArrayRef<LinearForm> indices,
+                          std::vector<ConstantBlob> &blobs) {
+  Value value = use.get();
+  Operand operand;
+  if (!isa<RankedTensorType>(value.getType())) {
+    // A scalar among linalg.generic's inputs.
+    if (!matchPattern(value, m_Constant(&operand.splat)))
+      return false;
+    operand.kind = Operand::Splat;
+    operand.element = value.getType();
+    operands[&use] = operand;
+    return true;
+  }
+  Operation *op = value.getDefiningOp();
+  if (op && (op == region->root || region->steps.contains(op))) {
+    // A value in registers must be wanted at the position it was made for.
+    unsigned numLoops = region->resultType().getRank();
+    if (indices.size() != numLoops)
+      return false;
+    for (auto [dim, form] : llvm::enumerate(indices))
+      if (form.offset != 0 ||
+          form.coefficients != LinearForm::loop(numLoops, dim).coefficients)
+        return false;
+    operand.chain = value;
+    operands[&use] = operand;
+    return true;
+  }
+  std::optional<Operand> resolved = memoryOperand(value, indices, blobs);
+  if (!resolved)
+    return false;
+  operands[&use] = std::move(*resolved);
+  return true;
+}
+
+/// The table as gathers read it: indexed and valued in offset binary, i32.
+static ConstantBlob lookupBlob(ConstantView table) {
+  ConstantBlob blob;
+  blob.size = 256 * 4;
+  blob.fill = [table](MutableArrayRef<char> out) {
+    for (int byte = 0; byte < 256; ++byte) {
+      int32_t value = static_cast<uint8_t>(table.integer(byte ^ 0x80)) ^ 0x80;
+      std::memcpy(out.data() + 4 * byte, &value, 4);
+    }
+  };
+  return blob;
+}
+
+void Epilogue::appendUnitLoop() {
+  sizes.push_back(1);
+  output.coefficients.push_back(0);
+  for (auto &entry : operands)
+    entry.second.form.coefficients.push_back(0);
+}
+
+std::optional<Epilogue> Epilogue::create(KernelRegion &region,
+                                         std::vector<ConstantBlob> &blobs,
+                                         ArrayRef<LinearForm> separators) {
+  Epilogue epilogue;
+  epilogue.region = &region;
+  RankedTensorType type = region.resultType();
+  unsigned numLoops = type.getRank();
+  epilogue.sizes = llvm::to_vector(type.getShape());
+  SmallVector<LinearForm> identity;
+  for (unsigned dim = 0; dim < numLoops; ++dim)
+    identity.push_back(LinearForm::loop(numLoops, dim));
+  epilogue.output = LinearForm(numLoops);
+  epilogue.output.coefficients = rowMajorStrides(type.getShape());
+
+  bool usesIndices = false;
+  for (Operation *step : region.steps) {
+    if (cast<RankedTensorType>(step->getResult(0).getType()).getShape() !=
+        type.getShape())
+      return std::nullopt;
+    if (auto lookup = dyn_cast<qd::LookupOp>(step)) {
+      std::optional<ConstantView> table = constantView(lookup.getTable());
+      if (!epilogue.addOperand(lookup->getOpOperand(0), identity, blobs) || !table ||
+          table->numElements() != 256 ||
+          !isOffsetBinary(getElementTypeOrSelf(lookup.getCodes().getType())) ||
+          !isOffsetBinary(getElementTypeOrSelf(lookup.getType())))
+        return std::nullopt;
+      epilogue.tables[step] = region.numInputs() + 1 + blobs.size();
+      blobs.push_back(lookupBlob(std::move(*table)));
+      continue;
+    }
+    auto generic = cast<linalg::GenericOp>(step);
+    usesIndices |= !generic.getBlock()->getOps<linalg::IndexOp>().empty();
+    for (OpOperand *input : generic.getDpsInputOperands()) {
+      auto forms = linearResults(generic.getMatchingIndexingMap(input));
+      if (!forms || !epilogue.addOperand(*input, *forms, blobs))
+        return std::nullopt;
+    }
+  }
+  if (region.steps.empty() && !region.root) {
+    epilogue.direct = epilogue.memoryOperand(region.result, identity, blobs);
+    if (!epilogue.direct)
+      return std::nullopt;
+  }
+  if (numLoops == 0) {
+    // A scalar is a row of one.
+    epilogue.sizes = {1};
+    for (auto &entry : epilogue.operands)
+      entry.second.form.coefficients.assign(1, 0);
+    if (epilogue.direct)
+      epilogue.direct->form.coefficients.assign(1, 0);
+    epilogue.output.coefficients = {1};
+    return epilogue;
+  }
+  if (usesIndices)
+    return epilogue;
+  SmallVector<LinearForm> walls(separators.begin(), separators.end());
+  SmallVector<LinearForm *> forms{&epilogue.output};
+  for (LinearForm &wall : walls)
+    forms.push_back(&wall);
+  for (auto &entry : epilogue.operands)
+    if (entry.second.kind == Operand::Memory)
+      forms.push_back(&entry.second.form);
+  if (epilogue.direct && epilogue.direct->kind == Operand::Memory)
+    forms.push_back(&epilogue.direct->form);
+  coalesceLoops(epilogue.sizes, forms);
+  return epilogue;
+}
+
+std::optional<Interval> rangeOfConstant(Value constant) {
+  std::optional<ConstantView> view = constantView(constant);
+  if (!view || view->numElements() == 0)
+    return std::nullopt;
+  Interval interval{INFINITY, -INFINITY};
+  for (int64_t i = 0, e = view->splat ? 1 : view->numElements(); i < e; ++i) {
+    double value = view->number(i);
+    if (!std::isfinite(value))
+      return std::nullopt;
+    interval.low = std::min(interval.low, value);
+    interval.high = std::max(interval.high, value);
+  }
+  return interval;
+}
+
+} // namespace qdialect::cpu

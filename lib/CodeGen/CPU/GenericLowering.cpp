@@ -1,0 +1,131 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bufferize, loops, offset binary, llvm.
+
+#include "GenericLowering.h"
+
+#include "QDialect/CodeGen/CPU/KernelPlan.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+namespace {
+
+/// table[code] inside a payload: a read of the table at the code's bit pattern.
+void expandLookups(ModuleOp module) {
+  module.walk([](qd::LookupOp op) {
+    if (isa<ShapedType>(op.getType()))
+      return;
+    OpBuilder builder(op);
+    Value index = arith::IndexCastUIOp::create(builder, op.getLoc(),
+                                               builder.getIndexType(), op.getCodes());
+    Value entry =
+        tensor::ExtractOp::create(builder, op.getLoc(), op.getTable(), ValueRange{index});
+    op.getResult().replaceAllUsesWith(entry);
+    op.erase();
+  });
+}
+
+/// Concatenations have no bufferization; slices inserted one by one have.
+LogicalResult decomposeConcats(ModuleOp module) {
+  RewritePatternSet patterns(module.getContext());
+  tensor::populateDecomposeTensorConcatPatterns(patterns);
+  return applyPatternsGreedily(module, std::move(patterns));
+}
+
+LogicalResult bufferize(ModuleOp module) {
+  bufferization::OneShotBufferizationOptions options;
+  options.allowUnknownOps = false;
+  // linalg.copy becomes loops; memref.copy would call a runtime library.
+  options.memCpyFn = [](OpBuilder &builder, Location loc, Value from, Value to) {
+    linalg::CopyOp::create(builder, loc, from, to);
+    return success();
+  };
+  bufferization::BufferizationState state;
+  return bufferization::runOneShotBufferize(module, options, state);
+}
+
+/// All buffers are made in the entry block, so each lives to its end.
+void freeBuffers(ModuleOp module) {
+  module.walk([](memref::AllocOp alloc) {
+    OpBuilder builder(alloc->getBlock()->getTerminator());
+    memref::DeallocOp::create(builder, alloc.getLoc(), alloc);
+  });
+}
+
+/// Codes are xor 0x80 in memory, everywhere: arguments, constants and
+/// temporaries alike, so that copies need no care.
+void flipCodes(ModuleOp module) {
+  auto flip = [](OpBuilder &builder, Location loc, Value code) -> Value {
+    Value sign = arith::ConstantIntOp::create(builder, loc, builder.getI8Type(), -128);
+    return arith::XOrIOp::create(builder, loc, code, sign);
+  };
+  module.walk([&](Operation *op) {
+    OpBuilder builder(op);
+    if (auto load = dyn_cast<memref::LoadOp>(op)) {
+      if (!load.getType().isInteger(8))
+        return;
+      builder.setInsertionPointAfter(op);
+      Value code = flip(builder, op->getLoc(), load);
+      load.getResult().replaceAllUsesExcept(code, code.getDefiningOp());
+    } else if (auto store = dyn_cast<memref::StoreOp>(op)) {
+      if (store.getValueToStore().getType().isInteger(8))
+        store.getValueMutable().assign(
+            flip(builder, op->getLoc(), store.getValueToStore()));
+    }
+  });
+}
+
+} // namespace
+
+LogicalResult lowerGenericModule(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  PassManager prepare(context);
+  prepare.addPass(createCastToLinalgPass());
+  if (failed(prepare.run(module)))
+    return failure();
+  expandLookups(module);
+  if (failed(decomposeConcats(module)) || failed(bufferize(module)))
+    return failure();
+  freeBuffers(module);
+
+  PassManager loops(context);
+  loops.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  if (failed(loops.run(module)))
+    return failure();
+  flipCodes(module);
+
+  PassManager lower(context);
+  lower.addPass(createExpandOpsPass());
+  lower.addPass(createExpandMathPass());
+  lower.addPass(createLowerAlphabetsPass());
+  lower.addPass(memref::createExpandStridedMetadataPass());
+  lower.addPass(createLowerAffinePass());
+  lower.addPass(createFinalizeMemRefToLLVMConversionPass());
+  addKernelLoweringPasses(lower);
+  ConvertFuncToLLVMPassOptions bare;
+  bare.useBarePtrCallConv = true;
+  lower.addPass(createConvertFuncToLLVMPass(bare));
+  lower.addPass(createReconcileUnrealizedCastsPass());
+  return lower.run(module);
+}
+
+} // namespace qdialect::cpu

@@ -1,0 +1,43 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Chooses the family of a dispatch.
+
+#include "QDialect/CodeGen/CPU/KernelPlan.h"
+
+#include "Families.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+KernelPlan::~KernelPlan() = default;
+
+std::string KernelPlan::instruction(const CpuTarget &target) const {
+  switch (target.isa) {
+  case CpuTarget::AVX512VNNI:
+    return "avx512";
+  case CpuTarget::AVX2:
+    return "avx2";
+  case CpuTarget::Scalar:
+    return "x86-64";
+  }
+  llvm_unreachable("unknown instruction set");
+}
+
+FailureOr<std::unique_ptr<KernelPlan>> planKernel(qd::DispatchOp dispatch,
+                                                  const KernelOptions &options) {
+  if (dispatch->getNumResults() != 1)
+    return dispatch.emitOpError("must have one result to become a kernel");
+  loadKernelDialects(*dispatch->getContext());
+  if (options.generic)
+    return cpu::planGeneric(dispatch);
+  if (std::optional<cpu::KernelRegion> region = cpu::KernelRegion::analyze(dispatch))
+    for (auto plan : {cpu::planContraction, cpu::planElementwise})
+      if (cpu::PlanPtr kernel = plan(*region))
+        return kernel;
+  return cpu::planGeneric(dispatch);
+}
+
+} // namespace qdialect

@@ -1,0 +1,122 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Splits a region into root and element-wise steps.
+
+#include "KernelRegion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+// Ops are handles whose accessors are not const: a copy of one is as good.
+unsigned KernelRegion::numInputs() const {
+  return qd::DispatchOp(dispatch).getInputs().size();
+}
+
+Block &KernelRegion::body() const {
+  return qd::DispatchOp(dispatch).getBody().front();
+}
+
+bool isElementwiseStep(Operation *op) {
+  if (isa<qd::LookupOp>(op))
+    return true;
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && generic.getNumResults() == 1 &&
+         generic.getNumParallelLoops() == generic.getNumLoops() &&
+         generic.getMatchingIndexingMap(generic.getDpsInitOperand(0)).isIdentity() &&
+         generic.getBlock()->getArguments().back().use_empty();
+}
+
+/// Nothing is computed for it: an argument, a constant or a view of one.
+static bool isMemoryValue(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (op->hasTrait<OpTrait::ConstantLike>())
+      return true;
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::ExtractSliceOp,
+             linalg::TransposeOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return true;
+}
+
+namespace {
+struct RegionWalk {
+  KernelRegion &region;
+
+  bool visit(Value value) {
+    if (isMemoryValue(value) || !isa<RankedTensorType>(value.getType()))
+      return true;
+    Operation *op = value.getDefiningOp();
+    if (region.steps.contains(op) || region.root == op)
+      return true;
+    if (!isElementwiseStep(op)) {
+      if (region.root)
+        return false;
+      region.root = op;
+      return true;
+    }
+    unsigned numInputs = isa<qd::LookupOp>(op)
+                             ? 1
+                             : cast<linalg::GenericOp>(op).getNumDpsInputs();
+    for (Value operand : op->getOperands().take_front(numInputs))
+      if (!visit(operand))
+        return false;
+    region.steps.insert(op);
+    return true;
+  }
+};
+} // namespace
+
+std::optional<KernelRegion> KernelRegion::analyze(qd::DispatchOp dispatch) {
+  KernelRegion region;
+  region.dispatch = dispatch;
+  qd::YieldOp yield = dispatch.getYield();
+  if (yield.getNumOperands() != 1)
+    return std::nullopt;
+  region.result = yield.getOperand(0);
+  if (!region.resultType().hasStaticShape() || !RegionWalk{region}.visit(region.result))
+    return std::nullopt;
+  return region;
+}
+
+std::string structureKey(qd::DispatchOp dispatch) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::DenseMap<Value, unsigned> numbers;
+  auto number = [&](Value value) {
+    return numbers.try_emplace(value, numbers.size()).first->second;
+  };
+  for (BlockArgument argument : dispatch.getBody().getArguments())
+    os << number(argument) << ':' << argument.getType() << ' ';
+  dispatch.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    os << '\n' << op->getName() << ' ';
+    for (Value operand : op->getOperands())
+      os << number(operand) << ' ';
+    auto constant = dyn_cast<arith::ConstantOp>(op);
+    bool isContent = constant && isa<ShapedType>(constant.getType()) &&
+                     !splatOf(constant);
+    if (!isContent) {
+      DictionaryAttr attributes = op->getAttrDictionary();
+      for (NamedAttribute attribute : attributes)
+        if (!attribute.getName().strref().starts_with("qd."))
+          os << attribute.getName().strref() << '=' << attribute.getValue() << ' ';
+    }
+    for (Value result : op->getResults())
+      os << number(result) << ':' << result.getType() << ' ';
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument argument : block.getArguments())
+          os << '^' << number(argument) << ' ';
+  });
+  return text;
+}
+
+} // namespace qdialect::cpu

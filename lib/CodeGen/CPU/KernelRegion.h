@@ -1,0 +1,126 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a dispatch's region is made of: one root (or none) and the element-wise
+// steps from it to the result. And how the steps see memory: every operand of
+// a step is the value in registers, a constant, or a linear access.
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_KERNELREGION_H
+#define QDIALECT_LIB_CODEGEN_CPU_KERNELREGION_H
+
+#include "Access.h"
+#include "QDialect/CodeGen/CPU/KernelPlan.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace qdialect::cpu {
+
+struct KernelRegion {
+  qd::DispatchOp dispatch;
+  /// The op that is not element-wise; null if there is none.
+  mlir::Operation *root = nullptr;
+  /// linalg.generic and qd.lookup, operands before users.
+  llvm::SetVector<mlir::Operation *> steps;
+  mlir::Value result;
+
+  mlir::RankedTensorType resultType() const {
+    return llvm::cast<mlir::RankedTensorType>(result.getType());
+  }
+  unsigned numInputs() const;
+  mlir::Block &body() const;
+  /// Nothing when the region is no root with an epilogue.
+  static std::optional<KernelRegion> analyze(qd::DispatchOp dispatch);
+};
+
+/// All loops parallel, identity output, payload that ignores the output.
+bool isElementwiseStep(mlir::Operation *op);
+
+/// Interval of the finite values that a scalar takes.
+struct Interval {
+  double low, high;
+  double magnitude() const { return std::max(std::abs(low), std::abs(high)); }
+};
+
+/// The operands of a region's steps, over loops that were joined where all
+/// operands allow it.
+class Epilogue {
+public:
+  struct Operand {
+    enum Kind { Chain, Memory, Splat } kind = Chain;
+    mlir::Value chain;        ///< Chain: the root's or another step's result
+    unsigned argument = 0;    ///< Memory: position in the kernel's `args`
+    mlir::Type element;       ///< Memory: the tensor's element type
+    LinearForm form;          ///< Memory: elements, over the joined loops
+    mlir::Attribute splat;    ///< Splat: a scalar attribute
+  };
+
+  KernelRegion *region = nullptr;
+  /// Joined loops; the last is walked by vectors.
+  llvm::SmallVector<int64_t> sizes;
+  LinearForm output;
+  /// Set by the family: bounds of the root's result, if finite.
+  std::optional<Interval> rootRange;
+
+  /// Resolves every operand; appends the constants it needs to `blobs`.
+  /// `separators` are forms over the result's dimensions that keep loops apart.
+  static std::optional<Epilogue> create(KernelRegion &region,
+                                        std::vector<ConstantBlob> &blobs,
+                                        llvm::ArrayRef<LinearForm> separators = {});
+
+  const Operand &operand(mlir::OpOperand &use) const { return operands.at(&use); }
+  /// qd.lookup -> position in `args` of its table, i32 in offset binary.
+  llvm::DenseMap<mlir::Operation *, unsigned> tables;
+
+  /// Adds an innermost loop of one iteration.
+  void appendUnitLoop();
+
+  /// For a region without steps: the result itself, read from memory.
+  const Operand &passThrough() const { return *direct; }
+  bool isPassThrough() const { return direct.has_value(); }
+
+  /// Bounds of a scalar of a payload; nothing if it may be NaN or infinite.
+  std::optional<Interval> rangeOf(mlir::Value scalar) const;
+  /// Bounds of the real number that a quantize or requantize rounds.
+  std::optional<Interval> roundedRange(mlir::Operation *cast) const;
+  /// Small enough that rounded values and zero points add without wrapping.
+  static bool isSafe(std::optional<Interval> range) {
+    return range && range->magnitude() < (1 << 30);
+  }
+  static bool isSafeZeroPoint(std::optional<Interval> range) {
+    return range && range->magnitude() < (1 << 20);
+  }
+  /// What ranges prove and the code depends on, as text for a plan's key.
+  std::string provenFacts() const;
+
+private:
+  bool addOperand(mlir::OpOperand &use, llvm::ArrayRef<LinearForm> indices,
+                  std::vector<ConstantBlob> &blobs);
+  std::optional<Operand> memoryOperand(mlir::Value value,
+                                       llvm::ArrayRef<LinearForm> indices,
+                                       std::vector<ConstantBlob> &blobs);
+
+  llvm::DenseMap<mlir::OpOperand *, Operand> operands;
+  llvm::DenseMap<mlir::Value, unsigned> blobOf;
+  std::optional<Operand> direct;
+};
+
+/// A blob holding a constant tensor as the program's memory would, with 64
+/// bytes of slack that vector loads may touch.
+ConstantBlob tensorBlob(ConstantView view);
+
+/// The scalar that all elements of a constant tensor are; null if they differ.
+mlir::Attribute splatOf(mlir::Value constant);
+
+/// Bounds of a constant's elements; nothing if one is not finite.
+std::optional<Interval> rangeOfConstant(mlir::Value constant);
+
+/// The text that stands for everything but the contents of constants.
+std::string structureKey(qd::DispatchOp dispatch);
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_KERNELREGION_H

@@ -1,0 +1,239 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The general part of the payload vectoriser: operands, constants, and one vector
+// op for each scalar op. The casts of codes are in PayloadCodes.cpp.
+
+#include "Payload.h"
+
+#include "PayloadFrame.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+/// The type that vectors of a stored element are loaded as.
+static Type loadedType(Type element) {
+  if (auto integer = dyn_cast<IntegerType>(element))
+    return integer.getWidth() < 8 ? IntegerType::get(element.getContext(), 8) : element;
+  if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() >= 16)
+    return element;
+  return qd::getStorageType(element);
+}
+
+void PayloadEmitter::begin() {
+  auto want = [&](const Epilogue::Operand &operand) {
+    if (operand.kind == Epilogue::Operand::Memory &&
+        !pointers.contains(operand.argument))
+      pointers[operand.argument] = e.argument(arguments, operand.argument);
+  };
+  if (epilogue.isPassThrough())
+    want(epilogue.passThrough());
+  for (Operation *step : epilogue.region->steps) {
+    unsigned numInputs = isa<qd::LookupOp>(step)
+                             ? 1
+                             : cast<linalg::GenericOp>(step).getNumDpsInputs();
+    for (OpOperand &use : step->getOpOperands().take_front(numInputs))
+      want(epilogue.operand(use));
+  }
+  unsigned output = epilogue.region->numInputs();
+  pointers[output] = e.argument(arguments, output);
+  for (auto [step, table] : epilogue.tables)
+    pointers[table] = e.argument(arguments, table);
+}
+
+Value PayloadEmitter::address(unsigned argument, Type element, const LinearForm &form,
+                              const Position &position) {
+  int64_t bytes = elementBytes(element);
+  Value offset = e.index(0);
+  for (auto [counter, coefficient] : llvm::zip(position.counters, form.coefficients))
+    if (coefficient != 0)
+      offset = e.add(offset, e.mul(counter, coefficient * bytes));
+  int64_t constant = form.offset + position.laneOffset * form.coefficients.back();
+  return e.at(e.at(pointers.lookup(argument), offset), constant * bytes);
+}
+
+Lanes PayloadEmitter::load(const Epilogue::Operand &operand, const Position &position) {
+  if (operand.kind == Epilogue::Operand::Splat)
+    return splat(operand.splat);
+  Type element = loadedType(operand.element);
+  int64_t bytes = elementBytes(operand.element);
+  auto type = Emitter::vector(element);
+  Value pointer = address(operand.argument, operand.element, operand.form, position);
+  Value raw;
+  int64_t stride = operand.form.coefficients.back();
+  if (stride == 0) {
+    raw = e.broadcast(e.load(element, pointer), type);
+  } else if (stride != 1) {
+    // Lanes that do not exist must not be read: the stride may leave the buffer.
+    Value lanes = e.mul(e.iota(e.i64()),
+                        e.constantInt(Emitter::vector(e.i64()), stride * bytes));
+    Value addresses = LLVM::GEPOp::create(
+        e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), pointer,
+        ArrayRef<LLVM::GEPArg>{lanes}, LLVM::GEPNoWrapFlags::inbounds);
+    Value mask = position.mask ? position.mask : e.prefixMask(Emitter::kLanes);
+    raw = LLVM::masked_gather::create(e, type, addresses, mask,
+                                      ValueRange{e.constant(type, 0)},
+                                      e.getI32IntegerAttr(1));
+  } else if (position.mask && bytes > 1) {
+    raw = e.maskedLoad(type, pointer, position.mask);
+  } else {
+    // Byte buffers have slack behind them, so a whole vector may be read.
+    raw = e.load(type, pointer);
+  }
+  if (isOffsetBinary(operand.element))
+    return Lanes::codes(arith::ExtUIOp::create(e, Emitter::vector(e.i32()), raw));
+  if (operand.element.isInteger(1))
+    return Lanes::of(arith::CmpIOp::create(e, arith::CmpIPredicate::ne, raw,
+                                           e.constantInt(type, 0)));
+  if (element == operand.element)
+    return Lanes::of(raw);
+  auto wanted = Emitter::vector(operand.element);
+  if (isa<IntegerType>(operand.element))
+    return Lanes::of(arith::TruncIOp::create(e, wanted, raw));
+  return Lanes::of(qd::StorageCastOp::create(e, wanted, raw));
+}
+
+Lanes PayloadEmitter::splat(Attribute attribute) {
+  Lanes lanes;
+  if (auto integer = dyn_cast<IntegerAttr>(attribute)) {
+    lanes.known = integer.getInt();
+    if (isOffsetBinary(integer.getType()))
+      lanes.offset =
+          e.constantInt(Emitter::vector(e.i32()), integer.getInt() + 128);
+    else
+      lanes.plain = e.constantInt(Emitter::vector(integer.getType()), integer.getInt());
+    return lanes;
+  }
+  auto real = cast<FloatAttr>(attribute);
+  auto type = Emitter::vector(real.getType());
+  lanes.plain = arith::ConstantOp::create(e, DenseElementsAttr::get(type, attribute));
+  return lanes;
+}
+
+Value PayloadEmitter::offset(Lanes &lanes) {
+  auto type = Emitter::vector(e.i32());
+  if (!lanes.offset) {
+    Value flipped = arith::XOrIOp::create(
+        e, lanes.plain, e.constantInt(lanes.plain.getType(), -128));
+    lanes.offset = arith::ExtUIOp::create(e, type, flipped);
+  }
+  if (lanes.pending) {
+    lanes.offset = arith::MaxSIOp::create(e, lanes.offset, e.constantInt(type, lanes.low));
+    lanes.offset = arith::MinSIOp::create(e, lanes.offset, e.constantInt(type, lanes.high));
+    lanes.pending = false;
+  }
+  return lanes.offset;
+}
+
+Value PayloadEmitter::plain(Lanes &lanes) {
+  if (!lanes.plain) {
+    auto type = Emitter::vector(e.i8());
+    lanes.plain = arith::XOrIOp::create(
+        e, arith::TruncIOp::create(e, type, offset(lanes)), e.constantInt(type, -128));
+  }
+  return lanes.plain;
+}
+
+Lanes PayloadEmitter::operandValue(Frame &frame, OpOperand &use) {
+  const Epilogue::Operand &operand = epilogue.operand(use);
+  if (operand.kind == Epilogue::Operand::Chain)
+    return tensorValue(frame, operand.chain);
+  return load(operand, frame.position);
+}
+
+Lanes PayloadEmitter::tensorValue(Frame &frame, Value tensor) {
+  auto [known, isNew] = frame.values.try_emplace(tensor.getAsOpaquePointer());
+  if (!isNew)
+    return known->second;
+  Operation *op = tensor.getDefiningOp();
+  Lanes result;
+  if (auto lookupOp = dyn_cast<qd::LookupOp>(op)) {
+    result = lookup(frame, lookupOp);
+  } else {
+    auto generic = cast<linalg::GenericOp>(op);
+    Block &body = *generic.getBlock();
+    for (OpOperand *input : generic.getDpsInputOperands()) {
+      BlockArgument argument = generic.getMatchingBlockArgument(input);
+      if (!argument.use_empty())
+        frame.values[argument.getAsOpaquePointer()] = operandValue(frame, *input);
+    }
+    for (Operation &scalar : body.without_terminator())
+      frame.values[scalar.getResult(0).getAsOpaquePointer()] = scalarOp(frame, &scalar);
+    result = frame.scalar(*this, body.getTerminator()->getOperand(0));
+  }
+  frame.values[tensor.getAsOpaquePointer()] = result;
+  return result;
+}
+
+Lanes &PayloadEmitter::Frame::scalar(PayloadEmitter &emitter, Value value) {
+  auto [entry, isNew] = values.try_emplace(value.getAsOpaquePointer());
+  if (isNew) {
+    // A constant of the dispatch, used inside a payload.
+    Attribute constant;
+    bool isConstant = matchPattern(value, m_Constant(&constant));
+    assert(isConstant && "payload uses a value that nothing computed");
+    (void)isConstant;
+    entry->second = emitter.splat(constant);
+  }
+  return entry->second;
+}
+
+Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
+  Attribute constant;
+  if (matchPattern(op, m_Constant(&constant)))
+    return splat(constant);
+  if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+    unsigned dim = index.getDim();
+    auto type = Emitter::vector(e.i64());
+    Value counter = e.broadcast(frame.position.counters[dim], type);
+    if (dim + 1 == frame.position.counters.size())
+      counter = e.add(counter, e.add(e.iota(e.i64()),
+                                     e.constantInt(type, frame.position.laneOffset)));
+    return Lanes::of(arith::IndexCastOp::create(
+        e, Emitter::vector(e.getIndexType()), counter));
+  }
+  if (std::optional<Lanes> lanes = codeOp(frame, op))
+    return *lanes;
+  return cloned(frame, op);
+}
+
+Lanes PayloadEmitter::cloned(Frame &frame, Operation *op) {
+  IRMapping mapping;
+  for (Value operand : op->getOperands())
+    mapping.map(operand, plain(frame.scalar(*this, operand)));
+  Operation *copy = e.clone(*op, mapping);
+  copy->setDiscardableAttrs(DictionaryAttr::get(e.getContext()));
+  Value result = copy->getResult(0);
+  result.setType(Emitter::vector(result.getType()));
+  return Lanes::of(result);
+}
+
+Lanes PayloadEmitter::lookup(Frame &frame, qd::LookupOp op) {
+  Lanes codes = operandValue(frame, op->getOpOperand(0));
+  // The table is stored as i32, indexed and valued in offset binary.
+  auto type = Emitter::vector(e.i32());
+  Value table = pointers.lookup(epilogue.tables.lookup(op));
+  Value addresses = LLVM::GEPOp::create(
+      e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i32(), table,
+      ArrayRef<LLVM::GEPArg>{offset(codes)}, LLVM::GEPNoWrapFlags::inbounds);
+  Value all = e.prefixMask(Emitter::kLanes);
+  return Lanes::codes(LLVM::masked_gather::create(e, type, addresses, all,
+                                                  ValueRange{e.constantInt(type, 0)},
+                                                  e.getI32IntegerAttr(4)));
+}
+
+Lanes PayloadEmitter::evaluate(const Position &position, std::optional<Lanes> root) {
+  if (epilogue.isPassThrough())
+    return load(epilogue.passThrough(), position);
+  Frame frame{position, {}};
+  const KernelRegion &region = *epilogue.region;
+  if (root)
+    frame.values[region.root->getResult(0).getAsOpaquePointer()] = *root;
+  return tensorValue(frame, region.result);
+}
+
+} // namespace qdialect::cpu

@@ -1,0 +1,100 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Evaluates the element-wise steps of a region on 16 lanes: every scalar op of
+// a payload becomes its vector form. Casts to and from i8 codes, where epilogues
+// spend their time, have their own short sequences.
+//
+// i8 codes live in registers as i32 lanes in offset binary (code + 128), just as
+// they lie in memory: a load is one widening move, a store one narrowing move, and
+// the clamp of a requantization stays pending until it can be part of that move.
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H
+#define QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H
+
+#include "Emitter.h"
+#include "KernelRegion.h"
+
+namespace qdialect::cpu {
+
+/// 16 lanes of one scalar value.
+struct Lanes {
+  using Value = mlir::Value;
+  Value plain;                  ///< vector<16xT>; absent while only `offset` exists
+  Value offset;                 ///< i8: vector<16xi32> of code + 128
+  bool pending = false;         ///< `offset` must still be clamped to [low, high]
+  int64_t low = 0, high = 255;
+  std::optional<int64_t> known; ///< the same integer in every lane
+
+  static Lanes of(Value plain) {
+    Lanes lanes;
+    lanes.plain = plain;
+    return lanes;
+  }
+  static Lanes codes(Value offset) {
+    Lanes lanes;
+    lanes.offset = offset;
+    return lanes;
+  }
+};
+
+/// Where in the epilogue's loops the lanes stand.
+struct Position {
+  using Value = mlir::Value;
+  /// One counter a loop; the last is that of lane 0, before `laneOffset`.
+  llvm::SmallVector<Value> counters;
+  int64_t laneOffset = 0;
+  /// Which lanes exist; null means all.
+  Value mask;
+};
+
+class PayloadEmitter {
+public:
+  using Value = mlir::Value;
+
+  PayloadEmitter(Emitter &e, const Epilogue &epilogue, Value arguments)
+      : e(e), epilogue(epilogue), arguments(arguments) {}
+
+  /// Loads the pointers of all operands here; must dominate every other call.
+  void begin();
+
+  /// The result's lanes at `position`, given those of the root (if any).
+  Lanes evaluate(const Position &position, std::optional<Lanes> root);
+
+  /// Writes neighbouring results: part i stands 16 * i lanes after `position`.
+  /// Only the last may be masked.
+  void store(llvm::ArrayRef<Lanes> parts, const Position &position);
+
+  /// The value as a vector of its scalar type.
+  Value plain(Lanes &lanes);
+  /// i8 as clamped offset-binary i32 lanes.
+  Value offset(Lanes &lanes);
+
+private:
+  struct Frame; // one evaluation
+
+  Value address(unsigned argument, mlir::Type element, const LinearForm &form,
+                const Position &position);
+  Lanes load(const Epilogue::Operand &operand, const Position &position);
+  Lanes splat(mlir::Attribute attribute);
+  Lanes tensorValue(Frame &frame, Value tensor);
+  Lanes operandValue(Frame &frame, mlir::OpOperand &use);
+  Lanes lookup(Frame &frame, qd::LookupOp op);
+  Lanes scalarOp(Frame &frame, mlir::Operation *op);
+  std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
+  Lanes toCodes(Value real, Value zeroPoint, std::optional<int64_t> knownZeroPoint,
+                std::optional<Interval> range);
+  Lanes cloned(Frame &frame, mlir::Operation *op);
+  Value narrowed(Lanes lanes);
+  bool storePacked(llvm::ArrayRef<Lanes> parts, Value pointer, Value mask);
+
+  Emitter &e;
+  const Epilogue &epilogue;
+  Value arguments;
+  llvm::DenseMap<unsigned, Value> pointers;
+};
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H

@@ -1,0 +1,248 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Casts of i8 codes on lanes, and the narrowing stores of their results. The
+// arithmetic is that of docs/Numerics.md: q = z + rne(clamp(x, qmin - z, qmax - z)),
+// NaN gives z. Since the bounds are integers the clamp may follow the rounding,
+// as long as the rounding itself cannot leave the range of i32.
+
+#include "Payload.h"
+#include "PayloadFrame.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+/// Far beyond the codes, near enough that the rounded value stays in i32.
+static constexpr double kClampMagnitude = 1 << 24;
+
+Lanes PayloadEmitter::toCodes(Value real, Value zeroPoint,
+                              std::optional<int64_t> knownZeroPoint,
+                              std::optional<Interval> range) {
+  auto type = Emitter::vector(e.i32());
+  auto realType = Emitter::vector(e.f32());
+  Value unclamped = real;
+  if (!Epilogue::isSafe(range)) {
+    // Any bounds beyond the codes do: the exact clamp follows.
+    auto bound = [&](double limit, arith::CmpFPredicate keep) {
+      Value limits = e.constant(realType, limit);
+      Value inside = arith::CmpFOp::create(e, keep, real, limits);
+      real = arith::SelectOp::create(e, inside, real, limits);
+    };
+    bound(kClampMagnitude, arith::CmpFPredicate::OLT);
+    bound(-kClampMagnitude, arith::CmpFPredicate::OGT);
+  }
+  Value rounded = LLVM::LrintOp::create(e, type, real);
+  if (!range) {
+    Value ordered =
+        arith::CmpFOp::create(e, arith::CmpFPredicate::ORD, unclamped, unclamped);
+    rounded = arith::SelectOp::create(e, ordered, rounded, e.constantInt(type, 0));
+  }
+  Lanes lanes;
+  lanes.pending = true;
+  if (knownZeroPoint)
+    lanes.offset =
+        arith::AddIOp::create(e, rounded, e.constantInt(type, *knownZeroPoint + 128));
+  else
+    lanes.offset = arith::AddIOp::create(
+        e, arith::AddIOp::create(e, rounded, zeroPoint), e.constantInt(type, 128));
+  return lanes;
+}
+
+/// clamp(x, low, high) followed by max or min with `bound` is one clamp.
+static Lanes clampAgain(Lanes lanes, bool isMax, int64_t bound) {
+  lanes.pending = true;
+  lanes.plain = {};
+  lanes.low = isMax ? std::max(lanes.low, bound) : std::min(lanes.low, bound);
+  lanes.high = isMax ? std::max(lanes.high, bound) : std::min(lanes.high, bound);
+  return lanes;
+}
+
+static bool isI8(Value value) { return value.getType().isInteger(8); }
+
+/// The rounding and overflow that the short sequence implements.
+template <class Op>
+static bool isPlainCast(Op op) {
+  return op.getRounding() == qd::Rounding::HalfEven &&
+         op.getOverflow() == qd::Overflow::Saturate;
+}
+
+std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
+  auto type = Emitter::vector(e.i32());
+  auto realType = Emitter::vector(e.f32());
+  auto lanesOf = [&](Value value) -> Lanes & { return frame.scalar(*this, value); };
+  /// code - z as i32 lanes.
+  auto centred = [&](Lanes &lanes, int64_t zeroPoint) -> Value {
+    return arith::SubIOp::create(e, offset(lanes), e.constantInt(type, 128 + zeroPoint));
+  };
+  /// A zero point we accept: absent, or small enough not to wrap.
+  struct ZeroPoint {
+    bool accepted;
+    std::optional<int64_t> known;
+    Value lanes;
+  };
+  auto zeroPointOf = [&](Value value) -> ZeroPoint {
+    if (!value)
+      return {true, 0, {}};
+    if (!value.getType().isInteger(32))
+      return {false, {}, {}};
+    Lanes &lanes = lanesOf(value);
+    std::optional<Interval> range = epilogue.rangeOf(value);
+    if (lanes.known)
+      return {Epilogue::isSafeZeroPoint(range), lanes.known, {}};
+    return {Epilogue::isSafeZeroPoint(range), {}, plain(lanes)};
+  };
+
+  if (auto ext = dyn_cast<arith::ExtSIOp>(op)) {
+    if (!isI8(ext.getIn()) || !ext.getType().isInteger(32))
+      return std::nullopt;
+    return Lanes::of(centred(lanesOf(ext.getIn()), 0));
+  }
+  if (auto convert = dyn_cast<arith::SIToFPOp>(op)) {
+    if (!isI8(convert.getIn()) || !convert.getType().isF32())
+      return std::nullopt;
+    return Lanes::of(
+        arith::SIToFPOp::create(e, realType, centred(lanesOf(convert.getIn()), 0)));
+  }
+  if (isa<arith::MaxSIOp, arith::MinSIOp>(op)) {
+    if (!isI8(op->getResult(0)))
+      return std::nullopt;
+    bool isMax = isa<arith::MaxSIOp>(op);
+    Lanes a = lanesOf(op->getOperand(0)), b = lanesOf(op->getOperand(1));
+    if (a.known && !b.known)
+      std::swap(a, b);
+    if (b.known) {
+      if (!a.offset)
+        offset(a);
+      if (!a.pending) {
+        a.low = 0;
+        a.high = 255;
+      }
+      return clampAgain(a, isMax, *b.known + 128);
+    }
+    Value x = offset(a), y = offset(b);
+    return Lanes::codes(isMax ? Value(arith::MaxSIOp::create(e, x, y))
+                              : Value(arith::MinSIOp::create(e, x, y)));
+  }
+  if (auto quantize = dyn_cast<qd::QuantizeOp>(op)) {
+    if (!isI8(quantize.getResult()) || !quantize.getInput().getType().isF32() ||
+        !isPlainCast(quantize) || quantize.getScales().size() != 1 ||
+        quantize.getGroupIndex() ||
+        quantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
+        !quantize.getScales()[0].getType().isF32())
+      return std::nullopt;
+    ZeroPoint zero = zeroPointOf(quantize.getZeroPoint());
+    if (!zero.accepted)
+      return std::nullopt;
+    Value scale = quantize.getScales()[0];
+    Value real = plain(lanesOf(quantize.getInput()));
+    std::optional<Interval> factor = epilogue.rangeOf(scale);
+    if (!factor || factor->low != 1.0 || factor->high != 1.0)
+      real = arith::DivFOp::create(e, real, plain(lanesOf(scale)));
+    return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
+  }
+  if (auto requantize = dyn_cast<qd::RequantizeOp>(op)) {
+    if (!isI8(requantize.getResult()) || !requantize.getInput().getType().isInteger(32) ||
+        !isPlainCast(requantize) || !requantize.getScale().getType().isF32())
+      return std::nullopt;
+    ZeroPoint zero = zeroPointOf(requantize.getZeroPoint());
+    if (!zero.accepted)
+      return std::nullopt;
+    Value real = arith::SIToFPOp::create(e, realType, plain(lanesOf(requantize.getInput())));
+    real = arith::MulFOp::create(e, real, plain(lanesOf(requantize.getScale())));
+    return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
+  }
+  if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
+    if (!isI8(dequantize.getInput()) || !dequantize.getType().isF32() ||
+        dequantize.getScales().size() != 1 || dequantize.getGroupIndex() ||
+        dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
+        !dequantize.getScales()[0].getType().isF32())
+      return std::nullopt;
+    ZeroPoint zero = zeroPointOf(dequantize.getZeroPoint());
+    if (!zero.accepted)
+      return std::nullopt;
+    Value codes = centred(lanesOf(dequantize.getInput()), zero.known.value_or(0));
+    if (zero.lanes)
+      codes = arith::SubIOp::create(e, codes, zero.lanes);
+    Value real = arith::SIToFPOp::create(e, realType, codes);
+    return Lanes::of(
+        arith::MulFOp::create(e, real, plain(lanesOf(dequantize.getScales()[0]))));
+  }
+  return std::nullopt;
+}
+
+/// The vector that is written to memory.
+Value PayloadEmitter::narrowed(Lanes lanes) {
+  Type element = epilogue.region->resultType().getElementType();
+  if (isOffsetBinary(element))
+    return arith::TruncIOp::create(e, Emitter::vector(e.i8()), offset(lanes));
+  Value value = plain(lanes);
+  if (auto integer = dyn_cast<IntegerType>(element)) {
+    auto bytes = Emitter::vector(e.i8());
+    if (integer.getWidth() == 1)
+      return arith::ExtUIOp::create(e, bytes, value);
+    if (integer.getWidth() < 8)
+      return arith::ExtSIOp::create(e, bytes, value);
+    return value;
+  }
+  if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() >= 16)
+    return value;
+  return qd::StorageCastOp::create(e, Emitter::vector(qd::getStorageType(element)), value);
+}
+
+bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer, Value mask) {
+  // 64 codes in one store: packs saturate, so a clamp to [0, 255] is free and a
+  // narrower one costs a byte min and max for all of them.
+  if (e.target.isa != CpuTarget::AVX512VNNI || parts.size() != 4 || mask ||
+      !isOffsetBinary(epilogue.region->resultType().getElementType()))
+    return false;
+  for (const Lanes &part : parts)
+    if (!part.offset || part.known || part.pending != parts[0].pending ||
+        part.low != parts[0].low || part.high != parts[0].high)
+      return false;
+  auto words = Emitter::vector(e.getI16Type(), 32);
+  auto bytes = Emitter::vector(e.i8(), 64);
+  auto doubles = Emitter::vector(e.i32());
+  auto pack = [&](unsigned i) {
+    return e.intrinsic("llvm.x86.avx512.packssdw.512", words,
+                       {parts[i].offset, parts[i + 1].offset});
+  };
+  Value packed = e.intrinsic("llvm.x86.avx512.packuswb.512", bytes, {pack(0), pack(2)});
+  // Packs work within 128 bits: dword 4 * l + p belongs to lanes 4 * l of part p.
+  SmallVector<int64_t> order;
+  for (int64_t part = 0; part < 4; ++part)
+    for (int64_t lane = 0; lane < 4; ++lane)
+      order.push_back(4 * lane + part);
+  Value asDoubles = e.bitcast(packed, doubles);
+  Value sorted = vector::ShuffleOp::create(e, asDoubles, asDoubles, order);
+  Value result = e.bitcast(sorted, bytes);
+  if (parts[0].pending && parts[0].low > 0)
+    result = arith::MaxUIOp::create(e, result, e.constantInt(bytes, parts[0].low));
+  if (parts[0].pending && parts[0].high < 255)
+    result = arith::MinUIOp::create(e, result, e.constantInt(bytes, parts[0].high));
+  e.store(result, pointer);
+  return true;
+}
+
+void PayloadEmitter::store(ArrayRef<Lanes> parts, const Position &position) {
+  Type element = epilogue.region->resultType().getElementType();
+  Value pointer =
+      address(epilogue.region->numInputs(), element, epilogue.output, position);
+  if (storePacked(parts, pointer, position.mask))
+    return;
+  int64_t step = Emitter::kLanes * elementBytes(element);
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    Value value = narrowed(part);
+    Value to = e.at(pointer, static_cast<int64_t>(i) * step);
+    if (position.mask && i + 1 == parts.size())
+      e.maskedStore(value, to, position.mask);
+    else
+      e.store(value, to);
+  }
+}
+
+} // namespace qdialect::cpu

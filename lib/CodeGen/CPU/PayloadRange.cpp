@@ -1,0 +1,156 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bounds of payload values. They prove that a float is no NaN and fits an i32,
+// which lets the epilogue of a contraction convert without clamping first.
+
+#include "KernelRegion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+namespace {
+
+/// One f32 rounding, and the f64 arithmetic of the bounds themselves.
+Interval widen(Interval x) {
+  double slack = x.magnitude() * 1e-6;
+  return {x.low - slack, x.high + slack};
+}
+
+Interval product(Interval a, Interval b) {
+  double corners[] = {a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high};
+  return {*std::min_element(std::begin(corners), std::end(corners)),
+          *std::max_element(std::begin(corners), std::end(corners))};
+}
+
+std::optional<Interval> finite(Interval x, Type type) {
+  // Integers must not wrap, floats must not reach infinity.
+  double limit = 1e38;
+  if (auto integer = dyn_cast<IntegerType>(type))
+    limit = std::ldexp(1.0, std::min(62u, integer.getWidth() - 1)) - 1;
+  if (!(x.magnitude() <= limit))
+    return std::nullopt;
+  return x;
+}
+
+std::optional<Interval> codesOf(Type type) {
+  auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(type);
+  if (!alphabet || !type.isInteger(8))
+    return std::nullopt;
+  return Interval{alphabet.getMinFinite(), alphabet.getMaxFinite()};
+}
+
+} // namespace
+
+std::optional<Interval> Epilogue::rangeOf(Value scalar) const {
+  Attribute constant;
+  if (matchPattern(scalar, m_Constant(&constant))) {
+    double value = NAN;
+    if (auto real = dyn_cast<FloatAttr>(constant))
+      value = real.getValueAsDouble();
+    else if (auto integer = dyn_cast<IntegerAttr>(constant))
+      value = static_cast<double>(integer.getInt());
+    if (!std::isfinite(value))
+      return std::nullopt;
+    return Interval{value, value};
+  }
+  if (auto argument = dyn_cast<BlockArgument>(scalar)) {
+    auto generic = dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
+    if (!generic || argument.getArgNumber() >= generic.getNumDpsInputs())
+      return std::nullopt;
+    OpOperand &use = generic->getOpOperand(argument.getArgNumber());
+    Operation *op = use.get().getDefiningOp();
+    if (op && op == region->root)
+      return rootRange;
+    if (op && region->steps.contains(op)) {
+      auto step = dyn_cast<linalg::GenericOp>(op);
+      return step ? rangeOf(step.getBlock()->getTerminator()->getOperand(0))
+                  : codesOf(scalar.getType());
+    }
+    if (op && op->hasTrait<OpTrait::ConstantLike>() &&
+        isa<RankedTensorType>(use.get().getType()))
+      return rangeOfConstant(use.get());
+    return codesOf(scalar.getType());
+  }
+
+  Operation *op = scalar.getDefiningOp();
+  auto of = [&](unsigned i) { return rangeOf(op->getOperand(i)); };
+  auto binary = [&](auto combine) -> std::optional<Interval> {
+    std::optional<Interval> a = of(0), b = of(1);
+    if (!a || !b)
+      return std::nullopt;
+    return finite(widen(combine(*a, *b)), scalar.getType());
+  };
+  return llvm::TypeSwitch<Operation *, std::optional<Interval>>(op)
+      .Case<arith::ExtSIOp, arith::SIToFPOp>([&](auto) -> std::optional<Interval> {
+        std::optional<Interval> a = of(0);
+        return a ? finite(widen(*a), scalar.getType()) : a;
+      })
+      .Case<arith::AddIOp, arith::AddFOp>([&](auto) {
+        return binary([](Interval a, Interval b) {
+          return Interval{a.low + b.low, a.high + b.high};
+        });
+      })
+      .Case<arith::SubIOp, arith::SubFOp>([&](auto) {
+        return binary([](Interval a, Interval b) {
+          return Interval{a.low - b.high, a.high - b.low};
+        });
+      })
+      .Case<arith::MulIOp, arith::MulFOp>([&](auto) { return binary(product); })
+      .Case<arith::MaxSIOp, arith::MaximumFOp, arith::MaxNumFOp>([&](auto) {
+        return binary([](Interval a, Interval b) {
+          return Interval{std::max(a.low, b.low), std::max(a.high, b.high)};
+        });
+      })
+      .Case<arith::MinSIOp, arith::MinimumFOp, arith::MinNumFOp>([&](auto) {
+        return binary([](Interval a, Interval b) {
+          return Interval{std::min(a.low, b.low), std::min(a.high, b.high)};
+        });
+      })
+      .Default([&](Operation *) { return codesOf(scalar.getType()); });
+}
+
+std::optional<Interval> Epilogue::roundedRange(Operation *cast) const {
+  if (auto quantize = dyn_cast<qd::QuantizeOp>(cast)) {
+    std::optional<Interval> scale = rangeOf(quantize.getScales()[0]);
+    bool isOne = scale && scale->low == 1.0 && scale->high == 1.0;
+    return isOne ? rangeOf(quantize.getInput()) : std::nullopt;
+  }
+  auto requantize = mlir::cast<qd::RequantizeOp>(cast);
+  std::optional<Interval> scale = rangeOf(requantize.getScale());
+  std::optional<Interval> input = rangeOf(requantize.getInput());
+  double magnitude = input ? input->magnitude() : std::ldexp(1.0, 31);
+  if (!scale || !(magnitude * scale->magnitude() < 1e37))
+    return std::nullopt;
+  double bound = magnitude * scale->magnitude() * 1.0001;
+  return Interval{-bound, bound};
+}
+
+std::string Epilogue::provenFacts() const {
+  std::string text;
+  auto note = [&](bool finite, bool safe) { text += !finite ? 'u' : safe ? 's' : 'f'; };
+  for (Operation *step : region->steps)
+    step->walk([&](Operation *op) {
+      Value zeroPoint;
+      if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
+        zeroPoint = quantize.getZeroPoint();
+      else if (auto requantize = dyn_cast<qd::RequantizeOp>(op))
+        zeroPoint = requantize.getZeroPoint();
+      else
+        return;
+      std::optional<Interval> range = roundedRange(op);
+      note(range.has_value(), isSafe(range));
+      if (zeroPoint)
+        note(true, isSafeZeroPoint(rangeOf(zeroPoint)));
+    });
+  return text;
+}
+
+} // namespace qdialect::cpu

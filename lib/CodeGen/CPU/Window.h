@@ -1,0 +1,70 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sliding windows over channel-last images: what contractions, depthwise
+// convolutions and pools have in common. A window is a list of taps; row(m, t) is
+// where the channels of output pixel m at tap t start. Pixels outside the image
+// read one shared row of padding, so that no kernel ever tests a bound.
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_WINDOW_H
+#define QDIALECT_LIB_CODEGEN_CPU_WINDOW_H
+
+#include "Emitter.h"
+#include "KernelRegion.h"
+
+namespace qdialect::cpu {
+
+/// One loop over output pixels.
+struct PixelLoop {
+  int64_t size = 1;
+  int64_t step = 0; ///< input elements a pixel
+  int axis = -1;    ///< the image axis it walks (0 or 1), -1 for a batch
+};
+
+/// One image axis: position = pixel * stride + filter * dilation - low.
+struct ImageAxis {
+  int64_t filterSize = 1, stride = 0, dilation = 1, low = 0;
+  int64_t size = 1;       ///< of the unpadded input
+  int64_t filterStep = 0; ///< input elements a filter position
+  int filterLoop = -1;    ///< loop number in the op
+  bool padded = false;
+};
+
+struct WindowGeometry {
+  bool isFloat = false;    ///< f32; else i8 codes
+  unsigned input = 0;      ///< position of the image among the inputs
+  int64_t inputOffset = 0; ///< elements from its start to row(0, 0)
+  llvm::SmallVector<PixelLoop> pixels; ///< outermost first
+  ImageAxis axes[2];       ///< y, x; a 1-D window has x alone
+  bool mergedRows = false; ///< a tap is a whole filter row
+  int64_t padLength = 0;   ///< elements of the row that stands for padding
+  mlir::Attribute padValue;
+
+  int64_t elementSize() const { return isFloat ? 4 : 1; }
+  int64_t numPixels() const;
+  int64_t tapColumns() const { return mergedRows ? 1 : axes[1].filterSize; }
+  int64_t numTaps() const { return axes[0].filterSize * tapColumns(); }
+  bool padded() const { return axes[0].padded || axes[1].padded; }
+  /// One tap and pixels at a constant distance: no row pointers needed.
+  bool isStrided() const;
+  int64_t rowStride() const { return pixels.empty() ? 0 : pixels.back().step; }
+
+  /// Reads the window of operand `image` of `op`. `channelLoops` are those that a
+  /// row holds; `form` gets the image's address by loop.
+  bool read(const KernelRegion &region, mlir::linalg::LinalgOp op, unsigned image,
+            llvm::ArrayRef<unsigned> channelLoops, LinearForm &form);
+
+  /// A row of padding, in the form that memory has.
+  ConstantBlob paddingBlob() const;
+};
+
+/// Stores row(m, t) for m in [firstRow, endRow) at table[t * tableStride + m - firstRow];
+/// entries up to the next multiple of 16 are written too.
+void emitRowTable(Emitter &e, const WindowGeometry &g, mlir::Value table,
+                  int64_t tableStride, mlir::Value input, mlir::Value padding,
+                  mlir::Value firstRow, mlir::Value endRow);
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_WINDOW_H
