@@ -2,16 +2,20 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The sequences evaluated on floats. `evaluate` is compiled twice where the CPU
-// may lack fma: with it the loops vectorise, without it std::fma calls libm;
-// the operations are the same, so are the bits.
+// The sequences evaluated on floats. The array forms are compiled a second time
+// for CPUs with fma, where the loops vectorise; elsewhere std::fma calls libm.
+// The operations are the same, so are the bits.
 #include "QDialect/Numerics/FloatFunctions.h"
 
-#if defined(__x86_64__) && !defined(__FMA__)
-#define QDIALECT_FMA_CLONES                                                    \
-  __attribute__((target_clones("arch=haswell", "default")))
+// `flatten` inlines the sequence, or it would stay code without fma.
+#if defined(__x86_64__)
+#define QDIALECT_FMA __attribute__((flatten, target("avx2,fma")))
+static bool hasFma() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 #else
-#define QDIALECT_FMA_CLONES
+#define QDIALECT_FMA __attribute__((flatten))
+static bool hasFma() { return true; }
 #endif
 
 namespace qdialect {
@@ -61,45 +65,50 @@ float geluTanhF32(float x) {
   return sequences::geluTanh(o, x);
 }
 
-/// One loop a function, so that each vectorises without a switch inside.
-#define QDIALECT_ARRAY_FORM(name)                                              \
-  QDIALECT_FMA_CLONES                                                          \
-  static void name##Array(const float *x, float *y, int64_t n) {               \
-    ScalarOps o;                                                               \
-    for (int64_t i = 0; i < n; ++i)                                            \
-      y[i] = sequences::name(o, x[i]);                                         \
-  }
+template <typename Function>
+QDIALECT_FMA static void loopWithFma(Function function, const float *x,
+                                     float *y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = function(x[i]);
+}
 
-QDIALECT_ARRAY_FORM(exp)
-QDIALECT_ARRAY_FORM(log)
-QDIALECT_ARRAY_FORM(erf)
-QDIALECT_ARRAY_FORM(tanh)
-QDIALECT_ARRAY_FORM(sigmoid)
-QDIALECT_ARRAY_FORM(rsqrt)
-QDIALECT_ARRAY_FORM(silu)
-QDIALECT_ARRAY_FORM(gelu)
-QDIALECT_ARRAY_FORM(geluTanh)
+template <typename Function>
+static void loopBaseline(Function function, const float *x, float *y,
+                         int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = function(x[i]);
+}
+
+/// `function` is a lambda, so each has its own loop to vectorise.
+template <typename Function>
+static void loop(Function function, const float *x, float *y, int64_t n) {
+  if (hasFma())
+    loopWithFma(function, x, y, n);
+  else
+    loopBaseline(function, x, y, n);
+}
 
 void evaluate(FloatFunction function, const float *x, float *y, int64_t n) {
+  ScalarOps o;
   switch (function) {
   case FloatFunction::Exp:
-    return expArray(x, y, n);
+    return loop([&](float v) { return sequences::exp(o, v); }, x, y, n);
   case FloatFunction::Log:
-    return logArray(x, y, n);
+    return loop([&](float v) { return sequences::log(o, v); }, x, y, n);
   case FloatFunction::Erf:
-    return erfArray(x, y, n);
+    return loop([&](float v) { return sequences::erf(o, v); }, x, y, n);
   case FloatFunction::Tanh:
-    return tanhArray(x, y, n);
+    return loop([&](float v) { return sequences::tanh(o, v); }, x, y, n);
   case FloatFunction::Sigmoid:
-    return sigmoidArray(x, y, n);
+    return loop([&](float v) { return sequences::sigmoid(o, v); }, x, y, n);
   case FloatFunction::Rsqrt:
-    return rsqrtArray(x, y, n);
+    return loop([&](float v) { return sequences::rsqrt(o, v); }, x, y, n);
   case FloatFunction::Silu:
-    return siluArray(x, y, n);
+    return loop([&](float v) { return sequences::silu(o, v); }, x, y, n);
   case FloatFunction::Gelu:
-    return geluArray(x, y, n);
+    return loop([&](float v) { return sequences::gelu(o, v); }, x, y, n);
   case FloatFunction::GeluTanh:
-    return geluTanhArray(x, y, n);
+    return loop([&](float v) { return sequences::geluTanh(o, v); }, x, y, n);
   }
 }
 
