@@ -63,8 +63,15 @@ bool Reader::readWeights(LinearForm &form) {
   if (!access)
     return false;
   g.weights = constantView(access->base);
-  if (!g.weights || g.weights->splat)
+  if (!g.weights)
     return false;
+  if (g.weights->splat) {
+    // Packing reads every element; such weights are tiny or dead.
+    auto all = std::make_shared<HostTensor>(g.weights->toHostTensor());
+    g.weights->raw = ArrayRef<char>(all->bytes(), all->sizeInBytes());
+    g.weights->splat = false;
+    g.weights->owner = all;
+  }
   form = std::move(access->form);
   g.weightOffset = form.offset;
   for (unsigned axis = 0; axis < 2; ++axis)

@@ -9,6 +9,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -92,6 +93,15 @@ Value Emitter::maskedLoad(VectorType type, Value pointer, Value mask) {
 }
 
 void Emitter::maskedStore(Value value, Value pointer, Value mask) {
+  // LLVM 22 turns a masked store of truncated lanes whose constant mask has one
+  // lane into a store of the lane before truncation (x86): write that lane alone.
+  DenseElementsAttr constant;
+  if (matchPattern(mask, m_Constant(&constant)) &&
+      llvm::count(constant.getValues<bool>(), true) == 1 &&
+      *constant.getValues<bool>().begin()) {
+    store(vector::ExtractOp::create(*this, value, int64_t(0)), pointer);
+    return;
+  }
   LLVM::MaskedStoreOp::create(*this, value, pointer, mask, 1);
 }
 

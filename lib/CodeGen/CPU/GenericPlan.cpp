@@ -23,10 +23,10 @@ class GenericPlan : public KernelPlan {
 public:
   explicit GenericPlan(qd::DispatchOp dispatch) : dispatch(dispatch) {
     family = "generic";
-    // Tensors of constants become arguments; what cannot be read stays in the IR.
+    // Tensors of constants become arguments: no global data beside the blobs.
     dispatch.getBody().walk([&](arith::ConstantOp constant) {
       std::optional<ConstantView> view;
-      if (isa<RankedTensorType>(constant.getType()) && !splatOf(constant) &&
+      if (isa<RankedTensorType>(constant.getType()) &&
           (view = constantView(constant.getResult()))) {
         constantOps.push_back(constant);
         constants.push_back(tensorBlob(std::move(*view)));
