@@ -171,12 +171,15 @@ LogicalResult Planner::addConstant(arith::ConstantOp constant) {
 /// The buffer that a kernel reads for a tensor.
 unsigned Planner::kernelOperand(Value value) {
   unsigned buffer = bufferOf.lookup(value);
-  const ProgramBuffer &plain = program.buffers[buffer];
+  const ProgramBuffer plain = program.buffers[buffer];
   if (isOffsetBinary(value.getType()) && plain.storage != Storage::Arena) {
     auto [entry, isNew] = flippedCopy.try_emplace(buffer, 0);
     if (isNew) {
       entry->second = addBuffer(Storage::Arena, 0, plain.bytes);
-      addCopy(buffer, entry->second, /*flip=*/true, "copy-in");
+      addCopy(buffer, entry->second, /*flip=*/true,
+              plain.storage == Storage::Input
+                  ? "copy-in " + program.inputs[plain.index].name
+                  : "copy-in constant");
     }
     buffer = entry->second;
   }
@@ -263,7 +266,7 @@ LogicalResult Planner::addResults(func::ReturnOp op) {
       continue;
     }
     unsigned target = addBuffer(Storage::Output, index, buffer.bytes);
-    addCopy(number, target, flip, "copy-out");
+    addCopy(number, target, flip, "copy-out " + program.outputs[index].name);
   }
   return success();
 }

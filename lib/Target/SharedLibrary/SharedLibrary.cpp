@@ -74,7 +74,7 @@ class LibraryEmitter {
 public:
   LibraryEmitter(mlir::ModuleOp module, const EmitOptions &options,
                  StringRef output)
-      : module(module), options(options), output(output),
+      : module(module), options(options), output(output.str()),
         targets(options.targets) {
     if (targets.empty())
       targets.assign(allCpuTargets().begin(), allCpuTargets().end());
@@ -95,8 +95,9 @@ private:
   std::string companion(StringRef extension) const;
 
   mlir::ModuleOp module;
-  const EmitOptions &options;
-  StringRef output;
+  // Copies: the linker resets every cl::opt of the process to its default.
+  EmitOptions options;
+  std::string output;
   std::vector<CpuTarget> targets;
   ModelProvenance provenance;
   Program program;
@@ -188,7 +189,7 @@ Error LibraryEmitter::writeCompanions() {
 }
 
 Error LibraryEmitter::putInPlace() {
-  finished.push_back({folder.file("model.so"), output.str()});
+  finished.push_back({folder.file("model.so"), output});
   for (auto &[from, to] : finished)
     if (std::error_code code = sys::fs::rename(from, to))
       return fileError("write", to, code);

@@ -56,6 +56,9 @@ struct EmitSummary {
 /// an error nothing is left. Errors that belong to an op are also emitted as
 /// its diagnostics. May be called from several threads on modules of different
 /// contexts.
+///
+/// The linker (LLD, in process) resets every llvm::cl option of the process to
+/// its default: a tool copies its options before it calls this.
 llvm::Expected<EmitSummary> emitSharedLibrary(mlir::ModuleOp module,
                                               const EmitOptions &options,
                                               llvm::StringRef path);

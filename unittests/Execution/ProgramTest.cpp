@@ -1,0 +1,203 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the tensors of a program lie, and what is refused.
+
+#include "Fixture.h"
+#include "QDialect/CodeGen/Program/Program.h"
+#include "mlir/IR/Diagnostics.h"
+
+using namespace qdialect;
+using Storage = ProgramBuffer::Storage;
+
+namespace {
+
+/// @main of the given arguments, body and results; @F is a float dispatch, @I an
+/// i8 one.
+std::string program(llvm::StringRef arguments, llvm::StringRef results,
+                    std::string body) {
+  auto replaceAll = [&](llvm::StringRef from, llvm::StringRef to) {
+    for (size_t at = 0; (at = body.find(from, at)) != std::string::npos;
+         at += to.size())
+      body.replace(at, from.size(), to);
+  };
+  replaceAll("@F", R"(-> (tensor<32xf32>) {
+    ^bb0(%x: tensor<32xf32>):
+      %e = tensor.empty() : tensor<32xf32>
+      %r = linalg.generic {
+          indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+          iterator_types = ["parallel"]}
+          ins(%x : tensor<32xf32>) outs(%e : tensor<32xf32>) {
+      ^bb0(%a: f32, %o: f32):
+        %s = arith.addf %a, %a : f32
+        linalg.yield %s : f32
+      } -> tensor<32xf32>
+      qd.yield %r : tensor<32xf32>
+    })");
+  replaceAll("@I", R"(-> (tensor<32xi8>) {
+    ^bb0(%x: tensor<32xi8>):
+      %e = tensor.empty() : tensor<32xi8>
+      %c = arith.constant 3 : i8
+      %r = linalg.generic {
+          indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+          iterator_types = ["parallel"]}
+          ins(%x : tensor<32xi8>) outs(%e : tensor<32xi8>) {
+      ^bb0(%a: i8, %o: i8):
+        %s = arith.maxsi %a, %c : i8
+        linalg.yield %s : i8
+      } -> tensor<32xi8>
+      qd.yield %r : tensor<32xi8>
+    })");
+  return ("func.func @main(" + arguments + ") -> (" + results + ") {" + body +
+          "}")
+      .str();
+}
+
+class ProgramTest : public ExecutionTest {
+protected:
+  Program plan(const std::string &text) {
+    module = parse(text);
+    auto planned = planProgram(*module);
+    EXPECT_TRUE(succeeded(planned));
+    return succeeded(planned) ? std::move(*planned) : Program();
+  }
+  /// The diagnostic of a program that is refused.
+  std::string refusal(const std::string &text) {
+    module = parse(text);
+    std::string message;
+    mlir::ScopedDiagnosticHandler handler(
+        &context, [&](mlir::Diagnostic &diagnostic) {
+          message = diagnostic.str();
+          return mlir::success();
+        });
+    EXPECT_TRUE(failed(planProgram(*module)));
+    return message;
+  }
+  static const ProgramBuffer &argument(const Program &program, size_t step,
+                                       size_t index) {
+    return program.buffers[program.steps[step].args[index]];
+  }
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+TEST_F(ProgramTest, FloatsAreReadAndWrittenInTheCallersMemory) {
+  Program p = plan(program("%x: tensor<32xf32>", "tensor<32xf32>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    return %0 : tensor<32xf32>)"));
+  ASSERT_EQ(p.steps.size(), 1u);
+  EXPECT_EQ(argument(p, 0, 0).storage, Storage::Input);
+  EXPECT_EQ(argument(p, 0, 1).storage, Storage::Output);
+  EXPECT_EQ(p.arenaBytes, 0);
+}
+
+TEST_F(ProgramTest, CodesPassThroughTheArenaAtTheBoundary) {
+  Program p = plan(program("%x: tensor<32xi8>", "tensor<32xi8>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xi8>) @I
+    return %0 : tensor<32xi8>)"));
+  ASSERT_EQ(p.steps.size(), 3u);
+  EXPECT_EQ(p.steps[0].kind, ProgramStep::Kind::Copy);
+  EXPECT_TRUE(p.steps[0].flip);
+  EXPECT_EQ(argument(p, 0, 0).storage, Storage::Input);
+  EXPECT_EQ(argument(p, 1, 0).storage, Storage::Arena);
+  EXPECT_EQ(argument(p, 1, 1).storage, Storage::Arena);
+  EXPECT_TRUE(p.steps[2].flip);
+  EXPECT_EQ(argument(p, 2, 1).storage, Storage::Output);
+}
+
+TEST_F(ProgramTest, OneCopyServesAllReadersOfAnInput) {
+  Program p = plan(program("%x: tensor<32xi8>",
+                           "tensor<32xi8>, tensor<32xi8>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xi8>) @I
+    %1 = qd.dispatch ins(%x : tensor<32xi8>) @I
+    return %0, %1 : tensor<32xi8>, tensor<32xi8>)"));
+  ASSERT_EQ(p.steps.size(), 5u); // in, two kernels, two out
+  EXPECT_EQ(p.steps[1].args[0], p.steps[2].args[0]);
+  EXPECT_EQ(p.kernels.size(), 1u);
+  EXPECT_EQ(p.kernels[0].steps, 2u);
+}
+
+TEST_F(ProgramTest, ViewsShareTheirSourcesMemory) {
+  Program p = plan(program("%x: tensor<32xf32>", "tensor<4x8xf32>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    %1 = tensor.expand_shape %0 [[0, 1]] output_shape [4, 8]
+        : tensor<32xf32> into tensor<4x8xf32>
+    %2 = tensor.collapse_shape %1 [[0, 1]]
+        : tensor<4x8xf32> into tensor<32xf32>
+    %3 = qd.dispatch ins(%2 : tensor<32xf32>) @F
+    %4 = tensor.expand_shape %3 [[0, 1]] output_shape [4, 8]
+        : tensor<32xf32> into tensor<4x8xf32>
+    return %4 : tensor<4x8xf32>)"));
+  ASSERT_EQ(p.steps.size(), 2u);
+  EXPECT_EQ(p.steps[0].args[1], p.steps[1].args[0]);
+  EXPECT_EQ(argument(p, 1, 1).storage, Storage::Output);
+  EXPECT_EQ(p.outputs[0].shape, (std::vector<int64_t>{4, 8}));
+}
+
+TEST_F(ProgramTest, AResultThatIsReadAgainStaysInTheArena) {
+  // The caller's memory has no readable bytes behind it.
+  Program p = plan(program("%x: tensor<32xf32>",
+                           "tensor<32xf32>, tensor<32xf32>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    %1 = qd.dispatch ins(%0 : tensor<32xf32>) @F
+    return %0, %1 : tensor<32xf32>, tensor<32xf32>)"));
+  ASSERT_EQ(p.steps.size(), 3u);
+  EXPECT_EQ(argument(p, 0, 1).storage, Storage::Arena);
+  EXPECT_EQ(argument(p, 1, 1).storage, Storage::Output);
+  EXPECT_EQ(p.steps[2].kind, ProgramStep::Kind::Copy);
+  EXPECT_FALSE(p.steps[2].flip);
+  EXPECT_GE(argument(p, 0, 1).lastStep, 2);
+}
+
+TEST_F(ProgramTest, OneValueReturnedTwiceIsComputedOnce) {
+  Program p = plan(program("%x: tensor<32xf32>",
+                           "tensor<32xf32>, tensor<32xf32>", R"(
+    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    return %0, %0 : tensor<32xf32>, tensor<32xf32>)"));
+  ASSERT_EQ(p.steps.size(), 2u);
+  EXPECT_EQ(argument(p, 1, 0).index, 0u);
+  EXPECT_EQ(argument(p, 1, 1).index, 1u);
+  EXPECT_EQ(argument(p, 1, 1).storage, Storage::Output);
+}
+
+TEST_F(ProgramTest, AReturnedArgumentIsCopiedAsItIs) {
+  Program p = plan(program("%x: tensor<32xi8>, %y: tensor<f32>",
+                           "tensor<32xi8>, tensor<f32>",
+                           "return %x, %y : tensor<32xi8>, tensor<f32>"));
+  ASSERT_EQ(p.steps.size(), 2u);
+  EXPECT_FALSE(p.steps[0].flip);
+  EXPECT_EQ(p.outputs[1].bytes, 4);
+  EXPECT_TRUE(p.outputs[1].shape.empty());
+}
+
+TEST_F(ProgramTest, NamesComeFromTheModel) {
+  Program p = plan(R"(func.func @main(
+      %x: tensor<4xf32> {qd.name = "image"}, %y: tensor<4x!qd.uint<8>>)
+      -> (tensor<4xf32> {qd.name = "logits"}, tensor<4x!qd.uint<8>>) {
+    return %x, %y : tensor<4xf32>, tensor<4x!qd.uint<8>>
+  })");
+  EXPECT_EQ(p.inputs[0].name, "image");
+  EXPECT_EQ(p.inputs[1].name, "input1");
+  EXPECT_EQ(p.inputs[1].type, DType::U8);
+  EXPECT_EQ(p.outputs[0].name, "logits");
+  EXPECT_EQ(p.outputs[1].name, "output1");
+}
+
+TEST_F(ProgramTest, Refusals) {
+  EXPECT_EQ(refusal("func.func @main(%x: tensor<?xf32>) { return }"),
+            "'func.func' op tensor 'input0' of type 'tensor<?xf32>' has no "
+            "static shape");
+  EXPECT_EQ(refusal("func.func @main(%x: tensor<4xi4>) { return }"),
+            "'func.func' op tensor 'input0': element type 'i4' has no form in "
+            "the memory of compiled programs");
+  EXPECT_EQ(refusal("func.func @a() { return } func.func @b() { return }"),
+            "a program is a module with one function, not 2");
+  EXPECT_EQ(refusal(R"(func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = arith.addf %x, %x : tensor<4xf32>
+      return %0 : tensor<4xf32> })"),
+            "'arith.addf' op is not allowed between the dispatches of a "
+            "program");
+}
+
+} // namespace
