@@ -21,8 +21,9 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::opt<std::string> model("import-onnx", cl::value_desc("model.onnx"),
                              cl::desc("Import an ONNX model"));
-  cl::list<std::string> dims("dim", cl::value_desc("name=value"),
-                             cl::desc("Fix a symbolic dimension (or input:axis)"));
+  cl::list<std::string> dims(
+      "dim", cl::value_desc("name=value"),
+      cl::desc("Fix a symbolic dimension (or input:axis)"));
   cl::opt<bool> coverage("onnx-coverage",
                          cl::desc("Print the table of known ONNX operators"));
   cl::opt<std::string> outputPath("o", cl::init("-"), cl::desc("Output file"));

@@ -90,16 +90,15 @@ Tensor GraphBuilder::constant(Type elementType, ArrayRef<int64_t> shape,
   std::vector<int64_t> dims(shape.begin(), shape.end());
   DType type = *hostType(elementType);
   if (isFloat(elementType) && type != DType::F64) {
-    HostTensor wide = HostTensor::of(DType::F64, dims,
-                                     std::vector<double>(numbers.begin(),
-                                                         numbers.end()));
+    HostTensor wide = HostTensor::of(
+        DType::F64, dims, std::vector<double>(numbers.begin(), numbers.end()));
     return Tensor(elementType, wide.converted(type));
   }
   if (isFloat(elementType))
-    return Tensor(elementType,
-                  HostTensor::of(type, dims,
-                                 std::vector<double>(numbers.begin(),
-                                                     numbers.end())));
+    return Tensor(
+        elementType,
+        HostTensor::of(type, dims,
+                       std::vector<double>(numbers.begin(), numbers.end())));
   std::vector<int64_t> wide(numbers.begin(), numbers.end());
   return Tensor(elementType,
                 HostTensor::of(DType::I64, dims, wide).converted(type));
@@ -107,19 +106,19 @@ Tensor GraphBuilder::constant(Type elementType, ArrayRef<int64_t> shape,
 
 Tensor GraphBuilder::integers(ArrayRef<int64_t> shape,
                               ArrayRef<int64_t> numbers) {
-  return Tensor(builder.getI64Type(),
-                HostTensor::of(DType::I64, shape.vec(),
-                               std::vector<int64_t>(numbers.begin(),
-                                                    numbers.end())));
+  return Tensor(
+      builder.getI64Type(),
+      HostTensor::of(DType::I64, shape.vec(),
+                     std::vector<int64_t>(numbers.begin(), numbers.end())));
 }
 
 Tensor GraphBuilder::f32(ArrayRef<int64_t> shape, ArrayRef<float> numbers,
                          StringRef name) {
-  return Tensor(builder.getF32Type(),
-                HostTensor::of(DType::F32, shape.vec(),
-                               std::vector<float>(numbers.begin(),
-                                                  numbers.end())),
-                name);
+  return Tensor(
+      builder.getF32Type(),
+      HostTensor::of(DType::F32, shape.vec(),
+                     std::vector<float>(numbers.begin(), numbers.end())),
+      name);
 }
 
 Value GraphBuilder::scalar(OpBuilder &builder, Location loc, Type type,
@@ -161,10 +160,9 @@ Value payloadConstant(OpBuilder &builder, Location loc, const Tensor &operand) {
   unsigned width = type.getIntOrFloatBitWidth();
   return arith::ConstantOp::create(
       builder, loc,
-      IntegerAttr::get(type, APInt(width,
-                                   static_cast<uint64_t>(
-                                       operand.data->asInteger(0)),
-                                   /*isSigned=*/true, /*implicitTrunc=*/true)));
+      IntegerAttr::get(
+          type, APInt(width, static_cast<uint64_t>(operand.data->asInteger(0)),
+                      /*isSigned=*/true, /*implicitTrunc=*/true)));
 }
 
 } // namespace
@@ -251,8 +249,8 @@ namespace {
 /// Codes of an unsigned alphabet as the signless integer that arith takes.
 Value toArith(OpBuilder &b, Location loc, Value x) {
   if (auto code = dyn_cast<qd::UIntType>(x.getType()))
-    return qd::StorageCastOp::create(
-        b, loc, b.getIntegerType(code.getWidth()), x);
+    return qd::StorageCastOp::create(b, loc, b.getIntegerType(code.getWidth()),
+                                     x);
   return x;
 }
 
@@ -281,7 +279,8 @@ Value castScalar(OpBuilder &b, Location loc, Value x, Type to) {
       result = arith::TruncFOp::create(b, loc, target, source);
     else if (source.getType() != target) // f16 <-> bf16
       result = arith::TruncFOp::create(
-          b, loc, target, arith::ExtFOp::create(b, loc, b.getF32Type(), source));
+          b, loc, target,
+          arith::ExtFOp::create(b, loc, b.getF32Type(), source));
   } else if (isFloat(source.getType())) {
     if (toCode)
       result = arith::FPToUIOp::create(b, loc, target, source);

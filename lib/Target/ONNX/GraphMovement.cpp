@@ -101,12 +101,14 @@ Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
     return Tensor(tensor.elementType(),
                   gatherStrided(*tensor.data, offset, sizes, steps));
   }
+  // Nothing: extract_slice has no offset inside an empty dimension.
+  if (llvm::is_contained(sizes, 0))
+    return Tensor(empty(sizes, tensor.elementType()));
   auto fold = [&](ArrayRef<int64_t> numbers) {
     return getAsIndexOpFoldResult(context(), numbers);
   };
-  return Tensor(tensor::ExtractSliceOp::create(builder, loc, value(tensor),
-                                               fold(offsets), fold(sizes),
-                                               fold(strides)));
+  return Tensor(tensor::ExtractSliceOp::create(
+      builder, loc, value(tensor), fold(offsets), fold(sizes), fold(strides)));
 }
 
 Tensor GraphBuilder::sliceAxis(const Tensor &tensor, int64_t axis,

@@ -14,13 +14,13 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "Registry.h"
-#include "onnx.pb.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
+#include "onnx.pb.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -39,7 +39,7 @@ public:
 
 private:
   InFlightDiagnostic error() {
-    return mlir::emitError(UnknownLoc::get(context)) << file.getPath() << ": ";
+    return mlir::emitError(UnknownLoc::get(context)) << file.getName() << ": ";
   }
   LogicalResult checkVersion();
   LogicalResult readInitializers();
@@ -51,9 +51,8 @@ private:
   LogicalResult bindOutputs(const onnx::NodeProto &proto, const Node &node);
   LogicalResult addOutputs();
   FailureOr<RankedTensorType> inputType(const onnx::ValueInfoProto &input);
-  FailureOr<int64_t>
-  dimension(const onnx::ValueInfoProto &input, int axis,
-            const onnx::TensorShapeProto::Dimension &dim);
+  FailureOr<int64_t> dimension(const onnx::ValueInfoProto &input, int axis,
+                               const onnx::TensorShapeProto::Dimension &dim);
   LogicalResult define(StringRef name, Tensor tensor, const Twine &what);
   LogicalResult undefined(StringRef name, const onnx::NodeProto &user);
 
@@ -93,8 +92,7 @@ LogicalResult Importer::checkVersion() {
 LogicalResult Importer::define(StringRef name, Tensor tensor,
                                const Twine &what) {
   if (!values.try_emplace(name, std::move(tensor)).second)
-    return error() << what << " defines value '" << name
-                   << "' a second time";
+    return error() << what << " defines value '" << name << "' a second time";
   return success();
 }
 
@@ -136,7 +134,7 @@ Importer::dimension(const onnx::ValueInfoProto &input, int axis,
     return given->second;
   if (axis == 0) {
     mlir::emitRemark(UnknownLoc::get(context))
-        << file.getPath() << ": the first dimension of input '" << name
+        << file.getName() << ": the first dimension of input '" << name
         << "' is taken to be 1; --dim "
         << (dim.has_dim_param() ? dim.dim_param() : place)
         << "=<value> chooses another";
@@ -159,8 +157,7 @@ Importer::inputType(const onnx::ValueInfoProto &input) {
   const onnx::TypeProto::Tensor &type = input.type().tensor_type();
   Type element = getElementType(type.elem_type(), context);
   if (!element) {
-    fail() << ": " << describeDataType(type.elem_type())
-           << " is not supported";
+    fail() << ": " << describeDataType(type.elem_type()) << " is not supported";
     return failure();
   }
   if (!type.has_shape()) {
@@ -194,13 +191,13 @@ LogicalResult Importer::addInputs() {
     if (failed(type))
       return failure();
     unsigned index = main.getNumArguments();
-    auto attributes = builder.getDictionaryAttr(builder.getNamedAttr(
-        "qd.name", builder.getStringAttr(input.name())));
+    auto attributes = builder.getDictionaryAttr(
+        builder.getNamedAttr("qd.name", builder.getStringAttr(input.name())));
     if (failed(main.insertArgument(index, *type, attributes,
                                    builder.getUnknownLoc())))
       return failure();
-    if (failed(define(input.name(), Tensor(main.getArgument(index)),
-                      "an input")))
+    if (failed(
+            define(input.name(), Tensor(main.getArgument(index)), "an input")))
       return failure();
   }
   return success();
@@ -237,8 +234,7 @@ Importer::bindInputs(const onnx::NodeProto &proto,
 }
 
 LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
-  InFlightDiagnostic diagnostic =
-      error() << "node '" << proto.name() << "' (";
+  InFlightDiagnostic diagnostic = error() << "node '" << proto.name() << "' (";
   if (!isDefaultDomain(proto.domain()))
     return diagnostic << proto.domain() << "." << proto.op_type()
                       << "): operators of the domain '" << proto.domain()
@@ -289,8 +285,7 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
     name = proto.output(0);
   emit->loc = NameLoc::get(builder.getStringAttr(name));
   Node node(proto, opset, file, *emit, inputs);
-  if (failed(entry->handler(node)) || !node.ok() ||
-      failed(node.checkAllRead()))
+  if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
     return failure();
   return bindOutputs(proto, node);
 }
@@ -361,14 +356,14 @@ llvm::Error parseDimension(StringRef text, ImportOptions &options) {
 OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
                                  StringRef path, MLIRContext *context,
                                  const ImportOptions &options) {
-  DialectRegistry registry;
-  registerONNXImportDialects(registry);
-  context->appendDialectRegistry(registry);
-  context->loadAllAvailableDialects();
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       linalg::LinalgDialect, math::MathDialect,
+                       tensor::TensorDialect, qd::QDDialect>();
   auto file = onnx_import::ModelFile::open(std::move(buffer), path);
   if (!file) {
     mlir::emitError(UnknownLoc::get(context))
-        << path << ": " << llvm::toString(file.takeError());
+        << (path.empty() ? "model" : path) << ": "
+        << llvm::toString(file.takeError());
     return nullptr;
   }
   return onnx_import::Importer(**file, context, options).run();

@@ -23,6 +23,7 @@ Expected<std::unique_ptr<ModelFile>>
 ModelFile::open(std::shared_ptr<MemoryBuffer> buffer, StringRef path) {
   std::unique_ptr<ModelFile> file(new ModelFile());
   file->path = path.str();
+  file->name = path.empty() ? "model" : path.str();
   file->buffer = std::move(buffer);
   if (file->buffer->getBufferSize() == 0)
     return createStringError("the file is empty");
@@ -54,11 +55,10 @@ static Error checkLocation(StringRef location) {
   bool climbs = llvm::any_of(
       make_range(sys::path::begin(location), sys::path::end(location)),
       [](StringRef part) { return part == ".."; });
-  if (sys::path::is_absolute(location) || climbs ||
-      location.contains('\0') || location.contains('\\'))
-    return createStringError(
-        formatv("external data location '{0}' leaves the model's folder",
-                location));
+  if (sys::path::is_absolute(location) || climbs || location.contains('\0') ||
+      location.contains('\\'))
+    return createStringError(formatv(
+        "external data location '{0}' leaves the model's folder", location));
   return Error::success();
 }
 
@@ -70,9 +70,9 @@ ModelFile::mapExternalFile(StringRef location) {
   if (Error error = checkLocation(location))
     return std::move(error);
   if (path.empty())
-    return createStringError(formatv(
-        "external data '{0}' cannot be found: the model is not a file",
-        location));
+    return createStringError(
+        formatv("external data '{0}' cannot be found: the model is not a file",
+                location));
   SmallString<128> full(sys::path::parent_path(path));
   sys::path::append(full, location);
   auto mapped = MemoryBuffer::getFile(full, /*IsText=*/false,
@@ -115,9 +115,10 @@ ModelFile::externalBytes(const onnx::TensorProto &tensor, uint64_t needed) {
                 offset, bytes.size(), location));
   uint64_t rest = bytes.size() - offset;
   if (length.value_or(0) > rest)
-    return createStringError(formatv("external data claims {0} bytes, but '{1}' "
-                                     "has {2} after offset {3}",
-                                     *length, location, rest, offset));
+    return createStringError(
+        formatv("external data claims {0} bytes, but '{1}' "
+                "has {2} after offset {3}",
+                *length, location, rest, offset));
   return Bytes{bytes.substr(offset, length.value_or(std::min(needed, rest))),
                *file};
 }

@@ -39,7 +39,8 @@ public:
   ~ModelFile();
 
   const onnx::ModelProto &getProto() const { return *proto; }
-  llvm::StringRef getPath() const { return path; }
+  /// The path, or something to call a model without one.
+  llvm::StringRef getName() const { return name; }
 
   /// The elements of a tensor of this model. Sizes are checked against the
   /// bytes that are there before anything is allocated.
@@ -61,7 +62,7 @@ private:
   llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>>
   mapExternalFile(llvm::StringRef location);
 
-  std::string path;
+  std::string path, name;
   std::shared_ptr<llvm::MemoryBuffer> buffer;
   std::unique_ptr<onnx::ModelProto> proto;
   std::vector<llvm::StringRef> payloads;

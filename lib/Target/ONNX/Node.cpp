@@ -36,7 +36,7 @@ InFlightDiagnostic Node::emitError() {
   if (name.empty() && proto.output_size() > 0)
     name = proto.output(0);
   return mlir::emitError(UnknownLoc::get(b.context()))
-         << file.getPath() << ": node '" << name << "' (" << proto.op_type()
+         << file.getName() << ": node '" << name << "' (" << proto.op_type()
          << ", opset " << version << "): ";
 }
 
@@ -78,7 +78,8 @@ Shape Node::constantIntegers(size_t index, StringRef label) {
   } else if (isFloat(tensor.elementType()) || tensor.rank() > 1 ||
              tensor.size() > (int64_t(1) << 20)) {
     emitError() << "input " << label << " ('" << inputName(index) << "') is "
-                << describeType(tensor.type) << ", but must be a list of integers";
+                << describeType(tensor.type)
+                << ", but must be a list of integers";
   } else {
     for (int64_t i = 0; i < tensor.size(); ++i)
       numbers.push_back(tensor.data->asInteger(i));

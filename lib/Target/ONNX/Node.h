@@ -92,9 +92,11 @@ public:
   int64_t axis(int64_t axis, int64_t rank, llvm::StringRef label = "axis");
   Shape axes(llvm::ArrayRef<int64_t> axes, int64_t rank,
              llvm::StringRef label = "axes");
-  /// `axes` as attribute or, from `since` on, as input `index`; empty if absent.
+  /// `axes` as attribute or, from `since` on, as input `index`; empty if
+  /// absent.
   std::optional<Shape> axesOperand(size_t index, int64_t since, int64_t rank);
-  void requireRank(const Tensor &tensor, llvm::StringRef label, int64_t atLeast);
+  void requireRank(const Tensor &tensor, llvm::StringRef label,
+                   int64_t atLeast);
   void requireSameType(const Tensor &a, const Tensor &other);
   /// True if the operands broadcast.
   bool requireBroadcast(llvm::ArrayRef<Tensor> operands);

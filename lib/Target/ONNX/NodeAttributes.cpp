@@ -35,7 +35,8 @@ const Attribute *Node::find(StringRef name, int type, StringRef typeName) {
   // Files older than IR version 2 do not say the type.
   if (attribute->type() == type || attribute->type() == Attribute::UNDEFINED)
     return attribute;
-  emitError() << "attribute '" << name << "' must be " << typeName << ", but is "
+  emitError() << "attribute '" << name << "' must be " << typeName
+              << ", but is "
               << Attribute::AttributeType_Name(attribute->type());
   return nullptr;
 }
@@ -62,14 +63,16 @@ std::string Node::getString(StringRef name, StringRef otherwise) {
 }
 
 std::optional<Shape> Node::getInts(StringRef name) {
-  const Attribute *attribute = find(name, Attribute::INTS, "a list of integers");
+  const Attribute *attribute =
+      find(name, Attribute::INTS, "a list of integers");
   if (!attribute)
     return std::nullopt;
   return Shape(attribute->ints().begin(), attribute->ints().end());
 }
 
 std::optional<SmallVector<float>> Node::getFloats(StringRef name) {
-  const Attribute *attribute = find(name, Attribute::FLOATS, "a list of floats");
+  const Attribute *attribute =
+      find(name, Attribute::FLOATS, "a list of floats");
   if (!attribute)
     return std::nullopt;
   return SmallVector<float>(attribute->floats().begin(),

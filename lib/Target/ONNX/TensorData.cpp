@@ -89,8 +89,8 @@ Expected<TypedTensor> ModelFile::readTensor(const onnx::TensorProto &tensor,
                                             mlir::MLIRContext *context) {
   const ElementInfo *info = findElementInfo(tensor.data_type());
   if (!info)
-    return createStringError(formatv("{0} is not supported",
-                                     describeDataType(tensor.data_type())));
+    return createStringError(
+        formatv("{0} is not supported", describeDataType(tensor.data_type())));
   if (tensor.has_segment())
     return createStringError("segmented tensors are not supported");
   std::vector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
@@ -122,11 +122,9 @@ Expected<TypedTensor> ModelFile::readTensor(const onnx::TensorProto &tensor,
       return mismatch(external ? "external data" : "raw data",
                       source.bytes.size(), *info, shape, needed);
   } else {
-    auto owned =
-        std::make_shared<std::string>(typedBytes(tensor, *info));
+    auto owned = std::make_shared<std::string>(typedBytes(tensor, *info));
     if (owned->size() != needed)
-      return mismatch("typed data", owned->size(), *info, shape,
-                      needed);
+      return mismatch("typed data", owned->size(), *info, shape, needed);
     source = {*owned, owned};
   }
 

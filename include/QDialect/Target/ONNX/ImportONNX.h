@@ -29,7 +29,8 @@ struct ImportOptions {
 /// Reads "name=value" (the argument of --dim) into `options.dims`.
 llvm::Error parseDimension(llvm::StringRef text, ImportOptions &options);
 
-/// Imports the model file at `path`. On failure returns null after one error
+/// Imports the model file at `path`; loads the dialects it needs into
+/// `context`. On failure returns null after one error
 /// diagnostic on `context` that names the file and, where there is one, the
 /// node (name, op, opset), the tensor and both values that disagree.
 mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path,
@@ -43,7 +44,7 @@ mlir::OwningOpRef<mlir::ModuleOp>
 importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer, llvm::StringRef path,
            mlir::MLIRContext *context, const ImportOptions &options = {});
 
-/// Loads the dialects that imported modules are written in.
+/// Registers the dialects that imported modules are written in.
 void registerONNXImportDialects(mlir::DialectRegistry &registry);
 
 /// Prints docs/reference/ONNXCoverage.md from the operator registry.

@@ -46,8 +46,8 @@ struct Payload {
   Value log1p(Value x) const { return math::Log1pOp::create(b, loc, x); }
   /// x >= 0 ? whenPositive : whenNegative.
   Value bySign(Value x, Value whenPositive, Value whenNegative) const {
-    Value test = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x,
-                                       number(0));
+    Value test =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x, number(0));
     return arith::SelectOp::create(b, loc, test, whenPositive, whenNegative);
   }
   /// max(0, min(1, alpha * x + beta)).
@@ -74,15 +74,14 @@ LogicalResult importRelu(Node &n) {
   if (isSignlessInteger(type) && !type.isInteger(1))
     return n.result(n.b.elementwise(
         {x}, type, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
-          return arith::MaxSIOp::create(
-              b, loc, v[0], GraphBuilder::scalar(b, loc, type, 0));
+          return arith::MaxSIOp::create(b, loc, v[0],
+                                        GraphBuilder::scalar(b, loc, type, 0));
         }));
   n.floatInput(0, "X");
   if (!n.ok())
     return failure();
-  return n.result(map(n, x, [](const Payload &p, Value v) {
-    return p.max(v, p.number(0));
-  }));
+  return n.result(map(
+      n, x, [](const Payload &p, Value v) { return p.max(v, p.number(0)); }));
 }
 
 LogicalResult importLeakyRelu(Node &n) {
@@ -202,8 +201,8 @@ LogicalResult importGelu(Node &n) {
                          << "', but must be 'none' or 'tanh'";
   auto kind = approximate == "tanh" ? qd::GeluApproximation::Tanh
                                     : qd::GeluApproximation::None;
-  return n.result(Tensor(qd::GeluOp::create(n.b.builder, n.b.loc, x.type,
-                                            n.b.value(x), kind)));
+  return n.result(Tensor(
+      qd::GeluOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x), kind)));
 }
 
 LogicalResult importSwish(Node &n) {
@@ -212,8 +211,8 @@ LogicalResult importSwish(Node &n) {
   if (!n.ok())
     return failure();
   if (alpha == 1.0)
-    return n.result(Tensor(
-        qd::SiluOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x))));
+    return n.result(
+        Tensor(qd::SiluOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x))));
   return n.result(map(n, x, [&](const Payload &p, Value v) {
     return p.mul(v, sigmoid(p, p.mul(v, p.number(alpha))));
   }));
@@ -228,25 +227,22 @@ void registerActivationOps(OpRegistry &r) {
   r.onOp("Clip", 6, importClip, "float, signed integer; constant bounds");
   r.onOp("Gelu", 20, importGelu);
   r.onOp("Swish", 24, importSwish);
-  r.onOp("Sigmoid", 6, activation([](const Payload &p, Value x, double, double) {
+  r.onOp("Sigmoid", 6,
+         activation([](const Payload &p, Value x, double, double) {
            return sigmoid(p, x);
          }));
   r.onOp("HardSigmoid", 6,
-         activation(
-             [](const Payload &p, Value x, double alpha, double beta) {
-               return p.hardSigmoid(x, alpha, beta);
-             },
-             "alpha", 0.2f, "beta", 0.5f));
+         activation([](const Payload &p, Value x, double alpha,
+                       double beta) { return p.hardSigmoid(x, alpha, beta); },
+                    "alpha", 0.2f, "beta", 0.5f));
   r.onOp("HardSwish", 14,
          activation([](const Payload &p, Value x, double, double) {
            return p.mul(x, p.hardSigmoid(x, 1.0 / 6.0, 0.5));
          }));
   r.onOp("Elu", 6,
-         activation(
-             [](const Payload &p, Value x, double alpha, double) {
-               return p.bySign(x, x, eluTail(p, x, alpha));
-             },
-             "alpha", 1.0f));
+         activation([](const Payload &p, Value x, double alpha,
+                       double) { return p.bySign(x, x, eluTail(p, x, alpha)); },
+                    "alpha", 1.0f));
   r.onOp("Selu", 6,
          activation(
              [](const Payload &p, Value x, double alpha, double gamma) {
@@ -258,17 +254,17 @@ void registerActivationOps(OpRegistry &r) {
   r.onOp("ThresholdedRelu", 10,
          activation(
              [](const Payload &p, Value x, double alpha, double) -> Value {
-               Value test =
-                   arith::CmpFOp::create(p.b, p.loc, arith::CmpFPredicate::OGT,
-                                         x, p.number(alpha));
-               return arith::SelectOp::create(p.b, p.loc, test, x,
-                                              p.number(0));
+               Value test = arith::CmpFOp::create(
+                   p.b, p.loc, arith::CmpFPredicate::OGT, x, p.number(alpha));
+               return arith::SelectOp::create(p.b, p.loc, test, x, p.number(0));
              },
              "alpha", 1.0f));
-  r.onOp("Softplus", 1, activation([](const Payload &p, Value x, double, double) {
+  r.onOp("Softplus", 1,
+         activation([](const Payload &p, Value x, double, double) {
            return softplus(p, x);
          }));
-  r.onOp("Softsign", 1, activation([](const Payload &p, Value x, double, double) {
+  r.onOp("Softsign", 1,
+         activation([](const Payload &p, Value x, double, double) {
            Value magnitude = math::AbsFOp::create(p.b, p.loc, x);
            return p.div(x, p.add(p.number(1), magnitude));
          }));

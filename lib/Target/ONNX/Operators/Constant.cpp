@@ -25,8 +25,7 @@ LogicalResult importConstant(Node &n) {
   if (n.hasAttribute("value_int"))
     return n.result(n.b.integers({}, {n.getInt("value_int", 0)}));
   if (auto floats = n.getFloats("value_floats"))
-    return n.result(
-        n.b.f32({static_cast<int64_t>(floats->size())}, *floats));
+    return n.result(n.b.f32({static_cast<int64_t>(floats->size())}, *floats));
   if (auto ints = n.getInts("value_ints"))
     return n.result(n.b.integers({static_cast<int64_t>(ints->size())}, *ints));
   if (!n.ok())
@@ -108,7 +107,8 @@ LogicalResult importDropout(Node &n) {
 }
 
 LogicalResult importRange(Node &n) {
-  double start = n.constantNumber(0, "start"), limit = n.constantNumber(1, "limit"),
+  double start = n.constantNumber(0, "start"),
+         limit = n.constantNumber(1, "limit"),
          delta = n.constantNumber(2, "delta");
   if (!n.ok())
     return failure();

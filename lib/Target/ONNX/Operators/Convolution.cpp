@@ -119,17 +119,16 @@ Tensor emitConvolution(GraphBuilder &b, const Tensor &x, const Tensor &w,
   groupedOutput.append(output.begin(), output.end());
   Tensor input = b.reshape(x, grouped), weights = b.reshape(w, groupedWeights);
   Value init = b.filled(groupedOutput, type, 0);
-  Tensor y = generic(b, input, weights, init, /*grouped=*/true, strides,
-                     dilations);
+  Tensor y =
+      generic(b, input, weights, init, /*grouped=*/true, strides, dilations);
   return b.reshape(y, shape);
 }
 
 Tensor addBias(GraphBuilder &b, const Tensor &x, const Tensor &bias) {
-  return b.channelwise(x, {bias}, 1,
-                       [](OpBuilder &nested, Location at, ValueRange v) {
-                         return arith::AddFOp::create(nested, at, v[0], v[1])
-                             .getResult();
-                       });
+  return b.channelwise(
+      x, {bias}, 1, [](OpBuilder &nested, Location at, ValueRange v) {
+        return arith::AddFOp::create(nested, at, v[0], v[1]).getResult();
+      });
 }
 
 static LogicalResult importConv(Node &n) {
@@ -140,9 +139,8 @@ static LogicalResult importConv(Node &n) {
   if (!n.ok())
     return failure();
   if (w.rank() != x.rank())
-    return n.emitError() << "weights " << describeType(w.type)
-                         << " and input " << describeType(x.type)
-                         << " have different ranks";
+    return n.emitError() << "weights " << describeType(w.type) << " and input "
+                         << describeType(x.type) << " have different ranks";
   ArrayRef<int64_t> image = x.shape().drop_front(2),
                     kernel = w.shape().drop_front(2);
   if (group < 1 || x.dim(1) % group != 0)
@@ -155,7 +153,8 @@ static LogicalResult importConv(Node &n) {
                          << " are not divisible by it";
   if (w.dim(1) != x.dim(1) / group)
     return n.emitError() << "weights " << describeType(w.type) << " have "
-                         << w.dim(1) << " channels, but input channels / group is "
+                         << w.dim(1)
+                         << " channels, but input channels / group is "
                          << x.dim(1) / group;
   std::optional<Shape> stated = n.getInts("kernel_shape");
   if (n.ok() && stated && ArrayRef(*stated) != kernel)

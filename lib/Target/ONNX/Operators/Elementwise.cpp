@@ -8,8 +8,8 @@
 
 #include "GraphBuilder.h"
 #include "Node.h"
-#include "Registry.h"
 #include "QDialect/Support/ConstantView.h"
+#include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <cmath>
@@ -76,7 +76,8 @@ const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, subInts,
                     subFloats};
 const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, mulInts,
                     mulFloats};
-const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts, divFloats};
+const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts,
+                       divFloats};
 const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>,
                         minInts, nullptr};
 const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>,
@@ -103,8 +104,8 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
   bool onFloats = type.isF32() && op.foldFloats;
   bool onIntegers = isSignlessInteger(type) && op.foldIntegers;
   auto count = RankedTensorType::get(shape, type).getNumElements();
-  if (!isSmallConstant(x) || !isSmallConstant(y) ||
-      count > maxFoldedElements || !(onFloats || onIntegers))
+  if (!isSmallConstant(x) || !isSmallConstant(y) || count > maxFoldedElements ||
+      !(onFloats || onIntegers))
     return std::nullopt;
   SmallVector<double> floats;
   std::vector<int64_t> integers;
@@ -112,8 +113,8 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
     int64_t atX = broadcastIndex(x.shape(), shape, i);
     int64_t atY = broadcastIndex(y.shape(), shape, i);
     if (onFloats) {
-      floats.push_back(op.foldFloats(x.data->asDouble(atX),
-                                     y.data->asDouble(atY)));
+      floats.push_back(
+          op.foldFloats(x.data->asDouble(atX), y.data->asDouble(atY)));
       continue;
     }
     auto number =
@@ -124,8 +125,9 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
   }
   if (onFloats)
     return n.b.constant(type, shape, floats);
-  return Tensor(type, HostTensor::of(DType::I64, {shape.begin(), shape.end()}, integers)
-                          .converted(*hostType(type)));
+  return Tensor(
+      type, HostTensor::of(DType::I64, {shape.begin(), shape.end()}, integers)
+                .converted(*hostType(type)));
 }
 
 std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
@@ -135,19 +137,18 @@ std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
     return std::nullopt;
   Type type = x.elementType();
   bool floats = isFloat(type);
-  if (!floats && !(op.onIntegers && isSignlessInteger(type) &&
-                   !type.isInteger(1))) {
+  if (!floats &&
+      !(op.onIntegers && isSignlessInteger(type) && !type.isInteger(1))) {
     n.emitError() << "element type of " << describeType(x.type)
                   << " is not supported";
     return std::nullopt;
   }
   if (auto folded = fold(n, x, y, *broadcastShape({x, y}), op))
     return folded;
-  return n.b.elementwise({x, y}, type,
-                         [&](OpBuilder &b, Location loc, ValueRange v) {
-                           return (floats ? op.onFloats : op.onIntegers)(
-                               b, loc, v[0], v[1]);
-                         });
+  return n.b.elementwise(
+      {x, y}, type, [&](OpBuilder &b, Location loc, ValueRange v) {
+        return (floats ? op.onFloats : op.onIntegers)(b, loc, v[0], v[1]);
+      });
 }
 
 OpRegistry::Handler binary(const Binary &op) {
@@ -172,8 +173,8 @@ OpRegistry::Handler variadic(const Binary &op, bool mean = false) {
       return failure();
     if (mean) {
       Type type = result->elementType();
-      Tensor count = n.b.constant(
-          type, {}, {static_cast<double>(n.numInputs())});
+      Tensor count =
+          n.b.constant(type, {}, {static_cast<double>(n.numInputs())});
       result = combine(n, *result, count, divide);
     }
     return result ? n.result(*result) : failure();
@@ -214,13 +215,13 @@ OpRegistry::Handler unary(UnaryBuilder onFloats,
 }
 
 Value negateInteger(OpBuilder &b, Location loc, Value x) {
-  return arith::SubIOp::create(
-      b, loc, GraphBuilder::scalar(b, loc, x.getType(), 0), x);
+  return arith::SubIOp::create(b, loc,
+                               GraphBuilder::scalar(b, loc, x.getType(), 0), x);
 }
 
 Value reciprocal(OpBuilder &b, Location loc, Value x) {
-  return arith::DivFOp::create(
-      b, loc, GraphBuilder::scalar(b, loc, x.getType(), 1), x);
+  return arith::DivFOp::create(b, loc,
+                               GraphBuilder::scalar(b, loc, x.getType(), 1), x);
 }
 
 /// The exponent may have another element type; the result has the base's.
@@ -293,10 +294,10 @@ void registerElementwiseOps(OpRegistry &r) {
   r.onOp("Mod", 10, importMod, "signed integer; float with fmod = 1");
   r.onOp("Abs", 6, unary(build<math::AbsFOp>, build<math::AbsIOp>, std::fabs),
          "float, signed integer");
-  r.onOp("Neg", 6,
-         unary(build<arith::NegFOp>, negateInteger,
-               [](double x) { return -x; }),
-         "float, signed integer");
+  r.onOp(
+      "Neg", 6,
+      unary(build<arith::NegFOp>, negateInteger, [](double x) { return -x; }),
+      "float, signed integer");
   r.onOp("Sqrt", 6, unary(build<math::SqrtOp>, nullptr, std::sqrt));
   r.onOp("Floor", 6, unary(build<math::FloorOp>, nullptr, std::floor));
   r.onOp("Ceil", 6, unary(build<math::CeilOp>, nullptr, std::ceil));

@@ -39,8 +39,8 @@ Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
         // Indices count from the end if negative.
         Type type = indices.elementType();
         Value zero = GraphBuilder::scalar(nested, at, type, 0);
-        Value size = GraphBuilder::scalar(
-            nested, at, type, static_cast<double>(data.dim(axis)));
+        Value size = GraphBuilder::scalar(nested, at, type,
+                                          static_cast<double>(data.dim(axis)));
         Value negative = arith::CmpIOp::create(
             nested, at, arith::CmpIPredicate::slt, v[0], zero);
         Value wrapped = arith::AddIOp::create(nested, at, v[0], size);
@@ -56,8 +56,7 @@ Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
           int64_t loop = i < axis ? i : i + indices.rank() - 1;
           position.push_back(linalg::IndexOp::create(nested, at, loop));
         }
-        Value element =
-            tensor::ExtractOp::create(nested, at, source, position);
+        Value element = tensor::ExtractOp::create(nested, at, source, position);
         linalg::YieldOp::create(nested, at, element);
       });
   return Tensor(op.getResult(0));

@@ -44,11 +44,11 @@ LogicalResult importLogic(Node &n) {
   if (!x.elementType().isInteger(1))
     return n.emitError() << "input A is " << describeType(x.type)
                          << ", but must be bool";
-  return n.result(n.b.elementwise(
-      {x, y}, x.elementType(),
-      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
-        return Op::create(b, loc, v[0], v[1]);
-      }));
+  return n.result(
+      n.b.elementwise({x, y}, x.elementType(),
+                      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+                        return Op::create(b, loc, v[0], v[1]);
+                      }));
 }
 
 LogicalResult importNot(Node &n) {

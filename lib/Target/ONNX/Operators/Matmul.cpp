@@ -19,10 +19,9 @@ namespace {
 
 Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y) {
   Value init = b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
-  return Tensor(linalg::MatmulOp::create(b.builder, b.loc,
-                                         TypeRange{init.getType()},
-                                         ValueRange{b.value(x), b.value(y)},
-                                         ValueRange{init})
+  return Tensor(linalg::MatmulOp::create(
+                    b.builder, b.loc, TypeRange{init.getType()},
+                    ValueRange{b.value(x), b.value(y)}, ValueRange{init})
                     .getResult(0));
 }
 
@@ -82,9 +81,9 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
   iterators.back() = utils::IteratorType::reduction;
   Type type = x.elementType();
   Value init = b.filled(shape, type, 0);
-  AffineMap maps[] = {leftMap, rightMap,
-                      b.builder.getMultiDimIdentityMap(loops).dropResult(
-                          loops - 1)};
+  AffineMap maps[] = {
+      leftMap, rightMap,
+      b.builder.getMultiDimIdentityMap(loops).dropResult(loops - 1)};
   auto op = linalg::GenericOp::create(
       b.builder, b.loc, TypeRange{init.getType()},
       ValueRange{b.value(left), b.value(right)}, ValueRange{init}, maps,
@@ -92,12 +91,10 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
         Value sum;
         if (isFloat(type))
           sum = arith::AddFOp::create(
-              nested, at, v[2],
-              arith::MulFOp::create(nested, at, v[0], v[1]));
+              nested, at, v[2], arith::MulFOp::create(nested, at, v[0], v[1]));
         else
           sum = arith::AddIOp::create(
-              nested, at, v[2],
-              arith::MulIOp::create(nested, at, v[0], v[1]));
+              nested, at, v[2], arith::MulIOp::create(nested, at, v[0], v[1]));
         linalg::YieldOp::create(nested, at, sum);
       });
   return Tensor(op.getResult(0));
@@ -134,9 +131,8 @@ LogicalResult importMatMul(Node &n) {
   int64_t rows = x.dim(x.rank() - 2), depth = x.dim(x.rank() - 1),
           columns = y.dim(y.rank() - 1);
   Tensor z;
-  if (product(batchY) == 1 && llvm::all_of(batchY, [](int64_t s) {
-        return s == 1;
-      }))
+  if (product(batchY) == 1 &&
+      llvm::all_of(batchY, [](int64_t s) { return s == 1; }))
     z = matmul2D(n.b, n.b.reshape(x, {product(batchX) * rows, depth}),
                  n.b.reshape(y, {depth, columns}));
   else if (product(batchX) == product(*batch) &&
@@ -176,7 +172,8 @@ LogicalResult importGemm(Node &n) {
     return n.emitError() << "operands must be matrices, but are "
                          << describeType(x.type) << " and "
                          << describeType(y.type);
-  int64_t depthX = x.dim(transposeX ? 0 : 1), depthY = y.dim(transposeY ? 1 : 0);
+  int64_t depthX = x.dim(transposeX ? 0 : 1),
+          depthY = y.dim(transposeY ? 1 : 0);
   if (depthX != depthY)
     return n.emitError() << "inner dimensions disagree: "
                          << describeType(x.type)
@@ -198,11 +195,11 @@ LogicalResult importGemm(Node &n) {
       return n.emitError() << "input C " << describeType(c.type)
                            << " does not broadcast to " << describeType(z.type);
     c = scaled(n.b, c, beta);
-    z = n.b.elementwise({z, c}, z.elementType(),
-                        [](OpBuilder &nested, Location at, ValueRange v) {
-                          return arith::AddFOp::create(nested, at, v[0], v[1])
-                              .getResult();
-                        });
+    z = n.b.elementwise(
+        {z, c}, z.elementType(),
+        [](OpBuilder &nested, Location at, ValueRange v) {
+          return arith::AddFOp::create(nested, at, v[0], v[1]).getResult();
+        });
   }
   return n.result(z);
 }

@@ -110,9 +110,9 @@ LogicalResult importMaxPool(Node &n) {
     return n.result(named<linalg::PoolingNcwMaxOp>(n.b, padded, w, init));
   if (w.kernel.size() == 2)
     return n.result(named<linalg::PoolingNchwMaxOp>(n.b, padded, w, init));
-  return n.result(generic(n.b, padded, w, init,
-                          isFloat(type) ? fold<arith::MaximumFOp>
-                                        : fold<arith::MaxSIOp>));
+  return n.result(
+      generic(n.b, padded, w, init,
+              isFloat(type) ? fold<arith::MaximumFOp> : fold<arith::MaxSIOp>));
 }
 
 /// How many elements the windows along one dimension count.
@@ -153,8 +153,8 @@ std::optional<Tensor> divisor(Node &n, const Tensor &x, const Window &w,
   }
   SmallVector<double> counts{1};
   for (size_t axis = 0; axis < w.output.size(); ++axis) {
-    SmallVector<double> along =
-        countsAlong(w, axis, x.dim(axis + 2), withPads), next;
+    SmallVector<double> along = countsAlong(w, axis, x.dim(axis + 2), withPads),
+                        next;
     for (double outer : counts)
       for (double count : along)
         next.push_back(outer * count);
@@ -166,11 +166,11 @@ std::optional<Tensor> divisor(Node &n, const Tensor &x, const Window &w,
 }
 
 Tensor divide(GraphBuilder &b, const Tensor &x, const Tensor &by) {
-  return b.elementwise({x, by}, x.elementType(),
-                       [](OpBuilder &nested, Location at, ValueRange v) {
-                         return arith::DivFOp::create(nested, at, v[0], v[1])
-                             .getResult();
-                       });
+  return b.elementwise(
+      {x, by}, x.elementType(),
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        return arith::DivFOp::create(nested, at, v[0], v[1]).getResult();
+      });
 }
 
 LogicalResult importAveragePool(Node &n) {
@@ -208,9 +208,9 @@ LogicalResult importGlobalPool(Node &n, bool average) {
     kept.push_back(1);
     count *= static_cast<double>(x.dim(axis));
   }
-  Tensor y = average ? n.b.reduce(x, axes, 0, fold<arith::AddFOp>)
-                     : n.b.reduce(x, axes, lowest(type),
-                                  fold<arith::MaximumFOp>);
+  Tensor y = average
+                 ? n.b.reduce(x, axes, 0, fold<arith::AddFOp>)
+                 : n.b.reduce(x, axes, lowest(type), fold<arith::MaximumFOp>);
   if (average)
     y = divide(n.b, y, n.b.constant(type, {}, {count}));
   return n.result(n.b.reshape(y, kept));

@@ -113,11 +113,10 @@ std::optional<Grid> bindGrid(Node &n, const Tensor &x) {
       return std::nullopt;
     }
     if (!allZero)
-      grid.zeroPoint =
-          Tensor(n.b.builder.getI32Type(),
-                 zero->data->converted(DType::I32).reshaped(
-                     {shape.begin(), shape.end()}),
-                 zero->name);
+      grid.zeroPoint = Tensor(n.b.builder.getI32Type(),
+                              zero->data->converted(DType::I32)
+                                  .reshaped({shape.begin(), shape.end()}),
+                              zero->name);
   }
   grid.scale = n.b.reshape(grid.scale, shape);
   return grid;
@@ -138,8 +137,8 @@ LogicalResult importQuantizeLinear(Node &n) {
     type = qd::UIntType::get(n.b.context(), 8);
   else if (!type && stated > 0 && stated <= INT32_MAX)
     type = getElementType(static_cast<int>(stated), n.b.context());
-  if (!type || (!isCodeType(type) && !(isFloat(type) &&
-                                       type.getIntOrFloatBitWidth() <= 8)))
+  if (!type || (!isCodeType(type) &&
+                !(isFloat(type) && type.getIntOrFloatBitWidth() <= 8)))
     return n.emitError() << "cannot quantize to data type " << stated;
   if (!saturate && isFloat(type))
     return n.emitError() << "attribute 'saturate' 0 is not supported";
@@ -166,16 +165,16 @@ LogicalResult importDequantizeLinear(Node &n) {
   if (!n.ok() || !grid)
     return failure();
   if (!isCodeType(x.elementType()) &&
-      !(isFloat(x.elementType()) && x.elementType().getIntOrFloatBitWidth() <= 8))
+      !(isFloat(x.elementType()) &&
+        x.elementType().getIntOrFloatBitWidth() <= 8))
     return n.emitError() << "input x is " << describeType(x.type)
                          << ", which holds no codes";
   if (grid->zeroPointType && grid->zeroPointType != x.elementType())
     return n.emitError() << "zero point and x " << describeType(x.type)
                          << " have different element types";
-  if (stated != 0 &&
-      (stated > INT32_MAX || stated < 0 ||
-       getElementType(static_cast<int>(stated), n.b.context()) !=
-           grid->scale.elementType()))
+  if (stated != 0 && (stated > INT32_MAX || stated < 0 ||
+                      getElementType(static_cast<int>(stated), n.b.context()) !=
+                          grid->scale.elementType()))
     return n.emitError() << "attribute 'output_dtype' other than the scale's "
                             "type is not supported";
   auto result = RankedTensorType::get(x.shape(), grid->scale.elementType());

@@ -33,8 +33,7 @@ double extreme(Type type, bool lowest) {
   double size =
       isFloat(type)
           ? std::numeric_limits<double>::infinity()
-          : std::ldexp(1.0,
-                       static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
+          : std::ldexp(1.0, static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
   // The largest i64 is no double; as i64 it wraps to what we want anyway.
   return lowest ? -size : isFloat(type) ? size : size - 1;
 }
@@ -89,12 +88,13 @@ Tensor finish(GraphBuilder &b, const Tensor &y, double count, Kind kind) {
     });
   if (kind != Kind::Mean)
     return y;
-  return applyUnary(b, y, [&](OpBuilder &nested, Location at, Value v) -> Value {
-    Value by = GraphBuilder::scalar(nested, at, v.getType(), count);
-    if (isFloat(v.getType()))
-      return arith::DivFOp::create(nested, at, v, by);
-    return arith::DivSIOp::create(nested, at, v, by);
-  });
+  return applyUnary(
+      b, y, [&](OpBuilder &nested, Location at, Value v) -> Value {
+        Value by = GraphBuilder::scalar(nested, at, v.getType(), count);
+        if (isFloat(v.getType()))
+          return arith::DivFOp::create(nested, at, v, by);
+        return arith::DivSIOp::create(nested, at, v, by);
+      });
 }
 
 /// Small integer constants (shape arithmetic): ReduceProd and ReduceSum of all.
@@ -124,8 +124,8 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
     bool keep = n.getInt("keepdims", 1) != 0;
-    bool doNothing = n.opset() >= axesInputSince &&
-                     n.getInt("noop_with_empty_axes", 0) != 0;
+    bool doNothing =
+        n.opset() >= axesInputSince && n.getInt("noop_with_empty_axes", 0) != 0;
     Shape axes = n.axesOperand(1, axesInputSince, x.rank()).value_or(Shape());
     if (!n.ok())
       return failure();
@@ -146,8 +146,7 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
     if (kind == Kind::Mean && count == 0 && !isFloat(type))
       return n.emitError() << "mean of no elements of " << describeType(x.type);
     bool all = static_cast<int64_t>(axes.size()) == x.rank();
-    std::optional<Tensor> folded =
-        all ? foldAll(n.b, x, kind) : std::nullopt;
+    std::optional<Tensor> folded = all ? foldAll(n.b, x, kind) : std::nullopt;
     Tensor y = folded ? *folded
                       : finish(n.b, reduceBy(n.b, x, axes, kind), count, kind);
     return n.result(n.b.reshape(y, kept));

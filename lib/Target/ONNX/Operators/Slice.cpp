@@ -35,8 +35,9 @@ LogicalResult sliceOne(Node &n, Tensor &x, int64_t axis, int64_t start,
                       count > 1 ? step : 1);
     return success();
   }
-  start = bound(start, -1, size - 1);
-  end = bound(end, -1, size - 1);
+  // Unlike Python: a start before the first element is the first element.
+  start = size == 0 ? -1 : bound(start, 0, size - 1);
+  end = size == 0 ? -1 : bound(end, -1, size - 1);
   Shape indices;
   // Every descending element is a slice of its own, unless folded.
   int64_t span = std::max<int64_t>(start - end, 0);

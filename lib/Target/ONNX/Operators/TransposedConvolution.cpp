@@ -58,8 +58,7 @@ Geometry bindGeometry(Node &n, ArrayRef<int64_t> image,
   for (size_t axis = 0; axis < rank; ++axis) {
     int64_t stride = g.strides[axis];
     int64_t extent = (kernel[axis] - 1) * g.dilations[axis] + 1;
-    int64_t full =
-        stride * (image[axis] - 1) + g.outputPadding[axis] + extent;
+    int64_t full = stride * (image[axis] - 1) + g.outputPadding[axis] + extent;
     if (same || stated) {
       int64_t size = stated ? (*stated)[axis] : image[axis] * stride;
       int64_t total = std::max<int64_t>(full - size, 0);
@@ -123,8 +122,8 @@ Tensor turnWeights(GraphBuilder &b, const Tensor &w, int64_t groups) {
     for (size_t axis = 0; axis < split.size(); ++axis)
       permutation.push_back(axis);
     std::swap(permutation[1], permutation[2]);
-    Tensor turned = b.reshape(
-        b.transpose(b.reshape(w, split), permutation), merged);
+    Tensor turned =
+        b.reshape(b.transpose(b.reshape(w, split), permutation), merged);
     for (size_t axis = 0; axis < kernel.size(); ++axis) {
       Shape reversed;
       for (int64_t tap = kernel[axis]; tap-- > 0;)
