@@ -90,7 +90,7 @@ struct NamedToChannelLast : OpRewritePattern<From> {
     auto last = To::create(rewriter, loc, TypeRange{init.getType()},
                            ValueRange{image, second}, ValueRange{init},
                            op.getStrides(), op.getDilations());
-    last->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    copyAnnotations(op, last);
     Permutation back = invertPermutation(
         toChannelLast(cast<RankedTensorType>(init.getType()).getRank()));
     rewriter.replaceOp(op,
@@ -161,7 +161,7 @@ struct ContractionToChannelLast : OpInterfaceRewritePattern<linalg::LinalgOp> {
         maps, op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(op->getRegion(0), generic.getRegion(),
                                generic.getRegion().end());
-    generic->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    copyAnnotations(op, generic);
     rewriter.replaceOp(op, permuteValue(rewriter, loc, generic.getResult(0),
                                         invertPermutation(result)));
     return success();

@@ -13,6 +13,7 @@
 // most one addition of a constant of one value a channel: the bias.
 
 #include "OutputChannels.h"
+#include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
@@ -303,7 +304,7 @@ struct FoldChannelAffine : OpRewritePattern<linalg::GenericOp> {
                                chain.total.offset.end());
     linalg::GenericOp add =
         addPerChannel(rewriter, op.getLoc(), x, chain.channels, offsets);
-    add->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    copyAnnotations(op, add);
     rewriter.replaceOp(op, add);
   }
 };

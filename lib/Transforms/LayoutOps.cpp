@@ -161,7 +161,7 @@ static Value buildElementwise(RewriterBase &rewriter, linalg::GenericOp op,
                                           op.getIteratorTypesArray());
   rewriter.cloneRegionBefore(op.getRegion(), result.getRegion(),
                              result.getRegion().end());
-  result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  copyAnnotations(op, result);
   return result.getResult(0);
 }
 
@@ -185,7 +185,7 @@ static Value buildWindowed(RewriterBase &rewriter, linalg::GenericOp op,
       op.getIteratorTypesArray());
   rewriter.cloneRegionBefore(op.getRegion(), result.getRegion(),
                              result.getRegion().end());
-  result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  copyAnnotations(op, result);
   return result.getResult(0);
 }
 

@@ -185,6 +185,12 @@ Value permuteValue(OpBuilder &builder, Location loc, Value value,
       ->getResult(0);
 }
 
+void copyAnnotations(Operation *from, Operation *to) {
+  NamedAttrList attributes(from->getDiscardableAttrDictionary());
+  attributes.erase(linalg::LinalgDialect::kMemoizedIndexingMapsAttrName);
+  to->setDiscardableAttrs(attributes.getDictionary(to->getContext()));
+}
+
 Value reshapeConstant(OpBuilder &builder, Value value, RankedTensorType type) {
   std::optional<ConstantView> view = constantView(value);
   if (!view || !value.getDefiningOp<arith::ConstantOp>())

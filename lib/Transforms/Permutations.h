@@ -63,6 +63,10 @@ mlir::Value permuteValue(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value reshapeConstant(mlir::OpBuilder &builder, mlir::Value value,
                             mlir::RankedTensorType type);
 
+/// Gives `to` what passes and importers noted on `from`: names, receipts. Not
+/// what linalg keeps there for itself (the maps of a named op).
+void copyAnnotations(mlir::Operation *from, mlir::Operation *to);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_PERMUTATIONS_H

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Removes transposes by moving them: first down through every op that does not
-// care (SinkTransposes.cpp), then up where that makes two meet
-// (HoistTransposes.cpp), then into the weights of a matmul over a flattened
-// image (PermuteFlattenedWeights.cpp). Where two inverse ones meet both go;
+// care (SinkTransposes.cpp), into the weights of a matmul over a flattened
+// image (PermuteFlattenedWeights.cpp), then up where that makes two meet
+// (HoistTransposes.cpp). Where two inverse ones meet both go;
 // one that only moves dimensions of size 1 is a reshape.
 //
 //   conv_nhwc -> transpose -> relu -> pad -> transpose' -> conv_nhwc
@@ -125,19 +125,18 @@ struct PropagateTransposes
 
   void runOnOperation() override {
     int64_t before = count();
-    // Equal transposes of one value must be one op for the readers of that
-    // value to agree.
+    if (failed(apply({populateSinkTransposesPatterns,
+                      populateCancelTransposesPatterns})) ||
+        failed(apply({populatePermuteFlattenedWeightsPatterns})))
+      return signalPassFailure();
+    // Equal transposes of one value must be one op, or the readers of that
+    // value do not agree and nothing is hoisted.
     IRRewriter rewriter(&getContext());
     DominanceInfo dominance(getOperation());
-    if (failed(apply({populateSinkTransposesPatterns,
-                      populateCancelTransposesPatterns})))
-      return signalPassFailure();
     eliminateCommonSubExpressions(rewriter, dominance, getOperation());
+    // No sinking after this: it would undo what was hoisted to the arguments.
     if (failed(apply({populateHoistTransposesPatterns,
                       populateCancelTransposesPatterns})) ||
-        failed(apply({populateSinkTransposesPatterns,
-                      populateCancelTransposesPatterns,
-                      populatePermuteFlattenedWeightsPatterns})) ||
         failed(apply({populateUnitTransposesToReshapesPatterns})))
       return signalPassFailure();
     int64_t after = count();

@@ -100,8 +100,7 @@ struct SinkThroughExpand : OpRewritePattern<tensor::ExpandShapeOp> {
     Value expanded = tensor::ExpandShapeOp::create(
         rewriter, op.getLoc(), permuteType(type, order), transpose.getInput(),
         newGroups);
-    expanded.getDefiningOp()->setDiscardableAttrs(
-        op->getDiscardableAttrDictionary());
+    copyAnnotations(op, expanded.getDefiningOp());
     rewriter.replaceOp(op, permuteValue(rewriter, op.getLoc(), expanded,
                                         invertPermutation(order)));
     return success();
@@ -141,8 +140,7 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
     Value collapsed = tensor::CollapseShapeOp::create(
         rewriter, op.getLoc(), permuteType(type, order), transpose.getInput(),
         newGroups);
-    collapsed.getDefiningOp()->setDiscardableAttrs(
-        op->getDiscardableAttrDictionary());
+    copyAnnotations(op, collapsed.getDefiningOp());
     rewriter.replaceOp(op, permuteValue(rewriter, op.getLoc(), collapsed,
                                         invertPermutation(order)));
     return success();

@@ -1,0 +1,139 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading recipes, their errors, and which rule holds for a layer.
+
+#include "QDialect/PTQ/Recipe.h"
+#include "gtest/gtest.h"
+
+using namespace qdialect;
+
+namespace {
+
+std::string errorOf(llvm::StringRef text) {
+  llvm::Expected<Recipe> recipe = Recipe::parse(text, "r.yaml");
+  return recipe ? std::string() : llvm::toString(recipe.takeError());
+}
+
+Recipe parsed(llvm::StringRef text) {
+  llvm::Expected<Recipe> recipe = Recipe::parse(text, "r.yaml");
+  if (!recipe) {
+    ADD_FAILURE() << llvm::toString(recipe.takeError());
+    return {};
+  }
+  return *recipe;
+}
+
+TEST(RecipeTest, DefaultsAreW8A8) {
+  Recipe recipe = parsed("name: plain\n");
+  EXPECT_EQ(recipe.activations.format.str(), "u8");
+  EXPECT_FALSE(recipe.activations.symmetric);
+  EXPECT_EQ(recipe.weights.format.str(), "s8");
+  EXPECT_TRUE(recipe.weights.symmetric);
+  EXPECT_EQ(recipe.weights.granularity, Granularity::Channel);
+  EXPECT_FALSE(recipe.biasCorrection);
+  EXPECT_EQ(recipe.layer({"conv"}, "conv").precision(), "w8a8");
+  // Symmetric signed codes leave -128 out.
+  EXPECT_EQ(recipe.weights.scaleOptions().qmin, -127);
+  EXPECT_EQ(recipe.activations.scaleOptions().qmin, 0);
+  EXPECT_EQ(recipe.activations.scaleOptions().qmax, 255);
+}
+
+TEST(RecipeTest, EveryEmbeddedRecipeParsesUnderItsName) {
+  ASSERT_FALSE(embeddedRecipes().empty());
+  for (const EmbeddedRecipe &embedded : embeddedRecipes()) {
+    llvm::Expected<Recipe> recipe = Recipe::load(embedded.name);
+    ASSERT_TRUE(static_cast<bool>(recipe))
+        << llvm::toString(recipe.takeError());
+    EXPECT_EQ(recipe->name, embedded.name);
+    EXPECT_FALSE(recipe->description.empty()) << recipe->name;
+  }
+}
+
+TEST(RecipeTest, ReadsEveryKey) {
+  Recipe recipe = parsed(R"(name: all
+description: every key once
+activations: {format: s8, granularity: tensor, symmetric: true, estimator: percentile, percentile: 99.9}
+weights: {format: s4, granularity: tensor, estimator: lp, p: 3.5}
+bias: {bits: 32}
+bias_correction: true
+rescale: dyadic
+require_integer: [conv, matmul]
+layers:
+  - {match: "head.*", keep_float: true}
+)");
+  EXPECT_EQ(recipe.activations.estimator, RangeMethod::Percentile);
+  EXPECT_EQ(recipe.activations.percentile, 99.9);
+  EXPECT_EQ(recipe.weights.format.bits, 4u);
+  EXPECT_EQ(recipe.weights.granularity, Granularity::Tensor);
+  EXPECT_EQ(recipe.weights.estimator, RangeMethod::Lp);
+  EXPECT_EQ(recipe.weights.p, 3.5);
+  EXPECT_TRUE(recipe.biasCorrection);
+  EXPECT_EQ(recipe.rescale, RescaleMode::Dyadic);
+  EXPECT_TRUE(recipe.mustBeInteger("conv"));
+  EXPECT_FALSE(recipe.mustBeInteger("add"));
+  EXPECT_TRUE(recipe.layer({"head.0"}, "matmul").keepFloat);
+  EXPECT_FALSE(recipe.layer({"body.0"}, "matmul").keepFloat);
+}
+
+TEST(RecipeTest, TheLastMatchingRuleWinsKeyByKey) {
+  Recipe recipe = parsed(R"(name: rules
+layers:
+  - {match: "*", weights: {format: s4, estimator: mse}}
+  - {match: "kind:depthwise", weights: {format: s8}}
+  - {match: "/^block[0-9]+$/", keep_float: true}
+  - {match: "block7", keep_float: false}
+)");
+  LayerRecipe conv = recipe.layer({"conv1", "relu1"}, "conv");
+  EXPECT_EQ(conv.precision(), "w4a8");
+  EXPECT_EQ(conv.weights.estimator, RangeMethod::MSE);
+  LayerRecipe depthwise = recipe.layer({"dw"}, "depthwise");
+  EXPECT_EQ(depthwise.precision(), "w8a8");
+  EXPECT_EQ(depthwise.weights.estimator, RangeMethod::MSE);
+  // Any of a layer's names may match.
+  EXPECT_TRUE(recipe.layer({"conv3", "block3"}, "conv").keepFloat);
+  EXPECT_FALSE(recipe.layer({"block7"}, "conv").keepFloat);
+  EXPECT_FALSE(recipe.layer({"xblock3"}, "conv").keepFloat);
+}
+
+TEST(RecipeTest, ErrorsNameFileLineAndKey) {
+  EXPECT_EQ(errorOf("description: x\n"),
+            "r.yaml:1: missing required key 'name' in 'description: x'");
+  EXPECT_EQ(errorOf("name: x\nwieghts: {format: s8}\n"),
+            "r.yaml:2: unknown key 'wieghts' in 'wieghts: {format: s8}'");
+  EXPECT_EQ(errorOf("name: x\nactivations: {format: q8}\n"),
+            "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8 in "
+            "'activations: {format: q8}'");
+  EXPECT_EQ(errorOf("name: x\nweights: {estimator: best}\n"),
+            "r.yaml:2: unknown enumerated scalar in 'weights: {estimator: "
+            "best}'");
+  EXPECT_EQ(errorOf("name: x\nbias: {bits: 16}\n"),
+            "r.yaml:2: bias: bits must be 32 in 'bias: {bits: 16}'");
+  EXPECT_EQ(errorOf("name: x\nactivations: {percentile: 3}\n"),
+            "r.yaml:2: percentile must be above 50 and at most 100 in "
+            "'activations: {percentile: 3}'");
+  EXPECT_EQ(errorOf("name: x\nlayers:\n  - {match: \"/(/\"}\n"),
+            "r.yaml:3: match '/(/': parentheses not balanced in '- {match: "
+            "\"/(/\"}'");
+  EXPECT_EQ(errorOf("name: x\nweights: {symmetric: false}\n"),
+            "r.yaml:2: weights: symmetric: false is not supported in "
+            "'weights: {symmetric: false}'");
+  EXPECT_EQ(errorOf("name: x\nweights: {format: u8}\n"),
+            "r.yaml:2: weights: format u8 is not supported (s2 to s8 are) in "
+            "'weights: {format: u8}'");
+  EXPECT_EQ(errorOf("name: x\nactivations: {granularity: channel}\n"),
+            "r.yaml:2: activations: granularity channel is not supported in "
+            "'activations: {granularity: channel}'");
+  EXPECT_EQ(errorOf(""), "r.yaml:1: key name is missing");
+}
+
+TEST(RecipeTest, UnknownNamesListTheKnown) {
+  llvm::Expected<Recipe> recipe = Recipe::load("w3a5");
+  ASSERT_FALSE(static_cast<bool>(recipe));
+  std::string message = llvm::toString(recipe.takeError());
+  EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
+  EXPECT_NE(message.find("built in: w8a8-int"), std::string::npos) << message;
+}
+
+} // namespace
