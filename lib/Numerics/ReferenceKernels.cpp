@@ -240,16 +240,16 @@ void contract(const std::vector<LoopDim> &loops, const Lhs *lhs, const Rhs *rhs,
 #define QDIALECT_CONTRACT(lhs, rhs, acc)                                       \
   template void contract<lhs, rhs, acc>(const std::vector<LoopDim> &,          \
                                         const lhs *, const rhs *, acc *);
-#define QDIALECT_CONTRACT_INTEGERS(acc)                                        \
-  QDIALECT_CONTRACT(int8_t, int8_t, acc)                                       \
-  QDIALECT_CONTRACT(int8_t, uint8_t, acc)                                      \
-  QDIALECT_CONTRACT(uint8_t, int8_t, acc)                                      \
-  QDIALECT_CONTRACT(uint8_t, uint8_t, acc)                                     \
-  QDIALECT_CONTRACT(int16_t, int8_t, acc)                                      \
-  QDIALECT_CONTRACT(int16_t, int16_t, acc)                                     \
-  QDIALECT_CONTRACT(int32_t, int32_t, acc)
-QDIALECT_CONTRACT_INTEGERS(int32_t)
-QDIALECT_CONTRACT_INTEGERS(int64_t)
+QDIALECT_CONTRACT(int8_t, int8_t, int32_t)
+QDIALECT_CONTRACT(int8_t, uint8_t, int32_t)
+QDIALECT_CONTRACT(uint8_t, int8_t, int32_t)
+QDIALECT_CONTRACT(uint8_t, uint8_t, int32_t)
+QDIALECT_CONTRACT(int16_t, int8_t, int32_t)
+QDIALECT_CONTRACT(int16_t, int16_t, int32_t)
+QDIALECT_CONTRACT(int32_t, int32_t, int32_t)
+QDIALECT_CONTRACT(int8_t, int8_t, int64_t)
+QDIALECT_CONTRACT(int16_t, int16_t, int64_t)
+QDIALECT_CONTRACT(int32_t, int32_t, int64_t)
 QDIALECT_CONTRACT(int64_t, int64_t, int64_t)
 QDIALECT_CONTRACT(float, float, float)
 QDIALECT_CONTRACT(double, double, double)

@@ -111,7 +111,8 @@ TEST(FloatFunctionsUlp, Erf) {
 }
 
 TEST(FloatFunctionsUlp, Tanh) {
-  EXPECT_WORST(FloatFunction::Tanh, 1.34, [](double x) { return std::tanh(x); });
+  EXPECT_WORST(FloatFunction::Tanh, 1.34,
+               [](double x) { return std::tanh(x); });
 }
 
 TEST(FloatFunctionsUlp, Sigmoid) {

@@ -54,7 +54,7 @@ TEST(FloatPowerProperty, CloseToTheRealOne) {
       continue;
     double error = ulpError(powF32(x, y), std::pow(double{x}, double{y}));
     worst = std::max(worst, error);
-    ASSERT_LE(error, 2.0) << x << " ^ " << y;
+    ASSERT_LE(error, 2.5) << x << " ^ " << y;
   }
   std::printf("  worst %.4f ulp\n", worst);
 }
@@ -92,7 +92,7 @@ TEST(FloatPower, SpecialValuesAreThoseOfC) {
       if (std::isinf(want) || want == 0)
         EXPECT_EQ(got, want) << x << " ^ " << y;
       else
-        EXPECT_LE(ulpError(got, exact), 2.0) << x << " ^ " << y;
+        EXPECT_LE(ulpError(got, exact), 2.5) << x << " ^ " << y;
     }
 }
 

@@ -41,9 +41,9 @@ struct LoopDim {
   int64_t out = 0;
 };
 
-/// Defined for <lhs, rhs, accumulator> =
+/// Adds the contraction to `out`. Defined for <lhs, rhs, accumulator> =
 ///   <i8|u8, i8|u8, i32>, <i16, i16|i8, i32>, <i32, i32, i32>,
-///   <i8|u8, i8|u8, i64>, <i16, i16|i8, i64>, <i32, i32, i64>, <i64, i64, i64>,
+///   <i8, i8, i64>, <i16, i16, i64>, <i32, i32, i64>, <i64, i64, i64>,
 ///   <float, float, float>, <double, double, double>.
 template <typename Lhs, typename Rhs, typename Acc>
 void contract(const std::vector<LoopDim> &loops, const Lhs *lhs, const Rhs *rhs,
