@@ -82,40 +82,15 @@ bool Reader::readWeights(LinearForm &form) {
 
 bool Reader::readInit(const LinearForm &output, OneLoop group, OneLoop channel) {
   Value init = op.getDpsInits()[0];
-  unsigned rank = output.coefficients.size();
-  if (auto fill = init.getDefiningOp<linalg::FillOp>()) {
-    g.init = constantView(fill.getInputs()[0]);
-    return g.init.has_value();
-  }
-  auto generic = init.getDefiningOp<linalg::GenericOp>();
-  if (!generic) {
-    g.init = constantView(init);
-    return g.init && g.init->splat;
-  }
-  // A broadcast: the payload yields its only input.
-  if (!isElementwiseStep(generic) || generic.getNumDpsInputs() != 1 ||
-      generic.getBlock()->getTerminator()->getOperand(0) !=
-          generic.getBlock()->getArgument(0))
+  std::optional<InitValues> values = InitValues::read(init);
+  if (!values)
     return false;
-  OpOperand *input = generic.getDpsInputOperands()[0];
-  if (!isa<RankedTensorType>(input->get().getType())) {
-    g.init = constantView(input->get());
-    return g.init.has_value();
-  }
-  auto indices = linearResults(generic.getMatchingIndexingMap(input));
-  if (!indices)
-    return false;
-  std::optional<Access> access = resolveAccess(input->get(), rank, *indices);
-  if (!access || !(g.init = constantView(access->base)))
-    return false;
-  g.initOffset = access->form.offset;
-  for (unsigned dim = 0; dim < rank; ++dim) {
-    int64_t step = access->form.coefficients[dim];
-    bool isGroup = group.loop >= 0 && s.outputDim(group.loop) == dim;
-    bool isChannel = channel.loop >= 0 && s.outputDim(channel.loop) == dim;
-    if (isGroup)
+  g.init = values->view;
+  g.initOffset = values->form.offset;
+  for (auto [dim, step] : llvm::enumerate(values->form.coefficients)) {
+    if (group.loop >= 0 && s.outputDim(group.loop) == dim)
       g.initGroup = step;
-    else if (isChannel)
+    else if (channel.loop >= 0 && s.outputDim(channel.loop) == dim)
       g.initChannel = step;
     else if (step != 0 &&
              cast<RankedTensorType>(init.getType()).getDimSize(dim) != 1)

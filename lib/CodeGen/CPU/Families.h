@@ -15,6 +15,7 @@ namespace qdialect::cpu {
 using PlanPtr = std::unique_ptr<KernelPlan>;
 
 PlanPtr planContraction(const KernelRegion &region);
+PlanPtr planWindowReduce(const KernelRegion &region);
 PlanPtr planElementwise(const KernelRegion &region);
 /// Never null.
 PlanPtr planGeneric(qd::DispatchOp dispatch);

@@ -145,6 +145,43 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
          numPixels() < (int64_t(1) << 30);
 }
 
+std::optional<InitValues> InitValues::read(Value init) {
+  unsigned rank = cast<RankedTensorType>(init.getType()).getRank();
+  auto uniform = [&](Value value) -> std::optional<InitValues> {
+    std::optional<ConstantView> view = constantView(value);
+    if (!view || !(view->splat || view->numElements() == 1))
+      return std::nullopt;
+    return InitValues{*view, LinearForm(rank)};
+  };
+  if (auto fill = init.getDefiningOp<linalg::FillOp>())
+    return uniform(fill.getInputs()[0]);
+  auto generic = init.getDefiningOp<linalg::GenericOp>();
+  if (!generic)
+    return uniform(init);
+  // A broadcast: the payload yields its only input.
+  if (!isElementwiseStep(generic) || generic.getNumDpsInputs() != 1 ||
+      generic.getBlock()->getTerminator()->getOperand(0) !=
+          generic.getBlock()->getArgument(0))
+    return std::nullopt;
+  OpOperand *input = generic.getDpsInputOperands()[0];
+  if (!isa<RankedTensorType>(input->get().getType()))
+    return uniform(input->get());
+  auto indices = linearResults(generic.getMatchingIndexingMap(input));
+  if (!indices)
+    return std::nullopt;
+  std::optional<Access> access = resolveAccess(input->get(), rank, *indices);
+  if (!access)
+    return std::nullopt;
+  std::optional<ConstantView> view = constantView(access->base);
+  if (!view)
+    return std::nullopt;
+  return InitValues{*view, std::move(access->form)};
+}
+
+bool InitValues::isUniform() const {
+  return view.splat || view.numElements() == 1;
+}
+
 ConstantBlob WindowGeometry::paddingBlob() const {
   ConstantBlob blob;
   // Whole vectors are read from it.

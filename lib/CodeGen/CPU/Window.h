@@ -59,6 +59,16 @@ struct WindowGeometry {
   ConstantBlob paddingBlob() const;
 };
 
+/// The constant that an op accumulates onto, as a function of the output's indices.
+struct InitValues {
+  ConstantView view;
+  LinearForm form; ///< elements of `view`, over the output's dimensions
+
+  /// Reads a fill, a constant, or a broadcast of one; nothing for anything else.
+  static std::optional<InitValues> read(mlir::Value init);
+  bool isUniform() const;
+};
+
 /// Stores row(m, t) for m in [firstRow, endRow) at table[t * tableStride + m - firstRow];
 /// entries up to the next multiple of 16 are written too.
 void emitRowTable(Emitter &e, const WindowGeometry &g, mlir::Value table,

@@ -1,0 +1,276 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One tile of a window reduction: some pixels, up to 64 channels, all taps.
+
+#include "WindowReduce.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+ReduceTile ReduceTile::largest(const CpuTarget &target, const WindowReduceGeometry &g) {
+  switch (target.isa) {
+  case CpuTarget::AVX512VNNI:
+    return {4, 4, 64};
+  case CpuTarget::AVX2:
+    return {g.isByteMax() ? 2 : 4, g.isByteMax() ? 4 : 1, g.isByteMax() ? 64 : 16};
+  case CpuTarget::Scalar:
+    return {1, g.isByteMax() ? 4 : 1, g.isByteMax() ? 64 : 16};
+  }
+  llvm_unreachable("unknown instruction set");
+}
+
+namespace {
+
+class TileEmitter {
+public:
+  TileEmitter(Emitter &e, const WindowReduceGeometry &g, const Epilogue &epilogue,
+              ReduceTile shape, int64_t tableStride, ValueRange arguments)
+      : e(e), g(g), epilogue(epilogue), shape(shape), tableStride(tableStride),
+        args(arguments[0]), rows(arguments[1]), pixel(arguments[2]),
+        channel(arguments[3]), firstConstant(epilogue.region->numInputs() + 1),
+        usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat && !g.isByteMax()) {
+    if (g.kind == WindowReduceGeometry::Depthwise) {
+      Value weights = e.argument(args, firstConstant);
+      // Blocks of 64 channels, then the place within one.
+      Value block = e.div(channel, WindowReduceGeometry::kBlock);
+      Value inBlock = e.rem(channel, WindowReduceGeometry::kBlock);
+      blockWeights = e.at(weights, e.add(e.mul(block, g.numTaps() * tapBytes()),
+                                         e.mul(inBlock, g.elementSize())));
+    }
+  }
+
+  void emit() {
+    SmallVector<Value> sums = e.loop(
+        e.index(0), e.index(g.numTaps()), 1, starts(),
+        [&](Value tap, ValueRange carried) { return accumulate(tap, carried); },
+        /*keepRolled=*/true);
+    finish(sums);
+    e.ret();
+  }
+
+private:
+  static constexpr int64_t tapBytes() { return 4 * WindowReduceGeometry::kBlock; }
+  VectorType sumType() { return Emitter::vector(g.isFloat ? e.f32() : e.i32()); }
+  VectorType blockBytes() { return Emitter::vector(e.i8(), 64); }
+  /// Carried values of one pixel.
+  int64_t perRow() const { return g.isByteMax() ? 1 : shape.vectors; }
+
+  SmallVector<Value> starts() {
+    SmallVector<Value> one;
+    if (g.isByteMax()) {
+      one.push_back(e.constantInt(blockBytes(), g.init->integer(0) ^ 0x80));
+    } else if (g.kind == WindowReduceGeometry::Max) {
+      one.assign(shape.vectors, e.constant(sumType(), g.init->number(0)));
+    } else {
+      Value from = e.at(e.argument(args, firstConstant + 1), e.mul(channel, 4));
+      for (int64_t j = 0; j < shape.vectors; ++j)
+        one.push_back(e.load(sumType(), e.at(from, 64 * j), 4));
+      if (usesVnni)
+        one = scattered(one);
+    }
+    SmallVector<Value> all;
+    for (int64_t row = 0; row < shape.rows; ++row)
+      llvm::append_range(all, one);
+    return all;
+  }
+
+  SmallVector<Value> accumulate(Value tap, ValueRange carried) {
+    SmallVector<Value> sums(carried.begin(), carried.end());
+    Value entry = e.at(rows, e.mul(tap, 8 * tableStride));
+    SmallVector<Value> weights;
+    if (g.kind == WindowReduceGeometry::Depthwise)
+      weights = loadWeights(e.at(blockWeights, e.mul(tap, tapBytes())));
+    for (int64_t row = 0; row < shape.rows; ++row) {
+      Value source = e.at(e.load(e.ptr(), e.at(entry, 8 * row), 8),
+                          e.mul(channel, g.elementSize()));
+      MutableArrayRef<Value> mine =
+          MutableArrayRef<Value>(sums).slice(row * perRow(), perRow());
+      if (g.isByteMax())
+        mine[0] = arith::MaxUIOp::create(e, mine[0], e.load(blockBytes(), source));
+      else if (usesVnni)
+        accumulateVnni(mine, source, weights);
+      else
+        accumulatePlain(mine, source, weights);
+    }
+    return sums;
+  }
+
+  SmallVector<Value> loadWeights(Value pointer) {
+    SmallVector<Value> weights;
+    if (usesVnni) {
+      for (int64_t j = 0; j < 4; ++j)
+        weights.push_back(e.load(blockBytes(), e.at(pointer, 64 * j), 64));
+      return weights;
+    }
+    for (int64_t v = 0; v < shape.vectors; ++v) {
+      if (g.isFloat) {
+        weights.push_back(e.load(sumType(), e.at(pointer, 64 * v), 4));
+        continue;
+      }
+      // The four images are disjoint: together they are the plain codes.
+      Value codes;
+      for (int64_t j = 0; j < 4; ++j) {
+        Value part = e.load(Emitter::vector(e.i8()), e.at(pointer, 64 * j + 16 * v), 16);
+        codes = codes ? Value(arith::OrIOp::create(e, codes, part)) : part;
+      }
+      weights.push_back(arith::ExtSIOp::create(e, sumType(), codes));
+    }
+    return weights;
+  }
+
+  void accumulateVnni(MutableArrayRef<Value> sums, Value source, ArrayRef<Value> weights) {
+    Value codes = e.load(blockBytes(), source);
+    for (int64_t j = 0; j < 4; ++j) {
+      Value weight = weights.empty() ? everyFourth(j) : weights[j];
+      sums[j] = e.intrinsic("llvm.x86.avx512.vpdpbusd.512", sumType(),
+                            {sums[j], codes, weight});
+    }
+  }
+
+  void accumulatePlain(MutableArrayRef<Value> sums, Value source,
+                       ArrayRef<Value> weights) {
+    for (auto [v, sum] : llvm::enumerate(sums)) {
+      Value from = e.at(source, static_cast<int64_t>(v) * 16 * g.elementSize());
+      if (!g.isFloat) {
+        Value codes = arith::ExtUIOp::create(
+            e, sumType(), e.load(Emitter::vector(e.i8()), from));
+        if (!weights.empty())
+          codes = arith::MulIOp::create(e, codes, weights[v]);
+        sum = arith::AddIOp::create(e, sum, codes);
+        continue;
+      }
+      Value values = loadFloats(v, from);
+      if (g.kind == WindowReduceGeometry::Max)
+        sum = arith::MaximumFOp::create(e, sum, values);
+      else if (weights.empty())
+        sum = arith::AddFOp::create(e, sum, values);
+      else if (e.target.isa == CpuTarget::Scalar)
+        sum = arith::AddFOp::create(e, sum,
+                                    arith::MulFOp::create(e, values, weights[v]));
+      else
+        sum = math::FmaOp::create(e, values, weights[v], sum);
+    }
+  }
+
+  /// Floats may be a user's own buffer, which has no slack behind it.
+  Value loadFloats(int64_t v, Value from) {
+    int64_t left = shape.channels - 16 * v;
+    if (left >= 16)
+      return e.load(sumType(), from, 4);
+    return e.maskedLoad(sumType(), from, e.prefixMask(left));
+  }
+
+  /// Ones where vpdpbusd should see byte j of each lane.
+  Value everyFourth(int64_t j) {
+    SmallVector<int8_t> bytes(64, 0);
+    for (int64_t lane = 0; lane < 16; ++lane)
+      bytes[4 * lane + j] = 1;
+    return arith::ConstantOp::create(
+        e, DenseElementsAttr::get(blockBytes(), ArrayRef<int8_t>(bytes)));
+  }
+
+  /// Lane i of part j is channel 4 * i + j <-> part j is channels 16 * j ...
+  SmallVector<Value> scattered(ArrayRef<Value> parts) {
+    auto pick = [&](Value a, Value b, int64_t first) -> Value {
+      SmallVector<int64_t> lanes;
+      for (int64_t i = 0; i < 16; ++i)
+        lanes.push_back(first + 2 * i);
+      return vector::ShuffleOp::create(e, a, b, lanes);
+    };
+    Value even0 = pick(parts[0], parts[1], 0), even1 = pick(parts[2], parts[3], 0);
+    Value odd0 = pick(parts[0], parts[1], 1), odd1 = pick(parts[2], parts[3], 1);
+    return {pick(even0, even1, 0), pick(odd0, odd1, 0), pick(even0, even1, 1),
+            pick(odd0, odd1, 1)};
+  }
+  SmallVector<Value> gathered(ArrayRef<Value> parts) {
+    auto zip = [&](Value a, Value b, int64_t half) -> Value {
+      SmallVector<int64_t> lanes;
+      for (int64_t i = 0; i < 8; ++i) {
+        lanes.push_back(8 * half + i);
+        lanes.push_back(16 + 8 * half + i);
+      }
+      return vector::ShuffleOp::create(e, a, b, lanes);
+    };
+    Value even0 = zip(parts[0], parts[2], 0), even1 = zip(parts[0], parts[2], 1);
+    Value odd0 = zip(parts[1], parts[3], 0), odd1 = zip(parts[1], parts[3], 1);
+    return {zip(even0, odd0, 0), zip(even0, odd0, 1), zip(even1, odd1, 0),
+            zip(even1, odd1, 1)};
+  }
+
+  void finish(ArrayRef<Value> sums) {
+    PayloadEmitter payload(e, epilogue, args);
+    payload.begin();
+    for (int64_t row = 0; row < shape.rows; ++row) {
+      SmallVector<Value> mine(sums.slice(row * perRow(), perRow()));
+      if (usesVnni)
+        mine = gathered(mine);
+      Position position = positionOf(row);
+      int64_t numParts = (shape.channels + 15) / 16;
+      SmallVector<Lanes> parts;
+      for (int64_t v = 0; v < numParts; ++v) {
+        Position here = position;
+        here.laneOffset = Emitter::kLanes * v;
+        int64_t left = shape.channels - Emitter::kLanes * v;
+#if QDIALECT_MUTATE == 21
+        left += left < Emitter::kLanes;
+#endif
+        if (left < Emitter::kLanes)
+          here.mask = e.prefixMask(left);
+        Lanes root = g.isByteMax()
+                         ? Lanes::codes(arith::ExtUIOp::create(
+                               e, Emitter::vector(e.i32()), e.slice(mine[0], 16 * v, 16)))
+                         : Lanes::of(mine[v]);
+        parts.push_back(payload.evaluate(here, root));
+        position.mask = here.mask;
+      }
+      payload.store(parts, position);
+    }
+  }
+
+  Position positionOf(int64_t row) {
+    Position position;
+    Value left = e.add(pixel, row);
+    unsigned numOuter = epilogue.sizes.size() - 1;
+    position.counters.resize(numOuter + 1);
+    for (unsigned loop = numOuter; loop-- > 1;) {
+      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
+      left = e.div(left, epilogue.sizes[loop]);
+    }
+    if (numOuter > 0)
+      position.counters[0] = left;
+    position.counters[numOuter] = channel;
+    return position;
+  }
+
+  Emitter &e;
+  const WindowReduceGeometry &g;
+  const Epilogue &epilogue;
+  ReduceTile shape;
+  int64_t tableStride;
+  Value args, rows, pixel, channel, blockWeights;
+  unsigned firstConstant;
+  bool usesVnni;
+};
+
+} // namespace
+
+LLVM::LLVMFuncOp emitReduceTile(OpBuilder &moduleBuilder, const CpuTarget &target,
+                                StringRef name, const WindowReduceGeometry &geometry,
+                                const Epilogue &epilogue, ReduceTile shape,
+                                int64_t tableStride) {
+  OpBuilder::InsertionGuard guard(moduleBuilder);
+  Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
+  LLVM::LLVMFuncOp func = e.startFunction(
+      name, {e.ptr(), e.ptr(), e.i64(), e.i64()}, /*internal=*/true);
+  TileEmitter(e, geometry, epilogue, shape, tableStride, func.getArguments()).emit();
+  return func;
+}
+
+} // namespace qdialect::cpu
