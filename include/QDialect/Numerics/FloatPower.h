@@ -8,8 +8,8 @@
 // x^y = e^(y log|x|), and an error of e in y log|x| is a relative error of e in
 // the result, so log|x| is needed to 30 bits: it is carried as an unevaluated
 // sum of two floats hi + lo, and so is the product with y.
-//   pow(10, 3): log 10 = 2.3025851 - 3.1e-8, product 6.907755 + 2.4e-7,
-//   e^6.907755 = 999.9997, corrected by a factor 1 + lo: 1000.
+//   pow(10, 3): log 10 = 2.3025851249 - 3.2e-8, times 3: 6.9077553749 - 9.6e-8,
+//   e^6.9077553749 = 1000.00012, times (1 - 9.6e-8): 1000.
 // log|x| = i log 2 + 2 atanh(q), q = (m - 1) / (m + 1), |q| < 0.172, with
 // |x| = 2^i m and m in [sqrt(1/2), sqrt 2).
 //

@@ -9,22 +9,23 @@
 // a pass asks `bits`, `decode`, `encode`, `maxFinite`, `integerShift` and never
 // which family it has.
 //
-//   family      code -> value                                    example
-//   int N       two's complement, N = 1..16                      int4: 0b1111 =
-//   -1 uint N      unsigned, N = 1..16 minifloat   sign | E exponent bits | M
-//   mantissa bits         e2m1: 0b0111 = 6 e8m0        2^(code - 127), 255 =
-//   NaN: a scale, no sign or zero ternary     two bits, two's complement: 3 =
-//   -1, 0, 1; code 2 is invalid binary      one bit: 0 = -1, 1 = +1 codebook a
-//   table of values, one a code
+//   family     code -> value                                   example
+//   int N      two's complement, N = 1..16                     int4 0b1111 = -1
+//   uint N     unsigned, N = 1..16
+//   minifloat  sign | E exponent bits | M mantissa bits        e2m1 0b0111 = 6
+//   e8m0       2^(code - 127), 255 = NaN: a scale, no sign, no zero
+//   ternary    two bits, two's complement: 3 = -1, 0, 1; code 2 is invalid
+//   binary     one bit: 0 = -1, 1 = +1
+//   codebook   a table of values, one a code
 //
 // Minifloats, E = 1..8, M = 0..10, with exponent field e and mantissa field m:
 //   e == 0: (-1)^s * m * 2^(1 - bias - M)           zero and subnormals
 //   e >= 1: (-1)^s * (2^M + m) * 2^(e - bias - M)
 // The default bias is 2^(E-1) - 1, one more for FNUZ. Which codes are numbers:
-//   None  every code (OCP's FP6 and FP4, MLIR's f6E2M3FN, f6E3M2FN, f4E2M1FN)
+//   None  every code (OCP's FP6 and FP4, MLIR's f6E2M3FN and f4E2M1FN)
 //   OCP   all ones is NaN, no infinity: e4m3 reaches 448 (MLIR's f8E4M3FN)
-//   IEEE  e all ones is infinity (m = 0) or NaN: e5m2 reaches 57344 (f8E5M2,
-//   f16) FNUZ  the code of -0 is the only NaN (f8E4M3FNUZ)
+//   IEEE  e of ones is infinity (m = 0) or NaN: e5m2 reaches 57344 (f8E5M2)
+//   FNUZ  the code of -0 is the only NaN (f8E4M3FNUZ)
 // E2M1 with None: 0 0.5 1 1.5 2 3 4 6 and their negatives.
 //
 // `encode` rounds a real number to the alphabet. Nearest means nearest in

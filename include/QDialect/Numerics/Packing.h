@@ -7,9 +7,7 @@
 // Code i occupies the bits [i * b, (i + 1) * b) of the stream; bit k of the
 // stream is bit k mod 8 of byte k div 8 (little endian throughout). Two int4
 // codes 0x3, 0xA make the byte 0xA3; three 3-bit codes 1, 2, 7 make 0xD1 0x01.
-// The unused bits of the last byte are 0. ONNX's int4 tensors, GGUF's nibbles
-// within a byte pair and safetensors' packed formats agree with this order for
-// 4 bits.
+// The unused bits of the last byte are 0. ONNX's int4 tensors have this order.
 //
 // A code is a bit pattern: packing keeps the low b bits of each element, so
 // negative int8 values need no preparation, and unpacking into a signed type

@@ -9,10 +9,9 @@
 //   dequantize  x = (q - z) * s
 //
 // In the f32 form x / s is one IEEE division (never a multiplication by 1 / s,
-// which is one code off now and then), clamp and round act on f32, and (q - z)
-// * s is the exact integer converted to f32 and one multiplication.
-//   x = 1.0, s = 0.1f, z = -3, int8: 1.0f / 0.1f = 10, q = 7; back: 10 * 0.1f
-//   = 1.
+// which is one code off now and then), clamp and round act on f32; dequantize
+// converts the exact integer q - z to f32 and multiplies once.
+//   x = 1, s = 0.1f, z = -3, int8: 1.0f / 0.1f = 10, q = 7; 10 * 0.1f = 1.
 // Clamping before rounding is the same as after it for integer bounds, and
 // cannot overflow the conversion to an integer.
 //

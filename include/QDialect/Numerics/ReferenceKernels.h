@@ -11,15 +11,15 @@
 // so one list of LoopDim {size, lhs, rhs, out strides} says everything: layout,
 // stride, dilation, groups, batches. A loop whose `out` stride is 0 reduces.
 //   matmul M x K x N, row major:  {M, K, 0, N} {N, 0, 1, 1} {K, 1, N, 0}
-//   conv along H, stride 2, dilation 3, row pitch P: output {OH, 2P, 0,
-//   outPitch}, filter {KH, 3P, filterPitch, 0}.
+//   conv along H, stride 2, dilation 3, rows P (input), Q (filter) and R
+//   (output) elements long:       {OH, 2P, 0, R} {KH, 3P, Q, 0}
 // `out` is added to, so the caller fills it with the bias or zero. Padding is
 // the caller's: the input is already padded.
 //
 // Arithmetic, per element of the output, reductions in the order of the list
 // (outermost first), each step out = out + lhs * rhs in the accumulator's type:
-//   integers  modulo 2^32 or 2^64 (arith.addi and muli), so any order is the
-//   same f32, f64  one multiplication and one addition, two roundings, no fma
+//   integers  modulo 2^32 or 2^64 (arith.addi and muli), in any order
+//   f32, f64  one multiplication and one addition, two roundings, no fma
 // Loops that do not reduce may run in any order; the inner one is vectorised.
 //
 // Empty loops leave `out` alone. Strides may be 0 or negative; elements of

@@ -11,8 +11,7 @@
 // even from 2^24 on), multiplied once, clamped, rounded; NaN counts as 0.
 // `rescale` is the dyadic mode: integers alone, exact up to its one rounding.
 //   s = 0.75: multiplier 1610612736 = 0.75 * 2^31, shift 31.
-//   acc = 7: 7 * 1610612736 / 2^31 = 5.25 -> 5.   acc = 6: 4.5 -> 4 (half
-//   even).
+//   acc = 7: 7 * 1610612736 / 2^31 = 5.25 -> 5;  acc = 6: 4.5 -> 4, to even.
 //
 // `chooseDyadic(real, maxAbs)` finds the pair with the most digits for which no
 // 64-bit intermediate overflows:

@@ -8,12 +8,12 @@
 // and the mode says all: nothing reads the floating-point environment.
 //
 //   x        -2.5  -1.5  -0.5   0.5   1.5   2.5   2.7
-//   HalfEven   -2    -2     0     0     2     2     3   ties to the even
-//   integer HalfAway   -3    -2    -1     1     2     3     3   ties away from
-//   zero HalfUp     -2    -1     0     1     2     3     3   ties toward
-//   +infinity Floor      -3    -2    -1     0     1     2     2 Trunc      -2
-//   -1     0     0     1     2     2   toward zero Stochastic up with a
-//   probability equal to the fraction
+//   HalfEven   -2    -2     0     0     2     2     3   ties to even
+//   HalfAway   -3    -2    -1     1     2     3     3   ties away from zero
+//   HalfUp     -2    -1     0     1     2     3     3   ties toward +infinity
+//   Floor      -3    -2    -1     0     1     2     2
+//   Trunc      -2    -1     0     0     1     2     2   toward zero
+//   Stochastic: up with a probability equal to the fraction
 //
 // `shiftRight(x, n, mode)` is the same rounding of x / 2^n in exact integers:
 // shiftRight(-6, 2, HalfUp) = -1, HalfAway -2, HalfEven -2.

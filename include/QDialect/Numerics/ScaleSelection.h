@@ -11,10 +11,11 @@
 //
 //   asymmetric  s = (max - min) / (qmax - qmin),  z = rne(qmin - min / s)
 //   symmetric   s = max(|min|, |max|) / (qmax - z), z the middle of the codes
-// [-1, 3] on int8:  s = 4 / 255 = 0.015686, z = rne(-128 + 63.75) = -64,
-//   symmetric:      s = 3 / 127 = 0.023622, z = 0 and code -128 is not used.
-// Symmetric codes of uint8 have z = 128. s is computed in f64 and rounded to
-// f32 once; z uses the rounded s.
+//
+// [-1, 3] on int8: s = 4 / 255 = 0.015686, z = rne(-128 + 63.75) = -64;
+// symmetric s = 3 / 127 = 0.023622, z = 0, and code -128 is not used. Symmetric
+// codes of uint8 have z = 128. s is computed in f64 and rounded to f32 once; z
+// uses the rounded s.
 //
 // Zero. ZeroInRange::Include stretches the range to hold 0, so that padding and
 // ReLU are exact and z lies in [qmin, qmax]. Keep does not: z may lie outside,
@@ -25,10 +26,9 @@
 // Methods of estimateRange (all ignore NaN and infinities):
 //   MinMax      the extremes
 //   AbsMax      [-a, a], a the largest magnitude
-//   Percentile  the central `percentile` per cent by weight; of |x| if
-//   symmetric MSE, Lp     the range of least sum |x -
-//   dequantize(quantize(x))|^p, p = 2 for
-//               MSE: a search over shrunken ranges in f64 on the exact grid
+//   Percentile  the central `percentile` per cent; of |x| if symmetric
+//   MSE, Lp     the range of least sum |x - dequantize(quantize(x))|^p, p = 2
+//               for MSE: a search over shrunken ranges in f64 on the real grid
 //   Entropy     least Kullback-Leibler divergence between the histogram of |x|
 //               and its quantized form (TensorRT's calibration); alphabets of
 //               more than 256 codes take MinMax
