@@ -1,0 +1,201 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Speed of single kernels, as a share of the peak that the same process measures:
+// clocks of shared machines drift, ratios do not.
+//
+//   qdialect-kernel-bench [target] [name part]
+
+#include "DispatchText.h"
+#include "KernelHarness.h"
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+using namespace qdialect;
+using namespace qdialect::testing;
+
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+template <class Run>
+double bestSeconds(Run run) {
+  double best = 1e9, end = now() + 0.4;
+  run();
+  for (int i = 0; i < 5 || now() < end; ++i) {
+    double start = now();
+    run();
+    best = std::min(best, now() - start);
+  }
+  return best;
+}
+
+// One asm block with 24 independent accumulators: what the ports can do.
+#define REPEAT24(X)                                                                   \
+  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)     \
+      X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define CLOBBERS                                                                      \
+  "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9",     \
+      "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17",         \
+      "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "cc"
+constexpr int64_t kPeakLoops = 200000;
+
+__attribute__((target("avx512f"))) void runBytePeak() {
+  int64_t loops = kPeakLoops;
+#define STEP(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
+  asm volatile("1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n" : "+r"(loops) : : CLOBBERS);
+#undef STEP
+}
+__attribute__((target("avx512f"))) void runFloatPeak() {
+  int64_t loops = kPeakLoops;
+#define STEP(n) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #n "\n"
+  asm volatile("vpxord %%zmm30, %%zmm30, %%zmm30\n vpxord %%zmm31, %%zmm31, %%zmm31\n"
+               "1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
+               : "+r"(loops)
+               :
+               : CLOBBERS);
+#undef STEP
+}
+
+double peak(bool isFloat) {
+  double seconds = bestSeconds(isFloat ? runFloatPeak : runBytePeak);
+  return kPeakLoops * 24.0 * (isFloat ? 16 : 64) / seconds / 1e9;
+}
+
+struct Conv {
+  const char *name;
+  int64_t size, channels, outputs, kernel, stride;
+  bool isFloat, depthwise;
+};
+
+std::string n(int64_t value) { return std::to_string(value); }
+
+/// Convolution with its pad, per-channel requantization and a lower clamp.
+std::string convText(std::mt19937 &random, const Conv &c) {
+  RandomConstants constants{random};
+  int64_t pad = c.kernel / 2, padded = c.size + 2 * pad;
+  int64_t out = (padded - c.kernel) / c.stride + 1;
+  std::string code = c.isFloat ? "f32" : "i8", sum = c.isFloat ? "f32" : "i32";
+  std::string input = shapeText({1, c.size, c.size, c.channels}, code);
+  std::string image = shapeText({1, padded, padded, c.channels}, code);
+  std::string sums = shapeText({1, out, out, c.outputs}, sum);
+  std::string codes = shapeText({1, out, out, c.outputs}, code);
+  std::string filter = c.depthwise
+                           ? shapeText({c.kernel, c.kernel, c.channels}, code)
+                           : shapeText({c.kernel, c.kernel, c.channels, c.outputs}, code);
+  int64_t count = c.kernel * c.kernel * c.channels * (c.depthwise ? 1 : c.outputs);
+  std::string identity = "affine_map<(n, y, x, c) -> (n, y, x, c)>";
+  std::string channel = "affine_map<(n, y, x, c) -> (c)>";
+  std::string parallel = "[\"parallel\", \"parallel\", \"parallel\", \"parallel\"]";
+  std::string vector = shapeText({c.outputs}, "f32"), bias = shapeText({c.outputs}, sum);
+  std::string body = "    %w = arith.constant " +
+                     (c.isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
+                     " : " + filter + "\n    %p = arith.constant " +
+                     (c.isFloat ? "0.0" : "-5") + " : " + code + "\n";
+  std::string source = "%x0";
+  if (pad) {
+    std::string widths = "[0, " + n(pad) + ", " + n(pad) + ", 0]";
+    body += "    %pad = tensor.pad %x0 low" + widths + " high" + widths +
+            " {\n    ^bb0(%i: index, %j: index, %k: index, %l: index):\n      "
+            "tensor.yield %p : " +
+            code + "\n    } : " + input + " to " + image + "\n";
+    source = "%pad";
+  }
+  body += "    %b = arith.constant " +
+          (c.isFloat ? constants.floats(c.outputs, -1, 1)
+                     : constants.words(c.outputs, 5000)) +
+          " : " + bias + "\n    %e = tensor.empty() : " + sums +
+          "\n    %init = linalg.generic {indexing_maps = [" + channel + ", " + identity +
+          "], iterator_types = " + parallel + "} ins(%b : " + bias + ") outs(%e : " +
+          sums + ") {\n    ^bb0(%i: " + sum + ", %o: " + sum + "):\n      linalg.yield %i : " +
+          sum + "\n    } -> " + sums + "\n    %acc = linalg." +
+          (c.depthwise ? "depthwise_conv_2d_nhwc_hwc" : "conv_2d_nhwc_hwcf") +
+          " {strides = dense<" + n(c.stride) + "> : tensor<2xi64>, dilations = dense<1> : "
+          "tensor<2xi64>} ins(" +
+          source + ", %w : " + image + ", " + filter + ") outs(%init : " + sums +
+          ") -> " + sums + "\n";
+  if (c.isFloat)
+    return mainText({input}, codes, body + "    qd.yield %acc : " + codes + "\n");
+  body += "    %scale = arith.constant " + constants.floats(c.outputs, 0.0005f, 0.002f) +
+          " : " + vector + "\n    %eq = tensor.empty() : " + codes +
+          "\n    %q = linalg.generic {indexing_maps = [" + identity + ", " + channel +
+          ", " + identity + "], iterator_types = " + parallel + "} ins(%acc, %scale : " +
+          sums + ", " + vector + ") outs(%eq : " + codes +
+          ") {\n    ^bb0(%a: i32, %s: f32, %o: i8):\n      %z = arith.constant -20 : i32\n"
+          "      %c = qd.requantize %a scale %s zero_point %z rounding(half_even) "
+          "overflow(saturate) : i32, f32, i32 -> i8\n      %zc = arith.constant -20 : i8\n"
+          "      %m = arith.maxsi %c, %zc : i8\n      linalg.yield %m : i8\n    } -> " +
+          codes + "\n    qd.yield %q : " + codes + "\n";
+  return mainText({input}, codes, body);
+}
+
+const Conv kConvs[] = {
+    {"int8 3x3 64@56", 56, 64, 64, 3, 1, false, false},
+    {"int8 3x3 128@28", 28, 128, 128, 3, 1, false, false},
+    {"int8 3x3 256@14", 14, 256, 256, 3, 1, false, false},
+    {"int8 3x3 512@7", 7, 512, 512, 3, 1, false, false},
+    {"int8 1x1 64-256@56", 56, 64, 256, 1, 1, false, false},
+    {"int8 1x1 256-64@56", 56, 256, 64, 1, 1, false, false},
+    {"int8 1x1 1024-256@14", 14, 1024, 256, 1, 1, false, false},
+    {"int8 1x1 512-2048@7", 7, 512, 2048, 1, 1, false, false},
+    {"int8 1x1 2048-1000@1", 1, 2048, 1000, 1, 1, false, false},
+    {"int8 1x1/2 256-512@56", 56, 256, 512, 1, 2, false, false},
+    {"int8 1x1 32-16@112", 112, 32, 16, 1, 1, false, false},
+    {"int8 1x1 96-24@56", 56, 96, 24, 1, 1, false, false},
+    {"int8 first 3-64@230", 230, 3, 64, 7, 2, false, false},
+    {"f32 3x3 64@56", 56, 64, 64, 3, 1, true, false},
+    {"f32 3x3 256@14", 14, 256, 256, 3, 1, true, false},
+    {"f32 1x1 256-64@56", 56, 256, 64, 1, 1, true, false},
+    {"f32 1x1 512-2048@7", 7, 512, 2048, 1, 1, true, false},
+    {"int8 dw3x3 96@56", 56, 96, 96, 3, 1, false, true},
+    {"int8 dw3x3 576@14", 14, 576, 576, 3, 1, false, true},
+    {"int8 dw5x5 240@14", 14, 240, 240, 5, 1, false, true},
+    {"f32 dw3x3 96@56", 56, 96, 96, 3, 1, true, true},
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string targetName = argc > 1 ? argv[1] : "avx512vnni";
+  std::string filter = argc > 2 ? argv[2] : "";
+  const CpuTarget *target = nullptr;
+  for (const CpuTarget &candidate : allCpuTargets())
+    if (candidate.name == targetName)
+      target = &candidate;
+  if (!target || !target->runsHere()) {
+    std::fprintf(stderr, "this machine does not run '%s'\n", targetName.c_str());
+    return 1;
+  }
+  bool hasPeak = allCpuTargets().front().runsHere();
+  std::printf("%-24s %10s %9s %7s\n", "kernel", "us", "GMAC/s", "% peak");
+  std::mt19937 random(1);
+  for (const Conv &c : kConvs) {
+    if (std::string(c.name).find(filter) == std::string::npos)
+      continue;
+    // The first layer's image arrives padded.
+    Conv shape = c;
+    std::string text = convText(random, shape);
+    DispatchModule module(text);
+    std::unique_ptr<CompiledKernel> kernel = CompiledKernel::create(module, *target);
+    if (!kernel)
+      return 1;
+    kernel->bind(module.randomInputs(random));
+    double top = hasPeak ? peak(c.isFloat) : 0;
+    double seconds = bestSeconds([&] { kernel->runBound(); });
+    top = hasPeak ? std::max(top, peak(c.isFloat)) : 0;
+    int64_t pad = c.kernel / 2, out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
+    double macs = double(out) * out * c.kernel * c.kernel * c.channels *
+                  (c.depthwise ? 1 : c.outputs);
+    std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f, %s, %lld tasks\n", c.name,
+                seconds * 1e6, macs / seconds / 1e9,
+                top > 0 ? 100 * macs / seconds / 1e9 / top : 0, top,
+                kernel->family().c_str(), static_cast<long long>(kernel->numTasks()));
+  }
+  return 0;
+}
