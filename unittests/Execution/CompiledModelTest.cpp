@@ -194,6 +194,7 @@ TEST_F(CompiledModelTest, RunWritesAndComparesFiles) {
   ASSERT_TRUE(static_cast<bool>(y)) << llvm::toString(y.takeError());
   EXPECT_EQ(y->data<float>()[0], -1);
 
+  options.outputDir.clear();
   options.compare = path("out");
   options.requireEqual = true;
   EXPECT_EQ(qrun(options), kRunSuccess) << errors;

@@ -83,8 +83,8 @@ protected:
 };
 
 TEST_F(ProgramTest, FloatsAreReadAndWrittenInTheCallersMemory) {
-  Program p = plan(program("%x: tensor<32xf32>", "tensor<32xf32>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+  Program p = plan(program("%in: tensor<32xf32>", "tensor<32xf32>", R"(
+    %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     return %0 : tensor<32xf32>)"));
   ASSERT_EQ(p.steps.size(), 1u);
   EXPECT_EQ(argument(p, 0, 0).storage, Storage::Input);
@@ -93,8 +93,8 @@ TEST_F(ProgramTest, FloatsAreReadAndWrittenInTheCallersMemory) {
 }
 
 TEST_F(ProgramTest, CodesPassThroughTheArenaAtTheBoundary) {
-  Program p = plan(program("%x: tensor<32xi8>", "tensor<32xi8>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xi8>) @I
+  Program p = plan(program("%in: tensor<32xi8>", "tensor<32xi8>", R"(
+    %0 = qd.dispatch ins(%in : tensor<32xi8>) @I
     return %0 : tensor<32xi8>)"));
   ASSERT_EQ(p.steps.size(), 3u);
   EXPECT_EQ(p.steps[0].kind, ProgramStep::Kind::Copy);
@@ -107,10 +107,10 @@ TEST_F(ProgramTest, CodesPassThroughTheArenaAtTheBoundary) {
 }
 
 TEST_F(ProgramTest, OneCopyServesAllReadersOfAnInput) {
-  Program p = plan(program("%x: tensor<32xi8>",
+  Program p = plan(program("%in: tensor<32xi8>",
                            "tensor<32xi8>, tensor<32xi8>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xi8>) @I
-    %1 = qd.dispatch ins(%x : tensor<32xi8>) @I
+    %0 = qd.dispatch ins(%in : tensor<32xi8>) @I
+    %1 = qd.dispatch ins(%in : tensor<32xi8>) @I
     return %0, %1 : tensor<32xi8>, tensor<32xi8>)"));
   ASSERT_EQ(p.steps.size(), 5u); // in, two kernels, two out
   EXPECT_EQ(p.steps[1].args[0], p.steps[2].args[0]);
@@ -119,8 +119,8 @@ TEST_F(ProgramTest, OneCopyServesAllReadersOfAnInput) {
 }
 
 TEST_F(ProgramTest, ViewsShareTheirSourcesMemory) {
-  Program p = plan(program("%x: tensor<32xf32>", "tensor<4x8xf32>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+  Program p = plan(program("%in: tensor<32xf32>", "tensor<4x8xf32>", R"(
+    %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     %1 = tensor.expand_shape %0 [[0, 1]] output_shape [4, 8]
         : tensor<32xf32> into tensor<4x8xf32>
     %2 = tensor.collapse_shape %1 [[0, 1]]
@@ -137,9 +137,9 @@ TEST_F(ProgramTest, ViewsShareTheirSourcesMemory) {
 
 TEST_F(ProgramTest, AResultThatIsReadAgainStaysInTheArena) {
   // The caller's memory has no readable bytes behind it.
-  Program p = plan(program("%x: tensor<32xf32>",
+  Program p = plan(program("%in: tensor<32xf32>",
                            "tensor<32xf32>, tensor<32xf32>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     %1 = qd.dispatch ins(%0 : tensor<32xf32>) @F
     return %0, %1 : tensor<32xf32>, tensor<32xf32>)"));
   ASSERT_EQ(p.steps.size(), 3u);
@@ -151,9 +151,9 @@ TEST_F(ProgramTest, AResultThatIsReadAgainStaysInTheArena) {
 }
 
 TEST_F(ProgramTest, OneValueReturnedTwiceIsComputedOnce) {
-  Program p = plan(program("%x: tensor<32xf32>",
+  Program p = plan(program("%in: tensor<32xf32>",
                            "tensor<32xf32>, tensor<32xf32>", R"(
-    %0 = qd.dispatch ins(%x : tensor<32xf32>) @F
+    %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     return %0, %0 : tensor<32xf32>, tensor<32xf32>)"));
   ASSERT_EQ(p.steps.size(), 2u);
   EXPECT_EQ(argument(p, 1, 0).index, 0u);
@@ -162,9 +162,9 @@ TEST_F(ProgramTest, OneValueReturnedTwiceIsComputedOnce) {
 }
 
 TEST_F(ProgramTest, AReturnedArgumentIsCopiedAsItIs) {
-  Program p = plan(program("%x: tensor<32xi8>, %y: tensor<f32>",
+  Program p = plan(program("%in: tensor<32xi8>, %y: tensor<f32>",
                            "tensor<32xi8>, tensor<f32>",
-                           "return %x, %y : tensor<32xi8>, tensor<f32>"));
+                           "return %in, %y : tensor<32xi8>, tensor<f32>"));
   ASSERT_EQ(p.steps.size(), 2u);
   EXPECT_FALSE(p.steps[0].flip);
   EXPECT_EQ(p.outputs[1].bytes, 4);

@@ -2,9 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Large buffers first: each goes into the smallest gap that the already placed
-// buffers of overlapping lifetime leave, or behind them. Ties by step, so that
-// the plan is a function of the program alone.
+// Each buffer goes into the smallest gap that the already placed buffers of
+// overlapping lifetime leave, or behind them. Three orders are tried (size, size
+// times lifetime, birth), ties broken by step, so that the plan is a function of
+// the program alone.
 
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "llvm/ADT/STLExtras.h"
@@ -43,28 +44,50 @@ bestGap(llvm::ArrayRef<std::pair<int64_t, int64_t>> occupied, int64_t size) {
   return best < 0 ? end : best;
 }
 
-int64_t qdialect::planArena(llvm::MutableArrayRef<ArenaBuffer> buffers) {
-  llvm::SmallVector<ArenaBuffer *> order;
-  for (ArenaBuffer &buffer : buffers)
-    order.push_back(&buffer);
-  llvm::stable_sort(order, [](const ArenaBuffer *a, const ArenaBuffer *b) {
-    return std::make_pair(-a->bytes, a->firstStep) <
-           std::make_pair(-b->bytes, b->firstStep);
-  });
-
+/// Places the buffers one after the other, each as well as those before allow.
+static int64_t placeInOrder(llvm::ArrayRef<ArenaBuffer *> order) {
   int64_t total = 0;
-  llvm::SmallVector<ArenaBuffer *> placed;
-  for (ArenaBuffer *buffer : order) {
+  for (auto [count, buffer] : llvm::enumerate(order)) {
     llvm::SmallVector<std::pair<int64_t, int64_t>> occupied;
-    for (const ArenaBuffer *other : placed)
+    for (const ArenaBuffer *other : order.take_front(count))
       if (overlapInTime(*buffer, *other))
         occupied.push_back({other->offset, other->offset + paddedSize(*other)});
     llvm::sort(occupied);
     buffer->offset = bestGap(occupied, paddedSize(*buffer));
     total = std::max(total, buffer->offset + paddedSize(*buffer));
-    placed.push_back(buffer);
   }
   return total;
+}
+
+int64_t qdialect::planArena(llvm::MutableArrayRef<ArenaBuffer> buffers) {
+  using Key = std::pair<int64_t, int64_t>;
+  using KeyFunction = Key (*)(const ArenaBuffer &);
+  static constexpr KeyFunction orders[] = {
+      [](const ArenaBuffer &b) { return Key(-b.bytes, b.firstStep); },
+      [](const ArenaBuffer &b) {
+        return Key(-b.bytes * (b.lastStep - b.firstStep + 1), b.firstStep);
+      },
+      [](const ArenaBuffer &b) { return Key(b.firstStep, -b.bytes); }};
+  int64_t least = -1;
+  llvm::SmallVector<int64_t> offsets;
+  for (KeyFunction key : orders) {
+    llvm::SmallVector<ArenaBuffer *> order;
+    for (ArenaBuffer &buffer : buffers)
+      order.push_back(&buffer);
+    llvm::sort(order, [&](const ArenaBuffer *a, const ArenaBuffer *b) {
+      return std::make_pair(key(*a), a) < std::make_pair(key(*b), b);
+    });
+    int64_t total = placeInOrder(order);
+    if (least >= 0 && total >= least)
+      continue;
+    least = total;
+    offsets.clear();
+    for (const ArenaBuffer &buffer : buffers)
+      offsets.push_back(buffer.offset);
+  }
+  for (auto [buffer, offset] : llvm::zip(buffers, offsets))
+    buffer.offset = offset;
+  return least;
 }
 
 int64_t qdialect::arenaLowerBound(llvm::ArrayRef<ArenaBuffer> buffers) {

@@ -2,9 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Places buffers with known lifetimes in one block of memory. Best fit over the
-// buffers in order of falling size: within a few per cent of the lower bound
-// (the largest sum alive at one step) on convolutional networks.
+// Places buffers with known lifetimes in one block of memory, near the lower
+// bound (the largest sum alive at one step).
 
 #ifndef QDIALECT_CODEGEN_PROGRAM_ARENAPLAN_H
 #define QDIALECT_CODEGEN_PROGRAM_ARENAPLAN_H
