@@ -164,6 +164,8 @@ private:
     int64_t left = shape.channels - 16 * v;
     if (left >= 16)
       return e.load(sumType(), from, 4);
+    if (left <= 0)
+      return e.constant(sumType(), 0);
     return e.maskedLoad(sumType(), from, e.prefixMask(left));
   }
 
