@@ -16,6 +16,7 @@
 #include "ElementBuilder.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -311,6 +312,22 @@ struct ExpandRescale : OpRewritePattern<qd::RescaleOp> {
   }
 };
 
+/// A scalar look-up: the code's bits are the index, so -1 of i8 reads 255.
+struct ExpandLookup : OpRewritePattern<qd::LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(qd::LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    if (isa<ShapedType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not on scalars");
+    ElementBuilder b(rewriter, op.getLoc(), op.getType());
+    Value index = b.make<arith::IndexCastUIOp>(rewriter.getIndexType(),
+                                               b.toStorage(op.getCodes()));
+    rewriter.replaceOpWithNewOp<tensor::ExtractOp>(op, op.getTable(), index);
+    return success();
+  }
+};
+
 struct ExpandOpsPass : qdialect::impl::ExpandOpsPassBase<ExpandOpsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
@@ -324,5 +341,5 @@ struct ExpandOpsPass : qdialect::impl::ExpandOpsPassBase<ExpandOpsPass> {
 
 void qdialect::populateExpandOpsPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandQuantize, ExpandDequantize, ExpandRequantize,
-               ExpandRescale>(patterns.getContext());
+               ExpandRescale, ExpandLookup>(patterns.getContext());
 }

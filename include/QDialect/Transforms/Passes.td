@@ -32,13 +32,14 @@ def ExpandOpsPass : Pass<"qd-expand-ops"> {
   let description = [{
     Replaces qd.quantize, qd.dequantize, qd.requantize and qd.rescale on scalars
     and vectors by the arith and math ops that compute the same bits (the
-    formulas of Numerics/Quantize.h and Numerics/Rescale.h). Run on the payloads
+    formulas of Numerics/Quantize.h and Numerics/Rescale.h), and qd.lookup on
+    scalars by tensor.extract. Run on the payloads
     of linalg.generic or after vectorization, before conversion to LLVM. Integer
     and ternary alphabets only; ops on tensors, on other alphabets or with
     stochastic rounding are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-                           "::mlir::vector::VectorDialect"];
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 
 def ExpandMathPass : Pass<"qd-expand-math"> {
@@ -65,6 +66,30 @@ def DecomposePass : Pass<"qd-decompose"> {
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ConvertQuantToQDPass : Pass<"convert-quant-to-qd"> {
+  let summary = "convert quant.uniform types and casts to qd";
+  let description = [{
+    Replaces quant.qcast, quant.dcast and quant.scast by qd.quantize, qd.dequantize
+    and qd.storage_cast with the parameters of the type as constants (per tensor,
+    per axis, sub-channel), and every quantized type by the alphabet of its
+    storage. qcast rounds half_even and saturates. Errors: types that are not
+    uniform, a qcast to a narrowed storage range or to more than 16 bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::qdialect::qd::QDDialect"];
+}
+
+def ConvertQDToQuantPass : Pass<"convert-qd-to-quant"> {
+  let summary = "convert qd casts with constant parameters to quant.uniform";
+  let description = [{
+    Replaces qd.quantize and qd.dequantize on tensors by quant.qcast, quant.dcast
+    and quant.scast with the parameters in a uniform type. Casts that upstream
+    cannot express (dynamic or several scales, group indices, float zero points,
+    other roundings than half_even, wrapping, alphabets that are no integers) are
+    left alone.
+  }];
+  let dependentDialects = ["::mlir::quant::QuantDialect", "::qdialect::qd::QDDialect"];
+}
+
 def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
   let summary = "replace qd element types by the integers that store them";
   let description = [{
@@ -77,6 +102,36 @@ def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
 //===----------------------------------------------------------------------===//
 // Constant folding (owner A4)
 //===----------------------------------------------------------------------===//
+
+def FoldConstantsPass : Pass<"qd-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "evaluate ops on constants with the interpreter";
+  let description = [{
+    Replaces each side-effect-free op whose operands (and captured values) are all
+    constant by its value, computed by the interpreter in C++ and so with the
+    reference arithmetic; the result is a dense_resource, or dense for at most 64
+    elements. The constant takes the op's qd.name. Run after import and after
+    every pass that rewrites weights.
+
+    Left alone: qd.observe, qd.dequantize unless `fold-dequantize` (the codes
+    of a quantized weight must stay visible), qd.dispatch, tensor.empty and fills
+    (an init is no weight), ops the interpreter does not know, and results that
+    would grow the program: more than 4 times as large as all operands together
+    and larger than 1 MB. A qd.quantize of a constant is folded: its codes hold the
+    same rounding.
+
+    `%t = linalg.transpose ins(%constant) ...` becomes `%t = arith.constant ...`.
+  }];
+  let options = [
+    Option<"foldDequantize", "fold-dequantize", "bool", /*default=*/"false",
+           "Also evaluate qd.dequantize of constant codes">
+  ];
+  let statistics = [
+    Statistic<"numFolded", "num-folded", "Ops replaced by a constant">,
+    Statistic<"numRefused", "num-refused",
+              "Constant ops left alone because the result is too large or unknown">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
 
 //===----------------------------------------------------------------------===//
 // Normalize, observe and quantize (owner A7)

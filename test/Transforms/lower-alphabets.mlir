@@ -1,0 +1,60 @@
+// RUN: q-opt %s --qd-lower-alphabets --split-input-file | FileCheck %s
+// Down to LLVM: bufferization keeps the cast as a view, nothing of qd is left.
+// RUN: q-opt %s --one-shot-bufferize="bufferize-function-boundaries" --qd-lower-alphabets --convert-linalg-to-loops --split-input-file | FileCheck %s --check-prefix=BUFFERS
+
+// CHECK-LABEL: func @types
+// CHECK-SAME: (%{{.*}}: i8, %{{.*}}: memref<4xi2>, %{{.*}}: vector<4xi1>, %{{.*}}: tensor<2x?xi4>)
+// BUFFERS-LABEL: func @types
+func.func @types(%a: !qd.uint<8>, %b: memref<4x!qd.ternary>, %c: vector<4x!qd.binary>, %d: tensor<2x?x!qd.codebook<16>>) {
+  return
+}
+
+// -----
+
+// A cast between types that became equal goes, another one stays.
+// CHECK-LABEL: func @casts
+// CHECK-SAME: %[[U:.*]]: i8
+// BUFFERS-LABEL: func @casts
+func.func @casts(%u: !qd.uint<8>) -> (i8, f8E4M3FN) {
+  %0 = qd.storage_cast %u : !qd.uint<8> to i8
+  // CHECK: %[[F:.*]] = qd.storage_cast %[[U]] : i8 to f8E4M3FN
+  %1 = qd.storage_cast %u : !qd.uint<8> to f8E4M3FN
+  // CHECK: return %[[U]], %[[F]]
+  return %0, %1 : i8, f8E4M3FN
+}
+
+// -----
+
+// Constants and attributes change type too.
+// CHECK-LABEL: func @constant
+// BUFFERS-LABEL: func @constant
+func.func @constant() -> tensor<4xi8> attributes {test.type = tensor<4x!qd.uint<8>>} {
+  // CHECK: arith.constant dense_resource<w> : tensor<4xi8>
+  %w = arith.constant dense_resource<w> : tensor<4x!qd.uint<8>>
+  %0 = qd.storage_cast %w : tensor<4x!qd.uint<8>> to tensor<4xi8>
+  return %0 : tensor<4xi8>
+}
+
+{-# dialect_resources: { builtin: { w: "0x0400000001020304" } } #-}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+// CHECK-LABEL: func @view
+// BUFFERS-LABEL: func @view
+// BUFFERS-SAME: %[[A:.*]]: memref<8xi8
+func.func @view(%a: tensor<8x!qd.uint<8>>) -> tensor<8xi32> {
+  %b = qd.storage_cast %a : tensor<8x!qd.uint<8>> to tensor<8xi8>
+  %e = tensor.empty() : tensor<8xi32>
+  // No copy is made for the cast: the loop reads the argument.
+  // BUFFERS-NOT: memref.copy
+  // BUFFERS: scf.for
+  // BUFFERS: memref.load %[[A]]
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%b : tensor<8xi8>) outs(%e : tensor<8xi32>) {
+  ^bb0(%x: i8, %y: i32):
+    %z = arith.extui %x : i8 to i32
+    linalg.yield %z : i32
+  } -> tensor<8xi32>
+  return %r : tensor<8xi32>
+}
