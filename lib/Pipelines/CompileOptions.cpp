@@ -21,8 +21,8 @@ cl::OptionCategory &category() {
 }
 
 /// A string option that writes into `target`.
-void bind(std::string &target, llvm::StringRef name, llvm::StringRef value,
-          llvm::StringRef text) {
+void declareOption(std::string &target, llvm::StringRef name,
+                   llvm::StringRef value, llvm::StringRef text) {
   new cl::opt<std::string, /*ExternalStorage=*/true>(
       name, cl::location(target), cl::init(target), cl::value_desc(value),
       cl::desc(text), cl::cat(category()));
@@ -65,7 +65,23 @@ std::optional<Phase> parsePhase(llvm::StringRef name) {
   return std::nullopt;
 }
 
+/// libLLVM registers options of its own in every program that links it, some
+/// under our names (stop-after). They mean nothing here and give way.
+static void dropForeignOptions() {
+  std::vector<cl::Option *> foreign;
+  for (auto &entry : cl::getRegisteredOptions())
+    if (!llvm::StringSwitch<bool>(entry.first)
+             .Cases({"help", "help-list", "help-hidden", "help-list-hidden",
+                     "version"},
+                    true)
+             .Default(false))
+      foreign.push_back(entry.second);
+  for (cl::Option *option : foreign)
+    option->removeArgument();
+}
+
 void CompileOptions::bindOptions() {
+  dropForeignOptions();
   new cl::opt<std::string, true>(cl::Positional, cl::location(input),
                                  cl::value_desc("MODEL"), cl::desc("MODEL"),
                                  cl::Required, cl::cat(category()));
@@ -75,26 +91,30 @@ void CompileOptions::bindOptions() {
                "(.mlir for text, .mlirbc for bytecode)"),
       cl::cat(category()));
   (void)out;
-  bind(calibration, "calibration", "path",
-       "Inputs to observe the model on: .npz, .npy or a folder");
-  bind(recipe, "recipe", "name|path",
-       "What is quantized and how: a built-in recipe (w8a8-int), a YAML file, "
-       "or 'float' for none");
-  bind(rescale, "rescale", "float|dyadic",
-       "How sums reach the output grid: one f32 scale, or a multiplier and a "
-       "shift without any float (default: the recipe's)");
-  bind(targetCpu, "target-cpu", "list",
-       "CPU variants in the library: native, avx512vnni, avx2, scalar or LLVM "
-       "CPU names, separated by commas (default: all)");
-  bind(stopAfter, "stop-after", "phase",
-       "Write the module after import, normalize, calibrate, quantize, "
-       "integerize or dispatch instead of a library");
-  bind(statistics, "statistics", "file",
-       "Calibration results: read if the file exists, else written");
-  bind(kernels, "kernels", "auto|generic",
-       "generic: compile everything by the slow reference path");
-  bind(symbolPrefix, "symbol-prefix", "name",
-       "Prefix of the library's functions (default: qd_model)");
+  declareOption(calibration, "calibration", "path",
+                "Inputs to observe the model on: .npz, .npy or a folder");
+  declareOption(
+      recipe, "recipe", "name|path",
+      "What is quantized and how: a built-in recipe (w8a8-int), a YAML file, "
+      "or 'float' for none");
+  declareOption(
+      rescale, "rescale", "float|dyadic",
+      "How sums reach the output grid: one f32 scale, or a multiplier and a "
+      "shift without any float (default: the recipe's)");
+  declareOption(
+      targetCpu, "target-cpu", "list",
+      "CPU variants in the library: native, avx512vnni, avx2, scalar or LLVM "
+      "CPU names, separated by commas (default: all)");
+  declareOption(
+      stopAfter, "stop-after", "phase",
+      "Write the module after import, normalize, calibrate, quantize, "
+      "integerize or dispatch instead of a library");
+  declareOption(statistics, "statistics", "file",
+                "Calibration results: read if the file exists, else written");
+  declareOption(kernels, "kernels", "auto|generic",
+                "generic: compile everything by the slow reference path");
+  declareOption(symbolPrefix, "symbol-prefix", "name",
+                "Prefix of the library's functions (default: qd_model)");
   new cl::opt<bool, true>(
       "fail-on-fallback", cl::location(failOnFallback),
       cl::desc("Refuse a layer that stays float although the recipe, or the "

@@ -18,9 +18,11 @@ using namespace mlir;
 namespace qdialect {
 
 void buildNormalizePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addNestedPass<func::FuncOp>(createFoldChannelAffinePass());
   pm.addNestedPass<func::FuncOp>(createConvertToChannelLastPass());
   pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addPass(createCSEPass());
 }
 
