@@ -10,13 +10,13 @@
 #include "KernelObjects.h"
 #include "QDialect/CodeGen/Program/EmitProgram.h"
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
 using namespace mlir;
@@ -125,11 +125,17 @@ qdialect::compileKernels(MLIRContext &context, const Program &program,
     }
   {
     ParallelDiagnosticHandler diagnostics(&context);
-    parallelFor(&context, 0, jobs.size(), [&](size_t i) {
-      diagnostics.setOrderIDForThread(i);
-      run(jobs[i], context);
-      diagnostics.eraseOrderIDForThread();
-    });
+    // A pool of our own: a worker of the context's pool that waits inside a pass
+    // would start another of these jobs and meet the plan's lock it holds itself.
+    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(
+        context.isMultithreadingEnabled() ? 0 : 1));
+    for (size_t i = 0; i < jobs.size(); ++i)
+      pool.async([&, i] {
+        diagnostics.setOrderIDForThread(i);
+        run(jobs[i], context);
+        diagnostics.eraseOrderIDForThread();
+      });
+    pool.wait();
   }
 
   std::vector<ObjectBytes> objects;
