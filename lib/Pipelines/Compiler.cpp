@@ -39,8 +39,8 @@ llvm::Error wrap(ExitCode code, llvm::Error error) {
 
 class Driver {
 public:
-  explicit Driver(const CompileOptions &options)
-      : options(options), log(options.log) {}
+  explicit Driver(const CompileOptions &given)
+      : options(given), log(given.log) {}
 
   llvm::Error run();
 
@@ -61,7 +61,9 @@ private:
   /// Reports the end of a phase; true when the driver must stop after it.
   bool finished(Phase phase, const llvm::Twine &remark = "");
 
-  const CompileOptions &options;
+  /// A copy: lld, which emission runs in process, resets every option of the
+  /// command line to its default, and the caller's object is bound to them.
+  const CompileOptions options;
   PhaseLog log;
   std::optional<Recipe> recipe;
   std::string rescale = "float";
