@@ -7,55 +7,68 @@
 
 #include "InterpretProgram.h"
 #include "QDialect/Execution/RunModel.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 
 using namespace llvm;
 using namespace qdialect;
 
-static cl::OptionCategory category("q-run options");
-#define OPTION(type, variable, flag, text)                                     \
-  static cl::opt<type> variable(flag, cl::desc(text), cl::cat(category))
+namespace {
+/// Made after the options that come with LLVM's libraries are forgotten: some
+/// of them ("threads") have our names.
+struct Options {
+  template <typename T>
+  using Opt = cl::opt<T>;
+  using Flag = cl::opt<bool>;
+  using Text = cl::opt<std::string>;
+  using Texts = cl::list<std::string>;
 
-static cl::opt<std::string> model(cl::Positional, cl::Required,
-                                  cl::desc("MODEL.so|.mlir|.mlirbc|.onnx"),
-                                  cl::cat(category));
-static cl::list<std::string> inputs(
-    "input", cl::cat(category),
-    cl::desc("[name=]FILE.npy, FILE.npz, or interpreted: [name=][1, 2]"));
-static cl::list<std::string> dims("dim", cl::cat(category),
-                                  cl::desc("name=value, an ONNX dimension"));
-OPTION(std::string, outputDir, "output-dir", "write <output name>.npy there");
-OPTION(bool, isInterpreted, "interpret", "refuse anything but a program");
-OPTION(std::string, function, "function", "interpret this function");
-OPTION(bool, print, "print", "print the outputs of an interpreted program");
-OPTION(bool, exactIslands, "exact-islands",
-       "interpret floats between casts in f64, rounded once");
-OPTION(std::string, compare, "compare", "reference: a model or a folder");
-OPTION(bool, requireEqual, "require-equal", "exit 2 unless bit-equal");
-OPTION(bool, benchmark, "benchmark", "measure the time of one run");
-static cl::opt<double> minTime("min-time", cl::init(1), cl::cat(category),
-                               cl::desc("seconds a benchmark lasts at least"));
-OPTION(std::string, json, "json", "write the benchmark's figures there");
-static cl::opt<int> threads("threads", cl::init(1), cl::cat(category),
-                            cl::desc("threads; 0: one for each CPU"));
-OPTION(bool, profile, "profile", "print the time of each step");
-OPTION(bool, receipt, "receipt", "print the precision receipt");
-OPTION(bool, info, "info", "print what the model is");
+  Text model{cl::Positional, cl::Required,
+             cl::desc("MODEL.so|.mlir|.mlirbc|.onnx")};
+  Texts inputs{"input", cl::desc("[name=]FILE.npy, FILE.npz, or for a program "
+                                 "[name=][1, 2]")};
+  Texts dims{"dim", cl::desc("name=value, a symbolic ONNX dimension")};
+  Text outputDir{"output-dir", cl::desc("write <output name>.npy there")};
+  Flag interpret{"interpret",
+                 cl::desc("MODEL is a program, whatever its name")};
+  Text function{"function", cl::desc("interpret this function")};
+  Flag print{"print", cl::desc("print a program's outputs")};
+  Flag exactIslands{"exact-islands",
+                    cl::desc("floats between casts in f64, rounded once")};
+  Text compare{"compare", cl::desc("reference: a model or a folder")};
+  Flag requireEqual{"require-equal", cl::desc("exit 2 unless bit-equal")};
+  Flag benchmark{"benchmark", cl::desc("measure the time of one run")};
+  Opt<double> minTime{"min-time", cl::init(1),
+                      cl::desc("seconds a benchmark lasts at least")};
+  Text json{"json", cl::desc("write the benchmark's figures there")};
+  Opt<int> threads{"threads", cl::init(1), cl::desc("0: one for each CPU")};
+  Flag profile{"profile", cl::desc("print the time of each step")};
+  Flag receipt{"receipt", cl::desc("print the precision receipt")};
+  Flag info{"info", cl::desc("print what the model is")};
+};
+} // namespace
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
-  cl::HideUnrelatedOptions(category);
+  cl::ResetCommandLineParser();
+  Options o;
+  // The reset forgets the general category too, and with it --help's list.
+  cl::OptionCategory category("q-run options");
+  for (auto &entry : cl::getRegisteredOptions())
+    if (llvm::is_contained(entry.second->Categories, &cl::getGeneralCategory()))
+      entry.second->addCategory(category);
   cl::ParseCommandLineOptions(argc, argv, kRunModelExitCodes);
-  InterpretProgramOptions program{model,     function, inputs, dims,
-                                  outputDir, print,    {}};
-  program.interpreter.exactIslands = exactIslands;
-  if (isInterpreted || !StringRef(model).ends_with(".so"))
+  InterpretProgramOptions program{o.model,     o.function, o.inputs, o.dims,
+                                  o.outputDir, o.print,    {}};
+  program.interpreter.exactIslands = o.exactIslands;
+  if (o.interpret || !StringRef(o.model).ends_with(".so"))
     return interpretProgram(program, outs(), errs());
-  RunModelOptions options{model,     inputs,  outputDir, compare, requireEqual,
-                          benchmark, minTime, json,      profile, receipt,
-                          info,      {},      {}};
-  options.load.threads = threads;
+  RunModelOptions options{
+      o.model,     o.inputs,  o.outputDir, o.compare, o.requireEqual,
+      o.benchmark, o.minTime, o.json,      o.profile, o.receipt,
+      o.info,      {},        {}};
+  options.load.threads = o.threads;
   options.reference = [&](StringRef path, const auto &named) {
     return interpretReference(path, named, program);
   };
