@@ -22,7 +22,7 @@
 
 // A difference under --require-equal is exit code 2.
 // RUN: q-run %t/net.so --input %t/good.npy --output-dir %t/out
-// RUN: %python -c "import numpy; numpy.save(r'%t/out/output0.npy', numpy.zeros(4, 'float32'))"
+// RUN: %python -c "import numpy; numpy.save(r'%t/out/result0.npy', numpy.zeros(4, 'float32'))"
 // RUN: sh -c "q-run %t/net.so --input %t/good.npy --compare %t/out --require-equal; test $? = 2"
 
 // FILE: error: cannot write '{{.*}}file/net.so': Not a directory
@@ -32,10 +32,10 @@
 // NOTHING-NOT: {{.}}
 // ABSENT: error: cannot open '{{.*}}file.so': No such file or directory
 // TEXT: error: '{{.*}}text.so' is not a compiled model
-// MISSING: error: input 'input0' (4xfloat32) is not given
-// SHAPE: error: input 'input0' is 4xfloat32, file '{{.*}}long.npy' holds 5xfloat32
-// TYPE: error: input 'input0' is 4xfloat32, file '{{.*}}double.npy' holds 4xfloat64
-// NAME: error: the model has no input 'z'; its inputs: input0
+// MISSING: error: input 'arg0' (4xfloat32) is not given
+// SHAPE: error: input 'arg0' is 4xfloat32, file '{{.*}}long.npy' holds 5xfloat32
+// TYPE: error: input 'arg0' is 4xfloat32, file '{{.*}}double.npy' holds 4xfloat64
+// NAME: error: the model has no input 'z'; its inputs: arg0
 // CPU: error: cannot start model {{.*}} (asked for: avx2); the library has scalar
 // THREADS: error: cannot start model {{.*}}: invalid argument (threads = -1)
 // HELP: Exit codes: 0 success

@@ -178,18 +178,18 @@ TEST_F(ProgramTest, NamesComeFromTheModel) {
     return %x, %y : tensor<4xf32>, tensor<4x!qd.uint<8>>
   })");
   EXPECT_EQ(p.inputs[0].name, "image");
-  EXPECT_EQ(p.inputs[1].name, "input1");
+  EXPECT_EQ(p.inputs[1].name, "arg1");
   EXPECT_EQ(p.inputs[1].type, DType::U8);
   EXPECT_EQ(p.outputs[0].name, "logits");
-  EXPECT_EQ(p.outputs[1].name, "output1");
+  EXPECT_EQ(p.outputs[1].name, "result1");
 }
 
 TEST_F(ProgramTest, Refusals) {
   EXPECT_EQ(refusal("func.func @main(%x: tensor<?xf32>) { return }"),
-            "'func.func' op tensor 'input0' of type 'tensor<?xf32>' has no "
+            "'func.func' op tensor 'arg0' of type 'tensor<?xf32>' has no "
             "static shape");
   EXPECT_EQ(refusal("func.func @main(%x: tensor<4xi4>) { return }"),
-            "'func.func' op tensor 'input0': element type 'i4' has no form in "
+            "'func.func' op tensor 'arg0': element type 'i4' has no form in "
             "the memory of compiled programs");
   EXPECT_EQ(refusal("func.func @a() { return } func.func @b() { return }"),
             "a program is a module with one function, not 2");

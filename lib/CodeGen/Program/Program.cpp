@@ -131,7 +131,7 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
     unsigned index = argument.getArgNumber();
     auto tensor = describe(
         function, argument.getType(),
-        nameIn(function.getArgAttr(index, "qd.name"), "input", index));
+        nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
     bufferOf[argument] = addBuffer(Storage::Input, index, tensor->bytes);
@@ -140,7 +140,7 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
   for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
     auto tensor =
         describe(function, type,
-                 nameIn(function.getResultAttr(index, "qd.name"), "output",
+                 nameIn(function.getResultAttr(index, "qd.name"), "result",
                         index));
     if (failed(tensor))
       return failure();
