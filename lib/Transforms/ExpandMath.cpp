@@ -13,6 +13,7 @@
 
 #include "MathEmitter.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Numerics/FloatPower.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -29,23 +30,30 @@ namespace {
 
 using Sequence = Value (*)(MathEmitter &, Value);
 
-/// A unary op of f32 elements, or of narrower floats through f32.
+/// f32, and the narrower floats that are computed in f32.
+LogicalResult matchElement(Operation *op, PatternRewriter &rewriter) {
+  Type type = op->getOperand(0).getType();
+  Type element = getElementTypeOrSelf(type);
+  if (isa<TensorType>(type))
+    return rewriter.notifyMatchFailure(op, "on tensors");
+  if (!element.isF32() && !element.isF16() && !element.isBF16())
+    return rewriter.notifyMatchFailure(op, "wider than f32");
+  return success();
+}
+
 template <typename Op> struct ExpandUnary : OpRewritePattern<Op> {
   ExpandUnary(MLIRContext *context, Sequence sequence)
       : OpRewritePattern<Op>(context), sequence(sequence) {}
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
+    if (failed(matchElement(op, rewriter)))
+      return failure();
     Value x = op->getOperand(0);
-    Type element = getElementTypeOrSelf(x);
-    if (isa<TensorType>(x.getType()))
-      return rewriter.notifyMatchFailure(op, "on tensors");
-    if (!element.isF32() && !element.isF16() && !element.isBF16())
-      return rewriter.notifyMatchFailure(op, "wider than f32");
     ElementBuilder builder(rewriter, op->getLoc(), x.getType());
     MathEmitter emitter{builder};
     Value y = sequence(emitter, builder.toF32(x));
-    rewriter.replaceOp(op, builder.fromF32(y, element));
+    rewriter.replaceOp(op, builder.fromF32(y, getElementTypeOrSelf(x)));
     return success();
   }
 
@@ -62,6 +70,23 @@ struct ExpandGelu : OpRewritePattern<qd::GeluOp> {
                                    usesTanh ? sequences::geluTanh<MathEmitter>
                                             : sequences::gelu<MathEmitter>)
         .matchAndRewrite(op, rewriter);
+  }
+};
+
+struct ExpandPower : OpRewritePattern<math::PowFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::PowFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(matchElement(op, rewriter)))
+      return failure();
+    ElementBuilder builder(rewriter, op.getLoc(), op.getType());
+    MathEmitter emitter{builder};
+    Value y = sequences::pow(emitter, builder.toF32(op.getLhs()),
+                             builder.toF32(op.getRhs()));
+    rewriter.replaceOp(op,
+                       builder.fromF32(y, getElementTypeOrSelf(op.getType())));
+    return success();
   }
 };
 
@@ -85,5 +110,5 @@ void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandUnary<math::RsqrtOp>>(context,
                                            sequences::rsqrt<MathEmitter>);
   patterns.add<ExpandUnary<qd::SiluOp>>(context, sequences::silu<MathEmitter>);
-  patterns.add<ExpandGelu>(context);
+  patterns.add<ExpandGelu, ExpandPower>(context);
 }

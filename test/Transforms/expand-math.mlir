@@ -3,7 +3,7 @@
 // RUN: q-opt %s --qd-expand-math --split-input-file | FileCheck %s
 
 // CHECK-LABEL: func @vector
-// CHECK-NOT: math.{{exp|log|erf|tanh|rsqrt}}
+// CHECK-NOT: math.{{exp|log|erf|tanh|rsqrt|powf}}
 // CHECK-NOT: qd.
 // CHECK: math.fma %{{.*}} : vector<16xf32>
 // CHECK: return
@@ -16,7 +16,8 @@ func.func @vector(%x: vector<16xf32>) -> vector<16xf32> {
   %5 = qd.silu %4 : vector<16xf32>
   %6 = qd.gelu %5 approximate(none) : vector<16xf32>
   %7 = qd.gelu %6 approximate(tanh) : vector<16xf32>
-  return %7 : vector<16xf32>
+  %8 = math.powf %7, %x : vector<16xf32>
+  return %8 : vector<16xf32>
 }
 
 // -----

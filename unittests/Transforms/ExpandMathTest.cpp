@@ -7,6 +7,7 @@
 
 #include "Jit.h"
 #include "QDialect/Numerics/FloatFunctions.h"
+#include "QDialect/Numerics/FloatPower.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
@@ -102,6 +103,27 @@ TEST(ExpandMath, EveryFunctionHasNumericsBits) {
 
 TEST(ExpandMath, DecomposedFunctionsHaveThemToo) {
   expectSameBits("qd-decompose,qd-expand-math");
+}
+
+TEST(ExpandMath, PowerHasNumericsBits) {
+  Jit jit;
+  jit.compile(R"(
+      func.func @run(%x: f32, %y: f32) -> f32 {
+        %z = math.powf %x, %y : f32
+        return %z : f32
+      })",
+              "qd-expand-math");
+  auto *power = jit.lookup<float(float, float)>("run");
+  std::vector<float> values = arguments();
+  for (size_t i = 0; i + 1 < values.size(); ++i) {
+    float expected = powF32(values[i], values[i + 1]);
+    float result = power(values[i], values[i + 1]);
+    if (std::isnan(expected))
+      ASSERT_TRUE(std::isnan(result)) << values[i] << '^' << values[i + 1];
+    else
+      ASSERT_EQ(bitsOf(result), bitsOf(expected))
+          << values[i] << '^' << values[i + 1];
+  }
 }
 
 } // namespace

@@ -28,8 +28,9 @@ void populateFunctionsToLinalgPatterns(mlir::RewritePatternSet &patterns);
 /// softmax, layer_norm, gelu and silu to linalg, arith and math.
 void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
 
-/// math.exp, log, erf, tanh, rsqrt, qd.gelu and qd.silu on scalars and vectors of
-/// f32 (f16 and bf16 through f32) to the sequences of Numerics/FloatFunctions.h.
+/// math.exp, log, erf, tanh, rsqrt, powf, qd.gelu and qd.silu on scalars and
+/// vectors of f32 (f16 and bf16 through f32) to the sequences of
+/// Numerics/FloatFunctions.h and FloatPower.h.
 void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace qdialect

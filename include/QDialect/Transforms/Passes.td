@@ -45,9 +45,10 @@ def ExpandOpsPass : Pass<"qd-expand-ops"> {
 def ExpandMathPass : Pass<"qd-expand-math"> {
   let summary = "expand float functions to fixed sequences of IEEE operations";
   let description = [{
-    Replaces math.exp, math.log, math.erf, math.tanh, math.rsqrt, qd.gelu and
-    qd.silu on scalars and vectors by the sequences of Numerics/FloatFunctions.h,
-    which give the same bits on every target. f16 and bf16 are computed in f32
+    Replaces math.exp, math.log, math.erf, math.tanh, math.rsqrt, math.powf, qd.gelu
+    and qd.silu on scalars and vectors by the sequences of
+    Numerics/FloatFunctions.h and Numerics/FloatPower.h, which give the same bits
+    on every target. f16 and bf16 are computed in f32
     and rounded once. f64 and tensors are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
