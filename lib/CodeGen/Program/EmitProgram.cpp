@@ -11,6 +11,7 @@
 // runtime/src/program.h field by field.
 
 #include "QDialect/CodeGen/Program/EmitProgram.h"
+#include "qdialect/model.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -26,9 +27,6 @@ std::string qdialect::kernelSymbol(const ProgramKernel &kernel,
 }
 
 namespace {
-
-/// QDIALECT_MODEL_ABI and QD_ALIGNMENT of runtime/include/qdialect/model.h.
-constexpr uint32_t kAbiVersion = 1, kAlignment = 64;
 
 /// Constants of the description, as the C compiler would lay them out.
 class DescriptionBuilder {
@@ -247,7 +245,7 @@ ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
     stepNames.push_back(step.name);
 
   Constant *info = describe.record(
-      {describe.i32(kAbiVersion), describe.i32(kAlignment),
+      {describe.i32(QDIALECT_MODEL_ABI), describe.i32(QD_ALIGNMENT),
        describe.string(identity.prefix), describe.i32(program.inputs.size()),
        describe.i32(program.outputs.size()), describe.i32(stepNames.size()),
        describe.i32(variantNames.size()), describe.tensors(program.inputs),

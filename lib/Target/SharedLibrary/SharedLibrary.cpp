@@ -190,9 +190,16 @@ Error LibraryEmitter::writeCompanions() {
 
 Error LibraryEmitter::putInPlace() {
   finished.push_back({folder.file("model.so"), output});
-  for (auto &[from, to] : finished)
-    if (std::error_code code = sys::fs::rename(from, to))
-      return fileError("write", to, code);
+  for (auto [number, names] : enumerate(finished)) {
+    auto &[from, to] = names;
+    std::error_code code = sys::fs::rename(from, to);
+    if (!code)
+      continue;
+    // A header without its library would be half an output.
+    for (size_t i = 0; i < number; ++i)
+      sys::fs::remove(finished[i].second);
+    return fileError("write", to, code);
+  }
   return Error::success();
 }
 
