@@ -52,6 +52,22 @@ Outcome tryHoist(Value value, ArrayRef<int64_t> permutation, int depth) {
   return sum;
 }
 
+/// Every reader of `op` is a transpose by `permutation`. Else two copies would
+/// be computed.
+bool allReadersAgree(Operation *op, ArrayRef<int64_t> permutation) {
+  return llvm::all_of(op->getUsers(), [&](Operation *user) {
+    auto other = dyn_cast<linalg::TransposeOp>(user);
+    return other && other.getInput() == op->getResult(0) &&
+           other.getPermutation() == permutation;
+  });
+}
+
+/// Replaces the transposes that read `op` by `result`.
+void replaceReaders(PatternRewriter &rewriter, Operation *op, Value result) {
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+    rewriter.replaceOp(user, result);
+}
+
 struct HoistThroughLayoutAgnostic : OpRewritePattern<linalg::TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -61,13 +77,8 @@ struct HoistThroughLayoutAgnostic : OpRewritePattern<linalg::TransposeOp> {
     if (!op || !isLayoutAgnostic(op))
       return rewriter.notifyMatchFailure(transpose, "cannot pass its producer");
     Permutation permutation(transpose.getPermutation());
-    // Every reader wants the same order, or two copies would be computed.
-    for (Operation *user : op->getUsers()) {
-      auto other = dyn_cast<linalg::TransposeOp>(user);
-      if (!other || other.getInput() != op->getResult(0) ||
-          ArrayRef<int64_t>(permutation) != other.getPermutation())
-        return rewriter.notifyMatchFailure(transpose, "other readers");
-    }
+    if (!allReadersAgree(op, permutation))
+      return rewriter.notifyMatchFailure(transpose, "other readers");
     Outcome outcome;
     for (Value operand : layoutOperands(op)) {
       Outcome one = tryHoist(operand, permutation, 0);
@@ -77,9 +88,51 @@ struct HoistThroughLayoutAgnostic : OpRewritePattern<linalg::TransposeOp> {
     if (outcome.left > 1 || outcome.gained == 0)
       return rewriter.notifyMatchFailure(transpose, "nothing to gain");
     rewriter.setInsertionPoint(op);
-    Value result = buildPermuted(rewriter, op, permutation);
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
-      rewriter.replaceOp(user, result);
+    replaceReaders(rewriter, op, buildPermuted(rewriter, op, permutation));
+    return success();
+  }
+};
+
+/// transpose(expand_shape(x)) that moves whole groups: x is transposed instead.
+struct HoistThroughExpand : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::TransposeOp transpose,
+                                PatternRewriter &rewriter) const override {
+    auto expand = transpose.getInput().getDefiningOp<tensor::ExpandShapeOp>();
+    if (!expand || !expand.getResultType().hasStaticShape())
+      return rewriter.notifyMatchFailure(transpose, "no expand_shape");
+    Permutation permutation(transpose.getPermutation());
+    if (!allReadersAgree(expand, permutation))
+      return rewriter.notifyMatchFailure(transpose, "other readers");
+    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+    Permutation order; // of the dimensions of x
+    SmallVector<ReassociationIndices> newGroups;
+    for (size_t i = 0; i < permutation.size();) {
+      const auto *group = llvm::find_if(groups, [&](const auto &members) {
+        return members.front() == permutation[i];
+      });
+      if (group == groups.end())
+        return rewriter.notifyMatchFailure(transpose, "splits a group");
+      order.push_back(group - groups.begin());
+      ReassociationIndices &members = newGroups.emplace_back();
+      for (int64_t member : *group) {
+        if (i == permutation.size() || permutation[i] != member)
+          return rewriter.notifyMatchFailure(transpose, "splits a group");
+        members.push_back(i++);
+      }
+    }
+    Outcome outcome = tryHoist(expand.getSrc(), order, 0);
+    if (outcome.left > 1 || outcome.gained == 0)
+      return rewriter.notifyMatchFailure(transpose, "nothing to gain");
+    rewriter.setInsertionPoint(expand);
+    Value source =
+        permuteValue(rewriter, expand.getLoc(), expand.getSrc(), order);
+    auto result = tensor::ExpandShapeOp::create(
+        rewriter, expand.getLoc(),
+        permuteType(expand.getResultType(), permutation), source, newGroups);
+    copyAnnotations(expand, result);
+    replaceReaders(rewriter, expand, result);
     return success();
   }
 };
@@ -87,7 +140,8 @@ struct HoistThroughLayoutAgnostic : OpRewritePattern<linalg::TransposeOp> {
 } // namespace
 
 void populateHoistTransposesPatterns(RewritePatternSet &patterns) {
-  patterns.add<HoistThroughLayoutAgnostic>(patterns.getContext());
+  patterns.add<HoistThroughLayoutAgnostic, HoistThroughExpand>(
+      patterns.getContext());
 }
 
 } // namespace qdialect

@@ -9,6 +9,7 @@
 #define QDIALECT_TRANSFORMS_LAYOUTOPS_H
 
 #include "Permutations.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace qdialect {
@@ -32,6 +33,11 @@ mlir::Value buildPermuted(mlir::RewriterBase &rewriter, mlir::Operation *op,
 /// True when `value` transposed by `permutation` is free: a constant, a fill,
 /// or the result of the inverse transpose.
 bool isFreeToPermute(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
+
+/// One walk over `function` that sinks transposes through layout-agnostic ops
+/// whose other operands are transposed alike, or are transposed elsewhere so
+/// that their transpose exists already. Returns how many ops it rebuilt.
+int64_t sinkMixedTransposes(mlir::func::FuncOp function);
 
 } // namespace qdialect
 

@@ -126,8 +126,14 @@ struct PropagateTransposes
   void runOnOperation() override {
     int64_t before = count();
     if (failed(apply({populateSinkTransposesPatterns,
-                      populateCancelTransposesPatterns})) ||
-        failed(apply({populatePermuteFlattenedWeightsPatterns})))
+                      populateCancelTransposesPatterns})))
+      return signalPassFailure();
+    // What the walk sets free sinks on.
+    if (sinkMixedTransposes(getOperation()) &&
+        failed(apply({populateSinkTransposesPatterns,
+                      populateCancelTransposesPatterns})))
+      return signalPassFailure();
+    if (failed(apply({populatePermuteFlattenedWeightsPatterns})))
       return signalPassFailure();
     // Equal transposes of one value must be one op, or the readers of that
     // value do not agree and nothing is hoisted.

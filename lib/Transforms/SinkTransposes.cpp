@@ -10,6 +10,11 @@
 // alike (or constants), and through reshapes that keep transposed dimensions
 // together. Reductions take the transpose into their indexing map. A transpose
 // only ever moves down a finite graph, so this ends.
+//
+// sinkMixedTransposes also takes operands that are not transposed where
+// somebody else needs their transpose anyway (a shortcut around the first
+// convolution). As a pattern that could go back and forth for ever; it is one
+// walk.
 
 #include "LayoutOps.h"
 #include "QDialect/Analysis/LinalgQueries.h"
@@ -147,11 +152,100 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
   }
 };
 
+/// The groups of a reshape between `wide` (more dimensions) and `narrow`, with
+/// dimensions of size 1 in the group before them. Importers are free to put
+/// them either way, but [g, 1, h, w] is g groups of one channel, not 1 x h
+/// rows.
+SmallVector<ReassociationIndices> unitsLast(ArrayRef<int64_t> narrow,
+                                            ArrayRef<int64_t> wide) {
+  SmallVector<ReassociationIndices> groups;
+  size_t next = 0;
+  for (size_t i = 0; i < narrow.size(); ++i) {
+    ReassociationIndices &group = groups.emplace_back();
+    int64_t product = 1;
+    do {
+      if (next == wide.size())
+        return {};
+      product *= wide[next];
+      group.push_back(next++);
+    } while (product < narrow[i]);
+    if (product != narrow[i])
+      return {};
+    // Each dimension still to come needs one of its own.
+    while (next < wide.size() && wide[next] == 1 &&
+           wide.size() - next > narrow.size() - i - 1)
+      group.push_back(next++);
+  }
+  return next == wide.size() ? groups : SmallVector<ReassociationIndices>();
+}
+
+template <class Reshape>
+struct MoveUnitsToTheLeft : OpRewritePattern<Reshape> {
+  using OpRewritePattern<Reshape>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Reshape op,
+                                PatternRewriter &rewriter) const override {
+    RankedTensorType source = op.getSrcType(), result = op.getResultType();
+    if (!source.hasStaticShape() || !result.hasStaticShape())
+      return failure();
+    bool expands = source.getRank() < result.getRank();
+    SmallVector<ReassociationIndices> groups =
+        expands ? unitsLast(source.getShape(), result.getShape())
+                : unitsLast(result.getShape(), source.getShape());
+    if (groups.empty() || groups == op.getReassociationIndices())
+      return failure();
+    Operation *copy =
+        Reshape::create(rewriter, op.getLoc(), result, op.getSrc(), groups);
+    copyAnnotations(op, copy);
+    rewriter.replaceOp(op, copy);
+    return success();
+  }
+};
+
 } // namespace
+
+/// Is there a transpose of `value` by `permutation` already?
+static bool isTransposedElsewhere(Value value, ArrayRef<int64_t> permutation) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    auto transpose = dyn_cast<linalg::TransposeOp>(user);
+    return transpose && transpose.getInput() == value &&
+           transpose.getPermutation() == permutation;
+  });
+}
+
+int64_t sinkMixedTransposes(func::FuncOp function) {
+  IRRewriter rewriter(function.getContext());
+  int64_t sunk = 0;
+  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+    if (!isLayoutAgnostic(&op))
+      continue;
+    linalg::TransposeOp transpose;
+    SmallVector<Value> operands = layoutOperands(&op);
+    for (Value operand : operands)
+      if (!transpose)
+        transpose = operand.getDefiningOp<linalg::TransposeOp>();
+    if (!transpose)
+      continue;
+    Permutation redo(transpose.getPermutation());
+    Permutation undo = invertPermutation(redo);
+    if (!llvm::all_of(operands, [&](Value operand) {
+          return isFreeToPermute(operand, undo) ||
+                 isTransposedElsewhere(operand, undo);
+        }))
+      continue;
+    rewriter.setInsertionPoint(&op);
+    Value result = buildPermuted(rewriter, &op, undo);
+    rewriter.replaceOp(&op, permuteValue(rewriter, op.getLoc(), result, redo));
+    ++sunk;
+  }
+  return sunk;
+}
 
 void populateSinkTransposesPatterns(RewritePatternSet &patterns) {
   patterns.add<SinkThroughLayoutAgnostic, SinkIntoReduction, SinkThroughExpand,
-               SinkThroughCollapse>(patterns.getContext());
+               SinkThroughCollapse, MoveUnitsToTheLeft<tensor::ExpandShapeOp>,
+               MoveUnitsToTheLeft<tensor::CollapseShapeOp>>(
+      patterns.getContext());
 }
 
 } // namespace qdialect
