@@ -29,20 +29,24 @@ struct RealOperand {
 
   template <typename T>
   void read(Column &column, T *out, int64_t n) const {
-    for (int64_t i = 0; i < n; ++i)
-      out[i] = table.empty() ? static_cast<T>(column.number(i))
-                             : static_cast<T>(table[column.i64()[i]]);
+    withKind(column.kind, [&](auto zero) {
+      const auto *in = column.as<decltype(zero)>();
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = static_cast<T>(in[i]);
+    });
+    // Only codes have a table, and codes are I64.
+    if (!table.empty())
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = static_cast<T>(table[column.i64()[i]]);
   }
 };
 
 /// The integer alphabet of a result.
 struct Grid {
-  int64_t min = 0, max = 0;
+  int32_t min = 0, max = 0;
   unsigned bits = 0;
   bool isSigned = true;
 
-  /// Numerics' f32 bounds are exact only up to here.
-  bool isNarrow() const { return bits <= 16; }
   int64_t wrap(int64_t value) const {
     uint64_t low = uint64_t(value) << (64 - bits);
     return isSigned ? int64_t(low) >> (64 - bits) : int64_t(low >> (64 - bits));
@@ -70,33 +74,17 @@ static std::optional<Grid> integerGrid(Type type) {
     grid.bits = codes.getWidth();
     grid.isSigned = false;
   }
-  if (grid.bits == 0 || grid.bits > 32)
+  // An unsigned grid of 32 bits would leave int32_t; nobody has one.
+  if (grid.bits == 0 || grid.bits > (grid.isSigned ? 32u : 31u))
     return std::nullopt;
-  grid.min = grid.isSigned ? -(int64_t(1) << (grid.bits - 1)) : 0;
-  grid.max = (int64_t(1) << (grid.bits - (grid.isSigned ? 1 : 0))) - 1;
+  int64_t half = int64_t(1) << (grid.bits - 1);
+  grid.min = int32_t(grid.isSigned ? -half : 0);
+  grid.max = int32_t(grid.isSigned ? half - 1 : 2 * half - 1);
   return grid;
 }
 
 static Rounding roundingOf(qd::Rounding rounding) {
   return static_cast<Rounding>(rounding);
-}
-
-/// z + round(clamp(r, min - z, max - z)) for any width: the integers of up to
-/// 16 bits are Numerics' own function, wider ones clamp in f64, where the
-/// bounds are exact.
-static int64_t onGrid(float r, int64_t z, const Grid &grid, Rounding mode,
-                      bool wraps, StochasticKey key) {
-  if (wraps) {
-    double rounded = std::isfinite(r) ? roundTo(double(r), mode, key) : 0.0;
-    // Beyond 2^62 the low bits of a float are zeros.
-    return grid.wrap(z + (std::fabs(rounded) < 0x1p62 ? int64_t(rounded) : 0));
-  }
-  if (grid.isNarrow())
-    return clampRound(r, int32_t(z), int32_t(grid.min), int32_t(grid.max), mode,
-                      key);
-  double lo = double(grid.min - z), hi = double(grid.max - z);
-  double clamped = std::isnan(r) ? 0.0 : std::min(std::max(double(r), lo), hi);
-  return z + int64_t(roundTo(clamped, mode, key));
 }
 
 //===----------------------------------------------------------------------===//
@@ -124,12 +112,13 @@ int64_t QuantizeColumns::exactCode(double x, double s, int64_t z,
   if (!grid)
     return format->encode(x / s, mode,
                           wraps ? Overflow::Wrap : Overflow::Saturate, key);
-  if (wraps) {
-    double q = divideAndRound(x, s, mode, key);
-    return grid->wrap(z + (std::fabs(q) < 0x1p62 ? int64_t(q) : 0));
-  }
-  return quantizeExact(x, s, int32_t(z), int32_t(grid->min), int32_t(grid->max),
-                       mode, key);
+  if (!wraps)
+    return quantizeExact(x, s, int32_t(z), grid->min, grid->max, mode, key);
+  // As in f32: infinities and NaN count as 0.
+  bool isFinite = std::isfinite(x) && std::isfinite(s) && s != 0;
+  double q = isFinite ? divideAndRound(x, s, mode, key) : 0.0;
+  // Beyond 2^62 the low bits of a double are zeros.
+  return grid->wrap(z + (std::fabs(q) < 0x1p62 ? int64_t(q) : 0));
 }
 
 template <typename T>
@@ -154,15 +143,16 @@ ColumnError QuantizeColumns::run(const Columns &c) const {
     StochasticKey key{seed, c.first + uint64_t(i)};
     if constexpr (std::is_same_v<T, double>)
       out[i] = exactCode(x[i], s[i], z, key);
-    else if (grid && grid->isNarrow() && !wraps)
-      out[i] = quantize(x[i], s[i], int32_t(z), int32_t(grid->min),
-                        int32_t(grid->max), mode, key);
-    else if (grid)
-      out[i] = onGrid(x[i] / s[i], z, *grid, mode, wraps, key);
-    else
+    else if (!grid)
       out[i] =
           quantizeToFormat(x[i], s[i], int32_t(z), *format, mode,
                            wraps ? Overflow::Wrap : Overflow::Saturate, key);
+    else if (wraps)
+      out[i] = quantizeWrap(x[i], s[i], int32_t(z), grid->bits, grid->isSigned,
+                            mode, key);
+    else
+      out[i] =
+          quantize(x[i], s[i], int32_t(z), grid->min, grid->max, mode, key);
   }
   return nullptr;
 }
@@ -302,13 +292,17 @@ static llvm::Expected<ColumnFunction> makeRequantize(Operation *op,
         int64_t *out = c.out[0]->i64();
         for (int64_t i = 0; i < c.n; ++i) {
           int64_t z = zero ? zero[i] : 0;
-          bool fits = grid.isNarrow() && !wraps && acc[i] == int32_t(acc[i]);
           StochasticKey key{0, c.first + uint64_t(i)};
-          out[i] =
-              fits ? requantize(int32_t(acc[i]), s[i], int32_t(z),
-                                int32_t(grid.min), int32_t(grid.max), mode, key)
-                   : onGrid(static_cast<float>(acc[i]) * s[i], z, grid, mode,
-                            wraps, key);
+          float real = static_cast<float>(acc[i]) * s[i];
+          if (wraps)
+            out[i] = quantizeWrap(real, 1.0f, int32_t(z), grid.bits,
+                                  grid.isSigned, mode, key);
+          else if (acc[i] == int32_t(acc[i]))
+            out[i] = requantize(int32_t(acc[i]), s[i], int32_t(z), grid.min,
+                                grid.max, mode, key);
+          else
+            out[i] =
+                clampRound(real, int32_t(z), grid.min, grid.max, mode, key);
         }
         return nullptr;
       });

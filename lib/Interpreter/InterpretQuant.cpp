@@ -62,9 +62,12 @@ llvm::Expected<Cursor> Blocks::cursor(const HostTensor &parameter) const {
     int64_t block = d < sizes.size() ? sizes[d] : 0;
     std::vector<int64_t> table(shape[d]);
     for (int64_t i = 0; i < shape[d]; ++i) {
-      int64_t at = int64_t(d) == groupDim ? groupIndex->asInteger(i)
-                   : block > 0            ? i / block
-                                          : 0;
+      int64_t at = 0;
+      if (int64_t(d) == groupDim)
+        at = groupIndex->asInteger(i);
+      else if (block > 0)
+        // Seeded fault 16: neighbours read different blocks.
+        at = QDIALECT_MUTATE == 16 ? i % parameter.shape()[d] : i / block;
       if (at < 0 || at >= parameter.shape()[d])
         return opError(op, "element " + Twine(i) + " of dimension " + Twine(d) +
                                " wants block " + Twine(at) +

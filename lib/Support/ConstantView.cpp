@@ -43,9 +43,10 @@ std::optional<DType> qdialect::hostType(Type type) {
   if (type.isF64())
     return DType::F64;
   auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(type);
-  if (!alphabet || alphabet.getCodeBits() > 16)
+  if (!alphabet || alphabet.getCodeBits() > 32)
     return std::nullopt;
-  return alphabet.getCodeBits() <= 8 ? DType::U8 : DType::U16;
+  unsigned bits = alphabet.getCodeBits();
+  return bits <= 8 ? DType::U8 : bits <= 16 ? DType::U16 : DType::U32;
 }
 
 //===----------------------------------------------------------------------===//
