@@ -70,11 +70,11 @@ def models(report, tools, args):
     rng = np.random.default_rng(3)
     for name, (int8_goal, fp32_goal) in GOALS.items():
         model = build.cached(name)
-        key = "image" if name == "efficientnet-lite0" else "data_0"
-        samples = photographs.calibration(16) if key == "image" else rng.standard_normal((16, *SHAPE), np.float32)
+        real = name == "efficientnet-lite0"
+        samples = photographs.calibration(16) if real else rng.standard_normal((16, *SHAPE), np.float32)
         data = tools.path(f"{name}.npz")
-        np.savez(data, **{key: samples})
-        peer = peers.quantize_static(model, key, samples, os.path.join(packages.CACHE, "models", f"{name}.bench.onnx"))
+        np.savez(data, image=samples)
+        peer = peers.quantize_static(model, "image", samples, os.path.join(packages.CACHE, "models", f"{name}.bench.onnx"))
         so = tools.path(f"{name}.so")
         flags = (model, "--calibration", data, "--recipe", "w8a8-int", "-o", so)
         seconds, memory = measured_compile(tools, *flags)

@@ -74,9 +74,8 @@ def demo_image_model(tools, name):
     from qdialect import Model
 
     model = build.cached(name)
-    key = "image" if name == "efficientnet-lite0" else "data_0"
     calibration, crops = photographs.calibration(), photographs.evaluation(128)
-    np.savez(tools.path("data.npz"), **{key: calibration})
+    np.savez(tools.path("data.npz"), image=calibration)
     so = tools.compile(model, tools.path("int8.so"), "--calibration", tools.path("data.npz"), "--recipe", "w8a8-int")
     float_so = tools.compile(model, tools.path("float.so"), "--recipe", "float")
     logits = {}
@@ -84,8 +83,8 @@ def demo_image_model(tools, name):
     for what, library in (("float", float_so), ("int8", so)):
         with Model(library, threads=2) as m:
             out = m.outputs[0].name
-            logits[what] = np.concatenate([m.run(**{key: x[None]})[out] for x in crops])
-            print(f"  {what:6} {latency(m, {key: crops[:1]}):8.2f} ms  {os.path.getsize(library) / 1e6:8.2f} MB")
+            logits[what] = np.concatenate([m.run(image=x[None])[out] for x in crops])
+            print(f"  {what:6} {latency(m, {"image": crops[:1]}):8.2f} ms  {os.path.getsize(library) / 1e6:8.2f} MB")
     print(f"\n  int8 against float: SQNR {sqnr(logits['float'], logits['int8']):.2f} dB, cosine "
           f"{cosine(logits['float'], logits['int8']):.4f}, top-1 agreement "
           f"{agreement(logits['float'], logits['int8']):.1f} %")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Real topologies with seeded He-initialised weights: the `light` models of the onnx package.
 
-ResNet-50 and SqueezeNet are for speed and shape: their outputs mean nothing.
+ResNet-50 and SqueezeNet are for speed and shape: their outputs mean nothing. Input `image`, output `logits`.
 """
 
 import os
@@ -55,7 +55,9 @@ def build(name, path):
         g.nodes.append(helper.make_node(kind, list(n.input), [n.output[0]], name=n.output[0], **attrs))
     if g.nodes[-1].op_type == "Softmax":
         g.nodes.pop()
-    inputs = [info(v.name, TensorProto.FLOAT, [1, 3, 224, 224])
-              for v in source.input if v.name not in shapes and v.name not in weights]
+    (data,) = (v.name for v in source.input if v.name not in shapes and v.name not in weights)
+    for n in g.nodes:
+        n.input[:] = ["image" if i == data else i for i in n.input]
+    g.nodes[-1].output[0] = "logits"
     shape = [1, 1000] if name == "resnet50" else [1, 1000, 1, 1]
-    g.save(inputs, [info(g.nodes[-1].output[0], TensorProto.FLOAT, shape)], name, path)
+    g.save([info("image", TensorProto.FLOAT, [1, 3, 224, 224])], [info("logits", TensorProto.FLOAT, shape)], name, path)
