@@ -2,12 +2,15 @@
  * Exceptions. See LICENSE for license information.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
- * The caller publishes a job by raising `generation`; every worker takes its own
- * part and lowers `pending`. Both sides spin first (the next step of a program
- * follows within microseconds) and then sleep on the word itself by futex.
+ * A job has a number, its generation. The caller opens the parts of job g
+ * (claim = 2g), raises `generation` and computes; whoever turns a claim from 2g
+ * into 2g + 1 computes that part and lowers `pending` after it. Both sides spin
+ * first (the next step of a program follows within microseconds) and then sleep
+ * on the word itself by futex.
  *
- * A worker checks in for every job, even with an empty part: the job's fields
- * may only be overwritten when nobody can still be reading them.
+ * A thread that comes late knows an old g: all parts of that job are taken, so
+ * its claims fail and it looks again. The fields of a job are read only after a
+ * successful claim; until that part is done the caller writes no new ones.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,8 +24,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A pause takes 40 to 140 cycles: about 0.1 ms, longer than any serial step. */
-enum { kSpins = 4000, kCacheLine = 64 };
+enum {
+  /* A pause takes 40 to 140 cycles: about 0.1 ms, longer than any serial step. */
+  kSpins = 4000,
+  kCacheLine = 64,
+  /* What a delayed thread holds up is one part: 1/4 of its share. */
+  kPartsPerThread = 4
+};
 
 typedef struct qd_worker {
   pthread_t thread;
@@ -30,20 +38,27 @@ typedef struct qd_worker {
   int index;
 } qd_worker;
 
+typedef struct qd_claim {
+  _Alignas(kCacheLine) atomic_uint state;
+} qd_claim;
+
 struct qd_pool {
   /* Written by the caller for each job. */
   _Alignas(kCacheLine) atomic_uint generation;
   atomic_uint sleepers; /* workers in futex wait on generation */
-  qd_kernel kernel;     /* NULL: leave */
+  atomic_int parts;
+  atomic_int stop;
+  qd_kernel kernel;
   void **args;
   int64_t num_tasks;
-  /* Written by the workers. */
-  _Alignas(kCacheLine) atomic_uint pending;
+  /* Written by all. */
+  _Alignas(kCacheLine) atomic_uint pending; /* parts not done */
   atomic_uint caller_sleeps;
   /* Constant while the pool lives. */
   _Alignas(kCacheLine) int threads;
   unsigned spins;
   qd_worker *workers;
+  qd_claim *claims;
 };
 
 static void futex_wait(atomic_uint *word, unsigned value) {
@@ -54,66 +69,88 @@ static void futex_wake_all(atomic_uint *word) {
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
 }
 
-int64_t qd_pool_first_task(int64_t num_tasks, int threads, int index) {
-  /* num_tasks * index could overflow only beyond 2^63 tasks x threads. */
-  return num_tasks / threads * index + num_tasks % threads * index / threads;
+int qd_pool_num_parts(int64_t num_tasks, int threads) {
+  int most = threads * kPartsPerThread;
+  return num_tasks < most ? (int)num_tasks : most;
 }
 
-static void run_part(const qd_pool *pool, qd_kernel kernel, int index) {
-  int64_t begin = qd_pool_first_task(pool->num_tasks, pool->threads, index);
-  int64_t end = qd_pool_first_task(pool->num_tasks, pool->threads, index + 1);
+int64_t qd_pool_first_task(int64_t num_tasks, int parts, int part) {
+  /* num_tasks * part / parts without its overflow. */
+  return num_tasks / parts * part + num_tasks % parts * part / parts;
+}
+
+/* Computes a part if job `generation` is the present one and nobody has begun
+ * the part. */
+static void try_part(qd_pool *pool, unsigned generation, int parts, int part) {
+  unsigned open = 2 * generation;
+  if (!atomic_compare_exchange_strong(&pool->claims[part].state, &open,
+                                      2 * generation + 1))
+    return;
+  int64_t begin = qd_pool_first_task(pool->num_tasks, parts, part);
+  int64_t end = qd_pool_first_task(pool->num_tasks, parts, part + 1);
 #if QDIALECT_MUTATE == 24
-  if (index + 1 == pool->threads && index > 0)
+  if (part + 1 == parts)
     --end;
 #endif
   if (begin < end)
-    kernel(pool->args, begin, end);
+    pool->kernel(pool->args, begin, end);
+  if (atomic_fetch_sub(&pool->pending, 1) == 1 &&
+      atomic_load(&pool->caller_sleeps))
+    futex_wake_all(&pool->pending);
 }
 
-static void wait_for_job(qd_pool *pool, unsigned seen) {
+/* Own parts first, then those of the next threads. */
+static void compute(qd_pool *pool, unsigned generation, int thread) {
+  /* That of another job if this thread is late: then no claim succeeds. */
+  int parts = atomic_load(&pool->parts);
+  int first = (int)qd_pool_first_task(parts, pool->threads, thread);
+  for (int part = first; part < parts; ++part)
+    try_part(pool, generation, parts, part);
+  for (int part = 0; part < first; ++part)
+    try_part(pool, generation, parts, part);
+}
+
+/* Returns the number of a job that is not `seen`. */
+static unsigned wait_for_job(qd_pool *pool, unsigned seen) {
+  unsigned generation;
   for (unsigned spin = 0; spin < pool->spins; ++spin) {
-    if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen)
-      return;
+    generation = atomic_load(&pool->generation);
+    if (generation != seen)
+      return generation;
     qd_cpu_pause();
   }
-  /* Sequentially consistent with qd_pool_run: either the caller sees this
-   * sleeper, or the futex (or the loop) sees the new generation. */
+  /* Sequentially consistent with publish: either the caller sees this sleeper,
+   * or the futex (or the loop) sees the new generation. */
   atomic_fetch_add(&pool->sleepers, 1);
-  while (atomic_load(&pool->generation) == seen)
+  while ((generation = atomic_load(&pool->generation)) == seen)
     futex_wait(&pool->generation, seen);
   atomic_fetch_sub(&pool->sleepers, 1);
+  return generation;
 }
 
 static void *worker_main(void *argument) {
   qd_worker *worker = argument;
   qd_pool *pool = worker->pool;
   qd_cpu_default_float(); /* a new thread inherits its creator's state */
-  for (unsigned seen = 0;; ++seen) {
-    wait_for_job(pool, seen);
-    qd_kernel kernel = pool->kernel;
-    if (!kernel)
+  for (unsigned generation = 0;;) {
+    generation = wait_for_job(pool, generation);
+    if (atomic_load(&pool->stop))
       return NULL;
-    run_part(pool, kernel, worker->index);
-    if (atomic_fetch_sub(&pool->pending, 1) == 1 &&
-        atomic_load(&pool->caller_sleeps))
-      futex_wake_all(&pool->pending);
+    compute(pool, generation, worker->index);
   }
 }
 
-static void publish(qd_pool *pool, qd_kernel kernel, void **args,
-                    int64_t num_tasks) {
-  pool->kernel = kernel;
-  pool->args = args;
-  pool->num_tasks = num_tasks;
-  atomic_store(&pool->pending, (unsigned)pool->threads - 1);
-  atomic_fetch_add(&pool->generation, 1);
+/* Raises the generation and wakes who sleeps; returns the new one. */
+static unsigned publish(qd_pool *pool) {
+  unsigned generation = atomic_fetch_add(&pool->generation, 1) + 1;
   if (atomic_load(&pool->sleepers))
     futex_wake_all(&pool->generation);
+  return generation;
 }
 
-static void wait_for_workers(qd_pool *pool) {
+static void wait_for_parts(qd_pool *pool) {
   for (unsigned spin = 0; spin < pool->spins; ++spin) {
-    if (!atomic_load_explicit(&pool->pending, memory_order_acquire))
+    if (!atomic_load(&pool->pending))
       return;
     qd_cpu_pause();
   }
@@ -131,35 +168,62 @@ void qd_pool_run(qd_pool *pool, qd_kernel kernel, void **args,
       kernel(args, 0, num_tasks);
     return;
   }
-  publish(pool, kernel, args, num_tasks);
-  run_part(pool, kernel, 0);
-  wait_for_workers(pool);
+  int parts = qd_pool_num_parts(num_tasks, pool->threads);
+  unsigned next = atomic_load(&pool->generation) + 1;
+  pool->kernel = kernel;
+  pool->args = args;
+  pool->num_tasks = num_tasks;
+  atomic_store(&pool->parts, parts);
+  atomic_store(&pool->pending, (unsigned)parts);
+  for (int part = 0; part < parts; ++part)
+    atomic_store_explicit(&pool->claims[part].state, 2 * next,
+                          memory_order_release);
+  publish(pool);
+  compute(pool, next, 0);
+  wait_for_parts(pool);
+}
+
+static qd_status allocate(int threads, qd_pool **result) {
+  qd_pool *pool = NULL;
+  if (posix_memalign((void **)&pool, kCacheLine, sizeof(qd_pool)))
+    return QD_OUT_OF_MEMORY;
+  atomic_init(&pool->generation, 0);
+  atomic_init(&pool->sleepers, 0);
+  atomic_init(&pool->parts, 0);
+  atomic_init(&pool->stop, 0);
+  atomic_init(&pool->pending, 0);
+  atomic_init(&pool->caller_sleeps, 0);
+  pool->threads = 1;
+  /* More threads than CPUs: spinning would take the CPU from the one that is
+   * waited for. */
+  pool->spins = threads <= qd_cpu_count() ? kSpins : 0;
+  pool->workers = calloc((size_t)threads, sizeof(qd_worker));
+  pool->claims = NULL;
+  int parts = threads * kPartsPerThread;
+  if (!pool->workers || posix_memalign((void **)&pool->claims, kCacheLine,
+                                       (size_t)parts * sizeof(qd_claim))) {
+    qd_pool_destroy(pool);
+    return QD_OUT_OF_MEMORY;
+  }
+  for (int part = 0; part < parts; ++part)
+    atomic_init(&pool->claims[part].state, 0);
+  *result = pool;
+  return QD_OK;
 }
 
 qd_status qd_pool_create(int threads, qd_pool **result) {
   *result = NULL;
   qd_pool *pool = NULL;
-  if (posix_memalign((void **)&pool, kCacheLine, sizeof(qd_pool)))
-    return QD_OUT_OF_MEMORY;
-  pool->workers = calloc((size_t)threads, sizeof(qd_worker));
-  if (!pool->workers) {
-    free(pool);
-    return QD_OUT_OF_MEMORY;
-  }
-  atomic_init(&pool->generation, 0);
-  atomic_init(&pool->sleepers, 0);
-  atomic_init(&pool->pending, 0);
-  atomic_init(&pool->caller_sleeps, 0);
+  qd_status status = allocate(threads, &pool);
+  if (status != QD_OK)
+    return status;
   pool->threads = threads;
-  /* More threads than CPUs: spinning would take the CPU from the one that is
-   * waited for. */
-  pool->spins = threads <= qd_cpu_count() ? kSpins : 0;
   for (int index = 1; index < threads; ++index) {
     qd_worker *worker = &pool->workers[index];
     worker->pool = pool;
     worker->index = index;
     if (pthread_create(&worker->thread, NULL, worker_main, worker)) {
-      pool->threads = index; /* those that run */
+      pool->threads = index; /* those that run, all of them still waiting */
       qd_pool_destroy(pool);
       return QD_THREAD_FAILURE;
     }
@@ -171,9 +235,11 @@ qd_status qd_pool_create(int threads, qd_pool **result) {
 void qd_pool_destroy(qd_pool *pool) {
   if (!pool)
     return;
-  publish(pool, NULL, NULL, 0);
+  atomic_store(&pool->stop, 1);
+  publish(pool);
   for (int index = 1; index < pool->threads; ++index)
     pthread_join(pool->workers[index].thread, NULL);
+  free(pool->claims);
   free(pool->workers);
   free(pool);
 }

@@ -4,10 +4,14 @@
  *
  * A pool of threads that one caller drives.
  *
- * The caller is thread 0 and computes too. Thread t of T always gets the tasks
- * [t*n/T, (t+1)*n/T): a pure function of the number of tasks and threads, so a
- * program is as reproducible as its kernels. There is no work stealing, no
- * queue and no nesting; two pools know nothing of each other.
+ * The caller is thread 0 and computes too. n tasks are cut into P parts, part p
+ * being the tasks [p*n/P, (p+1)*n/P): a pure function of n and the number of
+ * threads. Each thread has its own parts and computes them in order; who is done
+ * takes over parts that nobody has begun, so that a thread that wakes up late or
+ * loses its CPU holds up one part and not the program. Kernels compute each task
+ * the same way on any thread, so results do not depend on who it was.
+ *
+ * No nesting; two pools know nothing of each other.
  */
 #ifndef QDIALECT_RUNTIME_POOL_H
 #define QDIALECT_RUNTIME_POOL_H
@@ -27,7 +31,10 @@ void qd_pool_run(qd_pool *pool, qd_kernel kernel, void **args,
 /* Stops and joins the workers; NULL is allowed. */
 void qd_pool_destroy(qd_pool *pool);
 
-/* The first task of thread `index`; that of `index + 1` is its end. */
-int64_t qd_pool_first_task(int64_t num_tasks, int threads, int index);
+/* The number of parts that tasks are cut into. */
+int qd_pool_num_parts(int64_t num_tasks, int threads);
+
+/* The first task of part `part`; that of `part + 1` is its end. */
+int64_t qd_pool_first_task(int64_t num_tasks, int parts, int part);
 
 #endif /* QDIALECT_RUNTIME_POOL_H */

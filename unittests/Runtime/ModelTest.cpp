@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <immintrin.h>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -25,7 +26,15 @@ constexpr unsigned kDefaultFloat = 0x1f80; // what a process starts with
 constexpr unsigned kFlushAndTruncate = 0x1f80 | 0x8000 | 0x0040 | 0x6000;
 
 std::mutex statesMutex;
-std::vector<unsigned> states; ///< MXCSR seen by each part of a step
+/// The threads that have computed, and the MXCSR each of them saw.
+std::map<std::thread::id, unsigned> states;
+/// Parts wait until so many threads have one.
+std::atomic<size_t> threadsWanted{1};
+
+bool enoughThreads() {
+  std::lock_guard<std::mutex> lock(statesMutex);
+  return states.size() >= threadsWanted;
+}
 std::atomic<bool> hold{false}, inside{false};
 
 /// args: in, out; each task adds the variant's number to one float.
@@ -33,8 +42,10 @@ template <int Variant>
 void addKernel(void **args, int64_t begin, int64_t end) {
   {
     std::lock_guard<std::mutex> lock(statesMutex);
-    states.push_back(_mm_getcsr());
+    states[std::this_thread::get_id()] = _mm_getcsr();
   }
+  while (!enoughThreads())
+    std::this_thread::yield();
   inside = true;
   while (hold)
     std::this_thread::yield();
@@ -93,6 +104,7 @@ protected:
   void SetUp() override {
     unsetenv("QDIALECT_CPU");
     states.clear();
+    threadsWanted = 1;
   }
   void TearDown() override {
     qd_rt_destroy(model);
@@ -185,6 +197,7 @@ TEST_F(ModelTest, BadArguments) {
 
 TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
   unsigned before = _mm_getcsr();
+  threadsWanted = 3;
   _mm_setcsr(kFlushAndTruncate); // the workers would inherit it
   qd_status created = create(3), ran = run();
   unsigned after = _mm_getcsr();
@@ -193,7 +206,7 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
   ASSERT_EQ(ran, QD_OK);
   EXPECT_EQ(after, kFlushAndTruncate);
   ASSERT_EQ(states.size(), 3u);
-  for (unsigned state : states)
+  for (auto [thread, state] : states)
     EXPECT_EQ(state & ~0x3fu, kDefaultFloat); // the low bits are flags
 }
 

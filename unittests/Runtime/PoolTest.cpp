@@ -2,13 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The thread pool: which thread gets which task, and that no wake-up is lost.
+// The thread pool: which tasks are a part, that parts change hands, and that no
+// wake-up is lost.
 
 #include "gtest/gtest.h"
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -21,7 +22,6 @@ namespace {
 struct Recorder {
   std::mutex mutex;
   std::vector<std::pair<int64_t, int64_t>> ranges;
-  std::set<std::thread::id> threads;
   std::vector<int> hits;
 };
 
@@ -29,7 +29,6 @@ void record(void **args, int64_t begin, int64_t end) {
   auto *recorder = static_cast<Recorder *>(args[0]);
   std::lock_guard<std::mutex> lock(recorder->mutex);
   recorder->ranges.push_back({begin, end});
-  recorder->threads.insert(std::this_thread::get_id());
   for (int64_t task = begin; task < end; ++task)
     ++recorder->hits.at(task);
 }
@@ -49,39 +48,70 @@ private:
 };
 
 TEST(PoolTest, PartitionIsThePublishedFormula) {
-  for (int threads = 1; threads <= 9; ++threads)
+  for (int parts = 1; parts <= 9; ++parts)
     for (int64_t tasks = 0; tasks <= 50; ++tasks)
-      for (int index = 0; index <= threads; ++index)
-        ASSERT_EQ(qd_pool_first_task(tasks, threads, index),
-                  index * tasks / threads);
-  // Where t * n overflows 64 bits the formula must not.
+      for (int part = 0; part <= parts; ++part)
+        ASSERT_EQ(qd_pool_first_task(tasks, parts, part), part * tasks / parts);
+  // Where p * n overflows 64 bits the formula must not.
   int64_t huge = INT64_MAX - 7;
   EXPECT_EQ(qd_pool_first_task(huge, 16, 16), huge);
   EXPECT_EQ(qd_pool_first_task(huge, 16, 8), huge / 2);
+  EXPECT_EQ(qd_pool_num_parts(3, 2), 3);
+  EXPECT_EQ(qd_pool_num_parts(huge, 2), 8);
 }
 
-TEST(PoolTest, EveryTaskRunsOnceOnItsOwnThread) {
+TEST(PoolTest, EveryTaskRunsOnceInItsPart) {
   for (int threads : {1, 2, 3, 5, 8}) {
     Pool pool(threads);
-    for (int64_t tasks = 0; tasks <= 40; ++tasks) {
+    for (int64_t tasks = 0; tasks <= 70; ++tasks) {
       Recorder recorder;
       recorder.hits.assign(tasks, 0);
       void *args[] = {&recorder};
       pool.run(record, args, tasks);
       EXPECT_EQ(recorder.hits, std::vector<int>(tasks, 1))
           << threads << " threads, " << tasks << " tasks";
-      // One task is the caller's own; else each thread takes its range whole.
-      size_t parts = tasks <= 1 ? tasks : std::min<int64_t>(threads, tasks);
-      EXPECT_EQ(recorder.ranges.size(), parts);
-      EXPECT_EQ(recorder.threads.size(), parts);
-      for (auto [begin, end] : recorder.ranges) {
-        bool expected = false;
-        for (int t = 0; t < threads; ++t)
-          expected |= begin == t * tasks / threads &&
-                      end == (t + 1) * tasks / threads;
-        EXPECT_TRUE(expected || tasks <= 1) << begin << ".." << end;
-      }
+      // A single thread takes everything at once, else each part is one call.
+      std::vector<std::pair<int64_t, int64_t>> expected;
+      int parts = threads == 1 ? std::min<int64_t>(tasks, 1)
+                               : qd_pool_num_parts(tasks, threads);
+      for (int part = 0; part < parts; ++part)
+        expected.push_back({part * tasks / parts, (part + 1) * tasks / parts});
+      std::sort(recorder.ranges.begin(), recorder.ranges.end());
+      EXPECT_EQ(recorder.ranges, expected);
     }
+  }
+}
+
+struct Stuck {
+  std::atomic<int> rest{0};
+  std::atomic<bool> failed{false};
+};
+
+/// Task 0 waits until all others are done.
+void waitForTheOthers(void **args, int64_t begin, int64_t end) {
+  auto *stuck = static_cast<Stuck *>(args[0]);
+  for (int64_t task = begin; task < end; ++task) {
+    if (task) {
+      --stuck->rest;
+      continue;
+    }
+    auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (stuck->rest && !stuck->failed) {
+      std::this_thread::yield();
+      if (std::chrono::steady_clock::now() > limit)
+        stuck->failed = true;
+    }
+  }
+}
+
+TEST(PoolTest, AStuckThreadHoldsUpOnePartOnly) {
+  Pool pool(2); // 8 parts of one task; the caller is stuck in the first
+  for (int round = 0; round < 20; ++round) {
+    Stuck stuck;
+    stuck.rest = 7;
+    void *args[] = {&stuck};
+    pool.run(waitForTheOthers, args, 8);
+    ASSERT_FALSE(stuck.failed);
   }
 }
 
