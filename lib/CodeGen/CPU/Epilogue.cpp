@@ -128,6 +128,17 @@ static ConstantBlob lookupBlob(ConstantView table) {
   return blob;
 }
 
+bool Epilogue::addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs) {
+  std::optional<ConstantView> table = constantView(lookup.getTable());
+  if (!table || table->numElements() != 256 ||
+      !isOffsetBinary(getElementTypeOrSelf(lookup.getCodes().getType())) ||
+      !isOffsetBinary(getElementTypeOrSelf(lookup.getType())))
+    return false;
+  tables[lookup] = region->numInputs() + 1 + blobs.size();
+  blobs.push_back(lookupBlob(std::move(*table)));
+  return true;
+}
+
 void Epilogue::appendUnitLoop() {
   sizes.push_back(1);
   output.coefficients.push_back(0);
@@ -155,18 +166,16 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
         type.getShape())
       return std::nullopt;
     if (auto lookup = dyn_cast<qd::LookupOp>(step)) {
-      std::optional<ConstantView> table = constantView(lookup.getTable());
-      if (!epilogue.addOperand(lookup->getOpOperand(0), identity, blobs) || !table ||
-          table->numElements() != 256 ||
-          !isOffsetBinary(getElementTypeOrSelf(lookup.getCodes().getType())) ||
-          !isOffsetBinary(getElementTypeOrSelf(lookup.getType())))
+      if (!epilogue.addOperand(lookup->getOpOperand(0), identity, blobs) ||
+          !epilogue.addTable(lookup, blobs))
         return std::nullopt;
-      epilogue.tables[step] = region.numInputs() + 1 + blobs.size();
-      blobs.push_back(lookupBlob(std::move(*table)));
       continue;
     }
     auto generic = cast<linalg::GenericOp>(step);
     usesIndices |= !generic.getBlock()->getOps<linalg::IndexOp>().empty();
+    for (auto lookup : generic.getBlock()->getOps<qd::LookupOp>())
+      if (!epilogue.addTable(lookup, blobs))
+        return std::nullopt;
     for (OpOperand *input : generic.getDpsInputOperands()) {
       auto forms = linearResults(generic.getMatchingIndexingMap(input));
       if (!forms || !epilogue.addOperand(*input, *forms, blobs))

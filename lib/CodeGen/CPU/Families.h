@@ -16,6 +16,7 @@ using PlanPtr = std::unique_ptr<KernelPlan>;
 
 PlanPtr planContraction(const KernelRegion &region);
 PlanPtr planWindowReduce(const KernelRegion &region);
+PlanPtr planCopy(const KernelRegion &region);
 PlanPtr planElementwise(const KernelRegion &region);
 /// Never null.
 PlanPtr planGeneric(qd::DispatchOp dispatch);

@@ -99,6 +99,7 @@ void flipCodes(ModuleOp module) {
 LogicalResult lowerGenericModule(ModuleOp module) {
   MLIRContext *context = module.getContext();
   PassManager prepare(context);
+  prepare.addPass(createDecomposePass());
   prepare.addPass(createCastToLinalgPass());
   if (failed(prepare.run(module)))
     return failure();

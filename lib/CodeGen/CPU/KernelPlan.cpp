@@ -34,7 +34,8 @@ FailureOr<std::unique_ptr<KernelPlan>> planKernel(qd::DispatchOp dispatch,
   if (options.generic)
     return cpu::planGeneric(dispatch);
   if (std::optional<cpu::KernelRegion> region = cpu::KernelRegion::analyze(dispatch))
-    for (auto plan : {cpu::planWindowReduce, cpu::planContraction, cpu::planElementwise})
+    for (auto plan : {cpu::planWindowReduce, cpu::planContraction, cpu::planCopy,
+                      cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);

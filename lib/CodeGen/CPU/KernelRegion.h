@@ -97,6 +97,7 @@ public:
   std::string provenFacts() const;
 
 private:
+  bool addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs);
   bool addOperand(mlir::OpOperand &use, llvm::ArrayRef<LinearForm> indices,
                   std::vector<ConstantBlob> &blobs);
   std::optional<Operand> memoryOperand(mlir::Value value,

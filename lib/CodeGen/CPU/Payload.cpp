@@ -78,10 +78,11 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand, const Position &pos
     raw = LLVM::masked_gather::create(e, type, addresses, mask,
                                       ValueRange{e.constant(type, 0)},
                                       e.getI32IntegerAttr(1));
-  } else if (position.mask && bytes > 1) {
+  } else if (position.mask && !isOffsetBinary(operand.element)) {
+    // It may be the caller's own buffer.
     raw = e.maskedLoad(type, pointer, position.mask);
   } else {
-    // Byte buffers have slack behind them, so a whole vector may be read.
+    // Codes lie in buffers with slack behind them: a whole vector may be read.
     raw = e.load(type, pointer);
   }
   if (isOffsetBinary(operand.element))
@@ -152,7 +153,7 @@ Lanes PayloadEmitter::tensorValue(Frame &frame, Value tensor) {
   Operation *op = tensor.getDefiningOp();
   Lanes result;
   if (auto lookupOp = dyn_cast<qd::LookupOp>(op)) {
-    result = lookup(frame, lookupOp);
+    result = lookup(operandValue(frame, lookupOp->getOpOperand(0)), lookupOp);
   } else {
     auto generic = cast<linalg::GenericOp>(op);
     Block &body = *generic.getBlock();
@@ -196,6 +197,8 @@ Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
     return Lanes::of(arith::IndexCastOp::create(
         e, Emitter::vector(e.getIndexType()), counter));
   }
+  if (auto lookupOp = dyn_cast<qd::LookupOp>(op))
+    return lookup(frame.scalar(*this, lookupOp.getCodes()), lookupOp);
   if (std::optional<Lanes> lanes = codeOp(frame, op))
     return *lanes;
   return cloned(frame, op);
@@ -212,8 +215,7 @@ Lanes PayloadEmitter::cloned(Frame &frame, Operation *op) {
   return Lanes::of(result);
 }
 
-Lanes PayloadEmitter::lookup(Frame &frame, qd::LookupOp op) {
-  Lanes codes = operandValue(frame, op->getOpOperand(0));
+Lanes PayloadEmitter::lookup(Lanes codes, qd::LookupOp op) {
   // The table is stored as i32, indexed and valued in offset binary.
   auto type = Emitter::vector(e.i32());
   Value table = pointers.lookup(epilogue.tables.lookup(op));

@@ -80,7 +80,7 @@ private:
   Lanes splat(mlir::Attribute attribute);
   Lanes tensorValue(Frame &frame, Value tensor);
   Lanes operandValue(Frame &frame, mlir::OpOperand &use);
-  Lanes lookup(Frame &frame, qd::LookupOp op);
+  Lanes lookup(Lanes codes, qd::LookupOp op);
   Lanes scalarOp(Frame &frame, mlir::Operation *op);
   std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
   Lanes toCodes(Value real, Value zeroPoint, std::optional<int64_t> knownZeroPoint,
