@@ -139,7 +139,10 @@ uint32_t Format::encodeE8M0(double x, Rounding mode, Overflow overflow,
   }
   if (rounded >= minFinite_ && rounded <= maxFinite_)
     return static_cast<uint32_t>(std::ilogb(rounded) + 127);
-  if (overflow == Overflow::Wrap)
+  // A rounding toward zero never overflows upward, as in encodeMinifloat.
+  bool towardZero = std::isfinite(x) && rounded > maxFinite_ &&
+                    (mode == Rounding::Trunc || mode == Rounding::Floor);
+  if (overflow == Overflow::Wrap && !towardZero)
     return encodeNaN();
   return rounded < minFinite_ ? 0 : 254;
 }
