@@ -105,7 +105,8 @@ struct HoistThroughExpand : OpRewritePattern<linalg::TransposeOp> {
     Permutation permutation(transpose.getPermutation());
     if (!allReadersAgree(expand, permutation))
       return rewriter.notifyMatchFailure(transpose, "other readers");
-    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+    SmallVector<ReassociationIndices> groups = unitsLast(
+        expand.getSrcType().getShape(), expand.getResultType().getShape());
     Permutation order; // of the dimensions of x
     SmallVector<ReassociationIndices> newGroups;
     for (size_t i = 0; i < permutation.size();) {

@@ -233,4 +233,27 @@ Value buildPermuted(RewriterBase &rewriter, Operation *op,
   return result;
 }
 
+SmallVector<ReassociationIndices> unitsLast(ArrayRef<int64_t> narrow,
+                                            ArrayRef<int64_t> wide) {
+  SmallVector<ReassociationIndices> groups;
+  size_t next = 0;
+  for (size_t i = 0; i < narrow.size(); ++i) {
+    ReassociationIndices &group = groups.emplace_back();
+    int64_t product = 1;
+    do {
+      if (next == wide.size())
+        return {}; // no reshape
+      product *= wide[next];
+      group.push_back(next++);
+    } while (product < narrow[i]);
+    if (product != narrow[i])
+      return {};
+    // Each dimension still to come needs one of its own.
+    while (next < wide.size() && wide[next] == 1 &&
+           wide.size() - next > narrow.size() - i - 1)
+      group.push_back(next++);
+  }
+  return next == wide.size() ? groups : SmallVector<ReassociationIndices>();
+}
+
 } // namespace qdialect

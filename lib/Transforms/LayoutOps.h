@@ -10,6 +10,7 @@
 
 #include "Permutations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace qdialect {
@@ -33,6 +34,12 @@ mlir::Value buildPermuted(mlir::RewriterBase &rewriter, mlir::Operation *op,
 /// True when `value` transposed by `permutation` is free: a constant, a fill,
 /// or the result of the inverse transpose.
 bool isFreeToPermute(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
+
+/// The groups of a reshape between `narrow` and `wide` (more dimensions), with
+/// dimensions of size 1 in the group before them. A reshape is free to put them
+/// either way, but [g, 1, h, w] is g groups of one channel, not 1 x h rows.
+llvm::SmallVector<mlir::ReassociationIndices>
+unitsLast(llvm::ArrayRef<int64_t> narrow, llvm::ArrayRef<int64_t> wide);
 
 /// One walk over `function` that sinks transposes through layout-agnostic ops
 /// whose other operands are transposed alike, or are transposed elsewhere so

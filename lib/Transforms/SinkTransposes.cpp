@@ -91,7 +91,8 @@ struct SinkThroughExpand : OpRewritePattern<tensor::ExpandShapeOp> {
     if (!transpose || !type.hasStaticShape())
       return failure();
     Permutation undo = invertPermutation(transpose.getPermutation());
-    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    SmallVector<ReassociationIndices> groups =
+        unitsLast(op.getSrcType().getShape(), type.getShape());
     // Result dimensions in the order of x, and the groups they form there.
     Permutation order;
     SmallVector<ReassociationIndices> newGroups;
@@ -124,11 +125,19 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
     if (!transpose || !type.hasStaticShape() || type.getRank() == 0)
       return failure();
     ArrayRef<int64_t> permutation = transpose.getPermutation();
+    auto staysTogether = [&](ArrayRef<ReassociationIndices> groups) {
+      return llvm::all_of(groups, [&](const ReassociationIndices &group) {
+        for (size_t i = 1; i < group.size(); ++i)
+          if (permutation[group[i]] != permutation[group[i - 1]] + 1)
+            return false;
+        return true;
+      });
+    };
     SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
-    for (const ReassociationIndices &group : groups)
-      for (size_t i = 1; i < group.size(); ++i)
-        if (permutation[group[i]] != permutation[group[i - 1]] + 1)
-          return rewriter.notifyMatchFailure(op, "would mix dimensions");
+    if (!staysTogether(groups))
+      groups = unitsLast(type.getShape(), op.getSrcType().getShape());
+    if (!staysTogether(groups))
+      return rewriter.notifyMatchFailure(op, "would mix dimensions");
     // Groups in the order of x.
     Permutation order =
         llvm::to_vector<6>(llvm::seq<int64_t>(0, groups.size()));
@@ -148,56 +157,6 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
     copyAnnotations(op, collapsed.getDefiningOp());
     rewriter.replaceOp(op, permuteValue(rewriter, op.getLoc(), collapsed,
                                         invertPermutation(order)));
-    return success();
-  }
-};
-
-/// The groups of a reshape between `wide` (more dimensions) and `narrow`, with
-/// dimensions of size 1 in the group before them. Importers are free to put
-/// them either way, but [g, 1, h, w] is g groups of one channel, not 1 x h
-/// rows.
-SmallVector<ReassociationIndices> unitsLast(ArrayRef<int64_t> narrow,
-                                            ArrayRef<int64_t> wide) {
-  SmallVector<ReassociationIndices> groups;
-  size_t next = 0;
-  for (size_t i = 0; i < narrow.size(); ++i) {
-    ReassociationIndices &group = groups.emplace_back();
-    int64_t product = 1;
-    do {
-      if (next == wide.size())
-        return {};
-      product *= wide[next];
-      group.push_back(next++);
-    } while (product < narrow[i]);
-    if (product != narrow[i])
-      return {};
-    // Each dimension still to come needs one of its own.
-    while (next < wide.size() && wide[next] == 1 &&
-           wide.size() - next > narrow.size() - i - 1)
-      group.push_back(next++);
-  }
-  return next == wide.size() ? groups : SmallVector<ReassociationIndices>();
-}
-
-template <class Reshape>
-struct MoveUnitsToTheLeft : OpRewritePattern<Reshape> {
-  using OpRewritePattern<Reshape>::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(Reshape op,
-                                PatternRewriter &rewriter) const override {
-    RankedTensorType source = op.getSrcType(), result = op.getResultType();
-    if (!source.hasStaticShape() || !result.hasStaticShape())
-      return failure();
-    bool expands = source.getRank() < result.getRank();
-    SmallVector<ReassociationIndices> groups =
-        expands ? unitsLast(source.getShape(), result.getShape())
-                : unitsLast(result.getShape(), source.getShape());
-    if (groups.empty() || groups == op.getReassociationIndices())
-      return failure();
-    Operation *copy =
-        Reshape::create(rewriter, op.getLoc(), result, op.getSrc(), groups);
-    copyAnnotations(op, copy);
-    rewriter.replaceOp(op, copy);
     return success();
   }
 };
@@ -243,9 +202,7 @@ int64_t sinkMixedTransposes(func::FuncOp function) {
 
 void populateSinkTransposesPatterns(RewritePatternSet &patterns) {
   patterns.add<SinkThroughLayoutAgnostic, SinkIntoReduction, SinkThroughExpand,
-               SinkThroughCollapse, MoveUnitsToTheLeft<tensor::ExpandShapeOp>,
-               MoveUnitsToTheLeft<tensor::CollapseShapeOp>>(
-      patterns.getContext());
+               SinkThroughCollapse>(patterns.getContext());
 }
 
 } // namespace qdialect
