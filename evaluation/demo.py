@@ -84,7 +84,8 @@ def demo_image_model(tools, name):
         with Model(library, threads=2) as m:
             out = m.outputs[0].name
             logits[what] = np.concatenate([m.run(image=x[None])[out] for x in crops])
-            print(f"  {what:6} {latency(m, {"image": crops[:1]}):8.2f} ms  {os.path.getsize(library) / 1e6:8.2f} MB")
+            milliseconds = latency(m, {"image": crops[:1]})
+            print(f"  {what:6} {milliseconds:8.2f} ms  {os.path.getsize(library) / 1e6:8.2f} MB")
     print(f"\n  int8 against float: SQNR {sqnr(logits['float'], logits['int8']):.2f} dB, cosine "
           f"{cosine(logits['float'], logits['int8']):.4f}, top-1 agreement "
           f"{agreement(logits['float'], logits['int8']):.1f} %")

@@ -44,10 +44,10 @@ def run_so(so, images, threads=1, variant=None):
 
 
 def interpret(tools, program, images, name, *args):
-    data = tools.path("images.npy")
-    np.save(data, images[:, None])
+    data = tools.path("images.npz")
+    np.savez(data, image=images)
     folder = tools.path(name)
-    tools.run("q-run", "--interpret", program, "--samples", "--input", f"image={data}", "--output-dir", folder, *args)
+    tools.run("q-run", "--interpret", program, "--data", data, "--output-dir", folder, *args)
     return np.load(os.path.join(folder, "logits.npy")).reshape(len(images), -1)
 
 

@@ -37,6 +37,8 @@ public:
                     func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
                     scf::SCFDialect, tensor::TensorDialect, qd::QDDialect>();
     context.appendDialectRegistry(registry);
+    // Also gives builtin float types their alphabets.
+    context.loadDialect<qd::QDDialect>();
     context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
       errors << diagnostic.getLocation() << ": " << diagnostic << '\n';
       return success();
@@ -118,6 +120,36 @@ static llvm::Error writeOutputs(StringRef folder, ArrayRef<std::string> names,
   return llvm::Error::success();
 }
 
+/// Runs the function on every sample of `options.data`; each result gains a
+/// leading axis of samples.
+static llvm::Expected<SmallVector<HostTensor>>
+interpretSamples(func::FuncOp function, ArrayRef<InputSpec> specs,
+                 const InterpretProgramOptions &options) {
+  auto source = InputSource::open(options.data, specs);
+  if (!source)
+    return source.takeError();
+  SmallVector<HostTensor> stacked;
+  for (int64_t sample = 0, count = source->numSamples();; ++sample) {
+    auto inputs = source->next();
+    if (!inputs)
+      return inputs.takeError();
+    if (!*inputs)
+      return stacked;
+    auto results = interpret(function, **inputs, options.interpreter);
+    if (!results)
+      return results.takeError();
+    for (auto [i, result] : llvm::enumerate(*results)) {
+      if (sample == 0) {
+        std::vector<int64_t> shape{count};
+        shape.insert(shape.end(), result.shape().begin(), result.shape().end());
+        stacked.emplace_back(result.type(), std::move(shape));
+      }
+      std::memcpy(stacked[i].mutableBytes() + sample * result.sizeInBytes(),
+                  result.bytes(), result.sizeInBytes());
+    }
+  }
+}
+
 /// Runs one function and reports its results.
 static llvm::Error runFunction(func::FuncOp function, bool print,
                                const InterpretProgramOptions &options,
@@ -125,10 +157,14 @@ static llvm::Error runFunction(func::FuncOp function, bool print,
   auto specs = specsOf(function);
   if (!specs)
     return specs.takeError();
-  auto inputs = bindProgramInputs(*specs, options.inputs);
-  if (!inputs)
-    return inputs.takeError();
-  auto results = interpret(function, *inputs, options.interpreter);
+  auto results = [&]() -> llvm::Expected<SmallVector<HostTensor>> {
+    if (!options.data.empty())
+      return interpretSamples(function, *specs, options);
+    auto inputs = bindProgramInputs(*specs, options.inputs);
+    if (!inputs)
+      return inputs.takeError();
+    return interpret(function, *inputs, options.interpreter);
+  }();
   if (!results)
     return results.takeError();
   std::vector<std::string> names = outputNames(function);

@@ -20,6 +20,7 @@ struct InterpretProgramOptions {
   std::string model;               ///< .mlir, .mlirbc or .onnx
   std::string function;            ///< empty: see interpretProgram
   std::vector<std::string> inputs; ///< see bindProgramInputs
+  std::string data;                ///< many samples (Support/InputSource.h)
   std::vector<std::string> dims;   ///< name=value for symbolic ONNX dimensions
   std::string outputDir;           ///< writes <output name>.npy there
   bool print = false;
@@ -48,7 +49,7 @@ llvm::Expected<std::vector<HostTensor>>
 bindProgramInputs(llvm::ArrayRef<InputSpec> specs,
                   llvm::ArrayRef<std::string> arguments);
 
-/// Prints "2x2xint8 [[1, 2], [3, 4]]": floats in the fewest digits that read
+/// Prints "2x2xint8 [ [1, 2], [3, 4] ]": floats in the fewest digits that read
 /// back the same, codes as integers.
 void printTensor(llvm::raw_ostream &os, const HostTensor &tensor);
 

@@ -5,31 +5,24 @@
 // Tensors as text, made for FileCheck: one line, exact.
 
 #include "InterpretProgram.h"
-#include "llvm/Support/Format.h"
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 using namespace qdialect;
 
+/// The fewest characters that read back as the same number; half precision is
+/// printed as the f32 it is.
 static void printFloat(llvm::raw_ostream &os, double value, DType type) {
   if (std::isnan(value)) {
-    os << "nan";
+    os << "nan"; // without the sign that to_chars would show
     return;
   }
-  // f64 needs at most 17 digits; try fewer first.
-  char text[40];
-  for (int digits = 1; digits <= 17; ++digits) {
-    std::snprintf(text, sizeof(text), "%.*g", digits, value);
-    double back = std::strtod(text, nullptr);
-    bool same = type == DType::F64   ? back == value
-                : type == DType::F32 ? float(back) == float(value)
-                : type == DType::F16
-                    ? floatToHalf(float(back)) == floatToHalf(float(value))
-                    : floatToBfloat(float(back)) == floatToBfloat(float(value));
-    if (same)
-      break;
-  }
-  os << text;
+  char text[64];
+  std::to_chars_result end =
+      type == DType::F64
+          ? std::to_chars(text, text + sizeof(text), value)
+          : std::to_chars(text, text + sizeof(text), float(value));
+  os << llvm::StringRef(text, end.ptr - text);
 }
 
 static void printElements(llvm::raw_ostream &os, const HostTensor &tensor,
@@ -42,13 +35,15 @@ static void printElements(llvm::raw_ostream &os, const HostTensor &tensor,
     ++next;
     return;
   }
-  os << '[';
+  // "[[" would be a variable to FileCheck.
+  bool nested = dim + 1 < tensor.rank();
+  os << (nested ? "[ " : "[");
   for (int64_t i = 0; i < tensor.shape()[dim]; ++i) {
     if (i)
       os << ", ";
     printElements(os, tensor, dim + 1, next);
   }
-  os << ']';
+  os << (nested ? " ]" : "]");
 }
 
 void qdialect::printTensor(llvm::raw_ostream &os, const HostTensor &tensor) {

@@ -28,6 +28,8 @@ struct Options {
              cl::desc("MODEL.so|.mlir|.mlirbc|.onnx")};
   Texts inputs{"input", cl::desc("[name=]FILE.npy, FILE.npz, or for a program "
                                  "[name=][1, 2]")};
+  Text data{"data", cl::desc("interpret every sample of this .npz, .npy or "
+                             "folder; outputs are stacked")};
   Texts dims{"dim", cl::desc("name=value, a symbolic ONNX dimension")};
   Text outputDir{"output-dir", cl::desc("write <output name>.npy there")};
   Flag interpret{"interpret",
@@ -59,8 +61,8 @@ int main(int argc, char **argv) {
     if (llvm::is_contained(entry.second->Categories, &cl::getGeneralCategory()))
       entry.second->addCategory(category);
   cl::ParseCommandLineOptions(argc, argv, kRunModelExitCodes);
-  InterpretProgramOptions program{o.model,     o.function, o.inputs, o.dims,
-                                  o.outputDir, o.print,    {}};
+  InterpretProgramOptions program{o.model, o.function,  o.inputs, o.data,
+                                  o.dims,  o.outputDir, o.print,  {}};
   program.interpreter.exactIslands = o.exactIslands;
   if (o.interpret || !StringRef(o.model).ends_with(".so"))
     return interpretProgram(program, outs(), errs());
