@@ -101,7 +101,9 @@ TEST_P(IntegerizeProperty, MatchesExactIslands) {
     const HostTensor &got = (*actual)[0];
     ASSERT_EQ(want.shape(), got.shape());
     double error = statedError(main);
-    EXPECT_LT(error, 0.02) << "the bound says nothing";
+    // Half an accumulator step (the rounded bias) is the largest part; the
+    // programs' output steps span at least eight accumulator steps.
+    EXPECT_LT(error, 1.0 / 16) << "the bound says nothing";
     for (int64_t i = 0; i < want.size(); ++i) {
       int64_t a = want.asInteger(i), b = got.asInteger(i);
       ++elements;

@@ -238,13 +238,23 @@ std::string IslandBuilder::elementwise(const Shape &shape,
   return name;
 }
 
-/// Perhaps a bias per channel (floats, or i32 codes at the accumulator's
-/// scale), perhaps a relu or a clip.
+/// Perhaps a factor per channel, a bias per channel (floats, or i32 codes at
+/// the accumulator's scale), a relu or a clip.
 std::string IslandBuilder::biasAndClamp(const std::string &value,
                                         const Shape &shape, float step,
                                         int64_t channels) {
   std::string result = value, type = typeOf(shape, "f32");
   std::string last = "d" + std::to_string(shape.size() - 1);
+  if (pick(0, 3) == 0) {
+    std::vector<float> factors(channels);
+    for (float &f : factors)
+      f = real(0.5f, 2.0f);
+    std::string f = floats({channels}, factors);
+    result = elementwise(shape, {result, f}, {type, typeOf({channels}, "f32")},
+                         {"*", last},
+                         "    %s = arith.mulf %x0, %x1 : f32\n"
+                         "    linalg.yield %s : f32\n");
+  }
   int64_t bias = pick(0, 2);
   if (bias == 1) {
     std::vector<float> values(channels);
