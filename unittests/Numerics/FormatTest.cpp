@@ -302,6 +302,32 @@ TEST(Format, CodebooksOfAnyOrder) {
   EXPECT_EQ(book.minFinite(), -1);
 }
 
+TEST(Format, NamesAndEquality) {
+  EXPECT_EQ(Format::signedInt(4).name(), "int4");
+  EXPECT_EQ(Format::minifloat(4, 3, Specials::OCP).name(), "e4m3_ocp_b7");
+  EXPECT_EQ(Format::codebook({1, 2, 3}).name(), "codebook3");
+  EXPECT_EQ(Format::codebook({1, 2}), Format::codebook({1, 2}));
+  EXPECT_NE(Format::codebook({1, 2}), Format::codebook({2, 1}));
+  // All different, so that a name or an equality never confuses two formats.
+  std::vector<Format> all = allFormats(8);
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t j = 0; j < all.size(); ++j) {
+      EXPECT_EQ(all[i] == all[j], i == j);
+      EXPECT_EQ(all[i].name() == all[j].name(), i == j);
+    }
+}
+
+TEST(Format, WhatIsAllowed) {
+  EXPECT_TRUE(Format::isValidMinifloat(1, 0, 0, Specials::None));
+  EXPECT_FALSE(Format::isValidMinifloat(1, 0, 0, Specials::OCP));
+  EXPECT_FALSE(Format::isValidMinifloat(1, 0, 0, Specials::IEEE));
+  EXPECT_TRUE(Format::isValidMinifloat(8, 10, 127, Specials::IEEE));
+  EXPECT_FALSE(Format::isValidMinifloat(0, 3, 0, Specials::None));
+  EXPECT_FALSE(Format::isValidMinifloat(9, 3, 0, Specials::None));
+  EXPECT_FALSE(Format::isValidMinifloat(4, 11, 0, Specials::None));
+  EXPECT_FALSE(Format::isValidMinifloat(4, 3, 513, Specials::None));
+}
+
 TEST(Format, IntegerShifts) {
   EXPECT_EQ(Format::signedInt(8).integerShift(), 0);
   EXPECT_EQ(Format::minifloat(2, 1).integerShift(), 1);

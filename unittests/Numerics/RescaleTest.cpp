@@ -102,6 +102,20 @@ TEST(Dyadic, EveryPowerOfTwoAndItsNeighbours) {
     }
 }
 
+TEST(DyadicProperty, TheMultiplierIsRoundedToNearest) {
+  Random random;
+  SCOPED_TRACE(test::trace());
+  for (int i = 0; i < 100000; ++i) {
+    double real = std::exp2(random.real(-70, 30.9));
+    auto dyadic = chooseDyadic(real, int64_t{1} << 31);
+    ASSERT_TRUE(dyadic.has_value());
+    double digits = std::ldexp(real, dyadic->shift);
+    ASSERT_LE(std::fabs(digits - dyadic->multiplier), 0.5) << real;
+    // No digit is given away: 31 of them, or the largest shift.
+    ASSERT_TRUE(dyadic->multiplier >= 1 << 30 || dyadic->shift == 62) << real;
+  }
+}
+
 TEST(Dyadic, Refusals) {
   EXPECT_FALSE(chooseDyadic(-1, 1).has_value());
   EXPECT_FALSE(chooseDyadic(std::nan(""), 1).has_value());
