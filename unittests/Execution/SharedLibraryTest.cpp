@@ -252,7 +252,7 @@ TEST_F(SharedLibraryTest, TheReceiptTellsWhatWasCompiled) {
   EXPECT_FALSE(fc.get("fallback"));
   const llvm::json::Object &last =
       *(*root.getArray("layers"))[1].getAsObject();
-  EXPECT_EQ(last.getString("op"), "elementwise");
+  EXPECT_EQ(last.getString("op"), "dequantize");
   EXPECT_EQ(last.getString("realised"), "f32");
   EXPECT_EQ(last.getString("fallback"), "because the test says so");
 
@@ -265,6 +265,49 @@ TEST_F(SharedLibraryTest, TheReceiptTellsWhatWasCompiled) {
   ASSERT_FALSE(llvm::sys::fs::file_size(path("model.so"), size));
   EXPECT_EQ(totals.getInteger("file_bytes"), static_cast<int64_t>(size));
   EXPECT_EQ(totals.getInteger("weights_bytes"), model->weightsBytes());
+}
+
+/// A dispatch that adds a table of 16 numbers to its input.
+std::string addTable(llvm::StringRef result, llvm::StringRef input,
+                     llvm::StringRef first) {
+  std::string text = R"(
+  RESULT = qd.dispatch ins(INPUT : tensor<16xf32>) -> (tensor<16xf32>) {
+  ^bb0(%x: tensor<16xf32>):
+    %t = arith.constant dense<[FIRST, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0,
+      9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]> : tensor<16xf32>
+    %e = tensor.empty() : tensor<16xf32>
+    %r = linalg.generic {
+        indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>,
+                         affine_map<(i) -> (i)>],
+        iterator_types = ["parallel"]}
+        ins(%x, %t : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %s = arith.addf %a, %b : f32
+      linalg.yield %s : f32
+    } -> tensor<16xf32>
+    qd.yield %r : tensor<16xf32>
+  })";
+  for (auto [from, to] : {std::pair<llvm::StringRef, llvm::StringRef>(
+                              "RESULT", result),
+                          {"INPUT", input},
+                          {"FIRST", first}})
+    text.replace(text.find(from.str()), from.size(), to.str());
+  return text;
+}
+
+TEST_F(SharedLibraryTest, EqualConstantsAreStoredOnce) {
+  auto network = [&](llvm::StringRef last) {
+    return "func.func @main(%arg0: tensor<16xf32>) -> tensor<16xf32> {" +
+           addTable("%0", "%arg0", "0.0") + addTable("%1", "%0", "0.5") +
+           addTable("%2", "%1", last) + "\nreturn %2 : tensor<16xf32> }";
+  };
+  expectRunsLikeInterpreter(network("0.5"));
+  auto equal = emitAndLoad(*parse(network("0.5")), "equal.so");
+  auto distinct = emitAndLoad(*parse(network("0.25")), "distinct.so");
+  ASSERT_TRUE(equal && distinct);
+  // Two tables against three, and the readable bytes at the end.
+  EXPECT_EQ((equal->weightsBytes() - 64) * 3,
+            (distinct->weightsBytes() - 64) * 2);
 }
 
 TEST_F(SharedLibraryTest, ExecutorRunsAndLeavesNoFile) {

@@ -59,13 +59,27 @@ Operation *findRoot(qd::DispatchOp dispatch) {
   return elementwise ? elementwise : dispatch.getOperation();
 }
 
-/// "conv", "matmul", ..., "elementwise", else the op's own name.
+/// "quantize", "dequantize", ...: the one cast that an element-wise op does;
+/// else "elementwise".
+std::string elementwiseName(Operation &op) {
+  Operation *only = nullptr;
+  for (Operation &inner : op.getRegion(0).front().without_terminator()) {
+    if (isa<arith::ConstantOp>(inner))
+      continue;
+    if (only || !isa<qd::QDDialect>(inner.getDialect()))
+      return "elementwise";
+    only = &inner;
+  }
+  return only ? only->getName().stripDialect().str() : "elementwise";
+}
+
+/// "conv", "matmul", ..., an element-wise name, else the op's own name.
 std::string operationName(Operation &root) {
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(root))
     if (auto structure = getContractionStructure(linalgOp))
       return stringify(structure->kind).str();
   if (isElementwise(root))
-    return "elementwise";
+    return elementwiseName(root);
   return root.getName().getStringRef().str();
 }
 

@@ -1,0 +1,247 @@
+// Convolutions (strides, pads, a residual that outlives a branch) through one
+// arena: every variant and number of threads gives the interpreter's bits.
+// RUN: rm -rf %t && mkdir %t
+// RUN: qd-emit-model %s -o %t/net.so
+// RUN: %python %S/Inputs/make-input.py int8 1x12x12x3 %t/x.npy
+// RUN: q-run %t/net.so --input %t/x.npy --output-dir %t/out --compare %s --require-equal
+// RUN: q-run %t/net.so --input %t/x.npy --threads 2 --compare %t/out --require-equal
+// RUN: q-run %t/net.so --input %t/x.npy --threads 5 --compare %t/out --require-equal
+// RUN: env QDIALECT_CPU=scalar q-run %t/net.so --input %t/x.npy --threads 2 --compare %t/out --require-equal
+// RUN: q-run %t/net.so --receipt | FileCheck %s
+
+// CHECK-COUNT-7: "op": "conv"
+// CHECK: "layers": 7
+// CHECK: "int_macs_share": 1
+
+func.func @main(%arg0: tensor<1x12x12x3xi8> {qd.name = "data"}) -> tensor<1x6x6x24xi8> {
+  %v3 = qd.dispatch ins(%arg0 : tensor<1x12x12x3xi8>) -> (tensor<1x12x12x8xi8>) {
+  ^bb0(%x: tensor<1x12x12x3xi8>):
+    %z8 = arith.constant -5 : i8
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+    ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+      tensor.yield %z8 : i8
+    } : tensor<1x12x12x3xi8> to tensor<1x14x14x3xi8>
+    %w = arith.constant dense_resource<r0> : tensor<3x3x3x8xi8>
+    %b = arith.constant dense_resource<r1> : tensor<8xi32>
+    %s = arith.constant dense_resource<r2> : tensor<8xf32>
+    %e = tensor.empty() : tensor<1x12x12x8xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x12x12x8xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x12x12x8xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv3"} ins(%p, %w : tensor<1x14x14x3xi8>, tensor<3x3x3x8xi8>) outs(%init : tensor<1x12x12x8xi32>) -> tensor<1x12x12x8xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x12x12x8xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x12x12x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x12x12x8xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x12x12x8xi8>
+    qd.yield %q8 : tensor<1x12x12x8xi8>
+  }
+  %v6 = qd.dispatch ins(%v3 : tensor<1x12x12x8xi8>) -> (tensor<1x12x12x16xi8>) {
+  ^bb0(%x: tensor<1x12x12x8xi8>):
+    %w = arith.constant dense_resource<r3> : tensor<1x1x8x16xi8>
+    %b = arith.constant dense_resource<r4> : tensor<16xi32>
+    %s = arith.constant dense_resource<r5> : tensor<16xf32>
+    %e = tensor.empty() : tensor<1x12x12x16xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x12x12x16xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x12x12x16xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv6"} ins(%x, %w : tensor<1x12x12x8xi8>, tensor<1x1x8x16xi8>) outs(%init : tensor<1x12x12x16xi32>) -> tensor<1x12x12x16xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x12x12x16xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x12x12x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x12x12x16xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x12x12x16xi8>
+    qd.yield %q8 : tensor<1x12x12x16xi8>
+  }
+  %v9 = qd.dispatch ins(%v6 : tensor<1x12x12x16xi8>) -> (tensor<1x6x6x16xi8>) {
+  ^bb0(%x: tensor<1x12x12x16xi8>):
+    %z8 = arith.constant -5 : i8
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+    ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+      tensor.yield %z8 : i8
+    } : tensor<1x12x12x16xi8> to tensor<1x14x14x16xi8>
+    %w = arith.constant dense_resource<r6> : tensor<3x3x16x16xi8>
+    %b = arith.constant dense_resource<r7> : tensor<16xi32>
+    %s = arith.constant dense_resource<r8> : tensor<16xf32>
+    %e = tensor.empty() : tensor<1x6x6x16xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x6x6x16xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x6x6x16xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv9"} ins(%p, %w : tensor<1x14x14x16xi8>, tensor<3x3x16x16xi8>) outs(%init : tensor<1x6x6x16xi32>) -> tensor<1x6x6x16xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x6x6x16xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x6x6x16xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x6x6x16xi8>
+    qd.yield %q8 : tensor<1x6x6x16xi8>
+  }
+  %v12 = qd.dispatch ins(%v3 : tensor<1x12x12x8xi8>) -> (tensor<1x6x6x24xi8>) {
+  ^bb0(%x: tensor<1x12x12x8xi8>):
+    %w = arith.constant dense_resource<r9> : tensor<1x1x8x24xi8>
+    %b = arith.constant dense_resource<r10> : tensor<24xi32>
+    %s = arith.constant dense_resource<r11> : tensor<24xf32>
+    %e = tensor.empty() : tensor<1x6x6x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x6x6x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv12"} ins(%x, %w : tensor<1x12x12x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      linalg.yield %r : i8
+    } -> tensor<1x6x6x24xi8>
+    qd.yield %q8 : tensor<1x6x6x24xi8>
+  }
+  %v15 = qd.dispatch ins(%v9, %v12 : tensor<1x6x6x16xi8>, tensor<1x6x6x24xi8>) -> (tensor<1x6x6x24xi8>) {
+  ^bb0(%x: tensor<1x6x6x16xi8>, %y: tensor<1x6x6x24xi8>):
+    %w = arith.constant dense_resource<r12> : tensor<1x1x16x24xi8>
+    %b = arith.constant dense_resource<r13> : tensor<24xi32>
+    %s = arith.constant dense_resource<r14> : tensor<24xf32>
+    %e = tensor.empty() : tensor<1x6x6x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x6x6x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv15"} ins(%x, %w : tensor<1x6x6x16xi8>, tensor<1x1x16x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      linalg.yield %r : i8
+    } -> tensor<1x6x6x24xi8>
+    %e3 = tensor.empty() : tensor<1x6x6x24xi8>
+    %fs = arith.constant 0.7 : f32
+    %f1 = arith.constant 1.0 : f32
+    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x6x6x24xi8>, tensor<1x6x6x24xi8>) outs(%e3 : tensor<1x6x6x24xi8>) {
+    ^bb0(%q: i8, %g: i8, %o: i8):
+      %q3 = arith.extsi %q : i8 to i32
+      %g3 = arith.extsi %g : i8 to i32
+      %q4 = arith.subi %q3, %zp : i32
+      %g4 = arith.subi %g3, %zp : i32
+      %qf = arith.sitofp %q4 : i32 to f32
+      %gf = arith.sitofp %g4 : i32 to f32
+      %qm = arith.mulf %qf, %fs : f32
+      %gm = arith.mulf %gf, %fs : f32
+      %su = arith.addf %qm, %gm : f32
+      %r = qd.quantize %su scale %f1 zero_point %zp rounding(half_even) overflow(saturate) : f32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x6x6x24xi8>
+    qd.yield %a8 : tensor<1x6x6x24xi8>
+  }
+  %v18 = qd.dispatch ins(%v15 : tensor<1x6x6x24xi8>) -> (tensor<1x6x6x8xi8>) {
+  ^bb0(%x: tensor<1x6x6x24xi8>):
+    %z8 = arith.constant -5 : i8
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+    ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
+      tensor.yield %z8 : i8
+    } : tensor<1x6x6x24xi8> to tensor<1x8x8x24xi8>
+    %w = arith.constant dense_resource<r15> : tensor<3x3x24x8xi8>
+    %b = arith.constant dense_resource<r16> : tensor<8xi32>
+    %s = arith.constant dense_resource<r17> : tensor<8xf32>
+    %e = tensor.empty() : tensor<1x6x6x8xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x6x6x8xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x6x6x8xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv18"} ins(%p, %w : tensor<1x8x8x24xi8>, tensor<3x3x24x8xi8>) outs(%init : tensor<1x6x6x8xi32>) -> tensor<1x6x6x8xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x6x6x8xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x6x6x8xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x6x6x8xi8>
+    qd.yield %q8 : tensor<1x6x6x8xi8>
+  }
+  %v21 = qd.dispatch ins(%v18, %v15 : tensor<1x6x6x8xi8>, tensor<1x6x6x24xi8>) -> (tensor<1x6x6x24xi8>) {
+  ^bb0(%x: tensor<1x6x6x8xi8>, %y: tensor<1x6x6x24xi8>):
+    %w = arith.constant dense_resource<r18> : tensor<1x1x8x24xi8>
+    %b = arith.constant dense_resource<r19> : tensor<24xi32>
+    %s = arith.constant dense_resource<r20> : tensor<24xf32>
+    %e = tensor.empty() : tensor<1x6x6x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    ^bb0(%q: i32, %o: i32):
+      linalg.yield %q : i32
+    } -> tensor<1x6x6x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv21"} ins(%x, %w : tensor<1x6x6x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    %zp = arith.constant -5 : i32
+    %c0 = arith.constant -5 : i8
+    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    ^bb0(%q: i32, %sc: f32, %o: i8):
+      %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
+      linalg.yield %r : i8
+    } -> tensor<1x6x6x24xi8>
+    %e3 = tensor.empty() : tensor<1x6x6x24xi8>
+    %fs = arith.constant 0.7 : f32
+    %f1 = arith.constant 1.0 : f32
+    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x6x6x24xi8>, tensor<1x6x6x24xi8>) outs(%e3 : tensor<1x6x6x24xi8>) {
+    ^bb0(%q: i8, %g: i8, %o: i8):
+      %q3 = arith.extsi %q : i8 to i32
+      %g3 = arith.extsi %g : i8 to i32
+      %q4 = arith.subi %q3, %zp : i32
+      %g4 = arith.subi %g3, %zp : i32
+      %qf = arith.sitofp %q4 : i32 to f32
+      %gf = arith.sitofp %g4 : i32 to f32
+      %qm = arith.mulf %qf, %fs : f32
+      %gm = arith.mulf %gf, %fs : f32
+      %su = arith.addf %qm, %gm : f32
+      %r = qd.quantize %su scale %f1 zero_point %zp rounding(half_even) overflow(saturate) : f32, f32, i32 -> i8
+      %m = arith.maxsi %r, %c0 : i8
+      linalg.yield %m : i8
+    } -> tensor<1x6x6x24xi8>
+    qd.yield %a8 : tensor<1x6x6x24xi8>
+  }
+  return %v21 : tensor<1x6x6x24xi8>
+}
+{-#
+  dialect_resources: {
+    builtin: {
+      r0: "0x40000000DF0242594F6B8F23A1575902783D90C538684DCE29BDFD8A9D70C29336A7BB84BBD15EACF8FAB250CE9CC026F9D92A69FF326D00F1FBCC1BC51A0278DFC9403A3FFF5C216781AB0B6D3FD60F8768E06FCCB7C7CD475B5030103E2BE8F833707566E43F58FE5B9F15670DF3901988F9534F4387334A3A26A73958C94477AC8EFF5B96BACB795CAEF9288559B31D0AB8921594A06B39CC7156A6FB4FBAB5EC8C23BAE7BD75BF87E84ADE81E087519F286B9E82298A2E2B3B620E06BAB62E25B1E65EC17060091DE59A1943B331B8E29A757EF5FDA6C97FBF45",
+      r1: "0x40000000C10300000FFFFFFF73010000840300002C010000A80200007801000098010000",
+      r2: "0x400000000A067F3A9742463B8C45193B2EDCCF3AFC34103B90CB6C3BE203773BDEACE53A",
+      r3: "0x400000003CDA10E35125B82CEB47CF126D5EADC1CC88E6D22356B138798BA418C214A1011ED901D63C123A420FA4C1E46AC983D49A856963233A10C383A7BA3C825436D5B1091F6F0AED8C118702953CAC0CE037AAA855CF6E1DE6D1C6FF49E06D83D159D0C7BD849F2C4AC2C5E160EC7CCC9412D07E8E2E69572B06448BD638245A1293",
+      r4: "0x40000000D00200009CFFFFFF15030000500200009A010000E5FDFFFF1602000080FCFFFF8C00000041FFFFFFE1030000A5FDFFFF7D030000CDFCFFFFF6000000A0000000",
+      r5: "0x400000003E90CA3A52E83A3B69109D3ABBDD783BF107E93A45DD633A0012313B5C6F753BABC7053B68BA7B3B9E6E133B244E023BB3072F3B7782823BD36E7A3B944A0A3B",
+      r6: "0x400000009D1A3F5501047A4142CAD1E88198D7FF9E7814EBF1010752FF71BAEEC0A949CD3F64934062A6EAD589A8C8089D873C2C3D513F2BF58D36E97A296C2FF61B6E90A8C5AF1DB9EC9D03DC62A1963C203A259BE7781227EB6D5758912B42824A7763A18B5F5A4A43831CCE069ED704975D89F59595A019AF7BC3574E5370398B75DF98BEDC77E595A6E0BED10432B37E78E4C682DE8B515263B54FC2E2D6970752093745BA93FD60FA0EB32CD32A4AFCBBD09607642C8BC84D690040A379F8EC6CD91D11788F9DA1C47EC5AAED771A77090BD4B72858BFD8F1759195A61CA6D76E5145A8317368DE8A97DAF6508E42E43B64776AAE2B10C71D181EED005B73C2879B8DEA6DFA499E38A30AEACF33889884CD7DDD972F9389423BA2BBA65BA7C4030A029166B246596DF17516C4D2486A90378A30FE3911E057E6D6691F2E189291C31CF1266232A4D86DB469B9458EA8EEBE88105FB258CF7717AE9CA48FED6E0FBC1C7142B173C4C2FF694CC528F55EBDDB1129B56638DB63AE1377B7B01452B9F0899DA0B451629F8438C947E38B50C984CECE4DC2A98C16DFC3405B8960580D4DD5204315B4C94F4D691F8F9CDAFB0FA59AE4F4837955C9CCD253F3A01333E962CE68FDBEE0F051C819D353BE3AE22002EC5535459C0675F6FE8C2318C911DE714083952D72F70D7B01C1BB1EEA8B1804401486551CA95945444E717840BDA515663351398F91E8E1442B8A8D927368C2305F70FDEE868B8B36661777601C52C23DB34A371BD6EA7805A35C3288EE54E7D7859D51E10C82A537AB9ABD2AF3DD1A02949C9E99A194DE73BDC2363F91278600B006FA799AC6E713D1730F816133AB6FE822E6781C719D1D99496A95F7A00C37F589C19CE25D90B6E8E86A8AB98F59C7FA90ADFAE1706BDBEEC12C85EE6D9BECD0F0BEA5FD90B855FDCAEF7979F3BFD7311C321346C4258E8230C691CFF985547B888694C53E660C0299F2755CB2DBFB234CD81D61B59296AADB293D023A4936225843A3D81A787D12C067327E1D060F3C9A2D61D05A38DE908CBD46AECAA623C5C89CCE612A36DEC5F0B6754FBE7A99C6524C7A2AAAC262060418DA7584CD7F10EA217B6CFAF5C47642B60D3FC9E25D20F56DD65C3B43977FBE82C5BF2BBF82107E3BA8A48C375C9AE1AC092BF41DAB8C0CBD71362872A452917B43AAD113AD2E4FBDC3E502DF34641A058669BBEA57137075370F9A0D683510528D146796713EA1FD32B116D2BB4862E429066829F940FB517F057137FACEF2FC4496FFFDFE062918E07B32ECAC89E97BC612B28FF6F2B583248104BBA70B0AD64C453CCA543DAF1FEF7A230BF10760388117BA0FBF775C2756D1AD17EA4CF201B0012C26DC1A34AA2CCC65E114770E72B1B2E14C280DDA63133955236B3ED8AC1AB92CE6629DDCE176EBF6EB967879FF92D61526008EB87EFF77C2950EA2ACFD3EC6973AD0CE3BDEAD04769B2EE1D7D8E36AAF826EDC6B99908D230D358AD45339398EE2C54B74F796A2B8F8D16E3AA4E55C8A3B7A5CAD1F5FB5F9A8BB442C68F835A21219CE172169006711A26CA493441F3C5C6C492BD26A84EB6CC64DFB1DA0AE5B83184084559201DDC7A13F66927CAC7DB5ABBCED5EBC3DB32CE9D22245ABC37C10D29FFF48E9BD8AB87B5DA91D1022C2E94BF92CAA29E7DBE816E9D13BA8389C84B97C35F622C4864A5859F56923123EF60B6901F9A1612F0F08A74AE5D712B960AA3E97C283ED8EEC04A914699518C3D07DFDB26BCAA53C578C624E1E72D3740983A5FDE9D54905AAA39B7D696973002CDF55AE679BFAC1A0EC08765E5F8F8B9F66884D7FFB4225CD63B3FB55BDE0553744C350063623F0CCCED41AF1770143188336277254CBFCC8236769AC917F615F0F35906BCC8F0CF44941557FD41D95891D3EE19075B9029E75D6D36F6C82325909F87EDDBDA6DD4A997C47E91F7D9D6687CCFC8AB0DF8165DFB1EC34C717833C2560006EA9785CFFB996E9D1EA51006EDA356AFECD1489864A4E82DA76C9A2184CC841C9317EE101D28640C11B240B704BB8C17136709F2FB96C1AF9E93EB640DC45A15B31A5615DEAE7BBE1EBBD58190ACC77D1144ABF549CE5E3496CA63BADE863C36BAC3E34939ED8CFEFBB3C0F3E99D75ACBAF0A945A137399B34A8611A3558D9FE45ECDAB34F42F30CC5F4FB3527C1AD8855999D97BEA36908C062882583C35679DBE12EC09BBB8CF93614C7AD35526273D8AD779980FA0EAF9797000D79C1500D25F6140603BD70270C371690855A3B1C64664F90496ABBFD898A15D987AA9A3DF7F1933BC01EF693A1EBECB04F3F8C7725B0444ACBFE0176BE5981253D762E8BC8698A67C67C57301B1E4271F5F6A68306092D4235FF37E9366F9FAA13783124534ED2F1E93261B8EFAEC17EDBFCE2C479716F5CB9B7B3427E89FE674C4C932FA8B6F093C61CB9F6E9D2F0D7D75D949D563527CEE59157B43146586A9B423ECF6D415AC0492FD473DCB8A2809649EA1A436FC663B232A2D2B113BC26B9D396EF1536536524BB52BBB08C1109AC15943B050700F058A91BC7F673D50C74A753DD9D3983A4D238F48AB38ACE6D2364CC4E4B9836939D662474082A3574929CEF1F0A7FD091DAF942016779E294517101AA08960F1D17CBA6339C00D25B374FA33C7A69D037A7BCF4CB0E6D4017F05CA6A5C4C6572A750DBFD10CBCA60D2E89F88FCABD09D1CF4D09966CA03E96EB769849689D352AD15ADB732F7A547B4382576D314366015C32767ACA572117E341A3F2C8F39ABBABD6661DC1B936D25238DF4D48B08A91F335D14710B400EDDCFB785B3CA7FA7C996509D034FD8C40E273AA586D291272440FD52A9B490C021693AA762ABEB04B118A08C4A91243588CB450C0E36FD422A2C3472B8EB6894482A0B480E5EFBEB64889C8389CCF9A2A740063687B9AEE87C78FC373274867667B4E325CFDF5D3DA731001C3FD858CC03945F921F7B751CAAF694BF1EF7759E14F08A130040B01C04EC69E40484B0217BBB757D96469B42E313FA6CC74BDE91EA7D69A63BFF47DBCB28871783D98D32B7A7BB3281E58F68DA0274A29B2066AB31C486D05B0270AADBE4C6377812F8E99F852F66464F21C8C2F2FCD7536E04CCC3EAABBD9403B2576F75E052DC7533CB48EC4115278C6860643281FAB5898A67BC8C13C1906154B94F3C1992FF282821BB081484E00E11AD7E6CF8142F284DF0D61A6CB019ABBE03FE073C795B28347B2C",
+      r7: "0x40000000FA010000A0FFFFFFBBFFFFFF2DFFFFFFA1020000E8FDFFFFA9000000F101000054FFFFFF1F01000004FDFFFFC301000077FEFFFFBDFCFFFF66FEFFFFD9FEFFFF",
+      r8: "0x400000005701183BC8A5023BBA56283AE68B9A3AB388793B7D1D8C3A5735643BB6585D3BF50AF53A41D60B3B35C65D3BAFE63C3B29BE603BE08A4E3B3F543F3BAE2E723B",
+      r9: "0x400000001485090E7FFC2352F107D29AE38D57ADB663980CC7200B3F8A4EF273C73FB09638C6BF5CA06A84ED72B7C3739B0811E583C1DB6B47C941B3C8E748D7180C9A709552967C4DC8C39857AEBDA50B96C1817126D06F92702AD2CCEF6107A3F2217D7AB84056D78F43C3945216DF9FE12854ACFF18FE61ACD1ACA2A87A70D0649C164D294E46EED0DA7576DEFF1CCDE9ED370869585B9612827B01EA0981A59613DC8FB02B45523B7B115407F35A36C856181D9DC717C6BB47F66E139C3F92F463B7",
+      r10: "0x400000000601000032FDFFFFE0FEFFFFD7FCFFFF38000000CD030000DDFDFFFF31FEFFFF2B02000091FDFFFF6CFDFFFFC7FDFFFF9A00000007000000470000004EFCFFFF570100008BFEFFFF080200009A020000F3FCFFFF65FEFFFFF900000075FDFFFF",
+      r11: "0x40000000ACA62D3B8FF33F3B1F10273BDEDF483BA00C183B53F00A3B8017C53AE8A8AA3AED40403BF558403BC8369B3A26AF7F3BC1B63A3BC19D1A3BA4B6613B365D103B36F00D3B1805B83AD929893A27FF433B0563623B203D3C3BCEBBEA3A28D3243B",
+      r12: "0x40000000C18379E968E81716444CBB10C0B11D90FB4B426FBA10AD5A7D1DBEE321F8D612A5B2AFAAC705FF22112CFE60330C276DC06D8C65C1F49C8ED0A2DB8CF22A233CE14F3EB2C493E7B0CBFC6322C455C58F11417149B0774DADBBB3D01B14CBE821D37D8BB1D5E42CE69E429D9E21559E7BABEC0701FB5C6AA5BECA455020FBDC3D7B3611B77C1945D6F365BB936A7D030E6BC8910D4CC20B8D3A6D9AB13B14DFF4D22EC2912344683DAF2B7445EDCF3235A768BB5295A7924D14D179E5A2D992F31D16C8CB08790FAB85E571C674DFA739141FE8DCEBD3AD7FA3B83013A3B5CE2AF5B79F0725E68F4C77A978DA0C2C3E1CF385AE237E602C5DD6987F2CA2D39A19FFDE6B0E6A3D8D8EF242A5E3D25FCF3C97381FF8BD64D058700617FA371FFF5DF69FD7BF464B0161141ECDFAD4ECB753B2360B39089C7D1EED421C8BAB751DD7C9DD1CFB204D61772B81E2E3C908EC8C0F5610E175770E98E6DB7C158F8EAE4F8313ED876D75B5754F4F5746CA2A0DA2215194D02EE6AFF6758E60F8A9D8F114",
+      r13: "0x40000000CFFCFFFF23FEFFFF5E00000030FCFFFF26FFFFFFDEFFFFFFF3FDFFFF85FDFFFF55030000AF030000000000001B030000E4FFFFFF990300006EFCFFFFCF0000006CFCFFFF1E000000FF02000099020000C3FDFFFF3001000066FDFFFF09FEFFFF",
+      r14: "0x400000002012773BDF9F053B0734523BD0AB133BABA6953A044BC93A2886243B7423833A32AD0F3AD04A043B05994F3B15A42D3B223DD63A2E49453B6EE70F3BCB03833B63C5523B804B5F3BC69AB83AD066873A92F79C3A51EB033B233E163B3DD09A3A",
+      r15: "0x400000004B75889564F52A4735502D8C8F01D15E8B7812B6673365D00861B6D645FE900234BA04DD976FA8189EC25DE028466D3843FAD37DB84140A5E3350E9EF7AA67C74C2274B3D30C8F3BF9543239AF8DF511B65FB87E7658E2667099D67BF95826F2F7704B0D074797E868E1C6C84BC1F7CE3F91D73E20BBBBBBE50706A5DD1F182660641709B9F642C3F00822CD29963E5C191CE98A18B6C9C546E6820F7ACBE12C559362129304F4119F1D7C457F2C62209AD266202788BA6560F2C14277DC04AB8D6C2D7745CFDAA6A0146471657BB49FA0FFE47B76011193DE507C62C6DD4308D984BC10D5DBEDAA71FB2DA1360E224EB02AFABE414D498583F1EEF494BE66DF39DD03F3BD65A3F9869B3F9092E6EEB7557D8EC5052B9CDBD234F0EC895C88B9EFB99F4D8363A5C843D7A9F07DEBC76DC337DD7FBA814CEA0854C3E3F78B48E217A681DB4D6DF51C8AF73923E2B3852A14FE4047B6628729401296C5004332959F56FBE9C2117714CF54186AB1FDE53CDE9FFAD1D2DE2A4BBF204427C4AE2A16DDD1AB5BE6BCEDA10A28BCFE0081F0951A05533D162533D22C2D6345FFFEF46D0DC4AC5BDDF67DF8CEE1581EA947BD658AF9FA9D7BC12DF531EC8ECB14EBCF419C5F637CE9CBB1FC3CFA8DF46B02ED355B9FA5C1BC29B2D1D87902AA3DB54E6372A2470129F185C449EB981F7D4D1481B98930DDAAD21E3848730D76B973B52D13A2B2A00431AA2844A7AB3779ED7A2FAC2A3EA3CDE99516112D2BE3656B029D05C3597BE56FD02B941A8A575BF03081702D3BEAF94A4EAE22329A68692F3EEB94E9372952505CE0BF43856FB900F49E7F4DBCA17297CDED0749FB15B2E1251F6BA8A45E05F121E01CC786735DB8E0350BED50125F359DBB00756D3D283B51A459243A8EF466373F9D76C6BEC744B12B1F06550F5DBC6BED56F2EDF4C7AE83A3687290CEF3AD6729A33CD7E11B997D3FE27BF372CDA578A96CD56EB0A194F6308943A6C1B7888BDB9FD2F9692AB6C56AF421116C2B67E440B559D98C78BE93C6E0C13121ADFEA270DA2F61C1E627F5860C99BD33E920D0AF6BD75661E5DA6DBDEBCFE9A03019E93B572E07B4337232064F343F7805CE61F65B6054CB647177B82E5400FE9B542741AE344E3B002F7A9DAB8CF2179441D1BF000B5BDDC121ED4E7335D9533C58F7F34A8A01BF0FA0F7604E7F4B5A2228861AB53789EB95199F4AD19459E4B02979AF6F27D173136A73D05ED4F0304C4EEFE0DDE87678525603FE87544511D21973F8A882AD62E0A40D525DD40A76B6D6AC4B7648D69C7B7A59E4C457793509186341AC5B75ABB7D593A3431AEBC2E8E782097D91915C5B71CAFF12BB1407B517E69D7BCDE8D0DFEF78B435F97FF455C792628FA1D9B21F8348752912DCA3F335F97062D004ADE4BFA1E6E5B7F3E9F037DD57F333E9AE4102E1FF402EF344DABEF6C3D731D7ECDBCBFC31D67D6E4CFFEB385439DCC543D6769FF2A9B36162F7F50DEE154ED38CBC73F4E1B56EA8735087EEE80800961A6C907AAD86EDF7719E8744EB0AC88AD9FB2A9C1A8458EDABE1B8B177F4E863C5101349DAED45F49D1D4B7F58717E484171D41E13FE0CDC3864BEACB51F810EE03439EAAE51F592F054F999FFDC035922B2A612B6A93A1F4DE296C469DE91E582373C8406C6E1177BC35CD293075367446E631D18A6B2F5B11502F460C075E74CC8A7FD038756A52F44B9195F35CCBFA49AF41A3498FEA8D3935AF46AD15709D6F3268B4EC0F3D8EDB2C6AB81D0C55FB10541983854DD6081F9EFE39DCC7CEA167B5B4F29E74A8F41ED2E6A8F5F7AFFD256DD62C5A0973983C6EA6D5DCCD95D377C19956C672E82E6EAD4C7B772923FFF8D5E52ABE6BF66B2C156FE36F0F7746DAADC9CC8036F9BB30C95855FEFA5440F60754C2B0D246B18D44131374D72425B53FAD196D6F5F7F7410AE252C741F3542735E05751959E06874BDEC0A6D95274EE787F6FE91CF3378C0316EF7A3AFF69616D0BCEB30ABE717964CE3A8C81E04D88E0AE3842FAD39F8A94099AF80D5A9F70E324747384421D2B21D66B984DEDC521963D073CD719E2D3D247385D00AC0412C4481E2E9D439AE9AB2A0BDC405A2C67237F69FB7FA150886E54DECBCF041449B656BF119FE5C9AD8B9122F1BE4A1D50BEA5C23C89F7C31DD636C5CD963B9221A08C84AF6C1064DBEF9669F7EE7AFDD8AD044192EDEBAADE62E6047F577C1792173D58AEDAEA3C5CDA3AEBDF43AE1AA4D1E661F6B6483A907E4EE4E00FC5A850ECFED2CD55100843A75B08BEE1253C9A2A05FD8C9EB3D883A1FE17644E880E7F4B261AB72E7C06FE25177CFAC0512E1470E448A52B9FD2C5E3CA06945904938F22A65294C295370844008DCEBF4837A4C0E5AF4A459C02FCCE92FA62410C11477F952910587829D14EC0207BA2FAE111083D4E",
+      r16: "0x40000000FE020000C3FFFFFFC8FDFFFFA3FEFFFF76FFFFFFD401000050FDFFFFB2020000",
+      r17: "0x400000002C77D53A5D8E883A4B1E823BAE9B733B4F80C63A3A935B3BAB5D553A8A15723B",
+      r18: "0x400000003E130ABC601BCF469FECE62F7F1EE5B2F2E68B334FA832CB25E8A004F0C8F6184C3D58ACAD6F92DB38A89F344151F93C1A7CF9B24F972517A5E0CD9DEC547FB47048A56E87A3B01C28989F6DCEE01983AA94C3A0BC011B9C69FFA6D5DE6AC4A9E7260EF2DE1F0ADA2084382DC0048C83B72919F0E2EB8E6E5AD2BC5AFAF5D0BD2B9348B2EB11C8C51B903F65EF98AAE08423FBA222C05470AB231E4A605490DACC26BB218D39DEEE329AA4847D78EACC86B089EE52B16B796A631F03F8C8E7DD",
+      r19: "0x4000000035FDFFFFBFFCFFFFC90000003B010000FB000000B10100003EFDFFFF00FFFFFF22000000BEFDFFFF5C0100004AFFFFFFD702000086FFFFFF2CFEFFFFDE030000CC030000CC02000012000000F1000000ABFDFFFF9BFDFFFF6A02000077010000",
+      r20: "0x4000000039DD4E3BD13D483A4FA0EF3A647AD73A7B9C233B0F90363B7EBF943A217F0C3B7B2C823BEB9D113AE5BAEB3A0BE7DA3A1899FB3AE323683BFE4D053B2D536B3B74C8243B452A023BD247B53A6DAF5D3B3A88343B28E5A23A86697A3ADF27763A"
+    }
+  }
+#-}
