@@ -58,7 +58,7 @@ def evaluate(report, tools):
         return float(np.mean(np.argmax(logits, -1) == labels) * 100)
 
     float_logits = peers.run_all(MODEL, "image", images)
-    float_so = tools.compile(MODEL, tools.path("digits-float.so"), "--recipe", "float")
+    float_so = tools.compile(MODEL, tools.path("digits-f32.so"), "--recipe", "float")
     own = run_so(float_so, images)
     base = accuracy(own)
     report.add("digits", "float", "accuracy %", base, None, f"ONNX Runtime {accuracy(float_logits):.2f}")
