@@ -63,44 +63,64 @@ struct ScalarEnumerationTraits<RescaleMode> {
   }
 };
 
-template <>
-struct MappingTraits<TensorOverride> {
-  static void mapping(IO &io, TensorOverride &tensor) {
-    io.mapOptional("format", tensor.format);
-    io.mapOptional("granularity", tensor.granularity);
-    io.mapOptional("symmetric", tensor.symmetric);
-    io.mapOptional("estimator", tensor.estimator);
-    io.mapOptional("percentile", tensor.percentile);
-    io.mapOptional("p", tensor.p);
-  }
-  static std::string validate(IO &, TensorOverride &tensor) {
-    if (tensor.percentile &&
-        !(*tensor.percentile > 50 && *tensor.percentile <= 100))
-      return "percentile must be above 50 and at most 100";
-    if (tensor.p && !(*tensor.p > 0 && *tensor.p <= 16))
-      return "p must be above 0 and at most 16";
-    return {};
-  }
-};
+/// The keys of `activations:` and `weights:` are the same; what they may say is
+/// not.
+struct ActivationKeys : TensorOverride {};
+struct WeightKeys : TensorOverride {};
 
-/// Integer contractions want weights without a zero point, in a byte.
-static std::string validateWeights(std::optional<RecipeFormat> format,
-                                   std::optional<bool> symmetric) {
-  if (format && (!format->isSigned || format->bits > 8))
-    return "weights: format " + format->str() +
-           " is not supported (s2 to s8 are)";
-  if (symmetric && !*symmetric)
-    return "weights: symmetric: false is not supported";
+static void mapTensor(IO &io, TensorOverride &tensor) {
+  io.mapOptional("format", tensor.format);
+  io.mapOptional("granularity", tensor.granularity);
+  io.mapOptional("symmetric", tensor.symmetric);
+  io.mapOptional("estimator", tensor.estimator);
+  io.mapOptional("percentile", tensor.percentile);
+  io.mapOptional("p", tensor.p);
+}
+
+static std::string validateTensor(const TensorOverride &tensor) {
+  if (tensor.percentile &&
+      !(*tensor.percentile > 50 && *tensor.percentile <= 100))
+    return "percentile must be above 50 and at most 100";
+  if (tensor.p && !(*tensor.p > 0 && *tensor.p <= 16))
+    return "p must be above 0 and at most 16";
   return {};
 }
 
 template <>
+struct MappingTraits<ActivationKeys> {
+  static void mapping(IO &io, ActivationKeys &keys) { mapTensor(io, keys); }
+  static std::string validate(IO &, ActivationKeys &keys) {
+    if (keys.granularity == Granularity::Channel)
+      return "activations: granularity channel is not supported";
+    return validateTensor(keys);
+  }
+};
+
+template <>
+struct MappingTraits<WeightKeys> {
+  static void mapping(IO &io, WeightKeys &keys) { mapTensor(io, keys); }
+  /// Integer contractions want weights without a zero point, in a byte.
+  static std::string validate(IO &, WeightKeys &keys) {
+    if (keys.format && (!keys.format->isSigned || keys.format->bits > 8))
+      return "weights: format " + keys.format->str() +
+             " is not supported (s2 to s8 are)";
+    if (keys.symmetric && !*keys.symmetric)
+      return "weights: symmetric: false is not supported";
+    return validateTensor(keys);
+  }
+};
+
+template <>
 struct MappingTraits<LayerRule> {
   static void mapping(IO &io, LayerRule &rule) {
+    ActivationKeys activations;
+    WeightKeys weights;
     io.mapRequired("match", rule.match);
     io.mapOptional("keep_float", rule.keepFloat);
-    io.mapOptional("activations", rule.activations);
-    io.mapOptional("weights", rule.weights);
+    io.mapOptional("activations", activations);
+    io.mapOptional("weights", weights);
+    rule.activations = activations;
+    rule.weights = weights;
   }
   static std::string validate(IO &, LayerRule &rule) {
     StringRef pattern = rule.match;
@@ -115,9 +135,7 @@ struct MappingTraits<LayerRule> {
     Expected<GlobPattern> glob = GlobPattern::create(pattern);
     if (!glob)
       return "match '" + rule.match + "': " + toString(glob.takeError());
-    if (rule.activations.granularity == Granularity::Channel)
-      return "activations: granularity channel is not supported";
-    return validateWeights(rule.weights.format, rule.weights.symmetric);
+    return {};
   }
 };
 
@@ -138,7 +156,8 @@ struct MappingTraits<BiasKeys> {
 template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
-    TensorOverride activations, weights;
+    ActivationKeys activations;
+    WeightKeys weights;
     BiasKeys bias;
     io.mapRequired("name", recipe.name);
     io.mapOptional("description", recipe.description);
@@ -152,11 +171,6 @@ struct MappingTraits<Recipe> {
     activations.applyTo(recipe.activations);
     weights.applyTo(recipe.weights);
     recipe.biasBits = bias.bits;
-  }
-  static std::string validate(IO &, Recipe &recipe) {
-    if (recipe.activations.granularity == Granularity::Channel)
-      return "activations: granularity channel is not supported";
-    return validateWeights(recipe.weights.format, recipe.weights.symmetric);
   }
 };
 
@@ -200,9 +214,9 @@ llvm::Expected<Recipe> Recipe::parse(llvm::StringRef text,
   yaml::Input input(text, nullptr, Diagnostics::handle, &diagnostics);
   input >> recipe;
   if (std::error_code error = input.error())
-    return llvm::createStringError(error, diagnostics.first.empty()
-                                              ? path + ": " + error.message()
-                                              : llvm::Twine(diagnostics.first));
+    return llvm::createStringError(
+        error, diagnostics.first.empty() ? (path + ":1: no keys here").str()
+                                         : diagnostics.first);
   if (recipe.name.empty())
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    path + ":1: key name is missing");

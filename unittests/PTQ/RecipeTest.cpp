@@ -125,7 +125,7 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("name: x\nactivations: {granularity: channel}\n"),
             "r.yaml:2: activations: granularity channel is not supported in "
             "'activations: {granularity: channel}'");
-  EXPECT_EQ(errorOf(""), "r.yaml:1: key name is missing");
+  EXPECT_EQ(errorOf(""), "r.yaml:1: no keys here");
 }
 
 TEST(RecipeTest, UnknownNamesListTheKnown) {
