@@ -11,8 +11,8 @@
 
 using namespace qdialect;
 
-/// The index of the largest of n elements; the first of equal ones, and a NaN is
-/// never larger.
+/// The index of the largest of n elements; the first of equal ones, and a NaN
+/// is never larger.
 static int64_t argmax(const HostTensor &tensor, int64_t begin, int64_t n) {
   int64_t best = 0;
   for (int64_t i = 1; i < n; ++i)
@@ -32,9 +32,8 @@ static double argmaxAgreement(const HostTensor &a, const HostTensor &b) {
 
 static bool sameBits(const HostTensor &a, const HostTensor &b, int64_t index) {
   size_t width = byteWidth(a.type());
-  return a.type() == b.type() &&
-         !std::memcmp(a.bytes() + index * width, b.bytes() + index * width,
-                      width);
+  return a.type() == b.type() && !std::memcmp(a.bytes() + index * width,
+                                              b.bytes() + index * width, width);
 }
 
 llvm::Expected<TensorDifference>

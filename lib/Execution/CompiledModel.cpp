@@ -134,9 +134,9 @@ static Error checkTensors(StringRef kind, ArrayRef<TensorSpec> specs,
                              kind + "s, " + Twine(tensors.size()) + " given");
   for (auto [spec, tensor] : zip(specs, tensors))
     if (spec.type != tensor.type() || spec.shape != tensor.shape())
-      return createStringError(
-          kind + " '" + spec.name + "' is " + describe(spec.type, spec.shape) +
-          ", given " + describe(tensor.type(), tensor.shape()));
+      return createStringError(kind + " '" + spec.name + "' is " +
+                               describe(spec.type, spec.shape) + ", given " +
+                               describe(tensor.type(), tensor.shape()));
   return Error::success();
 }
 

@@ -85,10 +85,9 @@ Error LibraryFile::bind(StringRef path, const std::string &prefix) {
   bindOne(statusString, "_status_string");
   info = getInfo();
   if (info->abi_version != QDIALECT_MODEL_ABI)
-    return createStringError("'" + path + "' has ABI version " +
-                             Twine(info->abi_version) +
-                             ", this program knows version " +
-                             Twine(QDIALECT_MODEL_ABI));
+    return createStringError(
+        "'" + path + "' has ABI version " + Twine(info->abi_version) +
+        ", this program knows version " + Twine(QDIALECT_MODEL_ABI));
   return Error::success();
 }
 

@@ -2,7 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Nothing is converted silently: a float64 file for a float32 input is an error.
+// Nothing is converted silently: a float64 file for a float32 input is an
+// error.
 
 #include "ModelInputs.h"
 #include "QDialect/Support/Npy.h"
@@ -58,7 +59,8 @@ Error Binder::bindNamed(StringRef name, StringRef file, HostTensor tensor) {
 }
 
 Error Binder::bindFile(StringRef argument) {
-  // A name may hold '=' only in its file part: input names rarely do, paths may.
+  // A name may hold '=' only in its file part: input names rarely do, paths
+  // may.
   auto [name, file] = argument.split('=');
   bool named = !file.empty();
   if (!named)
@@ -110,8 +112,7 @@ qdialect::bindInputs(ArrayRef<TensorSpec> specs,
   return binder.finish();
 }
 
-std::vector<HostTensor>
-qdialect::syntheticInputs(ArrayRef<TensorSpec> specs) {
+std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs) {
   std::vector<HostTensor> tensors;
   uint32_t state = 1;
   auto next = [&] { // the generator of C's example rand()

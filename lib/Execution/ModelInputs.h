@@ -17,13 +17,14 @@ namespace qdialect {
 
 /// Tensors in the order of `specs` from arguments "[name=]file.npy" (without a
 /// name: the first input that none is given for) and "file.npz" (arrays by
-/// name). Unknown names, missing inputs and wrong types or shapes are errors that
-/// name the input and both values.
+/// name). Unknown names, missing inputs and wrong types or shapes are errors
+/// that name the input and both values.
 llvm::Expected<std::vector<HostTensor>>
 bindInputs(llvm::ArrayRef<TensorSpec> specs,
            llvm::ArrayRef<std::string> arguments);
 
-/// Reproducible data for measuring: floats in [0, 1), integers over their range.
+/// Reproducible data for measuring: floats in [0, 1), integers over their
+/// range.
 std::vector<HostTensor> syntheticInputs(llvm::ArrayRef<TensorSpec> specs);
 
 } // namespace qdialect

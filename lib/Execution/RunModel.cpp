@@ -157,8 +157,7 @@ Error Runner::benchmark() {
   }
   llvm::sort(times);
   double median = times[times.size() / 2];
-  double mean =
-      std::accumulate(times.begin(), times.end(), 0.0) / times.size();
+  double mean = std::accumulate(times.begin(), times.end(), 0.0) / times.size();
   out << "benchmark  " << times.size()
       << format(" runs  min %.4f ms  median %.4f ms  mean %.4f ms  max %.4f ms",
                 times.front(), median, mean, times.back())

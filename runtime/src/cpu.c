@@ -38,8 +38,8 @@ int qd_cpu_supports(uint64_t isa) {
     return 0;
   const unsigned in_one = bit_FMA | bit_F16C | bit_POPCNT;
   const unsigned in_ebx = bit_AVX2 | bit_BMI | bit_BMI2;
-  const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL |
-                          bit_AVX512DQ | bit_AVX512CD;
+  const unsigned avx512 =
+      bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ | bit_AVX512CD;
   uint64_t state = enabled_state();
   if ((one & in_one) != in_one || (ebx & in_ebx) != in_ebx ||
       (state & kAvxState) != kAvxState)

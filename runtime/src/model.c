@@ -126,9 +126,9 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
       status = QD_OUT_OF_MEMORY;
   }
   if (status == QD_OK)
-    status = qd_pool_create(options->threads ? options->threads
-                                             : qd_cpu_count(),
-                            &model->context.pool);
+    status =
+        qd_pool_create(options->threads ? options->threads : qd_cpu_count(),
+                       &model->context.pool);
   if (status != QD_OK) {
     qd_rt_destroy(model);
     return status;

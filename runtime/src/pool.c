@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 enum {
-  /* A pause takes 40 to 140 cycles: about 0.1 ms, longer than any serial step. */
+  /* A pause takes 40 to 140 cycles: about 0.1 ms, longer than any serial step.
+   */
   kSpins = 4000,
   kCacheLine = 64,
   /* What a delayed thread holds up is one part: 1/4 of its share. */

@@ -6,10 +6,10 @@
  *
  * The caller is thread 0 and computes too. n tasks are cut into P parts, part p
  * being the tasks [p*n/P, (p+1)*n/P): a pure function of n and the number of
- * threads. Each thread has its own parts and computes them in order; who is done
- * takes over parts that nobody has begun, so that a thread that wakes up late or
- * loses its CPU holds up one part and not the program. Kernels compute each task
- * the same way on any thread, so results do not depend on who it was.
+ * threads. Each thread has its own parts and computes them in order; who is
+ * done takes over parts that nobody has begun, so that a thread that wakes up
+ * late or loses its CPU holds up one part and not the program. Kernels compute
+ * each task the same way on any thread, so results do not depend on who it was.
  *
  * No nesting; two pools know nothing of each other.
  */

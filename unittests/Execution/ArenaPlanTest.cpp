@@ -67,9 +67,9 @@ TEST(ArenaPlanTest, AResidualStaysWhileTheBranchRuns) {
 TEST(ArenaPlanTest, ABufferTakesTheSmallestGapThatFits) {
   // Between the two large long-lived ones lie gaps of 1024 and 512 once the
   // middle ones are dead; a buffer of 448 belongs into the smaller gap.
-  std::vector<ArenaBuffer> buffers = {
-      {8128, 0, 9}, {960, 0, 1}, {4032, 0, 9}, {448, 0, 1}, {2048 - 64, 0, 9},
-      {440, 2, 3}};
+  std::vector<ArenaBuffer> buffers = {{8128, 0, 9},      {960, 0, 1},
+                                      {4032, 0, 9},      {448, 0, 1},
+                                      {2048 - 64, 0, 9}, {440, 2, 3}};
   int64_t total = planArena(buffers);
   expectValid(buffers, total);
   EXPECT_EQ(total, arenaLowerBound(buffers));
@@ -88,8 +88,8 @@ TEST(ArenaPlanProperty, RandomProgramsNeverOverlapAndStayNearTheBound) {
     }
     int64_t total = planArena(buffers);
     expectValid(buffers, total);
-    worst = std::max(worst, static_cast<double>(total) /
-                                arenaLowerBound(buffers));
+    worst =
+        std::max(worst, static_cast<double>(total) / arenaLowerBound(buffers));
   }
   RecordProperty("worst_ratio", std::to_string(worst));
   EXPECT_LT(worst, 1.35); // random lifetimes are harder than networks

@@ -62,7 +62,8 @@ protected:
     return results ? "runs" : llvm::toString(results.takeError());
   }
   void write(llvm::StringRef name, llvm::StringRef bytes) {
-    std::ofstream(path(name), std::ios::binary).write(bytes.data(), bytes.size());
+    std::ofstream(path(name), std::ios::binary)
+        .write(bytes.data(), bytes.size());
   }
   /// q-run with the given options: exit code, output, errors.
   int qrun(RunModelOptions options) {

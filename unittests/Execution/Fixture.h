@@ -120,7 +120,8 @@ protected:
       EXPECT_TRUE(bitEqual(actual[i], expected[i])) << "output " << i;
   }
 
-  /// Every CPU variant of this machine, 1 to 3 threads, against the interpreter.
+  /// Every CPU variant of this machine, 1 to 3 threads, against the
+  /// interpreter.
   void expectRunsLikeInterpreter(llvm::StringRef text) {
     auto module = parse(text);
     ASSERT_TRUE(module);
@@ -132,8 +133,7 @@ protected:
       if (!target.runsHere())
         continue;
       for (int threads : {1, 2, 3}) {
-        SCOPED_TRACE(target.name + ", " + std::to_string(threads) +
-                     " threads");
+        SCOPED_TRACE(target.name + ", " + std::to_string(threads) + " threads");
         LoadOptions load;
         load.threads = threads;
         load.variant = target.name;

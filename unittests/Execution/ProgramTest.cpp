@@ -4,8 +4,8 @@
 //
 // Where the tensors of a program lie, and what is refused.
 
-#include "Fixture.h"
 #include "QDialect/CodeGen/Program/Program.h"
+#include "Fixture.h"
 #include "mlir/IR/Diagnostics.h"
 
 using namespace qdialect;
@@ -13,8 +13,8 @@ using Storage = ProgramBuffer::Storage;
 
 namespace {
 
-/// @main of the given arguments, body and results; @F is a float dispatch, @I an
-/// i8 one.
+/// @main of the given arguments, body and results; @F is a float dispatch, @I
+/// an i8 one.
 std::string program(llvm::StringRef arguments, llvm::StringRef results,
                     std::string body) {
   auto replaceAll = [&](llvm::StringRef from, llvm::StringRef to) {
@@ -66,11 +66,11 @@ protected:
   std::string refusal(const std::string &text) {
     module = parse(text);
     std::string message;
-    mlir::ScopedDiagnosticHandler handler(
-        &context, [&](mlir::Diagnostic &diagnostic) {
-          message = diagnostic.str();
-          return mlir::success();
-        });
+    mlir::ScopedDiagnosticHandler handler(&context,
+                                          [&](mlir::Diagnostic &diagnostic) {
+                                            message = diagnostic.str();
+                                            return mlir::success();
+                                          });
     EXPECT_TRUE(failed(planProgram(*module)));
     return message;
   }
@@ -107,8 +107,8 @@ TEST_F(ProgramTest, CodesPassThroughTheArenaAtTheBoundary) {
 }
 
 TEST_F(ProgramTest, OneCopyServesAllReadersOfAnInput) {
-  Program p = plan(program("%in: tensor<32xi8>",
-                           "tensor<32xi8>, tensor<32xi8>", R"(
+  Program p =
+      plan(program("%in: tensor<32xi8>", "tensor<32xi8>, tensor<32xi8>", R"(
     %0 = qd.dispatch ins(%in : tensor<32xi8>) @I
     %1 = qd.dispatch ins(%in : tensor<32xi8>) @I
     return %0, %1 : tensor<32xi8>, tensor<32xi8>)"));
@@ -137,8 +137,8 @@ TEST_F(ProgramTest, ViewsShareTheirSourcesMemory) {
 
 TEST_F(ProgramTest, AResultThatIsReadAgainStaysInTheArena) {
   // The caller's memory has no readable bytes behind it.
-  Program p = plan(program("%in: tensor<32xf32>",
-                           "tensor<32xf32>, tensor<32xf32>", R"(
+  Program p =
+      plan(program("%in: tensor<32xf32>", "tensor<32xf32>, tensor<32xf32>", R"(
     %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     %1 = qd.dispatch ins(%0 : tensor<32xf32>) @F
     return %0, %1 : tensor<32xf32>, tensor<32xf32>)"));
@@ -151,8 +151,8 @@ TEST_F(ProgramTest, AResultThatIsReadAgainStaysInTheArena) {
 }
 
 TEST_F(ProgramTest, OneValueReturnedTwiceIsComputedOnce) {
-  Program p = plan(program("%in: tensor<32xf32>",
-                           "tensor<32xf32>, tensor<32xf32>", R"(
+  Program p =
+      plan(program("%in: tensor<32xf32>", "tensor<32xf32>, tensor<32xf32>", R"(
     %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
     return %0, %0 : tensor<32xf32>, tensor<32xf32>)"));
   ASSERT_EQ(p.steps.size(), 2u);

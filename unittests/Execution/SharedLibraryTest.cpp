@@ -138,8 +138,8 @@ TEST_F(SharedLibraryTest, ThreeFilesAndNothingElse) {
   auto module = parse(kAffine);
   auto summary = emitSharedLibrary(*module, {}, path("m.so"));
   ASSERT_TRUE(static_cast<bool>(summary));
-  EXPECT_EQ(files(), (std::vector<std::string>{"m.h", "m.receipt.json",
-                                               "m.so"}));
+  EXPECT_EQ(files(),
+            (std::vector<std::string>{"m.h", "m.receipt.json", "m.so"}));
   uint64_t size = 0;
   ASSERT_FALSE(llvm::sys::fs::file_size(path("m.so"), size));
   EXPECT_EQ(static_cast<uint64_t>(summary->fileBytes), size);
@@ -148,9 +148,8 @@ TEST_F(SharedLibraryTest, ThreeFilesAndNothingElse) {
 
 TEST_F(SharedLibraryTest, AnUnwritablePathLeavesNothing) {
   auto module = parse(kAffine);
-  for (std::string target :
-       {path("no/such/folder/m.so"), std::string("/proc/m.so"),
-        folder.str().str()}) {
+  for (std::string target : {path("no/such/folder/m.so"),
+                             std::string("/proc/m.so"), folder.str().str()}) {
     auto summary = emitSharedLibrary(*module, {}, target);
     ASSERT_FALSE(static_cast<bool>(summary));
     std::string message = llvm::toString(summary.takeError());
@@ -250,8 +249,7 @@ TEST_F(SharedLibraryTest, TheReceiptTellsWhatWasCompiled) {
   EXPECT_EQ(fc.getInteger("macs"), 5 * 16 * 16);
   EXPECT_EQ((*fc.getArray("accumulator_bound"))[1].getAsInteger(), 40000);
   EXPECT_FALSE(fc.get("fallback"));
-  const llvm::json::Object &last =
-      *(*root.getArray("layers"))[1].getAsObject();
+  const llvm::json::Object &last = *(*root.getArray("layers"))[1].getAsObject();
   EXPECT_EQ(last.getString("op"), "dequantize");
   EXPECT_EQ(last.getString("realised"), "f32");
   EXPECT_EQ(last.getString("fallback"), "because the test says so");
@@ -287,10 +285,10 @@ std::string addTable(llvm::StringRef result, llvm::StringRef input,
     } -> tensor<16xf32>
     qd.yield %r : tensor<16xf32>
   })";
-  for (auto [from, to] : {std::pair<llvm::StringRef, llvm::StringRef>(
-                              "RESULT", result),
-                          {"INPUT", input},
-                          {"FIRST", first}})
+  for (auto [from, to] :
+       {std::pair<llvm::StringRef, llvm::StringRef>("RESULT", result),
+        {"INPUT", input},
+        {"FIRST", first}})
     text.replace(text.find(from.str()), from.size(), to.str());
   return text;
 }

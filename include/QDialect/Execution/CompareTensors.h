@@ -13,10 +13,10 @@
 namespace qdialect {
 
 struct TensorDifference {
-  double maxAbs = 0;      ///< largest |actual - reference|
-  double sqnrDb = 0;      ///< 10 log10(sum ref^2 / sum (actual - ref)^2)
-  double cosine = 1;      ///< of the two as vectors
-  double equalShare = 1;  ///< share of elements with the same bits
+  double maxAbs = 0;     ///< largest |actual - reference|
+  double sqnrDb = 0;     ///< 10 log10(sum ref^2 / sum (actual - ref)^2)
+  double cosine = 1;     ///< of the two as vectors
+  double equalShare = 1; ///< share of elements with the same bits
   /// Share of rows (all but the last dimension) whose largest element is at the
   /// same place; 1 for rank 0.
   double argmaxShare = 1;

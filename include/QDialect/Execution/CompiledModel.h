@@ -30,8 +30,8 @@ struct LoadOptions {
   std::string variant;  ///< CPU variant; empty: $QDIALECT_CPU, else the best
 };
 
-/// One instance of a model. Runs of one instance must not overlap; instances are
-/// independent of each other.
+/// One instance of a model. Runs of one instance must not overlap; instances
+/// are independent of each other.
 class CompiledModel {
 public:
   /// Loads a library; the error says what is wrong with the file: not a shared
@@ -53,8 +53,8 @@ public:
   int64_t scratchBytes() const;
   int64_t weightsBytes() const;
 
-  /// Runs on inputs in the model's order. Types and shapes are compared with the
-  /// model's; the error names the input and both.
+  /// Runs on inputs in the model's order. Types and shapes are compared with
+  /// the model's; the error names the input and both.
   llvm::Expected<std::vector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs);
   /// The same into existing memory; what a benchmark measures. `outputs` need

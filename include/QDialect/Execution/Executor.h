@@ -2,9 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Runs a module after the dispatch phase: compiled for this machine only, through
-// the very road that emits a library (a temporary file, gone once loaded), so
-// that what calibration and tests execute is what users get.
+// Runs a module after the dispatch phase: compiled for this machine only,
+// through the very road that emits a library (a temporary file, gone once
+// loaded), so that what calibration and tests execute is what users get.
 
 #ifndef QDIALECT_EXECUTION_EXECUTOR_H
 #define QDIALECT_EXECUTION_EXECUTOR_H

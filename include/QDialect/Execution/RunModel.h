@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What `q-run MODEL.so` does: bind files to inputs, run, write, compare, measure.
-// The tool only reads its options.
+// What `q-run MODEL.so` does: bind files to inputs, run, write, compare,
+// measure. The tool only reads its options.
 
 #ifndef QDIALECT_EXECUTION_RUNMODEL_H
 #define QDIALECT_EXECUTION_RUNMODEL_H
@@ -18,8 +18,7 @@ namespace qdialect {
 /// Computes the outputs of a reference program (.onnx, .mlir) by name.
 using ReferenceRunner =
     std::function<llvm::Expected<std::map<std::string, HostTensor>>(
-        llvm::StringRef path,
-        const std::map<std::string, HostTensor> &inputs)>;
+        llvm::StringRef path, const std::map<std::string, HostTensor> &inputs)>;
 
 struct RunModelOptions {
   std::string model;
@@ -43,7 +42,8 @@ enum RunModelCode { kRunSuccess = 0, kRunFailure = 1, kRunDiffers = 2 };
 
 /// For --help.
 inline constexpr const char *kRunModelExitCodes =
-    "Exit codes: 0 success; 1 bad usage, unreadable file, wrong input or a model "
+    "Exit codes: 0 success; 1 bad usage, unreadable file, wrong input or a "
+    "model "
     "that does not run here (the message names it); 2 --require-equal and an "
     "output differs from the reference.";
 

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Each buffer goes into the smallest gap that the already placed buffers of
-// overlapping lifetime leave, or behind them. Three orders are tried (size, size
-// times lifetime, birth), ties broken by step, so that the plan is a function of
-// the program alone.
+// overlapping lifetime leave, or behind them. Three orders are tried (size,
+// size times lifetime, birth), ties broken by step, so that the plan is a
+// function of the program alone.
 
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "llvm/ADT/STLExtras.h"
@@ -30,8 +30,8 @@ static bool overlapInTime(const ArenaBuffer &a, const ArenaBuffer &b) {
 
 /// The offset of the smallest gap of at least `size` between the occupied
 /// ranges, which are sorted by their begin and may overlap.
-static int64_t
-bestGap(llvm::ArrayRef<std::pair<int64_t, int64_t>> occupied, int64_t size) {
+static int64_t bestGap(llvm::ArrayRef<std::pair<int64_t, int64_t>> occupied,
+                       int64_t size) {
   int64_t end = 0, best = -1, bestSize = 0;
   for (auto [begin, rangeEnd] : occupied) {
     int64_t gap = begin - end;

@@ -55,8 +55,9 @@ public:
     return global(ConstantArray::get(type, elements));
   }
   GlobalVariable *global(Constant *value) {
-    auto *result = new GlobalVariable(module, value->getType(), /*constant=*/true,
-                                      GlobalValue::PrivateLinkage, value, "qd");
+    auto *result =
+        new GlobalVariable(module, value->getType(), /*constant=*/true,
+                           GlobalValue::PrivateLinkage, value, "qd");
     result->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
     return result;
   }
@@ -75,10 +76,9 @@ Constant *DescriptionBuilder::tensors(ArrayRef<ProgramTensor> list) {
     SmallVector<Constant *> dims;
     for (int64_t dim : tensor.shape)
       dims.push_back(i64(dim));
-    records.push_back(record({string(tensor.name),
-                              i32(static_cast<uint32_t>(tensor.type)),
-                              i32(tensor.shape.size()), array(dims),
-                              i64(tensor.bytes)}));
+    records.push_back(
+        record({string(tensor.name), i32(static_cast<uint32_t>(tensor.type)),
+                i32(tensor.shape.size()), array(dims), i64(tensor.bytes)}));
   }
   return array(records);
 }
@@ -140,9 +140,8 @@ private:
 /// Everything that crosses object files but not the library is hidden.
 Function *ProgramEmitter::runtimeFunction(StringRef name, Type *result,
                                           ArrayRef<Type *> arguments) {
-  auto *function =
-      Function::Create(FunctionType::get(result, arguments, false),
-                       GlobalValue::ExternalLinkage, name, module);
+  auto *function = Function::Create(FunctionType::get(result, arguments, false),
+                                    GlobalValue::ExternalLinkage, name, module);
   function->setVisibility(GlobalValue::HiddenVisibility);
   function->setDSOLocal(true);
   return function;
@@ -169,10 +168,10 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
 void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
   if (step.kind == ProgramStep::Kind::Copy) {
     const ProgramBuffer &source = program.buffers[step.args[0]];
-    builder.CreateCall(
-        copy, {runtime, builder.getInt32(number),
-               address(program.buffers[step.args[1]]), address(source),
-               bytes(source), builder.getInt32(step.flip ? 0x80 : 0)});
+    builder.CreateCall(copy,
+                       {runtime, builder.getInt32(number),
+                        address(program.buffers[step.args[1]]), address(source),
+                        bytes(source), builder.getInt32(step.flip ? 0x80 : 0)});
     return;
   }
   SmallVector<Value *> pointers;
@@ -225,10 +224,9 @@ Function *ProgramEmitter::emitMain() {
   return main;
 }
 
-GlobalVariable *
-ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
-                                const ProgramIdentity &identity,
-                                Function *main) {
+GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
+                                                const ProgramIdentity &identity,
+                                                Function *main) {
   Type *i64 = builder.getInt64Ty();
   SmallVector<Constant *> variants;
   std::vector<std::string> variantNames, stepNames;
@@ -236,7 +234,8 @@ ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
     SmallVector<Constant *> table;
     for (const ProgramKernel &kernel : program.kernels)
       table.push_back(runtimeFunction(kernelSymbol(kernel, target),
-                                      builder.getVoidTy(), {pointer, i64, i64}));
+                                      builder.getVoidTy(),
+                                      {pointer, i64, i64}));
     variants.push_back(
         describe.record({describe.i64(target.isa), describe.array(table)}));
     variantNames.push_back(target.name);
@@ -317,7 +316,7 @@ std::unique_ptr<Module> qdialect::emitProgram(LLVMContext &context,
   module->setPICLevel(PICLevel::BigPIC);
   ProgramEmitter emitter(*module, program, weights);
   Function *main = emitter.emitMain();
-  emitter.emitEntryPoints(
-      identity.prefix, emitter.emitDescription(targets, identity, main));
+  emitter.emitEntryPoints(identity.prefix,
+                          emitter.emitDescription(targets, identity, main));
   return module;
 }

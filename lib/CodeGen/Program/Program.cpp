@@ -36,8 +36,8 @@ std::optional<DType> memoryType(Type elementType) {
     if (integer.isUnsignedInteger(8))
       return DType::U8;
     unsigned width = integer.getWidth();
-    if (!integer.isSignless() || (width != 1 && width != 8 && width != 16 &&
-                                  width != 32 && width != 64))
+    if (!integer.isSignless() ||
+        (width != 1 && width != 8 && width != 16 && width != 32 && width != 64))
       return std::nullopt;
   }
   // Other alphabets have no layout in memory yet; packing comes with them.
@@ -129,19 +129,18 @@ std::string nameIn(Attribute named, StringRef kind, unsigned index) {
 LogicalResult Planner::addArguments(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    auto tensor = describe(
-        function, argument.getType(),
-        nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
+    auto tensor =
+        describe(function, argument.getType(),
+                 nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
     bufferOf[argument] = addBuffer(Storage::Input, index, tensor->bytes);
     program.inputs.push_back(std::move(*tensor));
   }
   for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
-    auto tensor =
-        describe(function, type,
-                 nameIn(function.getResultAttr(index, "qd.name"), "result",
-                        index));
+    auto tensor = describe(
+        function, type,
+        nameIn(function.getResultAttr(index, "qd.name"), "result", index));
     if (failed(tensor))
       return failure();
     program.outputs.push_back(std::move(*tensor));
@@ -273,7 +272,8 @@ LogicalResult Planner::addResults(func::ReturnOp op) {
 
 LogicalResult Planner::addOp(Operation &op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-      .Case<qd::DispatchOp>([&](auto dispatch) { return addDispatch(dispatch); })
+      .Case<qd::DispatchOp>(
+          [&](auto dispatch) { return addDispatch(dispatch); })
       .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>([&](auto view) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();

@@ -24,8 +24,8 @@ using namespace qdialect;
 
 namespace {
 
-/// Enough to pay for the fixed cost of a pass pipeline, few enough that the last
-/// job does not keep one thread busy alone.
+/// Enough to pay for the fixed cost of a pass pipeline, few enough that the
+/// last job does not keep one thread busy alone.
 constexpr size_t kKernelsPerJob = 4;
 
 struct Job {
@@ -125,10 +125,11 @@ qdialect::compileKernels(MLIRContext &context, const Program &program,
     }
   {
     ParallelDiagnosticHandler diagnostics(&context);
-    // A pool of our own: a worker of the context's pool that waits inside a pass
-    // would start another of these jobs and meet the plan's lock it holds itself.
-    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(
-        context.isMultithreadingEnabled() ? 0 : 1));
+    // A pool of our own: a worker of the context's pool that waits inside a
+    // pass would start another of these jobs and meet the plan's lock it holds
+    // itself.
+    llvm::DefaultThreadPool pool(
+        llvm::hardware_concurrency(context.isMultithreadingEnabled() ? 0 : 1));
     for (size_t i = 0; i < jobs.size(); ++i)
       pool.async([&, i] {
         diagnostics.setOrderIDForThread(i);

@@ -19,9 +19,12 @@ using namespace llvm;
 /// The C library's shared object, where distributions put it; empty if this
 /// machine has none (a model can be cross-compiled on it all the same).
 static std::string findLibrary(StringRef name) {
-  static constexpr const char *folders[] = {
-      "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
-      "/usr/lib64", "/lib", "/usr/lib"};
+  static constexpr const char *folders[] = {"/lib/x86_64-linux-gnu",
+                                            "/usr/lib/x86_64-linux-gnu",
+                                            "/lib64",
+                                            "/usr/lib64",
+                                            "/lib",
+                                            "/usr/lib"};
   for (const char *folder : folders) {
     std::string path = (Twine(folder) + "/" + name).str();
     if (sys::fs::exists(path))
@@ -33,11 +36,20 @@ static std::string findLibrary(StringRef name) {
 Error qdialect::linkSharedLibrary(ArrayRef<std::string> objects,
                                   StringRef output) {
   std::string outputPath = output.str();
-  std::vector<const char *> arguments = {
-      "ld.lld",       "-shared",        "-o",           outputPath.c_str(),
-      "--gc-sections", "--build-id=none", "--hash-style=gnu", "-z",
-      "noexecstack",  "-z",             "relro",        "-z",
-      "now",          "--as-needed"};
+  std::vector<const char *> arguments = {"ld.lld",
+                                         "-shared",
+                                         "-o",
+                                         outputPath.c_str(),
+                                         "--gc-sections",
+                                         "--build-id=none",
+                                         "--hash-style=gnu",
+                                         "-z",
+                                         "noexecstack",
+                                         "-z",
+                                         "relro",
+                                         "-z",
+                                         "now",
+                                         "--as-needed"};
   for (const std::string &object : objects)
     arguments.push_back(object.c_str());
   std::string libc = findLibrary("libc.so.6"), libm = findLibrary("libm.so.6");
@@ -54,8 +66,8 @@ Error qdialect::linkSharedLibrary(ArrayRef<std::string> objects,
     return createStringError("the linker has crashed before in this process");
   std::string messages;
   raw_string_ostream stream(messages);
-  lld::Result result = lld::lldMain(arguments, stream, stream,
-                                    {{lld::Gnu, &lld::elf::link}});
+  lld::Result result =
+      lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   usable = result.canRunAgain;
   if (result.retCode != 0)
     return createStringError("linking failed: " + messages);

@@ -29,8 +29,8 @@ llvm::Expected<ObjectBytes> compileModule(llvm::Module &module,
                                           const CpuTarget &target);
 
 /// Links object files into a shared library that needs libc and libm at most. A
-/// symbol that nobody defines is an error. One link at a time in the process: the
-/// linker is not reentrant.
+/// symbol that nobody defines is an error. One link at a time in the process:
+/// the linker is not reentrant.
 llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects,
                               llvm::StringRef output);
 

@@ -2,10 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Everything is read from the dispatches that were compiled and their plans: the
-// receipt cannot promise what the program does not do. Attributes on the ops
-// inside (qd.name, qd.acc_bound, qd.fallback, qd.requested) come from the passes
-// that decided.
+// Everything is read from the dispatches that were compiled and their plans:
+// the receipt cannot promise what the program does not do. Attributes on the
+// ops inside (qd.name, qd.acc_bound, qd.fallback, qd.requested) come from the
+// passes that decided.
 
 #include "Receipt.h"
 #include "QDialect/Analysis/ContractionStructure.h"
@@ -208,8 +208,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
         out.attribute(target.name, step.plan->instruction(target));
     });
     out.attribute("macs", macs.total);
-    if (auto bound =
-            findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
+    if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       out.attributeArray("accumulator_bound", [&] {
         for (int64_t end : bound.asArrayRef())
           out.value(end);
@@ -255,8 +254,8 @@ std::string qdialect::makeReceipt(const Program &program,
   Writer writer(out, program, targets, summary);
   out.object([&] {
     out.attribute("receipt_version", 1);
-    out.attribute("compiler",
-                  "QDialect " QDIALECT_VERSION " (LLVM " LLVM_VERSION_STRING ")");
+    out.attribute("compiler", "QDialect " QDIALECT_VERSION
+                              " (LLVM " LLVM_VERSION_STRING ")");
     out.attribute("model", json::fixUTF8(provenance.name));
     out.attribute("model_digest", json::fixUTF8(provenance.digest));
     out.attribute("recipe", json::fixUTF8(provenance.recipe));

@@ -21,9 +21,9 @@ std::string makeReceipt(const Program &program, const WeightsLayout &weights,
                         const ModelProvenance &provenance,
                         EmitSummary &summary);
 
-/// Writes the file's size into every receipt found in `text` (the receipt itself
-/// or the library that holds it) without changing its length; false if there is
-/// none.
+/// Writes the file's size into every receipt found in `text` (the receipt
+/// itself or the library that holds it) without changing its length; false if
+/// there is none.
 bool setFileBytes(llvm::MutableArrayRef<char> text, int64_t fileBytes);
 
 } // namespace qdialect

@@ -155,9 +155,8 @@ Error LibraryEmitter::link() {
     return handle.takeError();
   scope_exit closeHandle([&] { sys::fs::closeFile(*handle); });
   std::error_code code;
-  sys::fs::mapped_file_region mapped(*handle,
-                                     sys::fs::mapped_file_region::readwrite,
-                                     size, 0, code);
+  sys::fs::mapped_file_region mapped(
+      *handle, sys::fs::mapped_file_region::readwrite, size, 0, code);
   if (code)
     return fileError("map", path, code);
   setFileBytes({mapped.data(), static_cast<size_t>(size)}, size);
@@ -215,8 +214,7 @@ Expected<EmitSummary> LibraryEmitter::run() {
 
   KernelOptions kernelOptions;
   kernelOptions.generic = options.genericKernels;
-  mlir::FailureOr<Program> planned =
-      planProgram(module, kernelOptions);
+  mlir::FailureOr<Program> planned = planProgram(module, kernelOptions);
   if (failed(planned))
     return createStringError("the program cannot be planned");
   program = std::move(*planned);

@@ -52,8 +52,8 @@ public:
       errno = code;
       return lastError("reserve space in", path);
     }
-    void *address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                         descriptor, 0);
+    void *address =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (address == MAP_FAILED)
       return lastError("map", path);
     data = static_cast<char *>(address);
@@ -190,8 +190,8 @@ WeightsLayout shareEqual(ArrayRef<ConstantBlob> blobs,
                          const WeightsLayout &before, char *payload) {
   std::vector<uint64_t> hashes(blobs.size());
   parallelFor(0, blobs.size(), [&](size_t i) {
-    hashes[i] = xxh3_64bits(
-        StringRef(payload + before.offsets[i], blobs[i].size));
+    hashes[i] =
+        xxh3_64bits(StringRef(payload + before.offsets[i], blobs[i].size));
   });
   WeightsLayout after;
   DenseMap<std::pair<uint64_t, int64_t>, SmallVector<size_t, 1>> known;
@@ -231,8 +231,8 @@ qdialect::writeWeightsObject(ArrayRef<ConstantBlob> blobs, StringRef path) {
   char *payload = file.data + kPayloadOffset;
   parallelFor(0, blobs.size(), [&](size_t i) {
     if (blobs[i].size)
-      blobs[i].fill({payload + layout.offsets[i],
-                     static_cast<size_t>(blobs[i].size)});
+      blobs[i].fill(
+          {payload + layout.offsets[i], static_cast<size_t>(blobs[i].size)});
   });
   layout = shareEqual(blobs, layout, payload);
   ElfTail tail(layout.bytes);

@@ -15,9 +15,10 @@
 
 namespace qdialect {
 
-/// Writes an object file with one read-only section (`.lrodata.qd`, which may lie
-/// more than 2 GiB away from the code) and one hidden symbol, kWeightsSymbol. The
-/// blobs are filled in place, in parallel; equal ones are stored once.
+/// Writes an object file with one read-only section (`.lrodata.qd`, which may
+/// lie more than 2 GiB away from the code) and one hidden symbol,
+/// kWeightsSymbol. The blobs are filled in place, in parallel; equal ones are
+/// stored once.
 llvm::Expected<WeightsLayout>
 writeWeightsObject(llvm::ArrayRef<ConstantBlob> blobs, llvm::StringRef path);
 

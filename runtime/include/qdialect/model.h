@@ -17,9 +17,9 @@
  * An output may not overlap an input or another output.
  *
  * Reentrancy: every function may be called from any thread. One qd_model serves
- * one caller at a time (a second one gets QD_BUSY); several qd_models, of one or
- * of different libraries, run side by side. A qd_model owns its worker threads
- * and its scratch memory; the weights are shared by all of them.
+ * one caller at a time (a second one gets QD_BUSY); several qd_models, of one
+ * or of different libraries, run side by side. A qd_model owns its worker
+ * threads and its scratch memory; the weights are shared by all of them.
  *
  * Results do not depend on the number of threads nor on the caller's
  * floating-point environment, which is restored on return.

@@ -53,9 +53,9 @@ struct ProgramStep {
   /// Kernel: `args` are the inputs and then the output, by buffer number.
   mlir::Operation *dispatch = nullptr;
   KernelPlan *plan = nullptr;
-  unsigned kernel = 0;                 ///< number in Program::kernels
-  llvm::SmallVector<unsigned> args;    ///< Copy: source, target
-  unsigned firstConstant = 0;          ///< the plan's constants follow each other
+  unsigned kernel = 0;              ///< number in Program::kernels
+  llvm::SmallVector<unsigned> args; ///< Copy: source, target
+  unsigned firstConstant = 0;       ///< the plan's constants follow each other
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
   /// and the offset binary of the kernels.
   bool flip = false;
@@ -79,8 +79,8 @@ struct Program {
   int64_t arenaBytes = 0;
 };
 
-/// Plans the program of a module after the dispatch phase. Refers to the module,
-/// which must outlive it unchanged. Emits diagnostics.
+/// Plans the program of a module after the dispatch phase. Refers to the
+/// module, which must outlive it unchanged. Emits diagnostics.
 mlir::FailureOr<Program> planProgram(mlir::ModuleOp module,
                                      const KernelOptions &options = {});
 

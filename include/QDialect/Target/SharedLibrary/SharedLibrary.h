@@ -51,11 +51,11 @@ struct EmitSummary {
   int64_t fileBytes = 0;
 };
 
-/// Compiles `module` (docs/PhaseContract.md section 6) and writes `path` and the
-/// files beside it. Each file appears complete under its name or not at all; on
-/// an error nothing is left. Errors that belong to an op are also emitted as
-/// its diagnostics. May be called from several threads on modules of different
-/// contexts.
+/// Compiles `module` (docs/PhaseContract.md section 6) and writes `path` and
+/// the files beside it. Each file appears complete under its name or not at
+/// all; on an error nothing is left. Errors that belong to an op are also
+/// emitted as its diagnostics. May be called from several threads on modules of
+/// different contexts.
 ///
 /// The linker (LLD, in process) resets every llvm::cl option of the process to
 /// its default: a tool copies its options before it calls this.
