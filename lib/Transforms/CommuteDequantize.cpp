@@ -15,6 +15,7 @@
 // program means to make.
 
 #include "IntegerizeGrid.h"
+#include "IntegerizeRetype.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -89,50 +90,25 @@ double paddingOf(Attribute value) {
   return cast<FloatAttr>(value).getValueAsDouble();
 }
 
-/// A max over windows or axes, on codes. Codes below every other stand for
-/// -infinity: the init and the pad of a max.
+/// A max over windows or axes, on codes. The lowest code stands for -infinity:
+/// the init of a max.
 Value maxOfCodes(OpBuilder &builder, linalg::LinalgOp op, Value input,
                  const CodeGrid &grid) {
   Location loc = op.getLoc();
-  Type element = grid.alphabet;
-  auto resultType =
-      cast<RankedTensorType>(withElement(op->getResult(0).getType(), element));
+  auto empty = [&](Value like) -> Value {
+    return tensor::EmptyOp::create(
+        builder, loc, cast<RankedTensorType>(like.getType()).getShape(),
+        grid.alphabet);
+  };
+  SmallVector<Value> operands{input};
+  if (op.getNumDpsInputs() == 2) // a window, of which only the shape counts
+    operands.push_back(empty(op->getOperand(1)));
   Value lowest = arith::ConstantOp::create(
-      builder, loc, builder.getIntegerAttr(element, grid.min));
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, resultType.getShape(), element);
-  Value init = linalg::FillOp::create(builder, loc, lowest, empty).getResult(0);
-  if (isa<linalg::GenericOp>(op)) {
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    auto copy = linalg::GenericOp::create(
-        builder, loc, resultType, ValueRange{input}, ValueRange{init}, maps,
-        op.getIteratorTypesArray(),
-        [](OpBuilder &b, Location l, ValueRange args) {
-          Value max = arith::MaxSIOp::create(b, l, args[0], args[1]);
-          linalg::YieldOp::create(b, l, max);
-        });
-    copyMarks(op, copy);
-    return copy.getResult(0);
-  }
-  Value window = tensor::EmptyOp::create(
-      builder, loc,
-      cast<RankedTensorType>(op->getOperand(1).getType()).getShape(), element);
-  OperationState state(loc, op->getName());
-  state.addOperands({input, window, init});
-  state.addTypes(resultType);
-  // Named ops carry their payload: let the builder of the op make a new one.
-  Operation *copy =
-      llvm::TypeSwitch<Operation *, Operation *>(op)
-          .Case<linalg::PoolingNhwcMaxOp, linalg::PoolingNchwMaxOp,
-                linalg::PoolingNwcMaxOp, linalg::PoolingNcwMaxOp,
-                linalg::PoolingNdhwcMaxOp>([&](auto pool) -> Operation * {
-            return decltype(pool)::create(
-                builder, loc, TypeRange(resultType), ValueRange{input, window},
-                ValueRange{init}, pool.getStrides(), pool.getDilations());
-          })
-          .Default([](Operation *) { return nullptr; });
-  if (!copy)
-    return {};
+      builder, loc, builder.getIntegerAttr(grid.alphabet, grid.min));
+  operands.push_back(
+      linalg::FillOp::create(builder, loc, lowest, empty(op->getResult(0)))
+          .getResult(0));
+  Operation *copy = retypeLinalg(builder, op, operands);
   copyMarks(op, copy);
   return copy->getResult(0);
 }
@@ -140,13 +116,7 @@ Value maxOfCodes(OpBuilder &builder, linalg::LinalgOp op, Value input,
 /// A max over windows or axes of floats from a fill of -infinity, which the
 /// casts commute with.
 bool isPlainMax(linalg::LinalgOp op) {
-  if (getReductionKind(op) != ReductionKind::Max ||
-      (!isa<linalg::GenericOp>(op) && op.getNumDpsInputs() != 2) ||
-      (isa<linalg::GenericOp>(op) && op.getNumDpsInputs() != 1))
-    return false;
-  if (!isa<linalg::GenericOp, linalg::PoolingNhwcMaxOp,
-           linalg::PoolingNchwMaxOp, linalg::PoolingNwcMaxOp,
-           linalg::PoolingNcwMaxOp, linalg::PoolingNdhwcMaxOp>(op))
+  if (getReductionKind(op) != ReductionKind::Max)
     return false;
   std::optional<Attribute> init = getSplatValue(op.getDpsInits()[0]);
   auto value = init ? dyn_cast<FloatAttr>(*init) : FloatAttr();

@@ -9,6 +9,7 @@
 #ifndef QDIALECT_LIB_TRANSFORMS_INTEGERIZEFAMILIES_H
 #define QDIALECT_LIB_TRANSFORMS_INTEGERIZEFAMILIES_H
 
+#include "IntegerizeRetype.h"
 #include "Island.h"
 #include "llvm/ADT/Twine.h"
 
@@ -92,12 +93,6 @@ mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 /// quantize reads no such function.
 mlir::Value integerizeTable(IntegerizeContext &context,
                             qd::QuantizeOp quantize);
-
-/// A copy of `op` (a named op or a generic that multiplies and adds, or only
-/// adds) over operands of other element types, with the payload of those types.
-mlir::Operation *retypeLinalg(mlir::OpBuilder &builder,
-                              mlir::linalg::LinalgOp op,
-                              mlir::ValueRange operands);
 
 /// The integer contraction in place of a float one: `accumulator[channel] =
 /// init + sum of code * weight`, in which init holds the zero point

@@ -5,7 +5,8 @@
 // Copies a linalg op over operands of other element types. Named ops bring the
 // builder of their payload; a generic gets the payload of its kind.
 
-#include "IntegerizeFamilies.h"
+#include "IntegerizeRetype.h"
+
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
