@@ -18,7 +18,9 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 
 using namespace llvm;
 using namespace qdialect;
@@ -67,6 +69,22 @@ Error writeFile(StringRef path, StringRef bytes) {
     stream.clear_error();
     return fileError("write", path, code);
   }
+  return Error::success();
+}
+
+/// An error unless `bytes` more fit beside `path`. The linker writes through a
+/// mapping, where a full disk is a signal and no error.
+Error checkSpace(StringRef path, uint64_t bytes) {
+  int file = 0;
+  if (std::error_code code = sys::fs::openFileForWrite(path, file))
+    return fileError("write", path, code);
+  int code = posix_fallocate(file, 0, bytes);
+  sys::fs::file_t native = sys::fs::convertFDToNativeFile(file);
+  sys::fs::closeFile(native);
+  sys::fs::remove(path);
+  if (code)
+    return fileError("reserve " + Twine(bytes) + " bytes for", path,
+                     std::error_code(code, std::generic_category()));
   return Error::success();
 }
 
@@ -143,6 +161,15 @@ Error LibraryEmitter::addProgram() {
 
 Error LibraryEmitter::link() {
   std::string path = folder.file("model.so");
+  uint64_t bytes = 1 << 16; // headers and tables of the linker's own
+  for (const std::string &object : objects) {
+    uint64_t size = 0;
+    if (std::error_code code = sys::fs::file_size(object, size))
+      return fileError("read", object, code);
+    bytes += size;
+  }
+  if (Error error = checkSpace(path, bytes))
+    return error;
   if (Error error = linkSharedLibrary(objects, path))
     return error;
   uint64_t size = 0;
