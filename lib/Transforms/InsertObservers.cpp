@@ -17,6 +17,7 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QuantizableUnits.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
 
 #define DEBUG_TYPE "qd-insert-observers"
@@ -80,8 +81,22 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     ++numObserved;
   }
 
+  /// The name of `value`, or of what a reshape that alone reads it makes of it:
+  /// importers name the last op of a node.
+  static StringRef nearestName(Value value) {
+    StringRef name = valueName(value);
+    while (name.empty() && value.hasOneUse()) {
+      Operation *user = *value.getUsers().begin();
+      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
+        break;
+      value = user->getResult(0);
+      name = valueName(value);
+    }
+    return name;
+  }
+
   std::string uniqueName(Value value) {
-    std::string base = valueName(value).str();
+    std::string base = nearestName(value).str();
     if (base.empty())
       base = "value" + std::to_string(nextNumber++);
     std::string name = base;

@@ -109,6 +109,39 @@ func.func @other_units(%x: tensor<2x3xf32> {qd.name = "v"}, %y: tensor<2x3xf32> 
 
 // -----
 
+#in = affine_map<(n, h, w, c) -> (n, h, w, c)>
+#out = affine_map<(n, h, w, c) -> (n, c)>
+#map = affine_map<(n, c) -> (n, c)>
+
+// A mean and its division are one unit, under the name that the node's last op, a
+// reshape, carries.
+
+// CHECK-LABEL: @mean
+// CHECK: %[[S:.+]] = linalg.generic {{.*}}"reduction"
+// CHECK: %[[D:.+]] = linalg.generic {{.*}} ins(%[[S]]
+// CHECK: %[[O:.+]] = qd.observe %[[D]] "pooled"
+// CHECK: tensor.expand_shape %[[O]]
+func.func @mean(%x: tensor<1x4x4x3xf32>) -> tensor<1x3x1x1xf32> {
+  %zero = arith.constant 0.0 : f32
+  %count = arith.constant 16.0 : f32
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %s = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction", "reduction", "parallel"]} ins(%x : tensor<1x4x4x3xf32>) outs(%init : tensor<1x3xf32>) {
+  ^bb0(%in: f32, %acc: f32):
+    %t = arith.addf %acc, %in : f32
+    linalg.yield %t : f32
+  } -> tensor<1x3xf32>
+  %d = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<1x3xf32>) outs(%e : tensor<1x3xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %t = arith.divf %in, %count : f32
+    linalg.yield %t : f32
+  } -> tensor<1x3xf32>
+  %r = tensor.expand_shape %d [[0], [1, 2, 3]] output_shape [1, 3, 1, 1] {qd.name = "pooled"} : tensor<1x3xf32> into tensor<1x3x1x1xf32>
+  return %r : tensor<1x3x1x1xf32>
+}
+
+// -----
+
 // Must not fire: a model that came with its own casts, and what no unit reads.
 
 // CHECK-LABEL: @already_quantized
