@@ -229,7 +229,7 @@ def normalize(r):
 
 
 def movement(r):
-    op = pick(r, "Transpose", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Concat", "Split", "Expand", "Identity")
+    op = pick(r, "Transpose", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Concat", "Split", "Expand", "Tile", "Identity")
     x = f32(r, 2, 3, 1, 4)
     case = Case(op, {"x": x}, tolerance=0)
     if op == "Transpose":
@@ -252,6 +252,8 @@ def movement(r):
         case.constants = pick(r, {}, {"s": i64(1, 3)}, {"s": i64(4, 0)})
     elif op == "Expand":
         case.constants = {"s": pick(r, i64(2, 3, 5, 4), i64(2, 1, 1, 1, 1), i64(1))}
+    elif op == "Tile":
+        case.constants = {"r": pick(r, i64(2, 1, 3, 1), i64(1, 2, 2, 3), i64(1, 1, 1, 1))}
     return case
 
 

@@ -80,12 +80,16 @@ std::string describeShape(ArrayRef<int64_t> shape) {
   if (shape.empty())
     return "scalar";
   std::string text;
-  for (auto [index, size] : llvm::enumerate(shape))
+  for (auto [index, size] : llvm::enumerate(shape.take_front(maxRank)))
     text += (index ? "x" : "") + std::to_string(size);
+  if (shape.size() > maxRank)
+    text += "x... (rank " + std::to_string(shape.size()) + ")";
   return text;
 }
 
 bool isReasonableShape(ArrayRef<int64_t> shape) {
+  if (shape.size() > maxRank)
+    return false;
   int64_t count = 1;
   // A zero anywhere must not hide dimensions that are too large.
   for (int64_t size : shape) {

@@ -38,7 +38,11 @@ std::string describeShape(llvm::ArrayRef<int64_t> shape);
 /// products of a few dimensions could leave 64 bits.
 constexpr int64_t maxElements = int64_t(1) << 40;
 
-/// False if a dimension is negative or the product exceeds maxElements.
+/// No model needs more; many algorithms on shapes are quadratic in the rank.
+constexpr size_t maxRank = 64;
+
+/// False if a dimension is negative, the product of those that are not zero
+/// exceeds maxElements, or the rank exceeds maxRank.
 bool isReasonableShape(llvm::ArrayRef<int64_t> shape);
 
 } // namespace qdialect::onnx_import

@@ -32,6 +32,31 @@ bool isSmallConstant(const Tensor &tensor) {
   return tensor.isConstant() && tensor.size() <= maxFoldedElements;
 }
 
+bool canFold(ArrayRef<Tensor> operands, ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t size : shape) {
+    if (size > maxFoldedElements)
+      return false;
+    count *= size;
+    if (count > maxFoldedElements)
+      return false;
+  }
+  return llvm::all_of(operands, isSmallConstant);
+}
+
+int64_t broadcastIndex(ArrayRef<int64_t> operand, ArrayRef<int64_t> shape,
+                       int64_t index) {
+  int64_t result = 0, stride = 1;
+  size_t offset = shape.size() - operand.size();
+  for (size_t axis = shape.size(); axis-- > offset;) {
+    int64_t position = index % shape[axis], size = operand[axis - offset];
+    index /= shape[axis];
+    result += (size == 1 ? 0 : position) * stride;
+    stride *= size;
+  }
+  return result;
+}
+
 std::optional<Shape> broadcastShapes(ArrayRef<Shape> shapes) {
   Shape result;
   for (const Shape &shape : shapes) {
@@ -126,10 +151,11 @@ Value GraphBuilder::scalar(OpBuilder &builder, Location loc, Type type,
   if (auto floatType = dyn_cast<mlir::FloatType>(type))
     return arith::ConstantOp::create(builder, loc,
                                      builder.getFloatAttr(floatType, number));
+  // 2^63 stands for the largest i64, which is no double.
+  int64_t integer = number >= 0x1p63 ? INT64_MAX : static_cast<int64_t>(number);
   return arith::ConstantOp::create(
       builder, loc,
-      IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(),
-                                   static_cast<int64_t>(number),
+      IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), integer,
                                    /*isSigned=*/true, /*implicitTrunc=*/true)));
 }
 

@@ -53,6 +53,13 @@ using Shape = llvm::SmallVector<int64_t>;
 constexpr int64_t maxFoldedElements = 4096;
 bool isSmallConstant(const Tensor &tensor);
 
+/// True if all operands are small constants and so is a result of `shape`.
+bool canFold(llvm::ArrayRef<Tensor> operands, llvm::ArrayRef<int64_t> shape);
+/// Row-major element of a tensor shaped `operand` that broadcasting puts at
+/// element `index` of `shape`.
+int64_t broadcastIndex(llvm::ArrayRef<int64_t> operand,
+                       llvm::ArrayRef<int64_t> shape, int64_t index);
+
 /// The numpy broadcast of shapes; std::nullopt if they disagree.
 std::optional<Shape> broadcastShapes(llvm::ArrayRef<Shape> shapes);
 std::optional<Shape> broadcastShape(llvm::ArrayRef<Tensor> operands);

@@ -55,6 +55,8 @@ Tensor GraphBuilder::reshape(const Tensor &tensor, ArrayRef<int64_t> shape) {
     return result;
   }
   auto type = RankedTensorType::get(shape, tensor.elementType());
+  if (tensor.size() == 0)
+    return Tensor(empty(shape, tensor.elementType()));
   if (auto groups = getReassociationIndicesForReshape(tensor.type, type)) {
     if (type.getRank() < tensor.rank())
       return Tensor(tensor::CollapseShapeOp::create(builder, loc, type,

@@ -2,23 +2,19 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The walk over the graph: checks the model's version, fixes the shapes of the
-// inputs, makes @main, and calls the handler of every node in order. Values are
-// known by name; every operation that produces a named value carries it as
-// qd.name, and the node's name as its location.
+// The walk over the graph: checks the model's version, makes @main, and calls
+// the handler of every node in order. Values are known by name; every operation
+// that produces a named value carries it as qd.name, and the node's name as its
+// location.
 
+#include "Importer.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "ModelFile.h"
 #include "Node.h"
-#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "Registry.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "onnx.pb.h"
 #include "llvm/ADT/StringMap.h"
@@ -50,9 +46,6 @@ private:
                            SmallVectorImpl<std::optional<Tensor>> &inputs);
   LogicalResult bindOutputs(const onnx::NodeProto &proto, const Node &node);
   LogicalResult addOutputs();
-  FailureOr<RankedTensorType> inputType(const onnx::ValueInfoProto &input);
-  FailureOr<int64_t> dimension(const onnx::ValueInfoProto &input, int axis,
-                               const onnx::TensorShapeProto::Dimension &dim);
   LogicalResult define(StringRef name, Tensor tensor, const Twine &what);
   LogicalResult undefined(StringRef name, const onnx::NodeProto &user);
 
@@ -113,81 +106,13 @@ LogicalResult Importer::readInitializers() {
   return success();
 }
 
-FailureOr<int64_t>
-Importer::dimension(const onnx::ValueInfoProto &input, int axis,
-                    const onnx::TensorShapeProto::Dimension &dim) {
-  StringRef name = input.name();
-  std::string place = (name + ":" + Twine(axis)).str();
-  auto given = options.dims.find(place);
-  if (given == options.dims.end() && dim.has_dim_param())
-    given = options.dims.find(dim.dim_param());
-  if (dim.has_dim_value()) {
-    if (given != options.dims.end() && given->second != dim.dim_value()) {
-      error() << "--dim " << given->first() << "=" << given->second
-              << " contradicts the model: dimension " << axis << " of input '"
-              << name << "' is " << dim.dim_value();
-      return failure();
-    }
-    return dim.dim_value();
-  }
-  if (given != options.dims.end())
-    return given->second;
-  if (axis == 0) {
-    mlir::emitRemark(UnknownLoc::get(context))
-        << file.getName() << ": the first dimension of input '" << name
-        << "' is taken to be 1; --dim "
-        << (dim.has_dim_param() ? dim.dim_param() : place)
-        << "=<value> chooses another";
-    return 1;
-  }
-  error() << "dimension " << axis << " of input '" << name << "'"
-          << (dim.has_dim_param() ? " (" + dim.dim_param() + ")" : "")
-          << " is not fixed; give --dim "
-          << (dim.has_dim_param() ? dim.dim_param() : place) << "=<value>";
-  return failure();
-}
-
-FailureOr<RankedTensorType>
-Importer::inputType(const onnx::ValueInfoProto &input) {
-  auto fail = [&]() { return error() << "input '" << input.name() << "'"; };
-  if (!input.type().has_tensor_type()) {
-    fail() << " is not a tensor";
-    return failure();
-  }
-  const onnx::TypeProto::Tensor &type = input.type().tensor_type();
-  Type element = getElementType(type.elem_type(), context);
-  if (!element) {
-    fail() << ": " << describeDataType(type.elem_type()) << " is not supported";
-    return failure();
-  }
-  if (!type.has_shape()) {
-    fail() << " has no shape";
-    return failure();
-  }
-  Shape shape;
-  for (auto [axis, dim] : llvm::enumerate(type.shape().dim())) {
-    FailureOr<int64_t> size = dimension(input, static_cast<int>(axis), dim);
-    if (failed(size))
-      return failure();
-    if (*size < 0) {
-      fail() << ": dimension " << axis << " is " << *size;
-      return failure();
-    }
-    shape.push_back(*size);
-  }
-  if (!isReasonableShape(shape)) {
-    fail() << ": shape " << describeShape(shape) << " is too large";
-    return failure();
-  }
-  return RankedTensorType::get(shape, element);
-}
-
 LogicalResult Importer::addInputs() {
   for (const onnx::ValueInfoProto &input : graph.input()) {
     // Before IR version 4 initializers are listed as inputs too.
     if (initializers.contains(input.name()))
       continue;
-    FailureOr<RankedTensorType> type = inputType(input);
+    FailureOr<RankedTensorType> type =
+        importInputType(input, file.getName(), context, options);
     if (failed(type))
       return failure();
     unsigned index = main.getNumArguments();
@@ -204,12 +129,11 @@ LogicalResult Importer::addInputs() {
 }
 
 LogicalResult Importer::undefined(StringRef name, const onnx::NodeProto &user) {
-  InFlightDiagnostic diagnostic =
-      error() << "node '" << user.name() << "' (" << user.op_type()
-              << ", opset " << opset << "): input '" << name << "' ";
+  InFlightDiagnostic diagnostic = error() << describeNode(user, opset)
+                                          << "input '" << name << "' ";
   for (const onnx::NodeProto &node : graph.node())
     if (llvm::is_contained(node.output(), name))
-      return diagnostic << "is produced only later, by node '" << node.name()
+      return diagnostic << "is produced only later, by node '" << nodeName(node)
                         << "' (" << node.op_type()
                         << "): the graph is cyclic or not sorted";
   return diagnostic
@@ -234,13 +158,14 @@ Importer::bindInputs(const onnx::NodeProto &proto,
 }
 
 LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
-  InFlightDiagnostic diagnostic = error() << "node '" << proto.name() << "' (";
+  InFlightDiagnostic diagnostic = error();
   if (!isDefaultDomain(proto.domain()))
-    return diagnostic << proto.domain() << "." << proto.op_type()
+    return diagnostic << "node '" << nodeName(proto) << "' (" << proto.domain()
+                      << "." << proto.op_type()
                       << "): operators of the domain '" << proto.domain()
                       << "' are not supported, only those of ai.onnx listed in "
                          "docs/reference/ONNXCoverage.md";
-  diagnostic << proto.op_type() << ", opset " << opset << "): ";
+  diagnostic << describeNode(proto, opset);
   if (OpRegistry::get().knows(proto.op_type()))
     return diagnostic << "the operator is not supported in this opset";
   return diagnostic << "the operator is not supported; supported are those of "
@@ -255,16 +180,15 @@ LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
       continue;
     std::optional<Tensor> tensor = node.getResults()[index];
     if (!tensor)
-      return error() << "node '" << proto.name() << "' (" << proto.op_type()
-                     << ", opset " << opset << "): output " << index << " ('"
-                     << name << "') is not supported";
+      return error() << describeNode(proto, opset) << "output " << index
+                     << " ('" << name << "') is not supported";
     if (tensor->isConstant() && tensor->name.empty())
       tensor->name = name;
     // A value that only got another name (Identity) keeps its first one.
     Operation *op = tensor->value ? tensor->value.getDefiningOp() : nullptr;
     if (op && !op->hasAttr("qd.name"))
       op->setAttr("qd.name", builder.getStringAttr(name));
-    if (failed(define(name, *tensor, "node '" + Twine(proto.name()) + "'")))
+    if (failed(define(name, *tensor, "node '" + nodeName(proto) + "'")))
       return failure();
   }
   return success();
@@ -280,10 +204,7 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
           : nullptr;
   if (!entry)
     return unsupported(proto);
-  StringRef name = proto.name();
-  if (name.empty() && proto.output_size() > 0)
-    name = proto.output(0);
-  emit->loc = NameLoc::get(builder.getStringAttr(name));
+  emit->loc = NameLoc::get(builder.getStringAttr(nodeName(proto)));
   Node node(proto, opset, file, *emit, inputs);
   if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
     return failure();
@@ -334,52 +255,10 @@ OwningOpRef<ModuleOp> Importer::run() {
 }
 
 } // namespace
+
+OwningOpRef<ModuleOp> importGraph(ModelFile &file, MLIRContext *context,
+                                  const ImportOptions &options) {
+  return Importer(file, context, options).run();
+}
+
 } // namespace qdialect::onnx_import
-
-namespace qdialect {
-
-void registerONNXImportDialects(DialectRegistry &registry) {
-  registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
-                  math::MathDialect, tensor::TensorDialect, qd::QDDialect>();
-}
-
-llvm::Error parseDimension(StringRef text, ImportOptions &options) {
-  auto [name, number] = text.rsplit('=');
-  int64_t size = 0;
-  if (name.empty() || number.getAsInteger(10, size) || size < 1)
-    return llvm::createStringError("dimension '" + text +
-                                   "' is not of the form name=positive number");
-  options.dims[name] = size;
-  return llvm::Error::success();
-}
-
-OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
-                                 StringRef path, MLIRContext *context,
-                                 const ImportOptions &options) {
-  context->loadDialect<arith::ArithDialect, func::FuncDialect,
-                       linalg::LinalgDialect, math::MathDialect,
-                       tensor::TensorDialect, qd::QDDialect>();
-  auto file = onnx_import::ModelFile::open(std::move(buffer), path);
-  if (!file) {
-    mlir::emitError(UnknownLoc::get(context))
-        << (path.empty() ? "model" : path) << ": "
-        << llvm::toString(file.takeError());
-    return nullptr;
-  }
-  return onnx_import::Importer(**file, context, options).run();
-}
-
-OwningOpRef<ModuleOp> importONNX(StringRef path, MLIRContext *context,
-                                 const ImportOptions &options) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!buffer) {
-    mlir::emitError(UnknownLoc::get(context))
-        << path << ": " << buffer.getError().message();
-    return nullptr;
-  }
-  return importONNX(std::shared_ptr<llvm::MemoryBuffer>(std::move(*buffer)),
-                    path, context, options);
-}
-
-} // namespace qdialect

@@ -29,15 +29,22 @@ Node::Node(const onnx::NodeProto &proto, int64_t opset, ModelFile &file,
 
 StringRef Node::opType() const { return proto.op_type(); }
 
+StringRef nodeName(const onnx::NodeProto &proto) {
+  if (proto.name().empty() && proto.output_size() > 0)
+    return proto.output(0);
+  return proto.name();
+}
+
+std::string describeNode(const onnx::NodeProto &proto, int64_t opset) {
+  return ("node '" + nodeName(proto) + "' (" + proto.op_type() + ", opset " +
+          Twine(opset) + "): ")
+      .str();
+}
+
 InFlightDiagnostic Node::emitError() {
   failed = true;
-  // A node without a name is known by its first output.
-  StringRef name = proto.name();
-  if (name.empty() && proto.output_size() > 0)
-    name = proto.output(0);
   return mlir::emitError(UnknownLoc::get(b.context()))
-         << file.getName() << ": node '" << name << "' (" << proto.op_type()
-         << ", opset " << version << "): ";
+         << file.getName() << ": " << describeNode(proto, version);
 }
 
 std::string Node::inputName(size_t index) const {
@@ -125,6 +132,11 @@ int64_t Node::axis(int64_t axis, int64_t rank, StringRef label) {
 }
 
 Shape Node::axes(ArrayRef<int64_t> axes, int64_t rank, StringRef label) {
+  if (!failed && axes.size() > maxRank)
+    emitError() << label << " has " << axes.size() << " numbers; at most "
+                << maxRank << " are supported";
+  if (failed)
+    return {};
   Shape result;
   llvm::SmallSet<int64_t, 8> seen;
   for (int64_t number : axes) {

@@ -119,6 +119,10 @@ private:
   bool failed = false;
 };
 
+/// The name of a node, or of its first output if it has none.
+llvm::StringRef nodeName(const onnx::NodeProto &proto);
+/// "node 'conv1' (Conv, opset 13): ".
+std::string describeNode(const onnx::NodeProto &proto, int64_t opset);
 std::string describeType(mlir::RankedTensorType type);
 
 } // namespace qdialect::onnx_import

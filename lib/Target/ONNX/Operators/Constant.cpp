@@ -114,8 +114,12 @@ LogicalResult importRange(Node &n) {
     return failure();
   Type type = n.input(0, "start").elementType();
   double steps = delta == 0 ? -1 : std::ceil((limit - start) / delta);
-  // Negated, so that NaN fails too.
-  if (delta == 0 || !(steps <= (1 << 24)))
+  // Integers must be exact as doubles. Negated, so that NaN fails too.
+  auto isExact = [&](double number) {
+    return isFloat(type) || std::fabs(number) <= 0x1p53;
+  };
+  if (delta == 0 || !(steps <= (1 << 20)) || !isExact(start) ||
+      !isExact(limit) || !isExact(delta))
     return n.emitError() << "cannot count from " << start << " to " << limit
                          << " by " << delta;
   SmallVector<double> numbers;

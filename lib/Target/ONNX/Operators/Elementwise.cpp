@@ -83,30 +83,15 @@ const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>,
 const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>,
                         maxInts, nullptr};
 
-/// Element index of `operand` at row-major `index` of the broadcast `shape`.
-int64_t broadcastIndex(ArrayRef<int64_t> operand, ArrayRef<int64_t> shape,
-                       int64_t index) {
-  int64_t result = 0, stride = 1;
-  size_t offset = shape.size() - operand.size();
-  for (size_t axis = shape.size(); axis-- > offset;) {
-    int64_t position = index % shape[axis], size = operand[axis - offset];
-    index /= shape[axis];
-    result += (size == 1 ? 0 : position) * stride;
-    stride *= size;
-  }
-  return result;
-}
-
 /// Both operands on the host; std::nullopt if the operator cannot be computed.
 std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
                            const Shape &shape, const Binary &op) {
   Type type = x.elementType();
   bool onFloats = type.isF32() && op.foldFloats;
   bool onIntegers = isSignlessInteger(type) && op.foldIntegers;
-  auto count = RankedTensorType::get(shape, type).getNumElements();
-  if (!isSmallConstant(x) || !isSmallConstant(y) || count > maxFoldedElements ||
-      !(onFloats || onIntegers))
+  if (!canFold({x, y}, shape) || !(onFloats || onIntegers))
     return std::nullopt;
+  int64_t count = RankedTensorType::get(shape, type).getNumElements();
   SmallVector<double> floats;
   std::vector<int64_t> integers;
   for (int64_t i = 0; i < count; ++i) {

@@ -14,6 +14,26 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
+/// Comparisons of shapes are folded like the arithmetic on them.
+std::optional<Tensor> foldComparison(GraphBuilder &b, const Tensor &x,
+                                     const Tensor &y,
+                                     arith::CmpIPredicate predicate) {
+  Shape shape = *broadcastShape({x, y});
+  if (!x.elementType().isInteger(64) || !canFold({x, y}, shape))
+    return std::nullopt;
+  SmallVector<double> results;
+  int64_t count =
+      RankedTensorType::get(shape, x.elementType()).getNumElements();
+  for (int64_t i = 0; i < count; ++i) {
+    APInt left(64, x.data->asInteger(broadcastIndex(x.shape(), shape, i)),
+               /*isSigned=*/true);
+    APInt right(64, y.data->asInteger(broadcastIndex(y.shape(), shape, i)),
+                /*isSigned=*/true);
+    results.push_back(arith::applyCmpPredicate(predicate, left, right));
+  }
+  return b.constant(b.builder.getI1Type(), shape, results);
+}
+
 OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
                                arith::CmpIPredicate onIntegers) {
   return [=](Node &n) -> LogicalResult {
@@ -25,6 +45,8 @@ OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
     if (!isFloat(type) && !isSignlessInteger(type))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
+    if (auto folded = foldComparison(n.b, x, y, onIntegers))
+      return n.result(*folded);
     return n.result(n.b.elementwise(
         {x, y}, n.b.builder.getI1Type(),
         [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
@@ -75,10 +97,19 @@ LogicalResult importWhere(Node &n) {
     return n.emitError() << "input condition is " << describeType(test.type)
                          << ", but must be bool";
   Type type = x.elementType();
-  // Shape arithmetic: choose whole operands.
-  if (isSmallConstant(test) && test.size() == 1 && x.shape() == y.shape() &&
-      test.rank() <= x.rank())
-    return n.result(test.data->asInteger(0) ? x : y);
+  Shape shape = *broadcastShape({test, x, y});
+  if (canFold({test, x, y}, shape)) {
+    HostTensor chosen(x.data->type(), {shape.begin(), shape.end()});
+    size_t width = byteWidth(chosen.type());
+    char *out = chosen.mutableBytes();
+    for (int64_t i = 0, count = chosen.size(); i < count; ++i) {
+      const Tensor &from =
+          test.data->asInteger(broadcastIndex(test.shape(), shape, i)) ? x : y;
+      int64_t at = broadcastIndex(from.shape(), shape, i);
+      std::memcpy(out + i * width, from.data->bytes() + at * width, width);
+    }
+    return n.result(Tensor(type, chosen));
+  }
   return n.result(n.b.elementwise(
       {test, x, y}, type, [](OpBuilder &b, Location loc, ValueRange v) {
         return arith::SelectOp::create(b, loc, v[0], v[1], v[2]).getResult();

@@ -6,6 +6,7 @@
 // dimensions of the left side are rows where the right side has none) or
 // linalg.batch_matmul; batches that broadcast become a linalg.generic.
 
+#include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
@@ -124,7 +125,7 @@ LogicalResult importMatMul(Node &n) {
     y = n.b.reshape(y, {y.dim(0), 1});
   Shape batchX(x.shape().drop_back(2)), batchY(y.shape().drop_back(2));
   std::optional<Shape> batch = broadcastShapes({batchX, batchY});
-  if (!batch)
+  if (!batch || !isReasonableShape(*batch))
     return n.emitError() << "batch dimensions do not broadcast: "
                          << describeType(x.type) << " times "
                          << describeType(y.type);

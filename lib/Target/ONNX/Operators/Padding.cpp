@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t maxPad = int64_t(1) << 31;
 /// Rows that a non-constant mode may add on one axis: each is a slice.
-constexpr int64_t maxSelectedRows = 4096;
+constexpr int64_t maxSelectedRows = 512;
 
 /// Where row `place` (outside [0, size) in the padding) comes from.
 int64_t sourceRow(int64_t place, int64_t size, StringRef mode) {

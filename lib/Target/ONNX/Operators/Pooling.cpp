@@ -6,6 +6,7 @@
 // zero-padded data, divided by the number of elements that each window counts:
 // one constant where all windows count alike, else a constant per position.
 
+#include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
@@ -90,6 +91,10 @@ Window bindPool(Node &n, const Tensor &x) {
   }
   if (!n.requireRange("kernel_shape", *kernel, 1, maxWindowNumber))
     return {};
+  if (!isReasonableShape(*kernel)) {
+    n.emitError() << "window " << describeShape(*kernel) << " is too large";
+    return {};
+  }
   return bindWindow(n, image, *kernel, ceilMode);
 }
 
@@ -141,7 +146,7 @@ SmallVector<double> countsAlong(const Window &w, size_t axis, int64_t size,
 std::optional<Tensor> divisor(Node &n, const Tensor &x, const Window &w,
                               bool withPads) {
   // One number a position of the output image; beyond this it is no image.
-  constexpr int64_t maxPositions = int64_t(1) << 26;
+  constexpr int64_t maxPositions = int64_t(1) << 22;
   int64_t positions = 1;
   for (int64_t size : w.output) {
     if (size > maxPositions || positions * size > maxPositions) {

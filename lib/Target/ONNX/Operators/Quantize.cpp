@@ -93,7 +93,8 @@ std::optional<Grid> bindGrid(Node &n, const Tensor &x) {
   if (std::optional<Tensor> zero = n.optionalInput(2)) {
     grid.zeroPointType = zero->elementType();
     // Float8 codes have a zero point too, which must be zero.
-    if (zero->shape() != grid.scale.shape()) {
+    bool perTensor = shape.empty() && zero->size() == 1;
+    if (!perTensor && zero->shape() != grid.scale.shape()) {
       n.emitError() << "zero point " << describeType(zero->type)
                     << " and scale " << describeType(grid.scale.type)
                     << " have different shapes";

@@ -34,7 +34,6 @@ double extreme(Type type, bool lowest) {
       isFloat(type)
           ? std::numeric_limits<double>::infinity()
           : std::ldexp(1.0, static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
-  // The largest i64 is no double; as i64 it wraps to what we want anyway.
   return lowest ? -size : isFloat(type) ? size : size - 1;
 }
 

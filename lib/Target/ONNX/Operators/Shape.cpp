@@ -139,6 +139,31 @@ LogicalResult importExpand(Node &n) {
   return n.result(n.b.expand(x, *shape));
 }
 
+/// A broadcast over new dimensions of the repeats: (d0, d1) to (r0, d0, r1,
+/// d1).
+LogicalResult importTile(Node &n) {
+  Tensor x = n.input(0, "input");
+  Shape repeats = n.constantIntegers(1, "repeats");
+  n.requireRange("repeats", repeats, 0, maxElements);
+  if (!n.ok())
+    return failure();
+  if (static_cast<int64_t>(repeats.size()) != x.rank())
+    return n.emitError() << "repeats has " << repeats.size()
+                         << " numbers, but the input has rank " << x.rank();
+  Shape split, expanded, merged;
+  for (auto [repeat, size] : llvm::zip_equal(repeats, x.shape())) {
+    split.append({1, size});
+    expanded.append({repeat, size});
+  }
+  if (!isReasonableShape(expanded))
+    return n.emitError() << "repeats [" << ArrayRef<int64_t>(repeats) << "] of "
+                         << describeType(x.type) << " are too many elements";
+  for (auto [repeat, size] : llvm::zip_equal(repeats, x.shape()))
+    merged.push_back(repeat * size);
+  Tensor y = n.b.expand(n.b.reshape(x, split), expanded);
+  return n.result(n.b.reshape(y, merged));
+}
+
 LogicalResult castTo(Node &n, const Tensor &x, Type type) {
   auto isSupported = [](Type element) {
     return !isFloat(element) || element.getIntOrFloatBitWidth() >= 16;
@@ -180,6 +205,7 @@ void registerShapeOps(OpRegistry &r) {
   r.onOp("Squeeze", 1, importSqueeze, "constant axes");
   r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes");
   r.onOp("Expand", 8, importExpand, "constant shape");
+  r.onOp("Tile", 6, importTile, "constant repeats");
   r.onOp("Cast", 6, importCast, "float16 and wider, integers, bool");
   r.onOp("CastLike", 15, importCastLike, "as Cast");
 }

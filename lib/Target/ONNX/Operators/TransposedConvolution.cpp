@@ -171,7 +171,9 @@ LogicalResult importConvTranspose(Node &n) {
   if (n.ok() && stated && ArrayRef(*stated) != kernel)
     return n.emitError() << "attribute 'kernel_shape' contradicts the weights "
                          << describeType(w.type);
-  n.requireRange("kernel size", kernel, 1, maxWindowNumber);
+  // Weights that are no constant are turned around slice by slice.
+  n.requireRange("kernel size", kernel, 1,
+                 w.isConstant() ? maxWindowNumber : 512);
   n.requireRange("spatial dimension", image, 1, maxWindowNumber);
   Geometry g = bindGeometry(n, image, kernel);
   if (!n.ok())

@@ -1,0 +1,66 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The public entry points.
+
+#include "QDialect/Target/ONNX/ImportONNX.h"
+#include "Importer.h"
+#include "ModelFile.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+void registerONNXImportDialects(DialectRegistry &registry) {
+  registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+                  math::MathDialect, tensor::TensorDialect, qd::QDDialect>();
+}
+
+llvm::Error parseDimension(StringRef text, ImportOptions &options) {
+  auto [name, number] = text.rsplit('=');
+  int64_t size = 0;
+  if (name.empty() || number.getAsInteger(10, size) || size < 1)
+    return llvm::createStringError("dimension '" + text +
+                                   "' is not of the form name=positive number");
+  options.dims[name] = size;
+  return llvm::Error::success();
+}
+
+OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
+                                 StringRef path, MLIRContext *context,
+                                 const ImportOptions &options) {
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       linalg::LinalgDialect, math::MathDialect,
+                       tensor::TensorDialect, qd::QDDialect>();
+  auto file = onnx_import::ModelFile::open(std::move(buffer), path);
+  if (!file) {
+    mlir::emitError(UnknownLoc::get(context))
+        << (path.empty() ? "model" : path) << ": "
+        << llvm::toString(file.takeError());
+    return nullptr;
+  }
+  return onnx_import::importGraph(**file, context, options);
+}
+
+OwningOpRef<ModuleOp> importONNX(StringRef path, MLIRContext *context,
+                                 const ImportOptions &options) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    mlir::emitError(UnknownLoc::get(context))
+        << path << ": " << buffer.getError().message();
+    return nullptr;
+  }
+  return importONNX(std::shared_ptr<llvm::MemoryBuffer>(std::move(*buffer)),
+                    path, context, options);
+}
+
+} // namespace qdialect
