@@ -19,7 +19,6 @@ import tempfile
 
 import numpy as np
 import onnxruntime as ort
-
 import op_cases
 
 
@@ -30,15 +29,22 @@ def reference(model):
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def run_ours(tool, model, case, folder):
+def run_ours(tools, model, case, folder):
     path = os.path.join(folder, "model.onnx")
     with open(path, "wb") as file:
         file.write(model.SerializeToString())
-    command = [tool, path, "--interpret", "--output-dir", folder]
+    translate, run = tools
+    if translate:
+        command = [translate, "--import-onnx", path, "-o", os.path.join(folder, "model.mlir")]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+        if done.returncode:
+            return None, done.stderr.strip()
+        path = os.path.join(folder, "model.mlir")
+    command = [run, path, "--interpret", "--output-dir", folder]
     for name, array in case.inputs.items():
         np.save(os.path.join(folder, name + ".npy"), array)
         command += ["--input", f"{name}={folder}/{name}.npy"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
     if done.returncode:
         return None, (done.stderr or done.stdout).strip()
     return [np.load(os.path.join(folder, f"y{i}.npy")) for i in range(case.outputs)], ""
@@ -57,7 +63,7 @@ def difference(ours, theirs, tolerance):
     return "" if error <= tolerance else f"error {error:.2e} exceeds {tolerance:.0e}"
 
 
-def try_case(generator, rng, tool, folder):
+def try_case(generator, rng, tools, folder):
     """(agrees, text), or None if ONNX Runtime itself refuses the model."""
     try:
         case = generator(rng)
@@ -69,7 +75,7 @@ def try_case(generator, rng, tool, folder):
         return None if "onnxruntime" in type(refused).__module__ else (False, repr(refused))
     shapes = {name: f"{array.dtype}{array.shape}" for name, array in {**case.inputs, **case.constants}.items()}
     text = f"{case.op} opset {case.opset} {case.attributes} {shapes}"
-    ours, error = run_ours(tool, model, case, folder)
+    ours, error = run_ours(tools, model, case, folder)
     if ours is None:
         return False, f"{text}: {error}"
     problems = [d for o, t in zip(ours, theirs) if (d := difference(o, t, case.tolerance))]
@@ -79,6 +85,7 @@ def try_case(generator, rng, tool, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--q-run", default="q-run")
+    parser.add_argument("--q-translate", help="import with this tool and interpret the module's text")
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
@@ -93,7 +100,7 @@ def main():
         while done < arguments.count and attempts < 20 * arguments.count:
             attempts += 1
             with tempfile.TemporaryDirectory() as folder:
-                outcome = try_case(generator, rng, arguments.q_run, folder)
+                outcome = try_case(generator, rng, (arguments.q_translate, arguments.q_run), folder)
             if outcome is None:
                 continue
             done += 1

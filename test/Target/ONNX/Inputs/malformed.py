@@ -13,9 +13,8 @@ import os
 import sys
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
-
 from import_models import run_case
+from onnx import TensorProto, helper, numpy_helper
 
 
 def model(nodes, inits=(), inputs=("x",), outputs=("y",), shape=(2, 2)):
