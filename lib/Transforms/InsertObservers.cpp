@@ -19,6 +19,7 @@
 #include "QuantizableUnits.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 
 #define DEBUG_TYPE "qd-insert-observers"
 

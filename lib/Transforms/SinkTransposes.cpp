@@ -20,8 +20,6 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Tensor/Utils/Utils.h"
-#include "mlir/Interfaces/InferTypeOpInterface.h"
 
 using namespace mlir;
 
