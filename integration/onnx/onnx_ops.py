@@ -73,7 +73,10 @@ def try_case(generator, rng, tools, folder):
         return None
     except Exception as refused:  # ONNX Runtime's exceptions share no base class
         return None if "onnxruntime" in type(refused).__module__ else (False, repr(refused))
-    shapes = {name: f"{array.dtype}{array.shape}" for name, array in {**case.inputs, **case.constants}.items()}
+    shapes = {
+        name: array.tolist() if array.dtype == np.int64 and array.size < 9 else f"{array.dtype}{array.shape}"
+        for name, array in {**case.inputs, **case.constants}.items()
+    }
     text = f"{case.op} opset {case.opset} {case.attributes} {shapes}"
     ours, error = run_ours(tools, model, case, folder)
     if ours is None:

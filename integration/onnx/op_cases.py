@@ -174,9 +174,9 @@ def binary(r):
     a, b = SHAPES[0] if op == "PRelu" else pick(r, *SHAPES)
     x, y = f32(r, *a), f32(r, *(pick(r, (4,), (3, 1), (1,)) if op == "PRelu" else b))
     if op == "Pow":
-        x, y = np.abs(x), np.float32(pick(r, 2.0, 0.5, 3.0, -1.5)) * np.ones_like(y)
+        x, y = np.asarray(np.abs(x)), np.full_like(y, pick(r, 2.0, 0.5, 3.0, -1.5))
     if op == "Equal":
-        x, y = np.round(x), np.round(y)
+        x, y = np.asarray(np.round(x)), np.asarray(np.round(y))
     if r.integers(2):
         return Case(op, {"x": x}, {"y": y}, order=["x", "y"])
     return Case(op, {"x": x, "y": y})
@@ -264,7 +264,8 @@ def slices(r):
         axes = [int(v) for v in r.permutation(3)[: r.integers(1, 4)]]
         steps = [int(pick(r, 1, 1, 2, 3, -1, -2)) for _ in axes]
         starts = [int(r.integers(-8, 9)) for _ in axes]
-        ends = [pick(r, int(r.integers(-8, 9)), 2**63 - 1, -(2**63)) for _ in axes]
+        # ONNX Runtime reads INT64_MAX as "to the end" backwards too, where the specification says INT64_MIN.
+        ends = [pick(r, int(r.integers(-8, 9)), 2**63 - 1 if t > 0 else -(2**63)) for t in steps]
         return Case(op, {"x": x}, {"s": i64(*starts), "e": i64(*ends), "a": i64(*axes), "t": i64(*steps)}, tolerance=0)
     if op.startswith("Gather"):
         axis = int(r.integers(-3, 3))
