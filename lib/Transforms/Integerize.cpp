@@ -15,6 +15,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -86,6 +87,7 @@ private:
   void rewriteUnrounded(linalg::LinalgOp op);
   void eraseDead();
   void markFallbacks();
+  void dequantizeConstants();
   bool standsBetweenCasts(Operation *op) const;
 
   func::FuncOp function;
@@ -209,6 +211,31 @@ void Integerizer::markFallbacks() {
   }
 }
 
+/// The weights of what stays float become floats: float kernels want constants.
+void Integerizer::dequantizeConstants() {
+  Block &block = function.getBody().front();
+  for (auto op : llvm::make_early_inc_range(block.getOps<qd::DequantizeOp>())) {
+    SmallVector<HostTensor> operands;
+    for (Value operand : op->getOperands())
+      if (std::optional<ConstantView> view = constantView(operand))
+        operands.push_back(view->toHostTensor());
+    if (operands.size() != op->getNumOperands())
+      continue;
+    auto values = evaluate(op, operands);
+    if (!values) {
+      llvm::consumeError(values.takeError());
+      continue; // it works as it is, only slower
+    }
+    context.builder.setInsertionPoint(op);
+    Value constant = makeConstant(context.builder, op.getLoc(),
+                                  cast<RankedTensorType>(op.getType()),
+                                  "weight", std::move(values->front()));
+    copyMarks(op, constant.getDefiningOp());
+    op.getResult().replaceAllUsesWith(constant);
+    op.erase();
+  }
+}
+
 void Integerizer::run() {
   SmallVector<qd::QuantizeOp> islands;
   function.walk([&](qd::QuantizeOp op) {
@@ -226,6 +253,8 @@ void Integerizer::run() {
     rewriteUnrounded(op);
   eraseDead();
   markFallbacks();
+  dequantizeConstants();
+  eraseDead();
 }
 
 struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {

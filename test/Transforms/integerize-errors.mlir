@@ -23,7 +23,9 @@ func.func @dynamic_weight(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2x
 
 // -----
 
+// The weights of a float layer are floats: (3 + 100) / 2 and so on.
 // CHECK-LABEL: func.func @weight_zero_point_too_far
+// CHECK: arith.constant dense<{{\[\[}}5.150000e+01, 5.050000e+01], [4.900000e+01, 1.135000e+02]]> : tensor<2x2xf32>
 // CHECK: qd.fallback = "its weight has a code 227 after subtracting the zero point, which is outside [-128, 127]"
 func.func @weight_zero_point_too_far(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
   %s = arith.constant dense<0.5> : tensor<f32>
