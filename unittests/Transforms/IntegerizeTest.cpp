@@ -76,7 +76,7 @@ double statedError(func::FuncOp function) {
 }
 
 TEST_P(IntegerizeProperty, MatchesExactIslands) {
-  constexpr uint32_t kPrograms = 400;
+  constexpr uint32_t kPrograms = 500;
   std::map<std::string, int> kinds;
   int64_t elements = 0, different = 0;
   for (uint32_t seed = 1; seed <= kPrograms; ++seed) {
