@@ -19,6 +19,7 @@
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
 
 #define DEBUG_TYPE "qd-integerize"
 
@@ -43,6 +44,12 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
   ArrayRef<Term> terms = island.formula.terms;
   if (terms.empty())
     return context.refuse("it is constant");
+  auto isNumber = [](double v) { return !std::isnan(v); };
+  if (!island.formula.constant.allOf(isNumber) ||
+      !llvm::all_of(terms, [](const Term &term) {
+        return term.factor.allOf([](double v) { return std::isfinite(v); });
+      }))
+    return context.refuse("a constant of it is not a finite number");
   auto rootOf = [&](const Term &term) -> Operation * {
     for (unsigned leaf : term.leaves)
       if (island.leaves[leaf].root)

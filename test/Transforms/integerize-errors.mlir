@@ -95,3 +95,21 @@ func.func @softmax(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
   %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
   return %y : tensor<3x2xi8>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @not_a_number
+// CHECK: linalg.generic {{.*}} {{.*}}qd.fallback = "a constant of it is not a finite number"
+func.func @not_a_number(%x: tensor<3xi8>) -> tensor<3xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %b = arith.constant dense<[1.0, 0x7FC00000, 2.0]> : tensor<3xf32>
+  %xd = qd.dequantize %x scale %s : tensor<3xi8>, tensor<f32> -> tensor<3xf32>
+  %e = tensor.empty() : tensor<3xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%xd, %b : tensor<3xf32>, tensor<3xf32>) outs(%e : tensor<3xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %t = arith.addf %p, %q : f32
+    linalg.yield %t : f32
+  } -> tensor<3xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3xf32>, tensor<f32> -> tensor<3xi8>
+  return %y : tensor<3xi8>
+}
