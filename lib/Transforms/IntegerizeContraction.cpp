@@ -136,93 +136,135 @@ std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
 
 } // namespace
 
-std::optional<IntegerContraction>
-makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
-                       const Coefficient &factor, const Coefficient &offset,
-                       double outputScale) {
-  auto refuse = [&](const llvm::Twine &why) -> std::nullopt_t {
+namespace {
+
+/// One contraction on its way to integers; each step may refuse.
+class Rewriter {
+public:
+  Rewriter(IntegerizeContext &context, linalg::LinalgOp op)
+      : context(context), op(op), s(*getContractionStructure(op)) {}
+
+  std::optional<IntegerContraction>
+  run(const Coefficient &factor, const Coefficient &offset, double outputScale);
+
+private:
+  bool refuse(const llvm::Twine &why) {
     context.reason = why.str();
-    return std::nullopt;
-  };
-  std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (llvm::is_contained(s->loopSizes, ShapedType::kDynamic))
+    return false;
+  }
+  bool readOperands();
+  bool readScales();
+  void coarsenDeadChannels(const Coefficient &offset);
+  bool foldOffset(const Coefficient &bias, const Coefficient &factor,
+                  double outputScale);
+  bool proveBound();
+  void build();
+
+  IntegerizeContext &context;
+  linalg::LinalgOp op;
+  ContractionStructure s;
+  Value codes;   ///< of the activation
+  CodeGrid grid; ///< of the activation
+  IntegerWeights weights;
+  std::vector<WeightSums> sums; ///< per channel
+  Coefficient channel;          ///< channel numbers in the output's dimensions
+  Coefficient init;             ///< of the accumulator, per element of it
+  AccumulatorBound bound;
+  IntegerContraction result;
+};
+
+bool Rewriter::readOperands() {
+  if (llvm::is_contained(s.loopSizes, ShapedType::kDynamic))
     return refuse("its shape is not static");
-  if (!s->weightIsConstant)
+  if (!s.weightIsConstant)
     return refuse("both of its operands are activations");
   std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return refuse("its accumulator does not start from zero");
-  Value activation = op->getOperand(s->activationOperand);
-  std::optional<CodeGrid> grid = activationGrid(context, activation);
-  if (!grid)
-    return std::nullopt;
-  std::optional<IntegerWeights> weights =
-      readWeights(context, op->getOperand(s->weightOperand));
-  if (!weights)
-    return std::nullopt;
-  std::optional<Coefficient> weightScale = toOutputDims(weights->scale, *s);
+  Value activation = op->getOperand(s.activationOperand);
+  std::optional<CodeGrid> found = activationGrid(context, activation);
+  if (!found)
+    return false;
+  grid = *found;
+  codes = activation.getDefiningOp<qd::DequantizeOp>().getInput();
+  std::optional<IntegerWeights> read =
+      readWeights(context, op->getOperand(s.weightOperand));
+  if (!read)
+    return false;
+  weights = std::move(*read);
+  sums = sumWeights(s, weights.shape, weights.codes);
+  return true;
+}
+
+/// The real value of an accumulator step, per channel.
+bool Rewriter::readScales() {
+  std::optional<Coefficient> weightScale = toOutputDims(weights.scale, s);
   if (!weightScale)
     return refuse("its weight's scale varies along a summed dimension");
-
-  Channels channels = channelsOf(*s);
-  double sx = grid->scale;
-  IntegerContraction result;
-  result.scale = weightScale->map([&](double sw) { return sx * sw; })
-                     .spread(channels.dims, channels.sizes);
-  result.scaleF32 =
-      weightScale
-          ->map([&](double sw) -> double {
-            return static_cast<float>(sx) * static_cast<float>(sw);
-          })
-          .spread(channels.dims, channels.sizes);
-  std::vector<WeightSums> sums = sumWeights(*s, weights->shape, weights->codes);
-  Coefficient channel{channels.dims, channels.sizes, {}};
+  Channels channels = channelsOf(s);
+  channel = {channels.dims, channels.sizes, {}};
   for (size_t i = 0; i < sums.size(); ++i)
     channel.values.push_back(i);
+  double sx = grid.scale;
+  result.scale = weightScale->map([&](double sw) { return sx * sw; })
+                     .spread(channels.dims, channels.sizes);
+  result.scaleF32 = weightScale
+                        ->map([&](double sw) -> double {
+                          return grid.scale * static_cast<float>(sw);
+                        })
+                        .spread(channels.dims, channels.sizes);
+  return true;
+}
 
-  // A channel without weights has no natural step: take one that its bias, if
-  // any, is exact enough in.
-  Coefficient bias =
-      combine(offset, channel, [](double b, double) { return b; });
-  if (bias.dims == channels.dims && factor.isExactly(1))
-    for (size_t i = 0; i < sums.size(); ++i)
-      if (sums[i].allZero() &&
-          std::fabs(bias.values[i]) >
-              kLargestOffset / 64 * result.scale.values[i]) {
-        float step = static_cast<float>(std::fabs(bias.values[i]) / (1 << 20));
-        result.scale.values[i] = result.scaleF32.values[i] = step;
-      }
+/// A channel without weights has no natural step: where its offset (the bias
+/// before the factor) would not fit take one that it is exact enough in.
+void Rewriter::coarsenDeadChannels(const Coefficient &offset) {
+  if (offset.dims != channel.dims)
+    return; // it varies inside a channel
+  for (size_t i = 0; i < sums.size(); ++i)
+    if (sums[i].allZero() && std::fabs(offset.values[i]) >
+                                 kLargestOffset / 64 * result.scale.values[i])
+      result.scale.values[i] = result.scaleF32.values[i] =
+          static_cast<float>(std::fabs(offset.values[i]) / (1 << 20));
+}
 
-  auto times = [](double a, double b) { return a * b; };
-  Coefficient stepReal = combine(result.scale, factor, times);
-  if (!stepReal.allOf([](double v) { return v != 0 && std::isfinite(v); }))
+/// bias / step, rounded, and -zx * (sum of w): the init.
+bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
+                          double outputScale) {
+  Coefficient step =
+      combine(result.scale, factor, [](double a, double b) { return a * b; });
+  if (!step.allOf([](double v) { return v != 0 && std::isfinite(v); }))
     return refuse("its accumulator is scaled by zero or overflows");
   Coefficient exact =
-      combine(bias, stepReal, [](double b, double step) { return b / step; });
-  Coefficient stepOut = stepReal.map([&](double v) { return v / outputScale; })
-                            .spread(exact.dims, exact.sizes);
-  Coefficient channelOf = channel.spread(exact.dims, exact.sizes);
-  std::optional<Offsets> offsets =
-      roundOffsets(context, exact, stepOut, sums, channelOf);
+      combine(bias, step, [](double b, double size) { return b / size; });
+  step = step.spread(exact.dims, exact.sizes);
+  channel = channel.spread(exact.dims, exact.sizes);
+  std::optional<Offsets> offsets = roundOffsets(
+      context, exact, step.map([&](double v) { return v / outputScale; }), sums,
+      channel);
   if (!offsets)
-    return std::nullopt;
+    return false;
   result.offsetError =
-      combine(offsets->lost, stepReal,
-              [](double lost, double step) { return lost * std::fabs(step); });
-
-  Coefficient init = offsets->steps;
-  AccumulatorBound bound;
-  bool first = true;
-  for (size_t i = 0; i < init.values.size(); ++i) {
-    const WeightSums &w = sums[static_cast<size_t>(channelOf.values[i])];
+      combine(offsets->lost, step,
+              [](double lost, double size) { return lost * std::fabs(size); });
+  init = std::move(offsets->steps);
+  for (size_t i = 0; i < init.values.size(); ++i)
     // Seeded fault 28: no compensation for the activation's zero point.
     if constexpr (QDIALECT_MUTATE != 28)
-      init.values[i] -= static_cast<double>(grid->zeroPoint) * w.sum;
+      init.values[i] -= static_cast<double>(grid.zeroPoint) *
+                        sums[static_cast<size_t>(channel.values[i])].sum;
+  return true;
+}
+
+bool Rewriter::proveBound() {
+  for (size_t i = 0; i < init.values.size(); ++i) {
     AccumulatorBound one = boundAccumulator(
-        w, {grid->min, grid->max}, static_cast<int64_t>(init.values[i]));
-    first ? void(bound = one) : bound.merge(one);
-    first = false;
+        sums[static_cast<size_t>(channel.values[i])], {grid.min, grid.max},
+        static_cast<int64_t>(init.values[i]));
+    if (i == 0)
+      bound = one;
+    bound.merge(one);
   }
   if (!bound.fitsInt32())
     return refuse("its accumulator can reach [" +
@@ -230,19 +272,44 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                   llvm::Twine(bound.partialHigh) + "], which needs " +
                   llvm::Twine(bound.width()) + " bits");
   result.maxAbs = bound.maxAbs();
+  return true;
+}
 
+void Rewriter::build() {
   SmallVector<Value> operands(3);
-  operands[s->activationOperand] =
-      activation.getDefiningOp<qd::DequantizeOp>().getInput();
-  operands[s->weightOperand] = weights->value;
+  operands[s.activationOperand] = codes;
+  operands[s.weightOperand] = weights.value;
   operands[2] = makeInit(context, op, init);
   Operation *integer = retypeLinalg(context.builder, op, operands);
   copyMarks(op, integer);
-  integer->setAttr("qd.macs", context.builder.getI64IntegerAttr(s->macs()));
+  integer->setAttr("qd.macs", context.builder.getI64IntegerAttr(s.macs()));
   integer->setAttr("qd.acc_bound", context.builder.getDenseI64ArrayAttr(
                                        {bound.low, bound.high}));
   result.value = integer->getResult(0);
-  return result;
+}
+
+std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
+                                                const Coefficient &offset,
+                                                double outputScale) {
+  if (!readOperands() || !readScales())
+    return std::nullopt;
+  Coefficient bias =
+      combine(offset, channel, [](double b, double) { return b; });
+  coarsenDeadChannels(
+      combine(bias, factor, [](double b, double f) { return b / f; }));
+  if (!foldOffset(bias, factor, outputScale) || !proveBound())
+    return std::nullopt;
+  build();
+  return std::move(result);
+}
+
+} // namespace
+
+std::optional<IntegerContraction>
+makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
+                       const Coefficient &factor, const Coefficient &offset,
+                       double outputScale) {
+  return Rewriter(context, op).run(factor, offset, outputScale);
 }
 
 Value integerizeContraction(IntegerizeContext &context, const Island &island) {
