@@ -37,11 +37,19 @@ StringRef valueName(Value value) {
   return name ? name.getValue() : StringRef();
 }
 
+/// Padding by zero is a code of every grid, and an infinite one meets a max
+/// pool that never lets it pass; any other value may lie outside the grid.
+static bool padsOnGrid(Operation *pad) {
+  auto value = dyn_cast_or_null<FloatAttr>(getConstantPadding(pad));
+  return value && (value.getValue().isZero() || !value.getValue().isFinite());
+}
+
 bool keepsGrid(Operation *op) {
   if (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-                      tensor::ExtractSliceOp, tensor::PadOp,
-                      linalg::TransposeOp>(op))
+                      tensor::ExtractSliceOp, linalg::TransposeOp>(op))
     return true;
+  if (isa_and_nonnull<tensor::PadOp>(op))
+    return padsOnGrid(op);
   std::optional<ReductionKind> reduction = getReductionKind(op);
   return reduction && *reduction != ReductionKind::Sum;
 }

@@ -142,6 +142,27 @@ func.func @mean(%x: tensor<1x4x4x3xf32>) -> tensor<1x3x1x1xf32> {
 
 // -----
 
+// A padding value that may lie outside the grid of what it pads: the padded tensor
+// is observed itself.
+
+// CHECK-LABEL: @pad_with_a_value
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3xf32>
+// CHECK-NOT: qd.observe %[[X]]
+// CHECK: %[[P:.+]] = tensor.pad %[[X]]
+// CHECK: qd.observe %[[P]] "padded"
+// CHECK: tensor.concat
+func.func @pad_with_a_value(%x: tensor<2x3xf32>) -> tensor<8x3xf32> {
+  %seven = arith.constant 7.0 : f32
+  %p = tensor.pad %x low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %seven : f32
+  } {qd.name = "padded"} : tensor<2x3xf32> to tensor<4x3xf32>
+  %c = tensor.concat dim(0) %p, %p : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<8x3xf32>
+  return %c : tensor<8x3xf32>
+}
+
+// -----
+
 // Must not fire: a model that came with its own casts, and what no unit reads.
 
 // CHECK-LABEL: @already_quantized
