@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "Transforms": ["IR", "Numerics", "Support", "Analysis", "Interpreter", "PTQ"],
     "CodeGen": ["IR", "Numerics", "Support", "Analysis", "Transforms", "Interpreter"],
     "Target/ONNX": ["IR", "Numerics", "Support"],
-    "Target/SharedLibrary": ["IR", "Numerics", "Support", "CodeGen"],
+    "Target/SharedLibrary": ["IR", "Numerics", "Support", "Analysis", "CodeGen"],
     "Execution": ["IR", "Numerics", "Support", "CodeGen", "Target/SharedLibrary", "Interpreter"],
     "Pipelines": None,  # may see everything
     "tools": None,
