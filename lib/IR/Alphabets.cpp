@@ -2,10 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The alphabet interface, answered for every type in one place. Codes of at most
-// 16 bits are Numerics' Format. What is wider (i32, i64, f32, f64) is no alphabet
-// that anything is quantized to, but storage casts and accumulators ask for its
-// bits and range, so it gets plain arithmetic here.
+// The alphabet interface, answered for every type in one place. Codes of at
+// most 16 bits are Numerics' Format. What is wider (i32, i64, f32, f64) is no
+// alphabet that anything is quantized to, but storage casts and accumulators
+// ask for its bits and range, so it gets plain arithmetic here.
 
 #include "Alphabets.h"
 #include "llvm/ADT/APFloat.h"
@@ -45,18 +45,32 @@ static std::optional<Format> getBuiltinFloatFormat(FloatType type) {
       .Case([](Float4E2M1FNType) { return Format::minifloat(2, 1); })
       .Case([](Float6E2M3FNType) { return Format::minifloat(2, 3); })
       .Case([](Float6E3M2FNType) { return Format::minifloat(3, 2); })
-      .Case([](Float8E3M4Type) { return Format::minifloat(3, 4, Specials::IEEE); })
-      .Case([](Float8E4M3Type) { return Format::minifloat(4, 3, Specials::IEEE); })
-      .Case([](Float8E5M2Type) { return Format::minifloat(5, 2, Specials::IEEE); })
-      .Case([](Float8E4M3FNType) { return Format::minifloat(4, 3, Specials::OCP); })
-      .Case([](Float8E4M3FNUZType) { return Format::minifloat(4, 3, Specials::FNUZ); })
-      .Case([](Float8E5M2FNUZType) { return Format::minifloat(5, 2, Specials::FNUZ); })
+      .Case([](Float8E3M4Type) {
+        return Format::minifloat(3, 4, Specials::IEEE);
+      })
+      .Case([](Float8E4M3Type) {
+        return Format::minifloat(4, 3, Specials::IEEE);
+      })
+      .Case([](Float8E5M2Type) {
+        return Format::minifloat(5, 2, Specials::IEEE);
+      })
+      .Case([](Float8E4M3FNType) {
+        return Format::minifloat(4, 3, Specials::OCP);
+      })
+      .Case([](Float8E4M3FNUZType) {
+        return Format::minifloat(4, 3, Specials::FNUZ);
+      })
+      .Case([](Float8E5M2FNUZType) {
+        return Format::minifloat(5, 2, Specials::FNUZ);
+      })
       .Case([](Float8E4M3B11FNUZType) {
         return Format::minifloat(4, 3, 11, Specials::FNUZ);
       })
       .Case([](Float8E8M0FNUType) { return Format::e8m0(); })
-      .Case([](Float16Type) { return Format::minifloat(5, 10, Specials::IEEE); })
-      .Case([](BFloat16Type) { return Format::minifloat(8, 7, Specials::IEEE); })
+      .Case(
+          [](Float16Type) { return Format::minifloat(5, 10, Specials::IEEE); })
+      .Case(
+          [](BFloat16Type) { return Format::minifloat(8, 7, Specials::IEEE); })
       .Default([](Type) { return std::nullopt; });
 }
 
@@ -72,8 +86,9 @@ std::optional<Format> qd::getFormat(Type type) {
   return llvm::TypeSwitch<Type, std::optional<Format>>(type)
       .Case([](qd::UIntType t) { return Format::unsignedInt(t.getWidth()); })
       .Case([](qd::MinifloatType t) {
-        return Format::minifloat(t.getE(), t.getM(), t.getBias(),
-                                 static_cast<::qdialect::Specials>(t.getSpecials()));
+        return Format::minifloat(
+            t.getE(), t.getM(), t.getBias(),
+            static_cast<::qdialect::Specials>(t.getSpecials()));
       })
       .Case([](qd::TernaryType) { return Format::ternary(); })
       .Case([](qd::BinaryType) { return Format::binary(); })
@@ -108,8 +123,8 @@ struct WideInteger {
       rounded = std::fmin(std::fmax(rounded, min()), max());
     llvm::APSInt code(width, /*isUnsigned=*/!isSigned);
     bool isExact;
-    llvm::APFloat(rounded).convertToInteger(
-        code, llvm::APFloat::rmTowardZero, &isExact);
+    llvm::APFloat(rounded).convertToInteger(code, llvm::APFloat::rmTowardZero,
+                                            &isExact);
     return code.getZExtValue();
   }
 };
@@ -140,7 +155,8 @@ struct WideFloat {
       value = std::fmin(std::fmax(value, -max()), max());
     llvm::APFloat converted(value);
     bool losesInfo;
-    converted.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+    converted.convert(semantics, llvm::APFloat::rmNearestTiesToEven,
+                      &losesInfo);
     return converted.bitcastToAPInt().getZExtValue();
   }
 };
@@ -149,7 +165,8 @@ template <class T>
 struct BuiltinModel
     : qd::AlphabetTypeInterface::ExternalModel<BuiltinModel<T>, T> {};
 
-template <class... T> void attach(MLIRContext *context) {
+template <class... T>
+void attach(MLIRContext *context) {
   (T::template attachInterface<BuiltinModel<T>>(*context), ...);
 }
 
@@ -159,8 +176,8 @@ void qd::attachBuiltinAlphabets(MLIRContext *context) {
   attach<IntegerType, Float4E2M1FNType, Float6E2M3FNType, Float6E3M2FNType,
          Float8E3M4Type, Float8E4M3Type, Float8E5M2Type, Float8E4M3FNType,
          Float8E4M3FNUZType, Float8E5M2FNUZType, Float8E4M3B11FNUZType,
-         Float8E8M0FNUType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
-      context);
+         Float8E8M0FNUType, Float16Type, BFloat16Type, Float32Type,
+         Float64Type>(context);
 }
 
 unsigned qd::detail::codeBits(Type type) {

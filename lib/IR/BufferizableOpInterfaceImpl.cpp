@@ -2,10 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Bufferization of qd.storage_cast: the result is the operand's buffer seen with
-// another element type. It neither reads nor writes, so one-shot bufferization
-// inserts no copy around it, and the cast stays as a cast of memrefs until
-// qd-lower-alphabets makes its two types equal.
+// Bufferization of qd.storage_cast: the result is the operand's buffer seen
+// with another element type. It neither reads nor writes, so one-shot
+// bufferization inserts no copy around it, and the cast stays as a cast of
+// memrefs until qd-lower-alphabets makes its two types equal.
 
 #include "QDialect/IR/BufferizableOpInterfaceImpl.h"
 #include "QDialect/IR/QDDialect.h"
@@ -42,9 +42,9 @@ struct StorageCastBufferization
   getBufferType(Operation *op, Value value, const BufferizationOptions &options,
                 const BufferizationState &state,
                 SmallVector<Value> &invocationStack) const {
-    FailureOr<BufferLikeType> source = bufferization::getBufferType(
-        cast<qd::StorageCastOp>(op).getInput(), options, state,
-        invocationStack);
+    FailureOr<BufferLikeType> source =
+        bufferization::getBufferType(cast<qd::StorageCastOp>(op).getInput(),
+                                     options, state, invocationStack);
     if (failed(source))
       return failure();
     return cast<BufferLikeType>(withElementType(

@@ -36,10 +36,9 @@ LogicalResult qd::verifyContainers(Operation *op, Value input, Type result,
     if (own == container ||
         (container == Container::Vector && own == Container::Scalar))
       continue;
-    return op->emitOpError() << parameter.name << " type "
-                             << parameter.value.getType()
-                             << " does not go with input type "
-                             << input.getType();
+    return op->emitOpError()
+           << parameter.name << " type " << parameter.value.getType()
+           << " does not go with input type " << input.getType();
   }
   return success();
 }
@@ -51,8 +50,7 @@ LogicalResult qd::verifySameShape(Operation *op, Value input, Type result,
     return success();
   if (failed(verifyCompatibleShape(shaped, cast<ShapedType>(result))))
     return op->emitOpError("result type ")
-           << result << " differs in shape from input type "
-           << input.getType();
+           << result << " differs in shape from input type " << input.getType();
   if (!isa<VectorType>(shaped))
     return success();
   for (const CastParameter &parameter : parameters) {
@@ -110,9 +108,9 @@ LogicalResult qd::verifyBlocks(Operation *op, Type input,
     if (own.getRank() == 0)
       continue;
     if (own.getRank() != tensor.getRank())
-      return op->emitOpError() << parameter.name << " has rank "
-                               << own.getRank() << ", expected 0 or the input's "
-                               << tensor.getRank();
+      return op->emitOpError()
+             << parameter.name << " has rank " << own.getRank()
+             << ", expected 0 or the input's " << tensor.getRank();
     for (int64_t d = 0; d < tensor.getRank(); ++d) {
       int64_t block = blockSizes.empty() ? 0 : blockSizes[d];
       int64_t size = tensor.getDimSize(d);
@@ -136,7 +134,8 @@ bool qd::isRealElement(Type type) {
 }
 
 bool qd::isScaleElement(Type type) {
-  return isRealElement(type) || isa<Float8E8M0FNUType, Float8E4M3FNType>(type) ||
+  return isRealElement(type) ||
+         isa<Float8E8M0FNUType, Float8E4M3FNType>(type) ||
          type.isSignlessInteger();
 }
 

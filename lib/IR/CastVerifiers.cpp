@@ -18,7 +18,8 @@ static constexpr StringLiteral kScale =
     "f32, f16, bf16, f8E8M0FNU, f8E4M3FN or a signless integer";
 
 /// Scales and zero point by name.
-template <typename Op> static SmallVector<CastParameter> parametersOf(Op op) {
+template <typename Op>
+static SmallVector<CastParameter> parametersOf(Op op) {
   SmallVector<CastParameter> parameters;
   for (Value scale : op.getScales())
     parameters.push_back({"scale", scale});
@@ -35,11 +36,11 @@ static LogicalResult verifyZeroPoint(Op op, Type alphabet) {
     return success();
   bool isReal = op.getZeroPointDomain() == ZeroPointDomain::Real;
   // quantize_c6, dequantize_c6
-  if (failed(isReal ? verifyElementType(op, "real zero point",
-                                        zeroPoint.getType(), isRealElement,
-                                        kReal)
-                    : verifyElementType(op, "zero point", zeroPoint.getType(),
-                                        isI32, "i32")))
+  if (failed(isReal
+                 ? verifyElementType(op, "real zero point", zeroPoint.getType(),
+                                     isRealElement, kReal)
+                 : verifyElementType(op, "zero point", zeroPoint.getType(),
+                                     isI32, "i32")))
     return failure();
   // quantize_c7, dequantize_c7
   if (!isReal && !isIntegerAlphabet(alphabet))

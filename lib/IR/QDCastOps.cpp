@@ -17,16 +17,16 @@ using namespace qdialect::qd;
 void QuantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
                        Value input, Value scale, Value zeroPoint,
                        ArrayRef<int64_t> blockSizes) {
-  build(builder, state, result, input, scale, zeroPoint, /*group_index=*/Value(),
-        Rounding::HalfEven, Overflow::Saturate, blockSizes,
-        ZeroPointDomain::Code, /*seed=*/IntegerAttr());
+  build(builder, state, result, input, scale, zeroPoint,
+        /*group_index=*/Value(), Rounding::HalfEven, Overflow::Saturate,
+        blockSizes, ZeroPointDomain::Code, /*seed=*/IntegerAttr());
 }
 
 void DequantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
                          Value input, Value scale, Value zeroPoint,
                          ArrayRef<int64_t> blockSizes) {
-  build(builder, state, result, input, scale, zeroPoint, /*group_index=*/Value(),
-        blockSizes, ZeroPointDomain::Code);
+  build(builder, state, result, input, scale, zeroPoint,
+        /*group_index=*/Value(), blockSizes, ZeroPointDomain::Code);
 }
 
 /// Whether every element of a constant satisfies a predicate; false where the
@@ -43,11 +43,11 @@ static bool allElements(Attribute constant,
   return false;
 }
 
-/// quantize(dequantize(q)) = q, for the same parameters: f32(q - z) * s / s has a
-/// relative error of 2^-23, far from the next rounding boundary while |q - z| is
-/// below 2^21. It needs a scale for which the product neither overflows nor is
-/// 0 / 0, hence constants. The other way round, dequantize(quantize(x)), is never
-/// folded: that would erase the error which the program is about.
+/// quantize(dequantize(q)) = q, for the same parameters: f32(q - z) * s / s has
+/// a relative error of 2^-23, far from the next rounding boundary while |q - z|
+/// is below 2^21. It needs a scale for which the product neither overflows nor
+/// is 0 / 0, hence constants. The other way round, dequantize(quantize(x)), is
+/// never folded: that would erase the error which the program is about.
 OpFoldResult QuantizeOp::fold(FoldAdaptor adaptor) {
   auto producer = getInput().getDefiningOp<DequantizeOp>();
   Type alphabet = getElementTypeOrSelf(getType());
@@ -58,28 +58,28 @@ OpFoldResult QuantizeOp::fold(FoldAdaptor adaptor) {
   bool roundsToNearest = getRounding() == Rounding::HalfEven ||
                          getRounding() == Rounding::HalfAway ||
                          getRounding() == Rounding::HalfUp;
-  bool sameParameters =
-      producer.getScales() == getScales() &&
-      producer.getZeroPoint() == getZeroPoint() &&
-      producer.getGroupIndex() == getGroupIndex() &&
-      producer.getBlockSizes() == getBlockSizes() &&
-      producer.getZeroPointDomain() == getZeroPointDomain();
+  bool sameParameters = producer.getScales() == getScales() &&
+                        producer.getZeroPoint() == getZeroPoint() &&
+                        producer.getGroupIndex() == getGroupIndex() &&
+                        producer.getBlockSizes() == getBlockSizes() &&
+                        producer.getZeroPointDomain() == getZeroPointDomain();
   if (!roundsToNearest || !sameParameters || getScales().size() != 1 ||
       getZeroPointDomain() != ZeroPointDomain::Code ||
       !getElementTypeOrSelf(getScales()[0].getType()).isF32())
     return {};
-  bool isSafeScale = allElements<float>(
-      adaptor.getScales()[0], [](float s) { return s > 0x1p-100f && s < 0x1p100f; });
-  bool isSafeZero =
-      !getZeroPoint() ||
-      allElements<int32_t>(adaptor.getZeroPoint(), [](int32_t z) {
-        return z >= -(1 << 20) && z <= 1 << 20;
-      });
+  bool isSafeScale = allElements<float>(adaptor.getScales()[0], [](float s) {
+    return s > 0x1p-100f && s < 0x1p100f;
+  });
+  bool isSafeZero = !getZeroPoint() ||
+                    allElements<int32_t>(adaptor.getZeroPoint(), [](int32_t z) {
+                      return z >= -(1 << 20) && z <= 1 << 20;
+                    });
   return isSafeScale && isSafeZero ? producer.getInput() : OpFoldResult();
 }
 
 static bool isStorageCompatible(Type from, Type to) {
-  auto fromAlphabet = dyn_cast<AlphabetTypeInterface>(getElementTypeOrSelf(from));
+  auto fromAlphabet =
+      dyn_cast<AlphabetTypeInterface>(getElementTypeOrSelf(from));
   auto toAlphabet = dyn_cast<AlphabetTypeInterface>(getElementTypeOrSelf(to));
   if (!fromAlphabet || !toAlphabet ||
       fromAlphabet.getCodeBits() != toAlphabet.getCodeBits())

@@ -17,8 +17,7 @@ static LogicalResult verifyAxis(Operation *op, Type input, int64_t axis) {
   int64_t rank = cast<RankedTensorType>(input).getRank();
   if (axis >= 0 && axis < rank)
     return success();
-  return op->emitOpError("axis ")
-         << axis << " is outside [0, " << rank << ")";
+  return op->emitOpError("axis ") << axis << " is outside [0, " << rank << ")";
 }
 
 LogicalResult SoftmaxOp::verify() {

@@ -20,9 +20,8 @@ LogicalResult DispatchOp::verify() {
   // dispatch_c1
   TypeRange arguments = getBody().front().getArgumentTypes();
   if (arguments != getInputs().getTypes())
-    return emitOpError("body takes (")
-           << arguments << ") but the inputs are (" << getInputs().getTypes()
-           << ")";
+    return emitOpError("body takes (") << arguments << ") but the inputs are ("
+                                       << getInputs().getTypes() << ")";
   // dispatch_c2
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
   if (!yield)

@@ -64,11 +64,11 @@ LogicalResult CodebookType::verify(EmitError emitError, unsigned size) {
 #define QDIALECT_DATA_LAYOUT(TYPE)                                             \
   llvm::TypeSize TYPE::getTypeSizeInBits(const DataLayout &,                   \
                                          DataLayoutEntryListRef) const {       \
-    return llvm::TypeSize::getFixed(detail::codeBits(*this));                            \
+    return llvm::TypeSize::getFixed(detail::codeBits(*this));                  \
   }                                                                            \
   uint64_t TYPE::getABIAlignment(const DataLayout &, DataLayoutEntryListRef)   \
       const {                                                                  \
-    return llvm::PowerOf2Ceil((detail::codeBits(*this) + 7) / 8);                        \
+    return llvm::PowerOf2Ceil((detail::codeBits(*this) + 7) / 8);              \
   }
 QDIALECT_DATA_LAYOUT(UIntType)
 QDIALECT_DATA_LAYOUT(MinifloatType)

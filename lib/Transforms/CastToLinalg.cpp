@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-cast-to-linalg: casts, look-ups and element-wise functions on tensors become
-// linalg.generic ops with the scalar form as their payload.
+// qd-cast-to-linalg: casts, look-ups and element-wise functions on tensors
+// become linalg.generic ops with the scalar form as their payload.
 //
 //   qd.quantize %x scale %s ... block_sizes = [0, 32]
 //     : tensor<4x64xf32>, tensor<1x2xf32> -> tensor<4x64xi8>
@@ -12,8 +12,8 @@
 //   linalg.generic ins(%x, %c) maps (d0, d1) and (d1 floordiv 32) {
 //     qd.quantize %a scale %b ... : f32, f32 -> i8 }
 //
-// A parameter's dimensions of size 1 are broadcast and therefore collapsed away;
-// a group index is read in the payload, because no affine map can.
+// A parameter's dimensions of size 1 are broadcast and therefore collapsed
+// away; a group index is read in the payload, because no affine map can.
 
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
@@ -59,8 +59,8 @@ public:
   }
 
   /// Replaces the op; `payload` gets one scalar for each input.
-  void
-  replace(llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
+  void replace(
+      llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
     Location loc = op->getLoc();
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(rewriter, loc, op->getOperand(0));
@@ -121,15 +121,13 @@ static Parameter mapParameter(OpBuilder &builder, Location loc, Value value,
     if (size == 1)
       continue;
     AffineExpr position = builder.getAffineDimExpr(loop);
-    results.push_back(blockSizes[loop] == 1
-                          ? position
-                          : position.floorDiv(blockSizes[loop]));
+    results.push_back(
+        blockSizes[loop] == 1 ? position : position.floorDiv(blockSizes[loop]));
     parameter.loops.push_back(loop);
     shape.push_back(size);
   }
-  parameter.value =
-      collapseTo(builder, loc, value,
-                 RankedTensorType::get(shape, type.getElementType()));
+  parameter.value = collapseTo(
+      builder, loc, value, RankedTensorType::get(shape, type.getElementType()));
   parameter.map = AffineMap::get(rank, 0, results, builder.getContext());
   return parameter;
 }
@@ -216,7 +214,8 @@ LogicalResult matchRounding(Op op, PatternRewriter &rewriter) {
 }
 
 /// The operands between the input and the group index are the parameters.
-template <typename Op> SmallVector<Value> getParameters(Op op) {
+template <typename Op>
+SmallVector<Value> getParameters(Op op) {
   SmallVector<Value> parameters(op.getScales());
   if (op.getZeroPoint())
     parameters.push_back(op.getZeroPoint());
@@ -251,25 +250,25 @@ Value makeScalar(OpBuilder &b, Location loc, qd::DequantizeOp op, Value input,
 }
 Value makeScalar(OpBuilder &b, Location loc, qd::RequantizeOp op, Value input,
                  ArrayRef<Value> parameters) {
-  return qd::RequantizeOp::create(
-      b, loc, getElementTypeOrSelf(op.getType()), input, parameters[0],
-      op.getZeroPoint() ? parameters[1] : Value(), op.getRounding(),
-      op.getOverflow());
+  return qd::RequantizeOp::create(b, loc, getElementTypeOrSelf(op.getType()),
+                                  input, parameters[0],
+                                  op.getZeroPoint() ? parameters[1] : Value(),
+                                  op.getRounding(), op.getOverflow());
 }
 Value makeScalar(OpBuilder &b, Location loc, qd::RescaleOp op, Value input,
                  ArrayRef<Value> parameters) {
-  return qd::RescaleOp::create(
-      b, loc, getElementTypeOrSelf(op.getType()), input, parameters[0],
-      parameters[1], op.getZeroPoint() ? parameters[2] : Value(),
-      op.getRounding(), op.getOverflow());
+  return qd::RescaleOp::create(b, loc, getElementTypeOrSelf(op.getType()),
+                               input, parameters[0], parameters[1],
+                               op.getZeroPoint() ? parameters[2] : Value(),
+                               op.getRounding(), op.getOverflow());
 }
 
 template <typename Op>
 void rewriteCast(Op op, Value groupIndex, PatternRewriter &rewriter) {
   Elementwise elementwise(op, rewriter);
   elementwise.addIdentity(op.getInput());
-  ParameterReader reader(elementwise, rewriter, op.getLoc(),
-                         op.getBlockSizes(), groupIndex);
+  ParameterReader reader(elementwise, rewriter, op.getLoc(), op.getBlockSizes(),
+                         groupIndex);
   for (Value parameter : getParameters(op))
     reader.add(rewriter, op.getLoc(), parameter);
   elementwise.replace([&](OpBuilder &b, Location loc, ValueRange arguments) {
@@ -301,7 +300,8 @@ struct DequantizeToLinalg : OpRewritePattern<qd::DequantizeOp> {
 };
 
 /// requantize and rescale, which have no group index.
-template <typename Op> struct RescalingToLinalg : OpRewritePattern<Op> {
+template <typename Op>
+struct RescalingToLinalg : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
@@ -313,7 +313,8 @@ template <typename Op> struct RescalingToLinalg : OpRewritePattern<Op> {
 };
 
 /// gelu and silu.
-template <typename Op> struct FunctionToLinalg : OpRewritePattern<Op> {
+template <typename Op>
+struct FunctionToLinalg : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {

@@ -2,13 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// convert-qd-to-quant: casts with constant parameters become upstream's, with the
-// parameters in the type.
+// convert-qd-to-quant: casts with constant parameters become upstream's, with
+// the parameters in the type.
 //
-//   qd.dequantize %q scale %s zero_point %z : tensor<4xi8>, ... -> tensor<4xf32>
+//   qd.dequantize %q scale %s zero_point %z : tensor<4xi8>, ... ->
+//   tensor<4xf32>
 // ->
-//   %t = quant.scast %q : tensor<4xi8> to tensor<4x!quant.uniform<i8:f32, 0.5:3>>
-//   quant.dcast %t : ... to tensor<4xf32>
+//   %t = quant.scast %q : tensor<4xi8> to tensor<4x!quant.uniform<i8:f32,
+//   0.5:3>> quant.dcast %t : ... to tensor<4xf32>
 //
 // What upstream cannot say is left alone: dynamic or several scales, group
 // indices, float zero points, other roundings than half_even, wrapping, other
@@ -79,8 +80,9 @@ static FailureOr<ConstantGrid> readGrid(Op op, Type alphabet,
   return grid;
 }
 
-/// The uniform type of a grid on a tensor: per tensor, per axis where the blocks
-/// of one dimension are single, else sub-channel; null if it is not legal.
+/// The uniform type of a grid on a tensor: per tensor, per axis where the
+/// blocks of one dimension are single, else sub-channel; null if it is not
+/// legal.
 static Type makeQuantType(Operation *op, const ConstantGrid &grid,
                           Type expressed) {
   // A type that upstream refuses is no error: the cast stays.
@@ -89,10 +91,10 @@ static Type makeQuantType(Operation *op, const ConstantGrid &grid,
   auto emitError = [&] { return op->emitError(); };
   unsigned flags = grid.isSigned ? quant::QuantizationFlags::Signed : 0;
   unsigned width = grid.storage.getIntOrFloatBitWidth();
-  int64_t min = quant::QuantizedType::getDefaultMinimumForInteger(
-      grid.isSigned, width);
-  int64_t max = quant::QuantizedType::getDefaultMaximumForInteger(
-      grid.isSigned, width);
+  int64_t min =
+      quant::QuantizedType::getDefaultMinimumForInteger(grid.isSigned, width);
+  int64_t max =
+      quant::QuantizedType::getDefaultMaximumForInteger(grid.isSigned, width);
   if (grid.scales.size() == 1)
     return quant::UniformQuantizedType::getChecked(
         emitError, flags, grid.storage, expressed, grid.scales[0],
@@ -108,8 +110,8 @@ static Type makeQuantType(Operation *op, const ConstantGrid &grid,
   }
   if (dimensions.size() == 1 && sizes[0] == 1)
     return quant::UniformQuantizedPerAxisType::getChecked(
-        emitError, flags, grid.storage, expressed, grid.scales,
-        grid.zeroPoints, dimensions[0], min, max);
+        emitError, flags, grid.storage, expressed, grid.scales, grid.zeroPoints,
+        dimensions[0], min, max);
   SmallVector<APFloat> scales;
   SmallVector<APInt> zeroPoints;
   for (auto [scale, zeroPoint] : llvm::zip(grid.scales, grid.zeroPoints)) {
@@ -148,15 +150,15 @@ struct QuantizeToQcast : OpRewritePattern<qd::QuantizeOp> {
     FailureOr<ConstantGrid> grid = readGrid(op, alphabet, rewriter);
     if (failed(grid))
       return failure();
-    Type quantized = makeQuantType(
-        op, *grid, getElementTypeOrSelf(op.getInput().getType()));
+    Type quantized =
+        makeQuantType(op, *grid, getElementTypeOrSelf(op.getInput().getType()));
     if (!quantized)
       return rewriter.notifyMatchFailure(op, "quant refuses the parameters");
     auto type = cast<RankedTensorType>(op.getType());
     Value cast = quant::QuantizeCastOp::create(
         rewriter, op.getLoc(), type.clone(quantized), op.getInput());
-    Value codes = quant::StorageCastOp::create(
-        rewriter, op.getLoc(), type.clone(grid->storage), cast);
+    Value codes = quant::StorageCastOp::create(rewriter, op.getLoc(),
+                                               type.clone(grid->storage), cast);
     rewriter.replaceOp(op, castStorage(rewriter, op.getLoc(), type, codes));
     return success();
   }
@@ -176,10 +178,10 @@ struct DequantizeToDcast : OpRewritePattern<qd::DequantizeOp> {
     if (!quantized)
       return rewriter.notifyMatchFailure(op, "quant refuses the parameters");
     auto type = cast<RankedTensorType>(op.getInput().getType());
-    Value codes = castStorage(rewriter, op.getLoc(),
-                              type.clone(grid->storage), op.getInput());
-    Value cast = quant::StorageCastOp::create(
-        rewriter, op.getLoc(), type.clone(quantized), codes);
+    Value codes = castStorage(rewriter, op.getLoc(), type.clone(grid->storage),
+                              op.getInput());
+    Value cast = quant::StorageCastOp::create(rewriter, op.getLoc(),
+                                              type.clone(quantized), codes);
     rewriter.replaceOpWithNewOp<quant::DequantizeCastOp>(op, op.getType(),
                                                          cast);
     return success();

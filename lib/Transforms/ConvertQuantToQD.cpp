@@ -165,7 +165,8 @@ private:
                                               Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor) {
-      op->emitError("quantized cast of type ") << type << " is not on a ranked tensor";
+      op->emitError("quantized cast of type ")
+          << type << " is not on a ranked tensor";
       return failure();
     }
     FailureOr<Grid> grid =

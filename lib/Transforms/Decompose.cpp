@@ -2,8 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-decompose: softmax, layer_norm, gelu and silu become linalg, arith and math
-// ops, step by step as Numerics/Reductions.h and Numerics/FloatFunctions.h say.
+// qd-decompose: softmax, layer_norm, gelu and silu become linalg, arith and
+// math ops, step by step as Numerics/Reductions.h and Numerics/FloatFunctions.h
+// say.
 //
 //   softmax:    m = rowMax(x);  e = exp(x - m);  e / rowSum(e)
 //   layer_norm: d = x - rowSum(x) / n;  v = rowSum(d * d) / n;
@@ -81,9 +82,8 @@ struct DecomposeSoftmax : OpRewritePattern<qd::SoftmaxOp> {
           return math::ExpOp::create(b, loc, shifted);
         });
     Value sum = emitter.rowSum(exponentials, axis);
-    Value result =
-        emitter.elementwise(type, {{exponentials, all}, {sum, row}},
-                            binary<arith::DivFOp>);
+    Value result = emitter.elementwise(type, {{exponentials, all}, {sum, row}},
+                                       binary<arith::DivFOp>);
     result.getDefiningOp()->setDiscardableAttrs(
         op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, result);
@@ -109,8 +109,8 @@ struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
     Value mean = divide(emitter, emitter.rowSum(x, axis), count);
     Value centered = emitter.elementwise(type, {{x, all}, {mean, row}},
                                          binary<arith::SubFOp>);
-    Value squares = emitter.elementwise(type, {{centered, all}, {centered, all}},
-                                        binary<arith::MulFOp>);
+    Value squares = emitter.elementwise(
+        type, {{centered, all}, {centered, all}}, binary<arith::MulFOp>);
     Value variance = divide(emitter, emitter.rowSum(squares, axis), count);
     Value result = normalize(rewriter, emitter, op, centered, variance, axis);
     if (result.getType() != op.getType()) {
@@ -132,8 +132,7 @@ private:
     SmallVector<ReassociationIndices> groups;
     for (int64_t dimension = 0; dimension < axis; ++dimension)
       groups.push_back({dimension});
-    groups.push_back(
-        llvm::to_vector<2>(llvm::seq<int64_t>(axis, rank)));
+    groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(axis, rank)));
     return groups;
   }
 
@@ -152,8 +151,8 @@ private:
     return emitter.elementwise(
         type, {{x, emitter.identity(type.getRank())}},
         [&](OpBuilder &b, Location loc, ValueRange arguments) -> Value {
-          Value count = arith::ConstantOp::create(
-              b, loc, b.getF32FloatAttr(divisor));
+          Value count =
+              arith::ConstantOp::create(b, loc, b.getF32FloatAttr(divisor));
           return arith::DivFOp::create(b, loc, arguments[0], count);
         });
   }
@@ -162,8 +161,8 @@ private:
                          qd::LayerNormOp op, Value centered, Value variance,
                          unsigned axis) {
     auto type = cast<RankedTensorType>(centered.getType());
-    AffineMap column = AffineMap::get(type.getRank(), 0,
-                                      builder.getAffineDimExpr(axis));
+    AffineMap column =
+        AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(axis));
     SmallVector<MappedTensor> inputs = {
         {centered, emitter.identity(type.getRank())},
         {variance, emitter.without(type.getRank(), axis)},

@@ -19,8 +19,7 @@ class ElementBuilder {
 public:
   /// `like` gives the shape of everything that is built.
   ElementBuilder(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type like)
-      : builder(loc, builder),
-        shape(mlir::dyn_cast<mlir::ShapedType>(like)) {}
+      : builder(loc, builder), shape(mlir::dyn_cast<mlir::ShapedType>(like)) {}
 
   mlir::Type f32() { return builder.getF32Type(); }
   mlir::Type i32() { return builder.getI32Type(); }
@@ -35,7 +34,8 @@ public:
   /// The value in the shape: a scalar operand of a vector op is broadcast.
   mlir::Value inShape(mlir::Value value);
 
-  template <typename Op, typename... Args> mlir::Value make(Args &&...args) {
+  template <typename Op, typename... Args>
+  mlir::Value make(Args &&...args) {
     return Op::create(builder, builder.getLoc(), std::forward<Args>(args)...)
         ->getResult(0);
   }

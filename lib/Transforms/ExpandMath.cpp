@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-expand-math: f32 functions become the fixed sequences of IEEE operations of
-// Numerics/FloatFunctions.h, so that no math library decides their bits.
+// qd-expand-math: f32 functions become the fixed sequences of IEEE operations
+// of Numerics/FloatFunctions.h, so that no math library decides their bits.
 //
 //   %y = math.exp %x : vector<16xf32>
 // ->
@@ -41,7 +41,8 @@ LogicalResult matchElement(Operation *op, PatternRewriter &rewriter) {
   return success();
 }
 
-template <typename Op> struct ExpandUnary : OpRewritePattern<Op> {
+template <typename Op>
+struct ExpandUnary : OpRewritePattern<Op> {
   ExpandUnary(MLIRContext *context, Sequence sequence)
       : OpRewritePattern<Op>(context), sequence(sequence) {}
 

@@ -9,9 +9,10 @@
 //   %x = arith.sitofp %acc;  %y = arith.mulf %x, %s;  clamp;  math.roundeven;
 //   %r = arith.fptosi;  %t = arith.addi %r, %z;  %q = arith.trunci %t
 //
-// The formulas are those of Numerics/Quantize.h and Numerics/Rescale.h, operation
-// by operation: one division, one multiplication, no fma, NaN first. Float
-// alphabets, codebooks and stochastic rounding have no expansion and are left.
+// The formulas are those of Numerics/Quantize.h and Numerics/Rescale.h,
+// operation by operation: one division, one multiplication, no fma, NaN first.
+// Float alphabets, codebooks and stochastic rounding have no expansion and are
+// left.
 
 #include "ElementBuilder.h"
 #include "QDialect/Transforms/Expand.h"
@@ -55,7 +56,8 @@ struct IntegerGrid {
 /// x rounded to an integer, in the type of x; x is finite.
 static Value emitRound(ElementBuilder &b, Value x, qd::Rounding rounding) {
   if (rounding == qd::Rounding::HalfEven && QDIALECT_MUTATE == 9)
-    rounding = qd::Rounding::HalfUp; // seeded fault 9: ties up instead of to even
+    rounding =
+        qd::Rounding::HalfUp; // seeded fault 9: ties up instead of to even
   switch (rounding) {
   case qd::Rounding::HalfEven:
     return b.make<math::RoundEvenOp>(x);
@@ -71,9 +73,8 @@ static Value emitRound(ElementBuilder &b, Value x, qd::Rounding rounding) {
     Value floor = b.make<math::FloorOp>(x);
     Value middle = b.make<arith::AddFOp>(floor, b.constantF32(0.5));
     Value above = b.make<arith::AddFOp>(floor, b.constantF32(1.0));
-    Value up = b.make<arith::AndIOp>(
-        b.compare(CmpFPredicate::OGT, x, floor),
-        b.compare(CmpFPredicate::OGE, x, middle));
+    Value up = b.make<arith::AndIOp>(b.compare(CmpFPredicate::OGT, x, floor),
+                                     b.compare(CmpFPredicate::OGE, x, middle));
     return b.select(up, above, floor);
   }
   case qd::Rounding::Stochastic:
@@ -95,8 +96,7 @@ static Value emitClampRound(ElementBuilder &b, Value real, Value z,
   Value low, high;
   if (z) {
     auto bound = [&](int64_t end) {
-      Value distance =
-          b.make<arith::SubIOp>(b.constant(b.i32(), end), z);
+      Value distance = b.make<arith::SubIOp>(b.constant(b.i32(), end), z);
       return b.make<arith::SIToFPOp>(b.typeOf(b.f32()), distance);
     };
     low = bound(grid.min);
@@ -107,8 +107,8 @@ static Value emitClampRound(ElementBuilder &b, Value real, Value z,
   }
   real = b.select(b.compare(CmpFPredicate::OLT, real, low), low, real);
   real = b.select(b.compare(CmpFPredicate::OGT, real, high), high, real);
-  Value rounded = b.make<arith::FPToSIOp>(b.typeOf(b.i32()),
-                                          emitRound(b, real, rounding));
+  Value rounded =
+      b.make<arith::FPToSIOp>(b.typeOf(b.i32()), emitRound(b, real, rounding));
   return z ? b.make<arith::AddIOp>(rounded, z) : rounded;
 }
 
@@ -116,15 +116,13 @@ static Value emitClampRound(ElementBuilder &b, Value real, Value z,
 static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
                            const IntegerGrid &grid, qd::Rounding rounding) {
   Value magnitude = b.make<math::AbsFOp>(real);
-  Value infinity =
-      b.constantF32(std::numeric_limits<double>::infinity());
+  Value infinity = b.constantF32(std::numeric_limits<double>::infinity());
   Value isFinite = b.compare(CmpFPredicate::OLT, magnitude, infinity);
   real = b.select(isFinite, real, b.constantF32(0.0));
   Value rounded = emitRound(b, real, rounding);
   // rounded mod 2^bits; exact, because 2^bits only moves the exponent.
   double modulus = static_cast<double>(int64_t(1) << grid.bits);
-  Value scaled =
-      b.make<arith::MulFOp>(rounded, b.constantF32(1.0 / modulus));
+  Value scaled = b.make<arith::MulFOp>(rounded, b.constantF32(1.0 / modulus));
   Value multiple = b.make<arith::MulFOp>(b.make<math::FloorOp>(scaled),
                                          b.constantF32(modulus));
   Value rest = b.make<arith::SubFOp>(rounded, multiple);
@@ -136,8 +134,8 @@ static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
 static Value emitEncode(ElementBuilder &b, Value real, Value z, Type alphabet,
                         const IntegerGrid &grid, qd::Rounding rounding,
                         qd::Overflow overflow) {
-  bool wraps = overflow == qd::Overflow::Wrap &&
-               qd::isIntegerAlphabet(alphabet);
+  bool wraps =
+      overflow == qd::Overflow::Wrap && qd::isIntegerAlphabet(alphabet);
   Value code = wraps ? emitWrapRound(b, real, z, grid, rounding)
                      : emitClampRound(b, real, z, grid, rounding);
   return b.fromStorage(b.resize(code, grid.bits, grid.isSigned), alphabet);
@@ -239,8 +237,8 @@ struct ExpandDequantize : OpRewritePattern<qd::DequantizeOp> {
 
   LogicalResult matchAndRewrite(qd::DequantizeOp op,
                                 PatternRewriter &rewriter) const override {
-    FailureOr<IntegerGrid> grid = matchCast(
-        op, getElementTypeOrSelf(op.getInput().getType()), rewriter);
+    FailureOr<IntegerGrid> grid =
+        matchCast(op, getElementTypeOrSelf(op.getInput().getType()), rewriter);
     if (failed(grid))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
@@ -255,8 +253,7 @@ struct ExpandDequantize : OpRewritePattern<qd::DequantizeOp> {
     real = b.make<arith::MulFOp>(real, emitScale(b, op.getScales()));
     if (z && isReal)
       real = b.make<arith::AddFOp>(real, b.toF32(z));
-    rewriter.replaceOp(op,
-                       b.fromF32(real, getElementTypeOrSelf(op.getType())));
+    rewriter.replaceOp(op, b.fromF32(real, getElementTypeOrSelf(op.getType())));
     return success();
   }
 };
@@ -295,10 +292,10 @@ struct ExpandRescale : OpRewritePattern<qd::RescaleOp> {
     auto wide = [&](Value value) {
       return b.resize(b.inShape(value), 64, /*isSigned=*/true);
     };
-    Value product = b.make<arith::MulIOp>(wide(op.getInput()),
-                                          wide(op.getMultiplier()));
-    Value code = emitRoundingShift(b, product, wide(op.getShift()),
-                                   op.getRounding());
+    Value product =
+        b.make<arith::MulIOp>(wide(op.getInput()), wide(op.getMultiplier()));
+    Value code =
+        emitRoundingShift(b, product, wide(op.getShift()), op.getRounding());
     if (op.getZeroPoint())
       code = b.make<arith::AddIOp>(code, wide(op.getZeroPoint()));
     if (op.getOverflow() == qd::Overflow::Saturate) {

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A row sum is sixteen lanes and a tree: the axis is split into (n / 16, 16), the
-// outer part is reduced in ascending order, then halves are added until one
+// A row sum is sixteen lanes and a tree: the axis is split into (n / 16, 16),
+// the outer part is reduced in ascending order, then halves are added until one
 // element is left. A missing element counts as +0, which changes no lane.
 
 #include "LinalgEmitter.h"
@@ -71,8 +71,7 @@ Value LinalgEmitter::reduce(Value x, unsigned axis, double init,
   SmallVector<utils::IteratorType> iterators(from.getRank(),
                                              utils::IteratorType::parallel);
   iterators[axis] = utils::IteratorType::reduction;
-  AffineMap maps[] = {identity(from.getRank()),
-                      without(from.getRank(), axis)};
+  AffineMap maps[] = {identity(from.getRank()), without(from.getRank(), axis)};
   return linalg::GenericOp::create(
              builder, loc, type, x, filled, maps, iterators,
              [&](OpBuilder &b, Location loc, ValueRange arguments) {
@@ -127,7 +126,8 @@ Value LinalgEmitter::rowSum(Value x, unsigned axis) {
   Value padded = padToMultiple(x, axis, kReductionLanes);
   RankedTensorType type = typeOf(padded);
 
-  // (..., n, ...) as (..., n / 16, 16, ...), of which the first part is reduced.
+  // (..., n, ...) as (..., n / 16, 16, ...), of which the first part is
+  // reduced.
   SmallVector<int64_t> shape;
   SmallVector<ReassociationIndices> groups;
   for (auto [dimension, size] : llvm::enumerate(type.getShape())) {
@@ -141,18 +141,19 @@ Value LinalgEmitter::rowSum(Value x, unsigned axis) {
     groups.push_back({next});
   }
   auto laneType = RankedTensorType::get(shape, type.getElementType());
-  Value split = tensor::ExpandShapeOp::create(builder, loc, laneType, padded,
-                                              groups);
+  Value split =
+      tensor::ExpandShapeOp::create(builder, loc, laneType, padded, groups);
   Value lanes = reduce(split, axis, 0.0, add);
 
   for (int64_t width = kReductionLanes / 2; width >= 1; width /= 2) {
     Value low = slice(lanes, axis, 0, width);
     Value high = slice(lanes, axis, width, width);
     AffineMap map = identity(typeOf(low).getRank());
-    lanes = elementwise(typeOf(low), {{low, map}, {high, map}},
-                        [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                          return arith::AddFOp::create(b, loc, args[0], args[1]);
-                        });
+    lanes =
+        elementwise(typeOf(low), {{low, map}, {high, map}},
+                    [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                      return arith::AddFOp::create(b, loc, args[0], args[1]);
+                    });
   }
   // The axis has size 1 now: fold it into a neighbour.
   RankedTensorType result = withoutDimension(typeOf(lanes), axis);

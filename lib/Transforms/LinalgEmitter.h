@@ -23,8 +23,8 @@ struct MappedTensor {
 
 class LinalgEmitter {
 public:
-  using Payload = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                                 mlir::ValueRange)>;
+  using Payload = llvm::function_ref<mlir::Value(
+      mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
   LinalgEmitter(mlir::OpBuilder &builder, mlir::Location loc)
       : builder(builder), loc(loc) {}

@@ -31,9 +31,7 @@ struct MathEmitter {
   F fma(F x, F y, F z) { return b.make<mlir::math::FmaOp>(x, y, z); }
   B lt(F x, F y) { return b.compare(mlir::arith::CmpFPredicate::OLT, x, y); }
   F select(B c, F x, F y) { return b.select(c, x, y); }
-  I bits(F x) {
-    return b.make<mlir::arith::BitcastOp>(b.typeOf(b.i32()), x);
-  }
+  I bits(F x) { return b.make<mlir::arith::BitcastOp>(b.typeOf(b.i32()), x); }
   F fromBits(I x) {
     return b.make<mlir::arith::BitcastOp>(b.typeOf(b.f32()), x);
   }
@@ -43,9 +41,7 @@ struct MathEmitter {
   I ior(I x, I y) { return b.make<mlir::arith::OrIOp>(x, y); }
   I ishl(I x, int n) { return b.make<mlir::arith::ShLIOp>(x, i(n)); }
   I isar(I x, int n) { return b.make<mlir::arith::ShRSIOp>(x, i(n)); }
-  F toFloat(I x) {
-    return b.make<mlir::arith::SIToFPOp>(b.typeOf(b.f32()), x);
-  }
+  F toFloat(I x) { return b.make<mlir::arith::SIToFPOp>(b.typeOf(b.f32()), x); }
 };
 
 } // namespace qdialect

@@ -26,6 +26,6 @@ int main(int argc, char **argv) {
 #ifdef QDIALECT_HAS_PIPELINES
   qdialect::registerPipelines();
 #endif
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "QDialect optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "QDialect optimizer driver\n", registry));
 }

@@ -79,16 +79,18 @@ TEST_F(AlphabetsTest, Float32RoundsInEveryMode) {
 
 /// Every code of every small builtin float, against LLVM.
 TEST_F(AlphabetsTest, BuiltinFloatsAgreeWithAPFloat) {
-  for (Type type :
-       {Type(Float4E2M1FNType::get(&context)), Type(Float6E2M3FNType::get(&context)),
-        Type(Float6E3M2FNType::get(&context)), Type(Float8E3M4Type::get(&context)),
-        Type(Float8E4M3Type::get(&context)), Type(Float8E5M2Type::get(&context)),
-        Type(Float8E4M3FNType::get(&context)),
-        Type(Float8E4M3FNUZType::get(&context)),
-        Type(Float8E5M2FNUZType::get(&context)),
-        Type(Float8E4M3B11FNUZType::get(&context)),
-        Type(Float8E8M0FNUType::get(&context)), Type(builder.getF16Type()),
-        Type(builder.getBF16Type())}) {
+  for (Type type : {Type(Float4E2M1FNType::get(&context)),
+                    Type(Float6E2M3FNType::get(&context)),
+                    Type(Float6E3M2FNType::get(&context)),
+                    Type(Float8E3M4Type::get(&context)),
+                    Type(Float8E4M3Type::get(&context)),
+                    Type(Float8E5M2Type::get(&context)),
+                    Type(Float8E4M3FNType::get(&context)),
+                    Type(Float8E4M3FNUZType::get(&context)),
+                    Type(Float8E5M2FNUZType::get(&context)),
+                    Type(Float8E4M3B11FNUZType::get(&context)),
+                    Type(Float8E8M0FNUType::get(&context)),
+                    Type(builder.getF16Type()), Type(builder.getBF16Type())}) {
     const llvm::fltSemantics &semantics =
         cast<FloatType>(type).getFloatSemantics();
     auto codes = alphabet(type);
@@ -110,8 +112,8 @@ TEST_F(AlphabetsTest, BuiltinFloatsAgreeWithAPFloat) {
 }
 
 TEST_F(AlphabetsTest, QdTypes) {
-  auto e2m1 = alphabet(
-      qd::MinifloatType::get(&context, 2, 1, 1, qd::Specials::None));
+  auto e2m1 =
+      alphabet(qd::MinifloatType::get(&context, 2, 1, 1, qd::Specials::None));
   EXPECT_EQ(e2m1.getCodeBits(), 4u);
   EXPECT_EQ(e2m1.decode(7), 6.0);
   EXPECT_EQ(e2m1.getIntegerShift(), 1);

@@ -43,7 +43,7 @@ uint32_t bitsOf(float x) {
 /// Bit patterns over the whole range, and values where the functions bend.
 std::vector<float> arguments() {
   const float inf = std::numeric_limits<float>::infinity();
-  std::vector<float> values = {0.0f,  -0.0f, inf,    -inf,   NAN,
+  std::vector<float> values = {0.0f,   -0.0f,   inf,    -inf,   NAN,
                                1e-45f, -1e-45f, 88.73f, -87.4f, -104.5f};
   std::mt19937 generator(3);
   std::uniform_real_distribution<float> uniform(-12.0f, 12.0f);

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-expand-ops against Numerics, bit for bit: the expansion is compiled and run
-// on ties, ends, NaN, infinities and random values.
+// qd-expand-ops against Numerics, bit for bit: the expansion is compiled and
+// run on ties, ends, NaN, infinities and random values.
 
 #include "Jit.h"
 #include "QDialect/Numerics/Quantize.h"
@@ -45,9 +45,10 @@ const Codes kCodes[] = {{"i8", -128, 127, 8},
 /// 0.5 and 1 these are exact ties.
 std::vector<float> interestingFloats() {
   const float inf = std::numeric_limits<float>::infinity();
-  std::vector<float> values = {0.0f,   -0.0f,  NAN,     inf,     -inf,
-                               1e30f,  -1e30f, 1e-40f,  -1e-40f, 0.49999997f,
-                               2147483648.0f,  -2147483904.0f,   16777217.0f};
+  std::vector<float> values = {
+      0.0f,          -0.0f,          NAN,        inf,     -inf,
+      1e30f,         -1e30f,         1e-40f,     -1e-40f, 0.49999997f,
+      2147483648.0f, -2147483904.0f, 16777217.0f};
   for (int i = -1100; i <= 1100; ++i)
     values.push_back(static_cast<float>(i) * 0.25f);
   std::mt19937 generator(1);
@@ -60,9 +61,9 @@ std::vector<float> interestingFloats() {
 }
 
 std::vector<int32_t> interestingIntegers() {
-  std::vector<int32_t> values = {0,          1,           -1,
-                                 INT32_MAX,  INT32_MIN,   INT32_MAX - 1,
-                                 16777217,   -16777217,   33554433};
+  std::vector<int32_t> values = {0,         1,         -1,
+                                 INT32_MAX, INT32_MIN, INT32_MAX - 1,
+                                 16777217,  -16777217, 33554433};
   for (int32_t i = -600; i <= 600; ++i)
     values.push_back(i);
   std::mt19937 generator(2);
@@ -111,14 +112,14 @@ std::vector<int32_t> run(const std::string &op, const char *inputType,
                          const char *parameterType, const Codes &codes,
                          bool isVector, const std::vector<Input> &inputs,
                          Parameter parameter, int32_t z, int32_t n = 0) {
-  std::string text = substitute(
-      kFunction, {{"OP", op},
-                  {"P", parameterType},
-                  {"STEP", isVector ? "8" : "1"},
-                  {"EXT", codes.min < 0 ? "extsi" : "extui"},
-                  {"IN", inputType},
-                  {"OUT", codes.type},
-                  {"BITS", std::to_string(codes.bits)}});
+  std::string text =
+      substitute(kFunction, {{"OP", op},
+                             {"P", parameterType},
+                             {"STEP", isVector ? "8" : "1"},
+                             {"EXT", codes.min < 0 ? "extsi" : "extui"},
+                             {"IN", inputType},
+                             {"OUT", codes.type},
+                             {"BITS", std::to_string(codes.bits)}});
   Jit jit;
   jit.compile(inShape(text, isVector), "qd-expand-ops,qd-lower-alphabets");
   std::vector<int32_t> outputs(inputs.size());

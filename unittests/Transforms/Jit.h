@@ -25,7 +25,8 @@ public:
   /// ends the test program with a message.
   void compile(const std::string &text, const std::string &passes);
 
-  template <typename Function> Function *lookup(llvm::StringRef name) {
+  template <typename Function>
+  Function *lookup(llvm::StringRef name) {
     return llvm::cantFail(jit->lookup(name)).toPtr<Function *>();
   }
 

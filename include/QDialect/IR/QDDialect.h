@@ -34,7 +34,8 @@ namespace qdialect::qd::detail {
 // What AlphabetTypeInterface answers; see lib/IR/Alphabets.cpp.
 unsigned codeBits(mlir::Type type);
 double decode(mlir::Type type, uint64_t code);
-uint64_t encode(mlir::Type type, double value, Rounding rounding, bool saturate);
+uint64_t encode(mlir::Type type, double value, Rounding rounding,
+                bool saturate);
 double maxFinite(mlir::Type type);
 double minFinite(mlir::Type type);
 std::optional<int> integerShift(mlir::Type type);
