@@ -53,6 +53,15 @@ void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
   context->nanoseconds[step] += now() - start;
 }
 
+void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
+                  void **args, int64_t num_tasks) {
+  uint64_t start = context->nanoseconds ? now() : 0;
+  if (num_tasks > 0)
+    kernel(args, 0, num_tasks);
+  if (context->nanoseconds)
+    context->nanoseconds[step] += now() - start;
+}
+
 /* args: target, source, &bytes, &flip; a task is kCopyChunk bytes. */
 static void copy_kernel(void **args, int64_t begin, int64_t end) {
   char *target = args[0];

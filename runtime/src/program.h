@@ -41,6 +41,10 @@ typedef struct qd_program {
 void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
                     void **args, int64_t num_tasks);
 
+/* The same on the calling thread alone, for steps too small to be shared. */
+void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
+                  void **args, int64_t num_tasks);
+
 /* Copies bytes as one step of the program, each xor `flip` (0x80 turns plain i8
  * codes into the offset binary of the kernels and back; 0 copies). */
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,

@@ -184,6 +184,17 @@ TEST_F(ProgramTest, NamesComeFromTheModel) {
   EXPECT_EQ(p.outputs[1].name, "result1");
 }
 
+TEST_F(ProgramTest, SmallStepsStayOnTheCaller) {
+  std::string small = program("%in: tensor<32xf32>", "tensor<32xf32>", R"(
+    %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
+    return %0 : tensor<32xf32>)");
+  EXPECT_TRUE(plan(small).steps[0].serial);
+  std::string large = small;
+  for (size_t at = 0; (at = large.find("<32x", at)) != std::string::npos;)
+    large.replace(at, 4, "<99999x");
+  EXPECT_FALSE(plan(large).steps[0].serial);
+}
+
 TEST_F(ProgramTest, Refusals) {
   EXPECT_EQ(refusal("func.func @main(%x: tensor<?xf32>) { return }"),
             "'func.func' op tensor 'arg0' of type 'tensor<?xf32>' has no "

@@ -210,6 +210,24 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
     EXPECT_EQ(state & ~0x3fu, kDefaultFloat); // the low bits are flags
 }
 
+TEST_F(ModelTest, SerialStepsRunOnTheCaller) {
+  program.main = [](qd_context *context, char *, const qd_kernel *kernels,
+                    const void *const *inputs, void *const *outputs) {
+    void *args[] = {const_cast<void *>(inputs[0]), outputs[0]};
+    qd_rt_serial(context, 1, kernels[0], args, kSize);
+    qd_rt_serial(context, 1, kernels[0], args, 0);
+  };
+  ASSERT_EQ(create(3, "scalar", /*profile=*/1), QD_OK);
+  ASSERT_EQ(run(), QD_OK);
+  ASSERT_EQ(states.size(), 1u);
+  EXPECT_EQ(states.begin()->first, std::this_thread::get_id());
+  for (int i = 0; i < kSize; ++i)
+    EXPECT_EQ(output[i], i + 1);
+  qd_profile profile;
+  ASSERT_EQ(qd_rt_profile(model, &profile), QD_OK);
+  EXPECT_GT(profile.step_nanoseconds[1], 0u);
+}
+
 TEST_F(ModelTest, ASecondCallerIsTurnedAway) {
   ASSERT_EQ(create(1), QD_OK);
   hold = true;

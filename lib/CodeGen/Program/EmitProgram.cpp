@@ -134,7 +134,7 @@ private:
   SmallVector<Value *> inputs, outputs;
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
-  Function *parallel = nullptr, *copy = nullptr;
+  Function *parallel = nullptr, *serial = nullptr, *copy = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -181,9 +181,10 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
     pointers.push_back(constantAddress(step.firstConstant + i));
   for (auto [i, value] : enumerate(pointers))
     builder.CreateStore(value, builder.CreateConstGEP1_64(pointer, args, i));
-  builder.CreateCall(parallel, {runtime, builder.getInt32(number),
-                                element(kernels, step.kernel), args,
-                                builder.getInt64(step.plan->numTasks)});
+  builder.CreateCall(step.serial ? serial : parallel,
+                     {runtime, builder.getInt32(number),
+                      element(kernels, step.kernel), args,
+                      builder.getInt64(step.plan->numTasks)});
 }
 
 Function *ProgramEmitter::emitMain() {
@@ -191,6 +192,8 @@ Function *ProgramEmitter::emitMain() {
   Type *none = builder.getVoidTy();
   parallel = runtimeFunction("qd_rt_parallel", none,
                              {pointer, i32, pointer, pointer, i64});
+  serial = runtimeFunction("qd_rt_serial", none,
+                           {pointer, i32, pointer, pointer, i64});
   copy = runtimeFunction("qd_rt_copy", none,
                          {pointer, i32, pointer, pointer, i64, i32});
   weightsImage = new GlobalVariable(

@@ -8,11 +8,13 @@
 // every other type is read and written in the caller's memory where possible.
 
 #include "QDialect/CodeGen/Program/Program.h"
+#include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
@@ -212,6 +214,19 @@ std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
   return result;
 }
 
+/// Whether one thread computes a dispatch in the time in which it could hand a
+/// part of it to another (a microsecond where threads spin, many where they
+/// sleep). The rates are those of one core of a current server, roughly.
+bool isSmall(qd::DispatchOp dispatch, int64_t bytes) {
+  constexpr double kMacsPerNs = 100, kBytesPerNs = 10, kHandOverNs = 3000;
+  double macs = 0;
+  dispatch.walk([&](linalg::LinalgOp op) {
+    if (auto structure = getContractionStructure(op))
+      macs += structure->macs();
+  });
+  return macs / kMacsPerNs + bytes / kBytesPerNs < kHandOverNs;
+}
+
 LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result, has ")
@@ -243,6 +258,12 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
     program.buffers[input].lastStep = number;
   bufferOf[result] = addBuffer(Storage::Arena, 0, tensor->bytes);
   step.args.push_back(bufferOf[result]);
+  int64_t bytes = 0;
+  for (unsigned buffer : step.args)
+    bytes += program.buffers[buffer].bytes;
+  for (const ConstantBlob &constant : (*plan)->constants)
+    bytes += constant.size;
+  step.serial = isSmall(dispatch, bytes);
   program.steps.push_back(std::move(step));
   program.plans.push_back(std::move(*plan));
   return success();

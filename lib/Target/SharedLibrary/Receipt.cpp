@@ -45,10 +45,12 @@ bool isElementwise(Operation &op) {
 }
 
 /// The op that gives a dispatch its name: the contraction, pool, reduction or
-/// data movement, else its first element-wise op.
+/// data movement, else its first element-wise op, else a pad.
 Operation *findRoot(qd::DispatchOp dispatch) {
-  Operation *elementwise = nullptr;
+  Operation *elementwise = nullptr, *pad = nullptr;
   for (Operation &op : dispatch.getBody().front()) {
+    if (isa<tensor::PadOp>(op))
+      pad = &op;
     if (isAuxiliary(op))
       continue;
     if (!isElementwise(op))
@@ -56,12 +58,14 @@ Operation *findRoot(qd::DispatchOp dispatch) {
     if (!elementwise)
       elementwise = &op;
   }
-  return elementwise ? elementwise : dispatch.getOperation();
+  return elementwise ? elementwise : pad ? pad : dispatch.getOperation();
 }
 
-/// "quantize", "dequantize", ...: the one cast that an element-wise op does;
-/// else "elementwise".
+/// "quantize", "dequantize", ...: the one cast that a dispatch with one
+/// element-wise op does; else "elementwise".
 std::string elementwiseName(Operation &op) {
+  if (llvm::count_if(*op.getBlock(), isElementwise) != 1)
+    return "elementwise";
   Operation *only = nullptr;
   for (Operation &inner : op.getRegion(0).front().without_terminator()) {
     if (isa<arith::ConstantOp>(inner))

@@ -56,6 +56,8 @@ struct ProgramStep {
   unsigned kernel = 0;              ///< number in Program::kernels
   llvm::SmallVector<unsigned> args; ///< Copy: source, target
   unsigned firstConstant = 0;       ///< the plan's constants follow each other
+  /// Done by the caller alone: handing it to threads would take longer.
+  bool serial = false;
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
   /// and the offset binary of the kernels.
   bool flip = false;
