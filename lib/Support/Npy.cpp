@@ -64,23 +64,22 @@ Expected<NpyFile> NpyFile::open(StringRef path) {
 }
 
 HostTensor NpyFile::read() const {
-  if (head.fortranOrder && head.shape.size() > 1)
-    return fromFortran(head, data);
-  return HostTensor::borrow(head.type, head.shape, data, mapping);
+  if (!head.fortranOrder || head.shape.size() < 2)
+    return HostTensor::borrow(head.type, head.shape, data, mapping);
+  if (!converted)
+    converted = fromFortran(head, data);
+  return *converted;
 }
 
 HostTensor NpyFile::slice(int64_t begin, int64_t count) const {
-  HostTensor whole = read();
   std::vector<int64_t> shape = head.shape;
-  int64_t step = shape[0] ? whole.size() / shape[0] : 0;
+  int64_t step = shape[0] ? head.elements() / shape[0] : 0;
   shape[0] = count;
-  std::shared_ptr<const void> owner = mapping;
-  // A converted array is not in the mapping; the tensor itself is the owner.
-  if (head.fortranOrder)
-    owner = std::make_shared<HostTensor>(whole);
-  return HostTensor::borrow(head.type, shape,
-                            whole.bytes() + begin * step * byteWidth(head.type),
-                            owner);
+  size_t offset = begin * step * byteWidth(head.type);
+  if (!head.fortranOrder || shape.size() < 2)
+    return HostTensor::borrow(head.type, shape, data + offset, mapping);
+  auto whole = std::make_shared<HostTensor>(read());
+  return HostTensor::borrow(head.type, shape, whole->bytes() + offset, whole);
 }
 
 Expected<HostTensor> qdialect::readNpy(StringRef path) {

@@ -15,6 +15,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ private:
   NpyHeader head;
   std::shared_ptr<const void> mapping;
   const char *data = nullptr;
+  /// The row-major form of a Fortran-order array, made when first asked for.
+  mutable std::optional<HostTensor> converted;
 };
 
 llvm::Expected<HostTensor> readNpy(llvm::StringRef path);
