@@ -10,7 +10,7 @@
 // RUN: %python -m json.tool %t/net.receipt.json | FileCheck %s --check-prefix=RECEIPT
 
 // Every variant and number of threads, against the interpreter.
-// RUN: %python %S/Inputs/make-input.py int8 3x40 %t/x.npy
+// RUN: %python %S/Inputs/make-input.py int8 300x400 %t/x.npy
 // RUN: q-run %t/net.so --input %t/x.npy --output-dir %t/out --compare %s --require-equal | FileCheck %s --check-prefix=EQUAL
 // RUN: q-run %t/net.so --input x=%t/x.npy --threads 2 --compare %t/out --require-equal
 // RUN: env QDIALECT_CPU=scalar q-run %t/net.so --input %t/x.npy --threads 3 --compare %t/out --require-equal
@@ -34,8 +34,8 @@
 
 // INFO: prefix net
 // INFO: variants avx512vnni, avx2, scalar
-// INFO: input x 3x40xint8
-// INFO: output y 3x40xint8
+// INFO: input x 300x400xint8
+// INFO: output y 300x400xint8
 
 // RECEIPT: "name": "clip"
 // RECEIPT: "op": "elementwise"
@@ -54,25 +54,25 @@
 // JSON: "min_ms": {{[0-9.]+}}
 // JSON: "median_ms": {{[0-9.]+}}
 
-func.func @main(%arg0: tensor<3x40xi8> {qd.name = "x"})
-    -> (tensor<3x40xi8> {qd.name = "y"}) {
-  %0 = qd.dispatch ins(%arg0 : tensor<3x40xi8>) -> (tensor<3x40xi8>) {
-  ^bb0(%x: tensor<3x40xi8>):
+func.func @main(%arg0: tensor<300x400xi8> {qd.name = "x"})
+    -> (tensor<300x400xi8> {qd.name = "y"}) {
+  %0 = qd.dispatch ins(%arg0 : tensor<300x400xi8>) -> (tensor<300x400xi8>) {
+  ^bb0(%x: tensor<300x400xi8>):
     %low = arith.constant -100 : i8
     %high = arith.constant 90 : i8
-    %e = tensor.empty() : tensor<3x40xi8>
+    %e = tensor.empty() : tensor<300x400xi8>
     %r = linalg.generic {
         indexing_maps = [affine_map<(i, j) -> (i, j)>,
                          affine_map<(i, j) -> (i, j)>],
         iterator_types = ["parallel", "parallel"]}
-        ins(%x : tensor<3x40xi8>) outs(%e : tensor<3x40xi8>)
+        ins(%x : tensor<300x400xi8>) outs(%e : tensor<300x400xi8>)
         attrs = {qd.name = "clip"} {
     ^bb0(%a: i8, %o: i8):
       %m = arith.maxsi %a, %low : i8
       %n = arith.minsi %m, %high : i8
       linalg.yield %n : i8
-    } -> tensor<3x40xi8>
-    qd.yield %r : tensor<3x40xi8>
+    } -> tensor<300x400xi8>
+    qd.yield %r : tensor<300x400xi8>
   }
-  return %0 : tensor<3x40xi8>
+  return %0 : tensor<300x400xi8>
 }

@@ -1,8 +1,9 @@
 // Convolutions (strides, pads, a residual that outlives a branch) through one
-// arena: every variant and number of threads gives the interpreter's bits.
+// arena: every variant and number of threads gives the interpreter's bits. Large
+// enough that its steps are shared between threads.
 // RUN: rm -rf %t && mkdir %t
 // RUN: qd-emit-model %s -o %t/net.so
-// RUN: %python %S/Inputs/make-input.py int8 1x12x12x3 %t/x.npy
+// RUN: %python %S/Inputs/make-input.py int8 1x40x40x3 %t/x.npy
 // RUN: q-run %t/net.so --input %t/x.npy --output-dir %t/out --compare %s --require-equal
 // RUN: q-run %t/net.so --input %t/x.npy --threads 2 --compare %t/out --require-equal
 // RUN: q-run %t/net.so --input %t/x.npy --threads 5 --compare %t/out --require-equal
@@ -13,127 +14,127 @@
 // CHECK: "layers": 7
 // CHECK: "int_macs_share": 1
 
-func.func @main(%arg0: tensor<1x12x12x3xi8> {qd.name = "data"}) -> tensor<1x6x6x24xi8> {
-  %v3 = qd.dispatch ins(%arg0 : tensor<1x12x12x3xi8>) -> (tensor<1x12x12x8xi8>) {
-  ^bb0(%x: tensor<1x12x12x3xi8>):
+func.func @main(%arg0: tensor<1x40x40x3xi8> {qd.name = "data"}) -> tensor<1x20x20x24xi8> {
+  %v3 = qd.dispatch ins(%arg0 : tensor<1x40x40x3xi8>) -> (tensor<1x40x40x8xi8>) {
+  ^bb0(%x: tensor<1x40x40x3xi8>):
     %z8 = arith.constant -5 : i8
     %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
     ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
       tensor.yield %z8 : i8
-    } : tensor<1x12x12x3xi8> to tensor<1x14x14x3xi8>
+    } : tensor<1x40x40x3xi8> to tensor<1x42x42x3xi8>
     %w = arith.constant dense_resource<r0> : tensor<3x3x3x8xi8>
     %b = arith.constant dense_resource<r1> : tensor<8xi32>
     %s = arith.constant dense_resource<r2> : tensor<8xf32>
-    %e = tensor.empty() : tensor<1x12x12x8xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x12x12x8xi32>) {
+    %e = tensor.empty() : tensor<1x40x40x8xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x40x40x8xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x12x12x8xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv3"} ins(%p, %w : tensor<1x14x14x3xi8>, tensor<3x3x3x8xi8>) outs(%init : tensor<1x12x12x8xi32>) -> tensor<1x12x12x8xi32>
+    } -> tensor<1x40x40x8xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv3"} ins(%p, %w : tensor<1x42x42x3xi8>, tensor<3x3x3x8xi8>) outs(%init : tensor<1x40x40x8xi32>) -> tensor<1x40x40x8xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x12x12x8xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x12x12x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x12x12x8xi8>) {
+    %e2 = tensor.empty() : tensor<1x40x40x8xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x40x40x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x40x40x8xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x12x12x8xi8>
-    qd.yield %q8 : tensor<1x12x12x8xi8>
+    } -> tensor<1x40x40x8xi8>
+    qd.yield %q8 : tensor<1x40x40x8xi8>
   }
-  %v6 = qd.dispatch ins(%v3 : tensor<1x12x12x8xi8>) -> (tensor<1x12x12x16xi8>) {
-  ^bb0(%x: tensor<1x12x12x8xi8>):
+  %v6 = qd.dispatch ins(%v3 : tensor<1x40x40x8xi8>) -> (tensor<1x40x40x16xi8>) {
+  ^bb0(%x: tensor<1x40x40x8xi8>):
     %w = arith.constant dense_resource<r3> : tensor<1x1x8x16xi8>
     %b = arith.constant dense_resource<r4> : tensor<16xi32>
     %s = arith.constant dense_resource<r5> : tensor<16xf32>
-    %e = tensor.empty() : tensor<1x12x12x16xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x12x12x16xi32>) {
+    %e = tensor.empty() : tensor<1x40x40x16xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x40x40x16xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x12x12x16xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv6"} ins(%x, %w : tensor<1x12x12x8xi8>, tensor<1x1x8x16xi8>) outs(%init : tensor<1x12x12x16xi32>) -> tensor<1x12x12x16xi32>
+    } -> tensor<1x40x40x16xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv6"} ins(%x, %w : tensor<1x40x40x8xi8>, tensor<1x1x8x16xi8>) outs(%init : tensor<1x40x40x16xi32>) -> tensor<1x40x40x16xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x12x12x16xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x12x12x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x12x12x16xi8>) {
+    %e2 = tensor.empty() : tensor<1x40x40x16xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x40x40x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x40x40x16xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x12x12x16xi8>
-    qd.yield %q8 : tensor<1x12x12x16xi8>
+    } -> tensor<1x40x40x16xi8>
+    qd.yield %q8 : tensor<1x40x40x16xi8>
   }
-  %v9 = qd.dispatch ins(%v6 : tensor<1x12x12x16xi8>) -> (tensor<1x6x6x16xi8>) {
-  ^bb0(%x: tensor<1x12x12x16xi8>):
+  %v9 = qd.dispatch ins(%v6 : tensor<1x40x40x16xi8>) -> (tensor<1x20x20x16xi8>) {
+  ^bb0(%x: tensor<1x40x40x16xi8>):
     %z8 = arith.constant -5 : i8
     %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
     ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
       tensor.yield %z8 : i8
-    } : tensor<1x12x12x16xi8> to tensor<1x14x14x16xi8>
+    } : tensor<1x40x40x16xi8> to tensor<1x42x42x16xi8>
     %w = arith.constant dense_resource<r6> : tensor<3x3x16x16xi8>
     %b = arith.constant dense_resource<r7> : tensor<16xi32>
     %s = arith.constant dense_resource<r8> : tensor<16xf32>
-    %e = tensor.empty() : tensor<1x6x6x16xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x6x6x16xi32>) {
+    %e = tensor.empty() : tensor<1x20x20x16xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<16xi32>) outs(%e : tensor<1x20x20x16xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x6x6x16xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv9"} ins(%p, %w : tensor<1x14x14x16xi8>, tensor<3x3x16x16xi8>) outs(%init : tensor<1x6x6x16xi32>) -> tensor<1x6x6x16xi32>
+    } -> tensor<1x20x20x16xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv9"} ins(%p, %w : tensor<1x42x42x16xi8>, tensor<3x3x16x16xi8>) outs(%init : tensor<1x20x20x16xi32>) -> tensor<1x20x20x16xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x6x6x16xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x6x6x16xi8>) {
+    %e2 = tensor.empty() : tensor<1x20x20x16xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x20x20x16xi32>, tensor<16xf32>) outs(%e2 : tensor<1x20x20x16xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x6x6x16xi8>
-    qd.yield %q8 : tensor<1x6x6x16xi8>
+    } -> tensor<1x20x20x16xi8>
+    qd.yield %q8 : tensor<1x20x20x16xi8>
   }
-  %v12 = qd.dispatch ins(%v3 : tensor<1x12x12x8xi8>) -> (tensor<1x6x6x24xi8>) {
-  ^bb0(%x: tensor<1x12x12x8xi8>):
+  %v12 = qd.dispatch ins(%v3 : tensor<1x40x40x8xi8>) -> (tensor<1x20x20x24xi8>) {
+  ^bb0(%x: tensor<1x40x40x8xi8>):
     %w = arith.constant dense_resource<r9> : tensor<1x1x8x24xi8>
     %b = arith.constant dense_resource<r10> : tensor<24xi32>
     %s = arith.constant dense_resource<r11> : tensor<24xf32>
-    %e = tensor.empty() : tensor<1x6x6x24xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    %e = tensor.empty() : tensor<1x20x20x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x20x20x24xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x6x6x24xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv12"} ins(%x, %w : tensor<1x12x12x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    } -> tensor<1x20x20x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv12"} ins(%x, %w : tensor<1x40x40x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x20x20x24xi32>) -> tensor<1x20x20x24xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    %e2 = tensor.empty() : tensor<1x20x20x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x20x20x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x20x20x24xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       linalg.yield %r : i8
-    } -> tensor<1x6x6x24xi8>
-    qd.yield %q8 : tensor<1x6x6x24xi8>
+    } -> tensor<1x20x20x24xi8>
+    qd.yield %q8 : tensor<1x20x20x24xi8>
   }
-  %v15 = qd.dispatch ins(%v9, %v12 : tensor<1x6x6x16xi8>, tensor<1x6x6x24xi8>) -> (tensor<1x6x6x24xi8>) {
-  ^bb0(%x: tensor<1x6x6x16xi8>, %y: tensor<1x6x6x24xi8>):
+  %v15 = qd.dispatch ins(%v9, %v12 : tensor<1x20x20x16xi8>, tensor<1x20x20x24xi8>) -> (tensor<1x20x20x24xi8>) {
+  ^bb0(%x: tensor<1x20x20x16xi8>, %y: tensor<1x20x20x24xi8>):
     %w = arith.constant dense_resource<r12> : tensor<1x1x16x24xi8>
     %b = arith.constant dense_resource<r13> : tensor<24xi32>
     %s = arith.constant dense_resource<r14> : tensor<24xf32>
-    %e = tensor.empty() : tensor<1x6x6x24xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    %e = tensor.empty() : tensor<1x20x20x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x20x20x24xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x6x6x24xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv15"} ins(%x, %w : tensor<1x6x6x16xi8>, tensor<1x1x16x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    } -> tensor<1x20x20x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv15"} ins(%x, %w : tensor<1x20x20x16xi8>, tensor<1x1x16x24xi8>) outs(%init : tensor<1x20x20x24xi32>) -> tensor<1x20x20x24xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    %e2 = tensor.empty() : tensor<1x20x20x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x20x20x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x20x20x24xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       linalg.yield %r : i8
-    } -> tensor<1x6x6x24xi8>
-    %e3 = tensor.empty() : tensor<1x6x6x24xi8>
+    } -> tensor<1x20x20x24xi8>
+    %e3 = tensor.empty() : tensor<1x20x20x24xi8>
     %fs = arith.constant 0.7 : f32
     %f1 = arith.constant 1.0 : f32
-    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x6x6x24xi8>, tensor<1x6x6x24xi8>) outs(%e3 : tensor<1x6x6x24xi8>) {
+    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x20x20x24xi8>, tensor<1x20x20x24xi8>) outs(%e3 : tensor<1x20x20x24xi8>) {
     ^bb0(%q: i8, %g: i8, %o: i8):
       %q3 = arith.extsi %q : i8 to i32
       %g3 = arith.extsi %g : i8 to i32
@@ -147,59 +148,59 @@ func.func @main(%arg0: tensor<1x12x12x3xi8> {qd.name = "data"}) -> tensor<1x6x6x
       %r = qd.quantize %su scale %f1 zero_point %zp rounding(half_even) overflow(saturate) : f32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x6x6x24xi8>
-    qd.yield %a8 : tensor<1x6x6x24xi8>
+    } -> tensor<1x20x20x24xi8>
+    qd.yield %a8 : tensor<1x20x20x24xi8>
   }
-  %v18 = qd.dispatch ins(%v15 : tensor<1x6x6x24xi8>) -> (tensor<1x6x6x8xi8>) {
-  ^bb0(%x: tensor<1x6x6x24xi8>):
+  %v18 = qd.dispatch ins(%v15 : tensor<1x20x20x24xi8>) -> (tensor<1x20x20x8xi8>) {
+  ^bb0(%x: tensor<1x20x20x24xi8>):
     %z8 = arith.constant -5 : i8
     %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
     ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):
       tensor.yield %z8 : i8
-    } : tensor<1x6x6x24xi8> to tensor<1x8x8x24xi8>
+    } : tensor<1x20x20x24xi8> to tensor<1x22x22x24xi8>
     %w = arith.constant dense_resource<r15> : tensor<3x3x24x8xi8>
     %b = arith.constant dense_resource<r16> : tensor<8xi32>
     %s = arith.constant dense_resource<r17> : tensor<8xf32>
-    %e = tensor.empty() : tensor<1x6x6x8xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x6x6x8xi32>) {
+    %e = tensor.empty() : tensor<1x20x20x8xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<8xi32>) outs(%e : tensor<1x20x20x8xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x6x6x8xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv18"} ins(%p, %w : tensor<1x8x8x24xi8>, tensor<3x3x24x8xi8>) outs(%init : tensor<1x6x6x8xi32>) -> tensor<1x6x6x8xi32>
+    } -> tensor<1x20x20x8xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv18"} ins(%p, %w : tensor<1x22x22x24xi8>, tensor<3x3x24x8xi8>) outs(%init : tensor<1x20x20x8xi32>) -> tensor<1x20x20x8xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x6x6x8xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x6x6x8xi8>) {
+    %e2 = tensor.empty() : tensor<1x20x20x8xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x20x20x8xi32>, tensor<8xf32>) outs(%e2 : tensor<1x20x20x8xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x6x6x8xi8>
-    qd.yield %q8 : tensor<1x6x6x8xi8>
+    } -> tensor<1x20x20x8xi8>
+    qd.yield %q8 : tensor<1x20x20x8xi8>
   }
-  %v21 = qd.dispatch ins(%v18, %v15 : tensor<1x6x6x8xi8>, tensor<1x6x6x24xi8>) -> (tensor<1x6x6x24xi8>) {
-  ^bb0(%x: tensor<1x6x6x8xi8>, %y: tensor<1x6x6x24xi8>):
+  %v21 = qd.dispatch ins(%v18, %v15 : tensor<1x20x20x8xi8>, tensor<1x20x20x24xi8>) -> (tensor<1x20x20x24xi8>) {
+  ^bb0(%x: tensor<1x20x20x8xi8>, %y: tensor<1x20x20x24xi8>):
     %w = arith.constant dense_resource<r18> : tensor<1x1x8x24xi8>
     %b = arith.constant dense_resource<r19> : tensor<24xi32>
     %s = arith.constant dense_resource<r20> : tensor<24xf32>
-    %e = tensor.empty() : tensor<1x6x6x24xi32>
-    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x6x6x24xi32>) {
+    %e = tensor.empty() : tensor<1x20x20x24xi32>
+    %init = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%b : tensor<24xi32>) outs(%e : tensor<1x20x20x24xi32>) {
     ^bb0(%q: i32, %o: i32):
       linalg.yield %q : i32
-    } -> tensor<1x6x6x24xi32>
-    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv21"} ins(%x, %w : tensor<1x6x6x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x6x6x24xi32>) -> tensor<1x6x6x24xi32>
+    } -> tensor<1x20x20x24xi32>
+    %acc = linalg.conv_2d_nhwc_hwcf {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>, qd.name = "conv21"} ins(%x, %w : tensor<1x20x20x8xi8>, tensor<1x1x8x24xi8>) outs(%init : tensor<1x20x20x24xi32>) -> tensor<1x20x20x24xi32>
     %zp = arith.constant -5 : i32
     %c0 = arith.constant -5 : i8
-    %e2 = tensor.empty() : tensor<1x6x6x24xi8>
-    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x6x6x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x6x6x24xi8>) {
+    %e2 = tensor.empty() : tensor<1x20x20x24xi8>
+    %q8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%acc, %s : tensor<1x20x20x24xi32>, tensor<24xf32>) outs(%e2 : tensor<1x20x20x24xi8>) {
     ^bb0(%q: i32, %sc: f32, %o: i8):
       %r = qd.requantize %q scale %sc zero_point %zp rounding(half_even) overflow(saturate) : i32, f32, i32 -> i8
       linalg.yield %r : i8
-    } -> tensor<1x6x6x24xi8>
-    %e3 = tensor.empty() : tensor<1x6x6x24xi8>
+    } -> tensor<1x20x20x24xi8>
+    %e3 = tensor.empty() : tensor<1x20x20x24xi8>
     %fs = arith.constant 0.7 : f32
     %f1 = arith.constant 1.0 : f32
-    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x6x6x24xi8>, tensor<1x6x6x24xi8>) outs(%e3 : tensor<1x6x6x24xi8>) {
+    %a8 = linalg.generic {indexing_maps = [affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>, affine_map<(a, b, c, d) -> (a, b, c, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q8, %y : tensor<1x20x20x24xi8>, tensor<1x20x20x24xi8>) outs(%e3 : tensor<1x20x20x24xi8>) {
     ^bb0(%q: i8, %g: i8, %o: i8):
       %q3 = arith.extsi %q : i8 to i32
       %g3 = arith.extsi %g : i8 to i32
@@ -213,10 +214,10 @@ func.func @main(%arg0: tensor<1x12x12x3xi8> {qd.name = "data"}) -> tensor<1x6x6x
       %r = qd.quantize %su scale %f1 zero_point %zp rounding(half_even) overflow(saturate) : f32, f32, i32 -> i8
       %m = arith.maxsi %r, %c0 : i8
       linalg.yield %m : i8
-    } -> tensor<1x6x6x24xi8>
-    qd.yield %a8 : tensor<1x6x6x24xi8>
+    } -> tensor<1x20x20x24xi8>
+    qd.yield %a8 : tensor<1x20x20x24xi8>
   }
-  return %v21 : tensor<1x6x6x24xi8>
+  return %v21 : tensor<1x20x20x24xi8>
 }
 {-#
   dialect_resources: {

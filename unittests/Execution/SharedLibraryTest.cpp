@@ -17,27 +17,27 @@ namespace {
 
 /// y = x * scale + shift with two per-column constants.
 constexpr const char *kAffine = R"(
-func.func @main(%arg0: tensor<37x19xf32> {qd.name = "x"})
-    -> (tensor<37x19xf32> {qd.name = "y"}) {
-  %0 = qd.dispatch ins(%arg0 : tensor<37x19xf32>) -> (tensor<37x19xf32>) {
-  ^bb0(%x: tensor<37x19xf32>):
+func.func @main(%arg0: tensor<3701x19xf32> {qd.name = "x"})
+    -> (tensor<3701x19xf32> {qd.name = "y"}) {
+  %0 = qd.dispatch ins(%arg0 : tensor<3701x19xf32>) -> (tensor<3701x19xf32>) {
+  ^bb0(%x: tensor<3701x19xf32>):
     %scale = arith.constant dense<[1.5, -2.25, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0,
       9.0, 0.1, 1.1, 2.1, 3.1, 4.1, 5.1, 6.1, 7.1, 8.1, 9.1]> : tensor<19xf32>
-    %e = tensor.empty() : tensor<37x19xf32>
+    %e = tensor.empty() : tensor<3701x19xf32>
     %r = linalg.generic {
         indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
                          affine_map<(i, j) -> (i, j)>],
         iterator_types = ["parallel", "parallel"]}
-        ins(%x, %scale : tensor<37x19xf32>, tensor<19xf32>)
-        outs(%e : tensor<37x19xf32>) attrs = {qd.name = "affine"} {
+        ins(%x, %scale : tensor<3701x19xf32>, tensor<19xf32>)
+        outs(%e : tensor<3701x19xf32>) attrs = {qd.name = "affine"} {
     ^bb0(%a: f32, %s: f32, %o: f32):
       %m = arith.mulf %a, %s : f32
       %r0 = arith.addf %m, %s : f32
       linalg.yield %r0 : f32
-    } -> tensor<37x19xf32>
-    qd.yield %r : tensor<37x19xf32>
+    } -> tensor<3701x19xf32>
+    qd.yield %r : tensor<3701x19xf32>
   }
-  return %0 : tensor<37x19xf32>
+  return %0 : tensor<3701x19xf32>
 })";
 
 /// i8 matmul with bias and requantize, then a residual add of its own input.
