@@ -3,8 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Foreign files to MLIR.
-//   q-translate --import-onnx model.onnx [--dim batch=1]... [-o model.mlir]
-//   q-translate --onnx-coverage
+//   q-translate --import-onnx model.onnx [--dim batch=1] | --onnx-coverage
 
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "mlir/IR/AsmState.h"
@@ -39,8 +38,8 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context;
   // MLIR's own handler keeps remarks to itself.
   mlir::ScopedDiagnosticHandler handler(&context, [](mlir::Diagnostic &said) {
-    bool isError = said.getSeverity() == mlir::DiagnosticSeverity::Error;
-    llvm::errs() << (isError ? "error: " : "remark: ") << said << "\n";
+    bool isRemark = said.getSeverity() == mlir::DiagnosticSeverity::Remark;
+    llvm::errs() << (isRemark ? "remark: " : "error: ") << said << "\n";
   });
   mlir::OwningOpRef<mlir::ModuleOp> module;
   if (!coverage && !(module = qdialect::importONNX(model, &context, options)))
