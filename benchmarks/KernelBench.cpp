@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Speed of single kernels, as a share of the peak that the same process measures:
-// clocks of shared machines drift, ratios do not.
+// Speed of single kernels, as a share of the peak that the same process
+// measures: clocks of shared machines drift, ratios do not.
 //
 //   qdialect-kernel-bench [target] [name part]
 
@@ -37,29 +37,35 @@ double bestSeconds(Run run) {
 }
 
 // One asm block with 24 independent accumulators: what the ports can do.
-#define REPEAT24(X)                                                                   \
-  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)     \
-      X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
-#define CLOBBERS                                                                      \
-  "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9",     \
-      "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17",         \
-      "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "cc"
+#define REPEAT24(X)                                                            \
+  X(0)                                                                         \
+  X(1)                                                                         \
+  X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)  \
+      X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define CLOBBERS                                                               \
+  "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8",      \
+      "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16",   \
+      "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "cc"
 constexpr int64_t kPeakLoops = 200000;
 
 __attribute__((target("avx512f"))) void runBytePeak() {
   int64_t loops = kPeakLoops;
 #define STEP(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
-  asm volatile("1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n" : "+r"(loops) : : CLOBBERS);
+  asm volatile("1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
+               : "+r"(loops)
+               :
+               : CLOBBERS);
 #undef STEP
 }
 __attribute__((target("avx512f"))) void runFloatPeak() {
   int64_t loops = kPeakLoops;
 #define STEP(n) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #n "\n"
-  asm volatile("vpxord %%zmm30, %%zmm30, %%zmm30\n vpxord %%zmm31, %%zmm31, %%zmm31\n"
-               "1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
-               : "+r"(loops)
-               :
-               : CLOBBERS);
+  asm volatile(
+      "vpxord %%zmm30, %%zmm30, %%zmm30\n vpxord %%zmm31, %%zmm31, %%zmm31\n"
+      "1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
+      : "+r"(loops)
+      :
+      : CLOBBERS);
 #undef STEP
 }
 
@@ -86,18 +92,23 @@ std::string convText(std::mt19937 &random, const Conv &c) {
   std::string image = shapeText({1, padded, padded, c.channels}, code);
   std::string sums = shapeText({1, out, out, c.outputs}, sum);
   std::string codes = shapeText({1, out, out, c.outputs}, code);
-  std::string filter = c.depthwise
-                           ? shapeText({c.kernel, c.kernel, c.channels}, code)
-                           : shapeText({c.kernel, c.kernel, c.channels, c.outputs}, code);
-  int64_t count = c.kernel * c.kernel * c.channels * (c.depthwise ? 1 : c.outputs);
+  std::string filter =
+      c.depthwise
+          ? shapeText({c.kernel, c.kernel, c.channels}, code)
+          : shapeText({c.kernel, c.kernel, c.channels, c.outputs}, code);
+  int64_t count =
+      c.kernel * c.kernel * c.channels * (c.depthwise ? 1 : c.outputs);
   std::string identity = "affine_map<(n, y, x, c) -> (n, y, x, c)>";
   std::string channel = "affine_map<(n, y, x, c) -> (c)>";
-  std::string parallel = "[\"parallel\", \"parallel\", \"parallel\", \"parallel\"]";
-  std::string vector = shapeText({c.outputs}, "f32"), bias = shapeText({c.outputs}, sum);
-  std::string body = "    %w = arith.constant " +
-                     (c.isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
-                     " : " + filter + "\n    %p = arith.constant " +
-                     (c.isFloat ? "0.0" : "-5") + " : " + code + "\n";
+  std::string parallel =
+      "[\"parallel\", \"parallel\", \"parallel\", \"parallel\"]";
+  std::string vector = shapeText({c.outputs}, "f32"),
+              bias = shapeText({c.outputs}, sum);
+  std::string body =
+      "    %w = arith.constant " +
+      (c.isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
+      " : " + filter + "\n    %p = arith.constant " +
+      (c.isFloat ? "0.0" : "-5") + " : " + code + "\n";
   std::string source = "%x0";
   if (pad) {
     std::string widths = "[0, " + n(pad) + ", " + n(pad) + ", 0]";
@@ -111,27 +122,35 @@ std::string convText(std::mt19937 &random, const Conv &c) {
           (c.isFloat ? constants.floats(c.outputs, -1, 1)
                      : constants.words(c.outputs, 5000)) +
           " : " + bias + "\n    %e = tensor.empty() : " + sums +
-          "\n    %init = linalg.generic {indexing_maps = [" + channel + ", " + identity +
-          "], iterator_types = " + parallel + "} ins(%b : " + bias + ") outs(%e : " +
-          sums + ") {\n    ^bb0(%i: " + sum + ", %o: " + sum + "):\n      linalg.yield %i : " +
-          sum + "\n    } -> " + sums + "\n    %acc = linalg." +
+          "\n    %init = linalg.generic {indexing_maps = [" + channel + ", " +
+          identity + "], iterator_types = " + parallel + "} ins(%b : " + bias +
+          ") outs(%e : " + sums + ") {\n    ^bb0(%i: " + sum + ", %o: " + sum +
+          "):\n      linalg.yield %i : " + sum + "\n    } -> " + sums +
+          "\n    %acc = linalg." +
           (c.depthwise ? "depthwise_conv_2d_nhwc_hwc" : "conv_2d_nhwc_hwcf") +
-          " {strides = dense<" + n(c.stride) + "> : tensor<2xi64>, dilations = dense<1> : "
+          " {strides = dense<" + n(c.stride) +
+          "> : tensor<2xi64>, dilations = dense<1> : "
           "tensor<2xi64>} ins(" +
-          source + ", %w : " + image + ", " + filter + ") outs(%init : " + sums +
-          ") -> " + sums + "\n";
+          source + ", %w : " + image + ", " + filter +
+          ") outs(%init : " + sums + ") -> " + sums + "\n";
   if (c.isFloat)
-    return mainText({input}, codes, body + "    qd.yield %acc : " + codes + "\n");
-  body += "    %scale = arith.constant " + constants.floats(c.outputs, 0.0005f, 0.002f) +
-          " : " + vector + "\n    %eq = tensor.empty() : " + codes +
-          "\n    %q = linalg.generic {indexing_maps = [" + identity + ", " + channel +
-          ", " + identity + "], iterator_types = " + parallel + "} ins(%acc, %scale : " +
-          sums + ", " + vector + ") outs(%eq : " + codes +
-          ") {\n    ^bb0(%a: i32, %s: f32, %o: i8):\n      %z = arith.constant -20 : i32\n"
-          "      %c = qd.requantize %a scale %s zero_point %z rounding(half_even) "
-          "overflow(saturate) : i32, f32, i32 -> i8\n      %zc = arith.constant -20 : i8\n"
-          "      %m = arith.maxsi %c, %zc : i8\n      linalg.yield %m : i8\n    } -> " +
-          codes + "\n    qd.yield %q : " + codes + "\n";
+    return mainText({input}, codes,
+                    body + "    qd.yield %acc : " + codes + "\n");
+  body +=
+      "    %scale = arith.constant " +
+      constants.floats(c.outputs, 0.0005f, 0.002f) + " : " + vector +
+      "\n    %eq = tensor.empty() : " + codes +
+      "\n    %q = linalg.generic {indexing_maps = [" + identity + ", " +
+      channel + ", " + identity + "], iterator_types = " + parallel +
+      "} ins(%acc, %scale : " + sums + ", " + vector + ") outs(%eq : " + codes +
+      ") {\n    ^bb0(%a: i32, %s: f32, %o: i8):\n      %z = arith.constant -20 "
+      ": i32\n"
+      "      %c = qd.requantize %a scale %s zero_point %z rounding(half_even) "
+      "overflow(saturate) : i32, f32, i32 -> i8\n      %zc = arith.constant "
+      "-20 : i8\n"
+      "      %m = arith.maxsi %c, %zc : i8\n      linalg.yield %m : i8\n    } "
+      "-> " +
+      codes + "\n    qd.yield %q : " + codes + "\n";
   return mainText({input}, codes, body);
 }
 
@@ -169,7 +188,8 @@ int main(int argc, char **argv) {
     if (candidate.name == targetName)
       target = &candidate;
   if (!target || !target->runsHere()) {
-    std::fprintf(stderr, "this machine does not run '%s'\n", targetName.c_str());
+    std::fprintf(stderr, "this machine does not run '%s'\n",
+                 targetName.c_str());
     return 1;
   }
   bool hasPeak = allCpuTargets().front().runsHere();
@@ -182,20 +202,23 @@ int main(int argc, char **argv) {
     Conv shape = c;
     std::string text = convText(random, shape);
     DispatchModule module(text);
-    std::unique_ptr<CompiledKernel> kernel = CompiledKernel::create(module, *target);
+    std::unique_ptr<CompiledKernel> kernel =
+        CompiledKernel::create(module, *target);
     if (!kernel)
       return 1;
     kernel->bind(module.randomInputs(random));
     double top = hasPeak ? peak(c.isFloat) : 0;
     double seconds = bestSeconds([&] { kernel->runBound(); });
     top = hasPeak ? std::max(top, peak(c.isFloat)) : 0;
-    int64_t pad = c.kernel / 2, out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
+    int64_t pad = c.kernel / 2,
+            out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
     double macs = double(out) * out * c.kernel * c.kernel * c.channels *
                   (c.depthwise ? 1 : c.outputs);
     std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f, %s, %lld tasks\n", c.name,
                 seconds * 1e6, macs / seconds / 1e9,
                 top > 0 ? 100 * macs / seconds / 1e9 / top : 0, top,
-                kernel->family().c_str(), static_cast<long long>(kernel->numTasks()));
+                kernel->family().c_str(),
+                static_cast<long long>(kernel->numTasks()));
   }
   return 0;
 }

@@ -5,7 +5,6 @@
 // The MLIR headers that nearly every file needs, parsed once. No generated
 // header may enter here: every .td edit would then rebuild the whole tree.
 
-
 #include "mlir/Analysis/DataFlowFramework.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"

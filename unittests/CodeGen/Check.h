@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The check that every kernel test ends in: all variants that this machine runs,
-// and the generic road, agree with the interpreter bit for bit.
+// The check that every kernel test ends in: all variants that this machine
+// runs, and the generic road, agree with the interpreter bit for bit.
 
 #ifndef QDIALECT_UNITTESTS_CODEGEN_CHECK_H
 #define QDIALECT_UNITTESTS_CODEGEN_CHECK_H
@@ -20,13 +20,15 @@ inline void expectSame(const HostTensor &actual, const HostTensor &expected,
   int64_t wrong = 0, first = -1;
   for (int64_t i = 0; i < actual.size(); ++i) {
     double a = actual.asDouble(i), b = expected.asDouble(i);
-    bool same = tolerance == 0 ? a == b || (a != a && b != b)
-                               : std::abs(a - b) <= tolerance * (1 + std::abs(b));
+    bool same = tolerance == 0
+                    ? a == b || (a != a && b != b)
+                    : std::abs(a - b) <= tolerance * (1 + std::abs(b));
     if (!same && wrong++ == 0)
       first = i;
   }
-  EXPECT_EQ(wrong, 0) << what << ": of " << actual.size() << " elements; first at "
-                      << first << ": " << actual.asDouble(std::max<int64_t>(first, 0))
+  EXPECT_EQ(wrong, 0) << what << ": of " << actual.size()
+                      << " elements; first at " << first << ": "
+                      << actual.asDouble(std::max<int64_t>(first, 0))
                       << " instead of "
                       << expected.asDouble(std::max<int64_t>(first, 0));
 }
@@ -42,7 +44,8 @@ inline void checkDispatch(const std::string &text, const std::string &family,
   for (const CpuTarget &target : allCpuTargets()) {
     if (!target.runsHere())
       continue;
-    std::unique_ptr<CompiledKernel> kernel = CompiledKernel::create(module, target);
+    std::unique_ptr<CompiledKernel> kernel =
+        CompiledKernel::create(module, target);
     ASSERT_TRUE(kernel) << target.name;
     EXPECT_EQ(kernel->family(), family);
     expectSame(kernel->run(inputs, random()), expected, target.name, tolerance);

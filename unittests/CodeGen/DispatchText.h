@@ -25,7 +25,8 @@ std::string denseText(const std::vector<T> &values) {
   return "dense<\"0x" + llvm::toHex(bytes) + "\">";
 }
 
-inline std::string shapeText(llvm::ArrayRef<int64_t> shape, llvm::StringRef element) {
+inline std::string shapeText(llvm::ArrayRef<int64_t> shape,
+                             llvm::StringRef element) {
   std::string text = "tensor<";
   for (int64_t size : shape)
     text += std::to_string(size) + "x";
@@ -60,7 +61,8 @@ struct RandomConstants {
 };
 
 /// func.func @main around one dispatch. The body's arguments are %x0, %x1, ...
-inline std::string mainText(llvm::ArrayRef<std::string> inputs, const std::string &output,
+inline std::string mainText(llvm::ArrayRef<std::string> inputs,
+                            const std::string &output,
                             const std::string &body) {
   std::string outer, inner, types, names;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -72,9 +74,9 @@ inline std::string mainText(llvm::ArrayRef<std::string> inputs, const std::strin
   }
   std::string ins = inputs.empty() ? "" : "ins(" + names + " : " + types + ") ";
   std::string head = inputs.empty() ? "" : "^bb0(" + inner + "):\n";
-  return "func.func @main(" + outer + ") -> " + output + " {\n  %r = qd.dispatch " + ins +
-         "-> (" + output + ") {\n" + head + body + "  }\n  return %r : " + output +
-         "\n}\n";
+  return "func.func @main(" + outer + ") -> " + output +
+         " {\n  %r = qd.dispatch " + ins + "-> (" + output + ") {\n" + head +
+         body + "  }\n  return %r : " + output + "\n}\n";
 }
 
 } // namespace qdialect::testing

@@ -53,7 +53,8 @@ qd::DispatchOp DispatchModule::dispatch() {
   return found;
 }
 
-llvm::SmallVector<HostTensor> DispatchModule::randomInputs(std::mt19937 &random) {
+llvm::SmallVector<HostTensor>
+DispatchModule::randomInputs(std::mt19937 &random) {
   llvm::SmallVector<HostTensor> inputs;
   for (Type type : dispatch().getInputs().getTypes()) {
     auto tensorType = cast<RankedTensorType>(type);
@@ -66,7 +67,8 @@ llvm::SmallVector<HostTensor> DispatchModule::randomInputs(std::mt19937 &random)
         reinterpret_cast<float *>(bytes)[i] = normal(random);
     } else {
       for (size_t i = 0; i < tensor.sizeInBytes(); ++i)
-        bytes[i] = static_cast<char>(dtype == DType::I1 ? random() & 1 : random());
+        bytes[i] =
+            static_cast<char>(dtype == DType::I1 ? random() & 1 : random());
     }
     inputs.push_back(std::move(tensor));
   }
@@ -77,7 +79,8 @@ HostTensor DispatchModule::expected(llvm::ArrayRef<HostTensor> inputs) {
   auto main = module->lookupSymbol<func::FuncOp>("main");
   auto results = interpret(main, inputs);
   if (!results) {
-    std::fprintf(stderr, "interpreter: %s\n", toString(results.takeError()).c_str());
+    std::fprintf(stderr, "interpreter: %s\n",
+                 toString(results.takeError()).c_str());
     std::abort();
   }
   return (*results)[0];
@@ -109,9 +112,9 @@ static bool isFlipped(Type tensor) {
 
 CompiledKernel::~CompiledKernel() = default;
 
-std::unique_ptr<CompiledKernel> CompiledKernel::create(DispatchModule &module,
-                                                       const CpuTarget &target,
-                                                       const KernelOptions &options) {
+std::unique_ptr<CompiledKernel>
+CompiledKernel::create(DispatchModule &module, const CpuTarget &target,
+                       const KernelOptions &options) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
@@ -139,7 +142,8 @@ std::unique_ptr<CompiledKernel> CompiledKernel::create(DispatchModule &module,
   if (failed(pm.run(*code)))
     return nullptr;
   auto llvmContext = std::make_unique<llvm::LLVMContext>();
-  std::unique_ptr<llvm::Module> ir = translateModuleToLLVMIR(*code, *llvmContext);
+  std::unique_ptr<llvm::Module> ir =
+      translateModuleToLLVMIR(*code, *llvmContext);
   if (!ir)
     return nullptr;
 
@@ -163,7 +167,8 @@ std::unique_ptr<CompiledKernel> CompiledKernel::create(DispatchModule &module,
   passes.registerFunctionAnalyses(fam);
   passes.registerLoopAnalyses(lam);
   passes.crossRegisterProxies(lam, fam, cgam, mam);
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(*ir, mam);
+  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(*ir, mam);
   if (const char *path = std::getenv("QDIALECT_DUMP_LLVM")) {
     std::error_code error;
     llvm::raw_fd_ostream os(path, error);
@@ -172,8 +177,8 @@ std::unique_ptr<CompiledKernel> CompiledKernel::create(DispatchModule &module,
 
   kernel->jit = llvm::cantFail(
       llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(machine).create());
-  kernel->jit->getMainJITDylib().addGenerator(
-      llvm::cantFail(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+  kernel->jit->getMainJITDylib().addGenerator(llvm::cantFail(
+      llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
           kernel->jit->getDataLayout().getGlobalPrefix())));
   llvm::cantFail(kernel->jit->addIRModule(
       llvm::orc::ThreadSafeModule(std::move(ir), std::move(llvmContext))));
@@ -205,7 +210,8 @@ void CompiledKernel::bind(llvm::ArrayRef<HostTensor> inputs) {
     pointers.push_back(buffer.data());
 }
 
-HostTensor CompiledKernel::run(llvm::ArrayRef<HostTensor> inputs, unsigned seed) {
+HostTensor CompiledKernel::run(llvm::ArrayRef<HostTensor> inputs,
+                               unsigned seed) {
   bind(inputs);
   std::vector<int64_t> tasks(plan->numTasks);
   for (int64_t task = 0; task < plan->numTasks; ++task)

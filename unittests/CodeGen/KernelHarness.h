@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Compiles the one dispatch of a module's @main for a CPU variant, in process, and
-// runs it over host tensors laid out as in a compiled program.
+// Compiles the one dispatch of a module's @main for a CPU variant, in process,
+// and runs it over host tensors laid out as in a compiled program.
 
 #ifndef QDIALECT_UNITTESTS_CODEGEN_KERNELHARNESS_H
 #define QDIALECT_UNITTESTS_CODEGEN_KERNELHARNESS_H
@@ -34,7 +34,8 @@ public:
   ~DispatchModule();
   bool isValid() const { return bool(module); }
   qd::DispatchOp dispatch();
-  /// Inputs of the dispatch's types: codes over their whole range, floats normal.
+  /// Inputs of the dispatch's types: codes over their whole range, floats
+  /// normal.
   llvm::SmallVector<HostTensor> randomInputs(std::mt19937 &random);
   /// What the interpreter says.
   HostTensor expected(llvm::ArrayRef<HostTensor> inputs);
@@ -47,9 +48,9 @@ private:
 /// One compiled kernel with its constants.
 class CompiledKernel {
 public:
-  static std::unique_ptr<CompiledKernel> create(DispatchModule &module,
-                                                const CpuTarget &target,
-                                                const KernelOptions &options = {});
+  static std::unique_ptr<CompiledKernel>
+  create(DispatchModule &module, const CpuTarget &target,
+         const KernelOptions &options = {});
   ~CompiledKernel();
 
   const std::string &family() const { return plan->family; }
@@ -63,7 +64,9 @@ public:
   /// For benchmarks: lays the operands out once, then runs all tasks.
   void bind(llvm::ArrayRef<HostTensor> inputs);
   void runBound() { entry(pointers.data(), 0, plan->numTasks); }
-  void runBound(int64_t begin, int64_t end) { entry(pointers.data(), begin, end); }
+  void runBound(int64_t begin, int64_t end) {
+    entry(pointers.data(), begin, end);
+  }
 
 private:
   CompiledKernel() = default;

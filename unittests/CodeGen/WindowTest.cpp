@@ -21,12 +21,16 @@ struct WindowCase {
 
   int64_t paddedY() const { return height + top + bottom; }
   int64_t paddedX() const { return width + left + right; }
-  int64_t outY() const { return (paddedY() - dilationY * (kernelY - 1) - 1) / strideY + 1; }
-  int64_t outX() const { return (paddedX() - dilationX * (kernelX - 1) - 1) / strideX + 1; }
+  int64_t outY() const {
+    return (paddedY() - dilationY * (kernelY - 1) - 1) / strideY + 1;
+  }
+  int64_t outX() const {
+    return (paddedX() - dilationX * (kernelX - 1) - 1) / strideX + 1;
+  }
   std::string strides() const {
     return "{strides = dense<[" + number(strideY) + ", " + number(strideX) +
-           "]> : tensor<2xi64>, dilations = dense<[" + number(dilationY) + ", " +
-           number(dilationX) + "]> : tensor<2xi64>}";
+           "]> : tensor<2xi64>, dilations = dense<[" + number(dilationY) +
+           ", " + number(dilationX) + "]> : tensor<2xi64>}";
   }
   std::string input(const std::string &element) const {
     return shapeText({batch, height, width, channels}, element);
@@ -38,13 +42,16 @@ struct WindowCase {
     return shapeText({batch, outY(), outX(), channels}, element);
   }
   /// %pad from %x0.
-  std::string padText(const std::string &element, const std::string &value) const {
+  std::string padText(const std::string &element,
+                      const std::string &value) const {
     return "    %p = arith.constant " + value + " : " + element +
-           "\n    %pad = tensor.pad %x0 low[0, " + number(top) + ", " + number(left) +
-           ", 0] high[0, " + number(bottom) + ", " + number(right) +
+           "\n    %pad = tensor.pad %x0 low[0, " + number(top) + ", " +
+           number(left) + ", 0] high[0, " + number(bottom) + ", " +
+           number(right) +
            ", 0] {\n    ^bb0(%i: index, %j: index, %k: index, %l: index):\n"
            "      tensor.yield %p : " +
-           element + "\n    } : " + input(element) + " to " + padded(element) + "\n";
+           element + "\n    } : " + input(element) + " to " + padded(element) +
+           "\n";
   }
 };
 
@@ -58,17 +65,21 @@ std::string requantizeText(const WindowCase &c, const std::string &scales) {
   std::string vector = shapeText({c.channels}, "f32");
   return "    %scale = arith.constant " + scales + " : " + vector +
          "\n    %eq = tensor.empty() : " + c.output("i8") +
-         "\n    %q = linalg.generic {indexing_maps = [" + kIdentity + ", " + kChannel +
-         ", " + kIdentity + "], iterator_types = " + kParallel +
-         "} ins(%acc, %scale : " + c.output("i32") + ", " + vector + ") outs(%eq : " +
-         c.output("i8") +
-         ") {\n    ^bb0(%a: i32, %s: f32, %o: i8):\n      %z = arith.constant -7 : i32\n"
-         "      %r = qd.requantize %a scale %s zero_point %z rounding(half_even) "
-         "overflow(saturate) : i32, f32, i32 -> i8\n      linalg.yield %r : i8\n    } -> " +
+         "\n    %q = linalg.generic {indexing_maps = [" + kIdentity + ", " +
+         kChannel + ", " + kIdentity + "], iterator_types = " + kParallel +
+         "} ins(%acc, %scale : " + c.output("i32") + ", " + vector +
+         ") outs(%eq : " + c.output("i8") +
+         ") {\n    ^bb0(%a: i32, %s: f32, %o: i8):\n      %z = arith.constant "
+         "-7 : i32\n"
+         "      %r = qd.requantize %a scale %s zero_point %z "
+         "rounding(half_even) "
+         "overflow(saturate) : i32, f32, i32 -> i8\n      linalg.yield %r : "
+         "i8\n    } -> " +
          c.output("i8") + "\n    qd.yield %q : " + c.output("i8") + "\n";
 }
 
-std::string depthwiseText(std::mt19937 &random, const WindowCase &c, bool isFloat) {
+std::string depthwiseText(std::mt19937 &random, const WindowCase &c,
+                          bool isFloat) {
   RandomConstants constants{random};
   std::string code = isFloat ? "f32" : "i8", sum = isFloat ? "f32" : "i32";
   int64_t count = c.kernelY * c.kernelX * c.channels;
@@ -76,19 +87,21 @@ std::string depthwiseText(std::mt19937 &random, const WindowCase &c, bool isFloa
   std::string bias = shapeText({c.channels}, sum);
   std::string body =
       c.padText(code, isFloat ? "0.5" : "-100") + "    %w = arith.constant " +
-      (isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) + " : " + filter +
-      "\n    %bias = arith.constant " +
-      (isFloat ? constants.floats(c.channels, -1, 1) : constants.words(c.channels, 900)) +
+      (isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
+      " : " + filter + "\n    %bias = arith.constant " +
+      (isFloat ? constants.floats(c.channels, -1, 1)
+               : constants.words(c.channels, 900)) +
       " : " + bias + "\n    %e = tensor.empty() : " + c.output(sum) +
-      "\n    %init = linalg.generic {indexing_maps = [" + kChannel + ", " + kIdentity +
-      "], iterator_types = " + kParallel + "} ins(%bias : " + bias + ") outs(%e : " +
-      c.output(sum) + ") {\n    ^bb0(%b: " + sum + ", %o: " + sum +
-      "):\n      linalg.yield %b : " + sum + "\n    } -> " + c.output(sum) +
-      "\n    %acc = linalg.depthwise_conv_2d_nhwc_hwc " + c.strides() +
-      " ins(%pad, %w : " + c.padded(code) + ", " + filter + ") outs(%init : " +
-      c.output(sum) + ") -> " + c.output(sum) + "\n";
-  body += isFloat ? "    qd.yield %acc : " + c.output(sum) + "\n"
-                  : requantizeText(c, constants.floats(c.channels, 0.001f, 0.01f));
+      "\n    %init = linalg.generic {indexing_maps = [" + kChannel + ", " +
+      kIdentity + "], iterator_types = " + kParallel + "} ins(%bias : " + bias +
+      ") outs(%e : " + c.output(sum) + ") {\n    ^bb0(%b: " + sum +
+      ", %o: " + sum + "):\n      linalg.yield %b : " + sum + "\n    } -> " +
+      c.output(sum) + "\n    %acc = linalg.depthwise_conv_2d_nhwc_hwc " +
+      c.strides() + " ins(%pad, %w : " + c.padded(code) + ", " + filter +
+      ") outs(%init : " + c.output(sum) + ") -> " + c.output(sum) + "\n";
+  body += isFloat
+              ? "    qd.yield %acc : " + c.output(sum) + "\n"
+              : requantizeText(c, constants.floats(c.channels, 0.001f, 0.01f));
   return mainText({c.input(code)}, c.output(isFloat ? "f32" : "i8"), body);
 }
 
@@ -96,15 +109,16 @@ std::string maxText(const WindowCase &c, bool isFloat) {
   std::string code = isFloat ? "f32" : "i8";
   std::string lowest = isFloat ? "0xFF800000" : "-128";
   std::string window = shapeText({c.kernelY, c.kernelX}, code);
-  return mainText({c.input(code)}, c.output(code),
-                  c.padText(code, lowest) + "    %e = tensor.empty() : " +
-                      c.output(code) + "\n    %f = linalg.fill ins(%p : " + code +
-                      ") outs(%e : " + c.output(code) + ") -> " + c.output(code) +
-                      "\n    %w = tensor.empty() : " + window +
-                      "\n    %m = linalg.pooling_nhwc_max " + c.strides() +
-                      " ins(%pad, %w : " + c.padded(code) + ", " + window +
-                      ") outs(%f : " + c.output(code) + ") -> " + c.output(code) +
-                      "\n    qd.yield %m : " + c.output(code) + "\n");
+  return mainText(
+      {c.input(code)}, c.output(code),
+      c.padText(code, lowest) + "    %e = tensor.empty() : " + c.output(code) +
+          "\n    %f = linalg.fill ins(%p : " + code +
+          ") outs(%e : " + c.output(code) + ") -> " + c.output(code) +
+          "\n    %w = tensor.empty() : " + window +
+          "\n    %m = linalg.pooling_nhwc_max " + c.strides() +
+          " ins(%pad, %w : " + c.padded(code) + ", " + window +
+          ") outs(%f : " + c.output(code) + ") -> " + c.output(code) +
+          "\n    qd.yield %m : " + c.output(code) + "\n");
 }
 
 std::string sumText(std::mt19937 &random, const WindowCase &c) {
@@ -114,11 +128,12 @@ std::string sumText(std::mt19937 &random, const WindowCase &c) {
       {c.input("i8")}, c.output("i8"),
       c.padText("i8", "11") +
           "    %k = arith.constant -77 : i32\n    %e = tensor.empty() : " +
-          c.output("i32") + "\n    %f = linalg.fill ins(%k : i32) outs(%e : " +
-          c.output("i32") + ") -> " + c.output("i32") + "\n    %w = tensor.empty() : " +
-          window + "\n    %acc = linalg.pooling_nhwc_sum " + c.strides() +
-          " ins(%pad, %w : " + c.padded("i8") + ", " + window + ") outs(%f : " +
-          c.output("i32") + ") -> " + c.output("i32") + "\n" +
+          c.output("i32") +
+          "\n    %f = linalg.fill ins(%k : i32) outs(%e : " + c.output("i32") +
+          ") -> " + c.output("i32") + "\n    %w = tensor.empty() : " + window +
+          "\n    %acc = linalg.pooling_nhwc_sum " + c.strides() +
+          " ins(%pad, %w : " + c.padded("i8") + ", " + window +
+          ") outs(%f : " + c.output("i32") + ") -> " + c.output("i32") + "\n" +
           requantizeText(c, constants.floats(c.channels, 0.05f, 0.2f)));
 }
 
@@ -129,20 +144,26 @@ std::string globalSumText(int64_t batch, int64_t size, int64_t channels) {
   return mainText(
       {input}, output,
       "    %k = arith.constant 0.0 : f32\n    %e = tensor.empty() : " + output +
-          "\n    %f = linalg.fill ins(%k : f32) outs(%e : " + output + ") -> " + output +
-          "\n    %acc = linalg.generic {indexing_maps = [affine_map<(n, y, x, c) -> (n, "
+          "\n    %f = linalg.fill ins(%k : f32) outs(%e : " + output + ") -> " +
+          output +
+          "\n    %acc = linalg.generic {indexing_maps = [affine_map<(n, y, x, "
+          "c) -> (n, "
           "y, x, c)>, affine_map<(n, y, x, c) -> (n, c)>], iterator_types = "
-          "[\"parallel\", \"reduction\", \"reduction\", \"parallel\"]} ins(%x0 : " +
+          "[\"parallel\", \"reduction\", \"reduction\", \"parallel\"]} ins(%x0 "
+          ": " +
           input + ") outs(%f : " + output +
-          ") {\n    ^bb0(%a: f32, %s: f32):\n      %t = arith.addf %s, %a : f32\n"
+          ") {\n    ^bb0(%a: f32, %s: f32):\n      %t = arith.addf %s, %a : "
+          "f32\n"
           "      linalg.yield %t : f32\n    } -> " +
           output + "\n    %e2 = tensor.empty() : " + output +
           "\n    %d = arith.constant " + number(size * size) +
-          ".0 : f32\n    %m = linalg.generic {indexing_maps = [affine_map<(n, c) -> (n, "
+          ".0 : f32\n    %m = linalg.generic {indexing_maps = [affine_map<(n, "
+          "c) -> (n, "
           "c)>, affine_map<(n, c) -> (n, c)>], iterator_types = [\"parallel\", "
           "\"parallel\"]} ins(%acc : " +
           output + ") outs(%e2 : " + output +
-          ") {\n    ^bb0(%a: f32, %o: f32):\n      %q = arith.divf %a, %d : f32\n"
+          ") {\n    ^bb0(%a: f32, %o: f32):\n      %q = arith.divf %a, %d : "
+          "f32\n"
           "      linalg.yield %q : f32\n    } -> " +
           output + "\n    qd.yield %m : " + output + "\n");
 }

@@ -71,7 +71,8 @@ std::optional<SmallVector<LinearForm>> linearResults(AffineMap map) {
 static LinearForm linearize(RankedTensorType type, ArrayRef<LinearForm> indices,
                             unsigned numLoops) {
   LinearForm position(numLoops);
-  for (auto [index, stride] : llvm::zip(indices, rowMajorStrides(type.getShape())))
+  for (auto [index, stride] :
+       llvm::zip(indices, rowMajorStrides(type.getShape())))
     position.accumulate(index, stride);
   return position;
 }
@@ -116,7 +117,8 @@ std::optional<Access> resolveAccess(Value value, unsigned numLoops,
       llvm::SmallBitVector dropped = slice.getDroppedDims();
       SmallVector<LinearForm> source;
       unsigned next = 0;
-      for (unsigned dim = 0, e = slice.getSourceType().getRank(); dim < e; ++dim) {
+      for (unsigned dim = 0, e = slice.getSourceType().getRank(); dim < e;
+           ++dim) {
         auto offset = getConstantIntValue(slice.getMixedOffsets()[dim]);
         auto stride = getConstantIntValue(slice.getMixedStrides()[dim]);
         if (!offset || !stride)
@@ -135,7 +137,8 @@ std::optional<Access> resolveAccess(Value value, unsigned numLoops,
   }
 }
 
-void coalesceLoops(SmallVectorImpl<int64_t> &sizes, ArrayRef<LinearForm *> forms) {
+void coalesceLoops(SmallVectorImpl<int64_t> &sizes,
+                   ArrayRef<LinearForm *> forms) {
   auto erase = [&](unsigned loop) {
     sizes.erase(sizes.begin() + loop);
     for (LinearForm *form : forms)

@@ -46,8 +46,8 @@ std::optional<llvm::SmallVector<LinearForm>> linearResults(mlir::AffineMap map);
 std::optional<Access> resolveAccess(mlir::Value value, unsigned numLoops,
                                     llvm::ArrayRef<LinearForm> indices);
 
-/// Joins neighbouring loops that every form walks as one. `sizes` and `forms` are
-/// rewritten; loops of size one disappear. At least one loop remains.
+/// Joins neighbouring loops that every form walks as one. `sizes` and `forms`
+/// are rewritten; loops of size one disappear. At least one loop remains.
 void coalesceLoops(llvm::SmallVectorImpl<int64_t> &sizes,
                    llvm::ArrayRef<LinearForm *> forms);
 

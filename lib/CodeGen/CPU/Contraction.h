@@ -2,14 +2,15 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Activation times constant weights: GEMM, GEMV, and 1-D and 2-D convolutions, in
-// i8 x i8 -> i32 and f32. One description for all of them:
+// Activation times constant weights: GEMM, GEMV, and 1-D and 2-D convolutions,
+// in i8 x i8 -> i32 and f32. One description for all of them:
 //
-//   out[m][n] = init[n] + sum over taps t and k < run of row(m, t)[k] * w[n][t][k]
+//   out[m][n] = init[n] + sum over taps t and k < run of row(m, t)[k] *
+//   w[n][t][k]
 //
 // where row(m, t) is where the activations of pixel m and tap t start. A matrix
-// product has one tap; a convolution has one a filter position, or one a filter row
-// when a row's pixels are contiguous and narrow (3-channel images).
+// product has one tap; a convolution has one a filter position, or one a filter
+// row when a row's pixels are contiguous and narrow (3-channel images).
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_CONTRACTION_H
 #define QDIALECT_LIB_CODEGEN_CPU_CONTRACTION_H
@@ -22,7 +23,7 @@
 namespace qdialect::cpu {
 
 struct ContractionGeometry : WindowGeometry {
-  int64_t run = 1;         ///< products of one tap
+  int64_t run = 1; ///< products of one tap
   int64_t groups = 1, groupStep = 0;
   int64_t groupChannels = 1; ///< output channels of a group
   /// Strides of the weight constant by role, in elements.
@@ -40,7 +41,9 @@ struct ContractionGeometry : WindowGeometry {
 
   /// Panels of 64 channels, the last of a group possibly narrower.
   int64_t panelsPerGroup() const { return (groupChannels + 63) / 64; }
-  int64_t lastPanelChannels() const { return groupChannels - 64 * (panelsPerGroup() - 1); }
+  int64_t lastPanelChannels() const {
+    return groupChannels - 64 * (panelsPerGroup() - 1);
+  }
   /// Bytes of one k step of a full panel (also of 64 channels in general).
   static constexpr int64_t kStepBytes = 256;
   int64_t stepBytes(int64_t vectors) const { return 64 * vectors; }
@@ -75,17 +78,18 @@ struct MicroKernel {
   int64_t panelVectors; ///< width of the panel in the packed image
   int64_t channels;     ///< of vectors * 16 that exist
 };
-mlir::LLVM::LLVMFuncOp emitMicroKernel(mlir::OpBuilder &moduleBuilder,
-                                       const CpuTarget &target, llvm::StringRef name,
-                                       const ContractionGeometry &geometry,
-                                       const Epilogue &epilogue, MicroKernel shape,
-                                       int64_t tableStride, unsigned firstConstant);
+mlir::LLVM::LLVMFuncOp
+emitMicroKernel(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
+                llvm::StringRef name, const ContractionGeometry &geometry,
+                const Epilogue &epilogue, MicroKernel shape,
+                int64_t tableStride, unsigned firstConstant);
 
 /// Emits the kernel proper: tasks, row pointers, tiles.
-void emitContractionDriver(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
-                           llvm::StringRef symbol, const ContractionGeometry &geometry,
-                           const ContractionTasks &tasks, const Epilogue &epilogue,
-                           unsigned firstConstant);
+void emitContractionDriver(mlir::OpBuilder &moduleBuilder,
+                           const CpuTarget &target, llvm::StringRef symbol,
+                           const ContractionGeometry &geometry,
+                           const ContractionTasks &tasks,
+                           const Epilogue &epilogue, unsigned firstConstant);
 
 } // namespace qdialect::cpu
 

@@ -2,9 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernel around the micro-kernels: it cuts a range of tasks into pixel chunks
-// and panels, fills the table of row pointers of a chunk once for all panels, and
-// walks the tiles.
+// The kernel around the micro-kernels: it cuts a range of tasks into pixel
+// chunks and panels, fills the table of row pointers of a chunk once for all
+// panels, and walks the tiles.
 
 #include "Contraction.h"
 
@@ -39,7 +39,8 @@ ContractionTasks ContractionTasks::choose(const ContractionGeometry &g) {
         std::min(panels, (kWantedTasks + tasks.chunks - 1) / tasks.chunks);
   // Weights that are few: many pixels split better than few panels.
   if (tasks.total() < kWantedTasks && pixels >= 2 * 24)
-    tasks.chunks = std::min<int64_t>(pixels / 24, kWantedTasks / tasks.panelGroups);
+    tasks.chunks =
+        std::min<int64_t>(pixels / 24, kWantedTasks / tasks.panelGroups);
   tasks.maxChunkRows = (pixels + tasks.chunks - 1) / tasks.chunks;
   return tasks;
 }
@@ -48,11 +49,12 @@ namespace {
 
 class DriverEmitter {
 public:
-  DriverEmitter(OpBuilder &moduleBuilder, const CpuTarget &target, StringRef symbol,
-                const ContractionGeometry &g, const ContractionTasks &tasks,
-                const Epilogue &epilogue, unsigned firstConstant)
-      : moduleBuilder(moduleBuilder), target(target), symbol(symbol), g(g), tasks(tasks),
-        epilogue(epilogue), firstConstant(firstConstant),
+  DriverEmitter(OpBuilder &moduleBuilder, const CpuTarget &target,
+                StringRef symbol, const ContractionGeometry &g,
+                const ContractionTasks &tasks, const Epilogue &epilogue,
+                unsigned firstConstant)
+      : moduleBuilder(moduleBuilder), target(target), symbol(symbol), g(g),
+        tasks(tasks), epilogue(epilogue), firstConstant(firstConstant),
         tableStride((tasks.maxChunkRows + 15) / 16 * 16),
         elementSize(g.isFloat ? 4 : 1) {
     planClasses();
@@ -97,8 +99,8 @@ DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
   PanelClass panel;
   panel.channels = channels;
   panel.panelVectors = (channels + 15) / 16;
-  TileShape tile =
-      DotPolicy::tileShape(target, g.isFloat, panel.panelVectors, !g.isStrided());
+  TileShape tile = DotPolicy::tileShape(target, g.isFloat, panel.panelVectors,
+                                        !g.isStrided());
   for (int64_t first = 0; first < panel.panelVectors; first += tile.vectors) {
     PanelClass::Block block;
     block.first = first;
@@ -126,29 +128,33 @@ void DriverEmitter::emitMicroKernels() {
   int64_t minChunkRows = g.numPixels() / tasks.chunks;
   for (PanelClass &panel : classes)
     for (PanelClass::Block &block : panel.blocks) {
-      int64_t numTiles = (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
+      int64_t numTiles =
+          (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
       for (int64_t chunk : {minChunkRows, tasks.maxChunkRows})
-        for (int64_t rows : {chunk / numTiles, (chunk + numTiles - 1) / numTiles}) {
+        for (int64_t rows :
+             {chunk / numTiles, (chunk + numTiles - 1) / numTiles}) {
           if (rows == 0 || block.kernels.count(rows))
             continue;
           LLVM::LLVMFuncOp &func =
               made[{rows, block.vectors, panel.panelVectors, block.channels}];
           if (!func) {
-            std::string name = (symbol + "_tile" + Twine(rows) + "x" +
-                                Twine(block.channels) + "of" + Twine(panel.panelVectors))
-                                   .str();
+            std::string name =
+                (symbol + "_tile" + Twine(rows) + "x" + Twine(block.channels) +
+                 "of" + Twine(panel.panelVectors))
+                    .str();
             func = emitMicroKernel(
                 moduleBuilder, target, name, g, epilogue,
-                {rows, block.vectors, panel.panelVectors, block.channels}, tableStride,
-                firstConstant);
+                {rows, block.vectors, panel.panelVectors, block.channels},
+                tableStride, firstConstant);
           }
           block.kernels[rows] = func;
         }
     }
 }
 
-void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow, Value numRows,
-                              Value panelWeights, Value channel, Value groupOffset) {
+void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
+                              Value numRows, Value panelWeights, Value channel,
+                              Value groupOffset) {
   Emitter &e = *emitter;
   int64_t numTiles = (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
   Value blockWeights = e.at(panelWeights, 64 * block.first);
@@ -165,7 +171,8 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow, Value nu
       Value matches = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, height,
                                             e.index(kernel.first));
       e.ifThen(matches, [&] {
-        e.call(kernel.second, {args, rows, groupOffset, blockWeights, pixel, blockChannel});
+        e.call(kernel.second,
+               {args, rows, groupOffset, blockWeights, pixel, blockChannel});
       });
     }
   });
@@ -174,7 +181,8 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow, Value nu
 void DriverEmitter::emitTask(Value task) {
   Emitter &e = *emitter;
   int64_t panels = g.groups * g.panelsPerGroup();
-  Value chunk = e.div(task, tasks.panelGroups), part = e.rem(task, tasks.panelGroups);
+  Value chunk = e.div(task, tasks.panelGroups),
+        part = e.rem(task, tasks.panelGroups);
   Value firstRow = e.div(e.mul(chunk, g.numPixels()), tasks.chunks);
   Value endRow = e.div(e.mul(e.add(chunk, 1), g.numPixels()), tasks.chunks);
   Value firstPanel = e.div(e.mul(part, panels), tasks.panelGroups);
@@ -222,17 +230,20 @@ void DriverEmitter::emit() {
   if (!g.isStrided())
     table = LLVM::AllocaOp::create(e, e.ptr(), e.i64(),
                                    e.index(g.numTaps() * tableStride), 64);
-  e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) { emitTask(task); });
+  e.loop(func.getArgument(1), func.getArgument(2), 1,
+         [&](Value task) { emitTask(task); });
   e.ret();
 }
 
 } // namespace
 
 void emitContractionDriver(OpBuilder &moduleBuilder, const CpuTarget &target,
-                           StringRef symbol, const ContractionGeometry &geometry,
-                           const ContractionTasks &tasks, const Epilogue &epilogue,
-                           unsigned firstConstant) {
-  DriverEmitter(moduleBuilder, target, symbol, geometry, tasks, epilogue, firstConstant)
+                           StringRef symbol,
+                           const ContractionGeometry &geometry,
+                           const ContractionTasks &tasks,
+                           const Epilogue &epilogue, unsigned firstConstant) {
+  DriverEmitter(moduleBuilder, target, symbol, geometry, tasks, epilogue,
+                firstConstant)
       .emit();
 }
 

@@ -33,7 +33,9 @@ struct OneLoop {
       loop = static_cast<int>(candidate);
     }
   }
-  int64_t size(ArrayRef<int64_t> sizes) const { return loop < 0 ? 1 : sizes[loop]; }
+  int64_t size(ArrayRef<int64_t> sizes) const {
+    return loop < 0 ? 1 : sizes[loop];
+  }
   int64_t step(const LinearForm &form) const {
     return loop < 0 ? 0 : form.coefficients[loop];
   }
@@ -59,7 +61,8 @@ bool Reader::readWeights(LinearForm &form) {
   if (!indices)
     return false;
   Value value = op->getOperand(s.weightOperand);
-  std::optional<Access> access = resolveAccess(value, op.getNumLoops(), *indices);
+  std::optional<Access> access =
+      resolveAccess(value, op.getNumLoops(), *indices);
   if (!access)
     return false;
   g.weights = constantView(access->base);
@@ -80,7 +83,8 @@ bool Reader::readWeights(LinearForm &form) {
   return true;
 }
 
-bool Reader::readInit(const LinearForm &output, OneLoop group, OneLoop channel) {
+bool Reader::readInit(const LinearForm &output, OneLoop group,
+                      OneLoop channel) {
   Value init = op.getDpsInits()[0];
   std::optional<InitValues> values = InitValues::read(init);
   if (!values)
@@ -104,8 +108,8 @@ bool Reader::checkPixels(const LinearForm &output) {
   int64_t expected = g.numChannels();
   for (AffineExpr expr : llvm::reverse(s.outputMap.getResults())) {
     unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-    if (llvm::is_contained(s.outputChannel, loop) || llvm::is_contained(s.depth, loop) ||
-        s.loopSizes[loop] == 1)
+    if (llvm::is_contained(s.outputChannel, loop) ||
+        llvm::is_contained(s.depth, loop) || s.loopSizes[loop] == 1)
       continue;
     if (output.coefficients[*s.outputDim(loop)] != expected)
       return false;
@@ -127,12 +131,14 @@ void Reader::mergeFilterRows() {
 }
 
 bool Reader::read() {
-  Type activationType = getElementTypeOrSelf(op->getOperand(s.activationOperand));
+  Type activationType =
+      getElementTypeOrSelf(op->getOperand(s.activationOperand));
   Type weightType = getElementTypeOrSelf(op->getOperand(s.weightOperand));
   Type outputType = getElementTypeOrSelf(op->getResult(0));
-  g.isFloat = activationType.isF32() && weightType.isF32() && outputType.isF32();
-  bool isCodes =
-      activationType.isInteger(8) && weightType.isInteger(8) && outputType.isInteger(32);
+  g.isFloat =
+      activationType.isF32() && weightType.isF32() && outputType.isF32();
+  bool isCodes = activationType.isInteger(8) && weightType.isInteger(8) &&
+                 outputType.isInteger(32);
   if ((!g.isFloat && !isCodes) || !s.weightIsConstant)
     return false;
   OneLoop channel(s.outputChannel, s.loopSizes), group(s.depth, s.loopSizes),

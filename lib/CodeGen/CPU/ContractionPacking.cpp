@@ -19,7 +19,8 @@ namespace {
 struct WeightIndex {
   const ContractionGeometry &g;
 
-  /// Element 0 of filter position of tap `tap` for channel `n` of group `group`.
+  /// Element 0 of filter position of tap `tap` for channel `n` of group
+  /// `group`.
   int64_t base(int64_t group, int64_t n, int64_t tap) const {
     int64_t columns = g.tapColumns();
     int64_t y = tap / columns, x = tap % columns;
@@ -48,8 +49,8 @@ void forEachPanel(const ContractionGeometry &g, Visit visit) {
     for (int64_t panel = 0; panel < g.panelsPerGroup(); ++panel) {
       bool last = panel + 1 == g.panelsPerGroup();
       int64_t channels = last ? g.lastPanelChannels() : 64;
-      int64_t start =
-          group * g.groupBytes() + panel * steps * ContractionGeometry::kStepBytes;
+      int64_t start = group * g.groupBytes() +
+                      panel * steps * ContractionGeometry::kStepBytes;
       visit(group, panel, start, (channels + 15) / 16, channels);
     }
 }
@@ -63,8 +64,8 @@ void packWeights(const ContractionGeometry &g, MutableArrayRef<char> out) {
   SmallVector<int64_t> inRun;
   for (int64_t k = 0; k < g.run; ++k)
     inRun.push_back(index.inRun(k));
-  forEachPanel(g, [&](int64_t group, int64_t panel, int64_t start, int64_t vectors,
-                      int64_t channels) {
+  forEachPanel(g, [&](int64_t group, int64_t panel, int64_t start,
+                      int64_t vectors, int64_t channels) {
     int64_t rowBytes = g.stepBytes(vectors);
     for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
       char *image = out.data() + start + tap * g.stepsPerTap() * rowBytes;
@@ -84,18 +85,24 @@ struct WeightSums {
   int64_t positive = 0, negative = 0;
 };
 
-WeightSums weightSums(const ContractionGeometry &g, int64_t n) {
+/// Of all channels, in one sweep over the weights in the order they usually
+/// lie.
+std::vector<WeightSums> weightSums(const ContractionGeometry &g) {
   WeightIndex index{g};
-  WeightSums sums;
-  const int8_t *weights = reinterpret_cast<const int8_t *>(g.weights->raw.data());
-  int64_t group = n / g.groupChannels;
-  for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
-    int64_t base = index.base(group, n % g.groupChannels, tap);
-    for (int64_t k = 0; k < g.run; ++k) {
-      int64_t w = weights[base + index.inRun(k)];
-      (w > 0 ? sums.positive : sums.negative) += w;
-    }
-  }
+  std::vector<WeightSums> sums(g.numChannels());
+  const int8_t *weights =
+      reinterpret_cast<const int8_t *>(g.weights->raw.data());
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t tap = 0; tap < g.numTaps(); ++tap)
+      for (int64_t k = 0; k < g.run; ++k) {
+        const int8_t *row =
+            weights + index.base(group, 0, tap) + index.inRun(k);
+        WeightSums *of = sums.data() + group * g.groupChannels;
+        for (int64_t n = 0; n < g.groupChannels; ++n) {
+          int64_t w = row[n * g.weightChannel];
+          (w > 0 ? of[n].positive : of[n].negative) += w;
+        }
+      }
   return sums;
 }
 
@@ -105,6 +112,9 @@ int64_t initIndex(const ContractionGeometry &g, int64_t n) {
 }
 
 void packStarts(const ContractionGeometry &g, MutableArrayRef<char> out) {
+  std::vector<WeightSums> sums;
+  if (!g.isFloat)
+    sums = weightSums(g);
   for (int64_t n = 0; n < g.numChannels(); ++n) {
     char *cell = out.data() + 4 * n;
     if (g.isFloat) {
@@ -118,8 +128,7 @@ void packStarts(const ContractionGeometry &g, MutableArrayRef<char> out) {
 #endif
 #if QDIALECT_MUTATE != 17
     // Activations are read as code + 128.
-    WeightSums sums = weightSums(g, n);
-    start -= 128 * (sums.positive + sums.negative);
+    start -= 128 * (sums[n].positive + sums[n].negative);
 #endif
     int32_t wrapped = static_cast<int32_t>(start);
     std::memcpy(cell, &wrapped, 4);
@@ -150,8 +159,9 @@ std::optional<Interval> accumulatorRange(const ContractionGeometry &g) {
   if (g.isFloat)
     return std::nullopt;
   Interval range{0, 0};
+  std::vector<WeightSums> ofChannels = weightSums(g);
   for (int64_t n = 0; n < g.numChannels(); ++n) {
-    WeightSums sums = weightSums(g, n);
+    WeightSums sums = ofChannels[n];
     double init = static_cast<double>(g.init->integer(initIndex(g, n)));
     double low = init - 128.0 * sums.positive + 127.0 * sums.negative;
     double high = init + 127.0 * sums.positive - 128.0 * sums.negative;

@@ -24,12 +24,13 @@ public:
     auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
     LinearForm channels(type.getRank());
     int64_t step = 1;
-    for (int64_t dim = type.getRank() - 1; dim >= 0 && step < geometry.numChannels();
-         --dim) {
+    for (int64_t dim = type.getRank() - 1;
+         dim >= 0 && step < geometry.numChannels(); --dim) {
       channels.coefficients[dim] = step;
       step *= type.getDimSize(dim);
     }
-    std::optional<Epilogue> resolved = Epilogue::create(region, constants, channels);
+    std::optional<Epilogue> resolved =
+        Epilogue::create(region, constants, channels);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
@@ -41,7 +42,8 @@ public:
     epilogue.rootRange = accumulatorRange(geometry);
     family = "contraction";
     numTasks = tasks.total();
-    keyText = family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText =
+        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
     return true;
   }
 
@@ -51,8 +53,8 @@ public:
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
                      StringRef symbol) override {
-    emitContractionDriver(moduleBuilder, target, symbol, geometry, tasks, epilogue,
-                          region.numInputs() + 1);
+    emitContractionDriver(moduleBuilder, target, symbol, geometry, tasks,
+                          epilogue, region.numInputs() + 1);
     return success();
   }
 
@@ -66,7 +68,8 @@ private:
 } // namespace
 
 PlanPtr planContraction(const KernelRegion &region) {
-  std::optional<ContractionGeometry> geometry = ContractionGeometry::create(region);
+  std::optional<ContractionGeometry> geometry =
+      ContractionGeometry::create(region);
   if (!geometry)
     return nullptr;
   auto plan = std::make_unique<ContractionPlan>(region, std::move(*geometry));

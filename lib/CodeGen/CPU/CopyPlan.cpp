@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The family "copy" for what no single linear access can say: concatenation and
-// padding. Both write whole rows of the output: a row is cut into segments, each
-// copied from an input or filled. (Transposes and slices are linear accesses and
-// belong to ElementwisePlan.cpp.)
+// padding. Both write whole rows of the output: a row is cut into segments,
+// each copied from an input or filled. (Transposes and slices are linear
+// accesses and belong to ElementwisePlan.cpp.)
 
 #include "Families.h"
 
@@ -22,20 +22,23 @@ namespace {
 
 /// A loop over rows of the output.
 struct RowLoop {
-  int64_t size, low, sourceSize; ///< copied where low <= counter < low + sourceSize
+  int64_t size, low,
+      sourceSize; ///< copied where low <= counter < low + sourceSize
 };
 
 /// `bytes` of each row at `offset`, from `source`; a null source fills.
 struct Segment {
   Value source;
   int64_t offset, bytes;
-  unsigned argument = 0;     ///< of the kernel
-  int64_t sourceOffset = 0;  ///< bytes
+  unsigned argument = 0;    ///< of the kernel
+  int64_t sourceOffset = 0; ///< bytes
 };
 
 class CopyPlan : public KernelPlan {
 public:
-  explicit CopyPlan(const KernelRegion &source) : region(source) { family = "copy"; }
+  explicit CopyPlan(const KernelRegion &source) : region(source) {
+    family = "copy";
+  }
 
   bool init() {
     elementSize = elementBytes(region.resultType().getElementType());
@@ -53,7 +56,8 @@ public:
     for (const RowLoop &loop : rows)
       numRows *= loop.size;
     int64_t bytes = numRows * rowBytes;
-    numTasks = std::clamp<int64_t>(bytes / (32 << 10), 1, std::min<int64_t>(numRows, 32));
+    numTasks = std::clamp<int64_t>(bytes / (32 << 10), 1,
+                                   std::min<int64_t>(numRows, 32));
     keyText = family + structureKey(region.dispatch);
     return numRows > 0;
   }
@@ -62,33 +66,38 @@ public:
                      StringRef symbol) override {
     OpBuilder::InsertionGuard guard(moduleBuilder);
     Emitter e(region.dispatch.getLoc(), moduleBuilder, target);
-    LLVM::LLVMFuncOp func =
-        e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()}, /*internal=*/false);
+    LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
+                                            /*internal=*/false);
     Value args = func.getArgument(0);
     Value output = e.argument(args, region.numInputs());
     SmallVector<Value> sources;
     for (const Segment &segment : segments)
-      sources.push_back(segment.source ? e.at(e.argument(args, segment.argument),
-                                              segment.sourceOffset)
-                                       : Value());
-    auto cut = [&](Value task) { return e.div(e.mul(task, numRows), numTasks); };
-    e.loop(cut(func.getArgument(1)), cut(func.getArgument(2)), 1, [&](Value row) {
-      Value to = e.at(output, e.mul(row, rowBytes));
-      auto [sourceRow, exists] = sourceOf(e, row);
-      auto copyRow = [&, from = sourceRow] {
-        for (auto [segment, source] : llvm::zip(segments, sources)) {
-          Value place = e.at(to, segment.offset);
-          if (!segment.source)
-            fill(e, place, segment.bytes);
-          else
-            copy(e, place, e.at(source, e.mul(from, segment.bytes)), segment.bytes);
-        }
-      };
-      if (exists)
-        e.ifThen(exists, copyRow, [&] { fill(e, to, rowBytes); });
-      else
-        copyRow();
-    });
+      sources.push_back(
+          segment.source
+              ? e.at(e.argument(args, segment.argument), segment.sourceOffset)
+              : Value());
+    auto cut = [&](Value task) {
+      return e.div(e.mul(task, numRows), numTasks);
+    };
+    e.loop(cut(func.getArgument(1)), cut(func.getArgument(2)), 1,
+           [&](Value row) {
+             Value to = e.at(output, e.mul(row, rowBytes));
+             auto [sourceRow, exists] = sourceOf(e, row);
+             auto copyRow = [&, from = sourceRow] {
+               for (auto [segment, source] : llvm::zip(segments, sources)) {
+                 Value place = e.at(to, segment.offset);
+                 if (!segment.source)
+                   fill(e, place, segment.bytes);
+                 else
+                   copy(e, place, e.at(source, e.mul(from, segment.bytes)),
+                        segment.bytes);
+               }
+             };
+             if (exists)
+               e.ifThen(exists, copyRow, [&] { fill(e, to, rowBytes); });
+             else
+               copyRow();
+           });
     e.ret();
     return success();
   }
@@ -104,7 +113,8 @@ private:
   bool readConcat(tensor::ConcatOp op) {
     int64_t axis = op.getDim();
     ArrayRef<int64_t> shape = region.resultType().getShape();
-    rows.push_back({product(shape.take_front(axis)), 0, product(shape.take_front(axis))});
+    rows.push_back(
+        {product(shape.take_front(axis)), 0, product(shape.take_front(axis))});
     for (Value input : op.getInputs()) {
       auto type = cast<RankedTensorType>(input.getType());
       int64_t bytes = product(type.getShape().drop_front(axis)) * elementSize;
@@ -119,14 +129,17 @@ private:
     auto high = getConstantIntValues(op.getMixedHighPad());
     Value padding = op.getConstantPaddingValue();
     Attribute value;
-    if (!low || !high || !padding || !matchPattern(padding, m_Constant(&value)) ||
+    if (!low || !high || !padding ||
+        !matchPattern(padding, m_Constant(&value)) ||
         llvm::any_of(*low, [](int64_t n) { return n < 0; }) ||
         llvm::any_of(*high, [](int64_t n) { return n < 0; }))
       return false;
-    if (auto integer = dyn_cast<IntegerAttr>(value); integer && elementSize == 1)
+    if (auto integer = dyn_cast<IntegerAttr>(value);
+        integer && elementSize == 1)
       fillByte = static_cast<uint8_t>(integer.getInt()) ^
                  (isOffsetBinary(integer.getType()) ? 0x80 : 0);
-    else if (!matchPattern(padding, m_PosZeroFloat()) && !matchPattern(padding, m_Zero()))
+    else if (!matchPattern(padding, m_PosZeroFloat()) &&
+             !matchPattern(padding, m_Zero()))
       return false; // only bytes are repeated
     // A row is everything inside the innermost padded dimension.
     ArrayRef<int64_t> source = op.getSourceType().getShape();
@@ -190,19 +203,22 @@ private:
       row = e.div(row, loop.size);
       from = e.add(from, e.mul(counter, stride));
       stride *= loop.sourceSize;
-      Value inside = arith::CmpIOp::create(e, arith::CmpIPredicate::ult, counter,
-                                           e.index(loop.sourceSize));
-      exists = exists ? Value(arith::AndIOp::create(e, exists, inside)) : inside;
+      Value inside = arith::CmpIOp::create(e, arith::CmpIPredicate::ult,
+                                           counter, e.index(loop.sourceSize));
+      exists =
+          exists ? Value(arith::AndIOp::create(e, exists, inside)) : inside;
     }
     return {from, exists};
   }
 
   void fill(Emitter &e, Value place, int64_t bytes) {
-    LLVM::MemsetOp::create(e, place, e.constantInt(e.i8(), fillByte), e.index(bytes),
+    LLVM::MemsetOp::create(e, place, e.constantInt(e.i8(), fillByte),
+                           e.index(bytes),
                            /*isVolatile=*/false);
   }
   void copy(Emitter &e, Value place, Value from, int64_t bytes) {
-    LLVM::MemcpyOp::create(e, place, from, e.index(bytes), /*isVolatile=*/false);
+    LLVM::MemcpyOp::create(e, place, from, e.index(bytes),
+                           /*isVolatile=*/false);
   }
 
   KernelRegion region;

@@ -15,15 +15,11 @@ using namespace llvm;
 namespace qdialect {
 
 static const CpuTarget kTargets[] = {
-    {"avx512vnni",
-     CpuTarget::AVX512VNNI,
+    {"avx512vnni", CpuTarget::AVX512VNNI,
      "+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512cd,+avx512vnni,+avx2,+fma,"
      "+f16c,+bmi,+bmi2,+popcnt",
      "icelake-server"},
-    {"avx2",
-     CpuTarget::AVX2,
-     "+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt",
-     "haswell"},
+    {"avx2", CpuTarget::AVX2, "+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt", "haswell"},
     {"scalar", CpuTarget::Scalar, "", ""},
 };
 
@@ -34,12 +30,14 @@ template <class Has>
 static bool hasAllFeatures(const CpuTarget &target, Has has) {
   SmallVector<StringRef> features;
   StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
-  return all_of(features, [&](StringRef feature) { return has(feature.drop_front()); });
+  return all_of(features,
+                [&](StringRef feature) { return has(feature.drop_front()); });
 }
 
 bool CpuTarget::runsHere() const {
   static const StringMap<bool> host = sys::getHostCPUFeatures();
-  return hasAllFeatures(*this, [](StringRef feature) { return host.lookup(feature); });
+  return hasAllFeatures(*this,
+                        [](StringRef feature) { return host.lookup(feature); });
 }
 
 Expected<SmallVector<CpuTarget, 3>> parseTargetCpus(StringRef list) {
@@ -48,20 +46,23 @@ Expected<SmallVector<CpuTarget, 3>> parseTargetCpus(StringRef list) {
   SmallVector<bool> chosen(std::size(kTargets), false);
   for (StringRef name : names) {
     name = name.trim();
-    const CpuTarget *target = find_if(kTargets, [&](auto &t) { return t.name == name; });
+    const CpuTarget *target =
+        find_if(kTargets, [&](auto &t) { return t.name == name; });
     if (name == "native") {
       target = find_if(kTargets, [](auto &t) { return t.runsHere(); });
     } else if (target == std::end(kTargets)) {
       if (X86::parseArchX86(name, /*Only64Bit=*/true) == X86::CK_None)
-        return createStringError("unknown target CPU '" + name +
-                                 "'; expected native, avx512vnni, avx2, scalar or an "
-                                 "x86-64 CPU name known to LLVM (znver4, cascadelake, "
-                                 "haswell, ...)");
+        return createStringError(
+            "unknown target CPU '" + name +
+            "'; expected native, avx512vnni, avx2, scalar or an "
+            "x86-64 CPU name known to LLVM (znver4, cascadelake, "
+            "haswell, ...)");
       SmallVector<StringRef> features;
       X86::getFeaturesForCPU(name, features);
       target = find_if(kTargets, [&](auto &t) {
-        return hasAllFeatures(
-            t, [&](StringRef feature) { return is_contained(features, feature); });
+        return hasAllFeatures(t, [&](StringRef feature) {
+          return is_contained(features, feature);
+        });
       });
     }
     chosen[target - kTargets] = true;

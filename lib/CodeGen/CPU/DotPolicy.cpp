@@ -60,20 +60,23 @@ public:
     return parts;
   }
   Value finish(ValueRange parts) override {
-    Value low = e.concat(parts[0], parts[1]), high = e.concat(parts[2], parts[3]);
+    Value low = e.concat(parts[0], parts[1]),
+          high = e.concat(parts[2], parts[3]);
     SmallVector<int64_t> even, odd;
     for (int64_t lane = 0; lane < 32; lane += 2) {
       even.push_back(lane);
       odd.push_back(lane + 1);
     }
-    return arith::AddIOp::create(e, vector::ShuffleOp::create(e, low, high, even),
+    return arith::AddIOp::create(e,
+                                 vector::ShuffleOp::create(e, low, high, even),
                                  vector::ShuffleOp::create(e, low, high, odd));
   }
   SmallVector<Value> loadWeights(Value pointer) override {
     SmallVector<Value> parts;
     for (int64_t part = 0; part < kParts; ++part)
       parts.push_back(arith::ExtSIOp::create(
-          e, words(), e.load(Emitter::vector(e.i8(), 16), e.at(pointer, 16 * part), 16)));
+          e, words(),
+          e.load(Emitter::vector(e.i8(), 16), e.at(pointer, 16 * part), 16)));
     return parts;
   }
   Value loadActivations(Value pointer) override {
@@ -86,7 +89,8 @@ public:
                   ArrayRef<Value> weights) override {
     auto type = Emitter::vector(e.i32(), 8);
     for (auto [accumulator, weight] : llvm::zip(accumulators, weights)) {
-      Value pairs = e.intrinsic("llvm.x86.avx2.pmadd.wd", type, {activations, weight});
+      Value pairs =
+          e.intrinsic("llvm.x86.avx2.pmadd.wd", type, {activations, weight});
       accumulator = arith::AddIOp::create(e, accumulator, pairs);
     }
   }
@@ -107,17 +111,21 @@ public:
       for (int64_t channel = 0; channel < 16; ++channel)
         lanes.push_back(4 * channel + k);
       Value codes = vector::ShuffleOp::create(e, bytes, bytes, lanes);
-      parts.push_back(arith::ExtSIOp::create(e, Emitter::vector(e.i32()), codes));
+      parts.push_back(
+          arith::ExtSIOp::create(e, Emitter::vector(e.i32()), codes));
     }
     return parts;
   }
-  Value loadActivations(Value pointer) override { return e.load(e.i32(), pointer); }
+  Value loadActivations(Value pointer) override {
+    return e.load(e.i32(), pointer);
+  }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
     for (auto [k, weight] : llvm::enumerate(weights)) {
       Value shifted = arith::ShRUIOp::create(
           e, activations, e.constantInt(e.i32(), 8 * static_cast<int64_t>(k)));
-      Value code = arith::AndIOp::create(e, shifted, e.constantInt(e.i32(), 255));
+      Value code =
+          arith::AndIOp::create(e, shifted, e.constantInt(e.i32(), 255));
       Value all = e.broadcast(code, Emitter::vector(e.i32()));
       accumulators[0] = arith::AddIOp::create(
           e, accumulators[0], arith::MulIOp::create(e, all, weight));
@@ -143,7 +151,8 @@ public:
                   ArrayRef<Value> weights) override {
     if (e.target.isa == CpuTarget::Scalar)
       accumulators[0] = arith::AddFOp::create(
-          e, accumulators[0], arith::MulFOp::create(e, activations, weights[0]));
+          e, accumulators[0],
+          arith::MulFOp::create(e, activations, weights[0]));
     else
       accumulators[0] =
           math::FmaOp::create(e, activations, weights[0], accumulators[0]);
@@ -170,8 +179,9 @@ TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
                                int64_t panelVectors, bool pointers) {
   switch (target.isa) {
   case CpuTarget::AVX512VNNI: {
-    // rows * vectors accumulators, the weights, and two registers for broadcasts
-    // must fit 32; rows with own pointers must fit the 15 address registers.
+    // rows * vectors accumulators, the weights, and two registers for
+    // broadcasts must fit 32; rows with own pointers must fit the 15 address
+    // registers.
     static constexpr int64_t rows[] = {0, 14, 12, 8, 6};
     int64_t most = rows[panelVectors];
     return {pointers ? std::min<int64_t>(most, 8) : most, panelVectors};

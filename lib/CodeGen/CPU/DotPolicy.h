@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // How one CPU variant multiplies and accumulates: the only part of the
-// contraction kernels that knows instructions. All variants read the same packed
-// image: rows of k (4 codes, or one float) of 16-channel groups.
+// contraction kernels that knows instructions. All variants read the same
+// packed image: rows of k (4 codes, or one float) of 16-channel groups.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_DOTPOLICY_H
 #define QDIALECT_LIB_CODEGEN_CPU_DOTPOLICY_H
@@ -40,8 +40,8 @@ public:
   virtual llvm::SmallVector<Value> loadWeights(Value pointer) = 0;
   /// One k step of one row: 4 codes (unsigned bytes) or one float.
   virtual Value loadActivations(Value pointer) = 0;
-  virtual void accumulate(llvm::MutableArrayRef<Value> accumulators, Value activations,
-                          llvm::ArrayRef<Value> weights) = 0;
+  virtual void accumulate(llvm::MutableArrayRef<Value> accumulators,
+                          Value activations, llvm::ArrayRef<Value> weights) = 0;
 
 protected:
   Emitter &e;

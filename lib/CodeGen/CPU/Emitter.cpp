@@ -25,7 +25,8 @@ Value Emitter::constantInt(Type type, int64_t value) {
   auto attr = IntegerAttr::get(
       element, APInt(width, value, /*isSigned=*/true, /*implicitTrunc=*/true));
   if (auto vectorType = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vectorType, attr));
+    return arith::ConstantOp::create(*this,
+                                     DenseElementsAttr::get(vectorType, attr));
   return arith::ConstantOp::create(*this, attr);
 }
 
@@ -35,7 +36,8 @@ Value Emitter::constant(Type type, double value) {
     return constantInt(type, static_cast<int64_t>(value));
   auto attr = FloatAttr::get(element, value);
   if (auto vectorType = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(*this, DenseElementsAttr::get(vectorType, attr));
+    return arith::ConstantOp::create(*this,
+                                     DenseElementsAttr::get(vectorType, attr));
   return arith::ConstantOp::create(*this, attr);
 }
 
@@ -47,22 +49,31 @@ Value Emitter::iota(Type element, int64_t lanes) {
       *this, DenseElementsAttr::get(vector(element, lanes), values));
 }
 
-Value Emitter::add(Value a, Value b) { return createOrFold<arith::AddIOp>(a, b); }
-Value Emitter::sub(Value a, Value b) { return createOrFold<arith::SubIOp>(a, b); }
-Value Emitter::mul(Value a, Value b) { return createOrFold<arith::MulIOp>(a, b); }
+Value Emitter::add(Value a, Value b) {
+  return createOrFold<arith::AddIOp>(a, b);
+}
+Value Emitter::sub(Value a, Value b) {
+  return createOrFold<arith::SubIOp>(a, b);
+}
+Value Emitter::mul(Value a, Value b) {
+  return createOrFold<arith::MulIOp>(a, b);
+}
 Value Emitter::div(Value a, int64_t b) {
   return createOrFold<arith::DivUIOp>(a, index(b));
 }
 Value Emitter::rem(Value a, int64_t b) {
   return createOrFold<arith::RemUIOp>(a, index(b));
 }
-Value Emitter::min(Value a, Value b) { return createOrFold<arith::MinSIOp>(a, b); }
+Value Emitter::min(Value a, Value b) {
+  return createOrFold<arith::MinSIOp>(a, b);
+}
 Value Emitter::less(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b);
 }
 
 Value Emitter::at(Value pointer, Value byteOffset) {
-  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer, ArrayRef<LLVM::GEPArg>{byteOffset},
+  return LLVM::GEPOp::create(*this, ptr(), i8(), pointer,
+                             ArrayRef<LLVM::GEPArg>{byteOffset},
                              LLVM::GEPNoWrapFlags::inbounds);
 }
 
@@ -94,7 +105,8 @@ Value Emitter::maskedLoad(VectorType type, Value pointer, Value mask) {
 
 void Emitter::maskedStore(Value value, Value pointer, Value mask) {
   // LLVM 22 turns a masked store of truncated lanes whose constant mask has one
-  // lane into a store of the lane before truncation (x86): write that lane alone.
+  // lane into a store of the lane before truncation (x86): write that lane
+  // alone.
   DenseElementsAttr constant;
   if (matchPattern(mask, m_Constant(&constant)) &&
       llvm::count(constant.getValues<bool>(), true) == 1 &&
@@ -113,10 +125,11 @@ Value Emitter::prefixMask(int64_t count, int64_t lanes) {
 }
 
 Value Emitter::prefixMask(Value count, int64_t lanes) {
-  Value narrow = arith::TruncIOp::create(
-      *this, i32(), min(count, index(lanes)));
+  Value narrow =
+      arith::TruncIOp::create(*this, i32(), min(count, index(lanes)));
   Value all = broadcast(narrow, vector(i32(), lanes));
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, iota(i32(), lanes), all);
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt,
+                               iota(i32(), lanes), all);
 }
 
 Value Emitter::argument(Value arguments, int64_t position) {
@@ -137,9 +150,9 @@ Value Emitter::bitcast(Value value, VectorType type) {
 }
 
 Value Emitter::slice(Value value, int64_t first, int64_t count) {
-  return vector::ExtractStridedSliceOp::create(*this, value, ArrayRef<int64_t>{first},
-                                               ArrayRef<int64_t>{count},
-                                               ArrayRef<int64_t>{1});
+  return vector::ExtractStridedSliceOp::create(
+      *this, value, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{count},
+      ArrayRef<int64_t>{1});
 }
 
 Value Emitter::concat(Value low, Value high) {
@@ -151,22 +164,25 @@ Value Emitter::concat(Value low, Value high) {
 }
 
 Attribute keepRolledAttr(MLIRContext *context) {
-  auto unroll = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true), {}, {},
-                                          {}, {}, {}, {});
-  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {},
-                                       {}, {}, {}, {}, {}, {});
+  auto unroll = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true),
+                                          {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {},
+                                       {}, {}, {}, {}, {}, {}, {}, {});
 }
 
-SmallVector<Value> Emitter::loop(Value from, Value to, int64_t step, ValueRange init,
-                                 LoopBody body, bool keepRolled) {
-  auto forOp = scf::ForOp::create(
-      *this, from, to, index(step), init,
-      [&](OpBuilder &nested, Location nestedLoc, Value counter, ValueRange carried) {
-        OpBuilder::InsertionGuard guard(*this);
-        setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-        SmallVector<Value> next = body(counter, carried);
-        scf::YieldOp::create(*this, next);
-      });
+SmallVector<Value> Emitter::loop(Value from, Value to, int64_t step,
+                                 ValueRange init, LoopBody body,
+                                 bool keepRolled) {
+  auto forOp =
+      scf::ForOp::create(*this, from, to, index(step), init,
+                         [&](OpBuilder &nested, Location nestedLoc,
+                             Value counter, ValueRange carried) {
+                           OpBuilder::InsertionGuard guard(*this);
+                           setInsertionPoint(nested.getInsertionBlock(),
+                                             nested.getInsertionPoint());
+                           SmallVector<Value> next = body(counter, carried);
+                           scf::YieldOp::create(*this, next);
+                         });
   // "loop_annotation" without the dialect prefix is what convert-scf-to-cf
   // carries to the latch; with it the attribute would be dropped silently.
   if (keepRolled)
@@ -174,7 +190,8 @@ SmallVector<Value> Emitter::loop(Value from, Value to, int64_t step, ValueRange 
   return SmallVector<Value>(forOp.getResults());
 }
 
-void Emitter::loop(Value from, Value to, int64_t step, function_ref<void(Value)> body) {
+void Emitter::loop(Value from, Value to, int64_t step,
+                   function_ref<void(Value)> body) {
   loop(from, to, step, {}, [&](Value counter, ValueRange) {
     body(counter);
     return SmallVector<Value>();
@@ -183,7 +200,8 @@ void Emitter::loop(Value from, Value to, int64_t step, function_ref<void(Value)>
 
 void Emitter::ifThen(Value condition, function_ref<void()> then,
                      function_ref<void()> otherwise) {
-  auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/bool(otherwise));
+  auto ifOp =
+      scf::IfOp::create(*this, condition, /*withElseRegion=*/bool(otherwise));
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(ifOp.thenBlock());
   then();
@@ -193,13 +211,14 @@ void Emitter::ifThen(Value condition, function_ref<void()> then,
   }
 }
 
-LLVM::LLVMFuncOp Emitter::startFunction(StringRef name, ArrayRef<Type> arguments,
+LLVM::LLVMFuncOp Emitter::startFunction(StringRef name,
+                                        ArrayRef<Type> arguments,
                                         bool internal) {
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), arguments);
-  auto func = LLVM::LLVMFuncOp::create(
-      *this, name, type,
-      internal ? LLVM::Linkage::Internal : LLVM::Linkage::External);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
+                                          arguments);
+  auto func = LLVM::LLVMFuncOp::create(*this, name, type,
+                                       internal ? LLVM::Linkage::Internal
+                                                : LLVM::Linkage::External);
   setFunctionTarget(func, target);
   // Helpers stay functions: inlined, their loops would share registers with
   // the driver's bookkeeping and the code would be repeated per call.
@@ -212,7 +231,8 @@ LLVM::LLVMFuncOp Emitter::startFunction(StringRef name, ArrayRef<Type> arguments
 void setFunctionTarget(LLVM::LLVMFuncOp func, const CpuTarget &target) {
   MLIRContext *context = func.getContext();
   if (!target.features.empty())
-    func.setTargetFeaturesAttr(LLVM::TargetFeaturesAttr::get(context, target.features));
+    func.setTargetFeaturesAttr(
+        LLVM::TargetFeaturesAttr::get(context, target.features));
   if (!target.tune.empty())
     func.setTuneCpu(target.tune);
   if (target.isa == CpuTarget::AVX512VNNI)

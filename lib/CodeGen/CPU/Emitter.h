@@ -70,20 +70,23 @@ public:
   Value argument(Value arguments, int64_t position);
 
   Value broadcast(Value scalar, mlir::VectorType type);
-  Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange args);
+  Value intrinsic(llvm::StringRef name, mlir::Type result,
+                  mlir::ValueRange args);
   Value bitcast(Value vector, mlir::VectorType type);
   /// Lanes [first, first + count) of a vector.
   Value slice(Value vector, int64_t first, int64_t count);
   Value concat(Value low, Value high);
 
   /// A counted loop; `body` gets the counter and the carried values and returns
-  /// the next ones. `keepRolled` stops LLVM from unrolling: unrolled K loops spill.
+  /// the next ones. `keepRolled` stops LLVM from unrolling: unrolled K loops
+  /// spill.
   using LoopBody =
       llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>;
   llvm::SmallVector<Value> loop(Value from, Value to, int64_t step,
                                 mlir::ValueRange init, LoopBody body,
                                 bool keepRolled = false);
-  void loop(Value from, Value to, int64_t step, llvm::function_ref<void(Value)> body);
+  void loop(Value from, Value to, int64_t step,
+            llvm::function_ref<void(Value)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = nullptr);
 

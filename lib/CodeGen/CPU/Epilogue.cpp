@@ -20,7 +20,8 @@ namespace qdialect::cpu {
 
 ConstantBlob tensorBlob(ConstantView view) {
   ConstantBlob blob;
-  int64_t bytes = view.numElements() * static_cast<int64_t>(byteWidth(view.dtype));
+  int64_t bytes =
+      view.numElements() * static_cast<int64_t>(byteWidth(view.dtype));
   bool flip = isOffsetBinary(view.type.getElementType());
   blob.size = bytes + 64;
   blob.fill = [view, bytes, flip](MutableArrayRef<char> out) {

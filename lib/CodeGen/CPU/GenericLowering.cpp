@@ -35,10 +35,10 @@ void expandLookups(ModuleOp module) {
     if (isa<ShapedType>(op.getType()))
       return;
     OpBuilder builder(op);
-    Value index = arith::IndexCastUIOp::create(builder, op.getLoc(),
-                                               builder.getIndexType(), op.getCodes());
-    Value entry =
-        tensor::ExtractOp::create(builder, op.getLoc(), op.getTable(), ValueRange{index});
+    Value index = arith::IndexCastUIOp::create(
+        builder, op.getLoc(), builder.getIndexType(), op.getCodes());
+    Value entry = tensor::ExtractOp::create(builder, op.getLoc(), op.getTable(),
+                                            ValueRange{index});
     op.getResult().replaceAllUsesWith(entry);
     op.erase();
   });
@@ -55,7 +55,8 @@ LogicalResult bufferize(ModuleOp module) {
   bufferization::OneShotBufferizationOptions options;
   options.allowUnknownOps = false;
   // linalg.copy becomes loops; memref.copy would call a runtime library.
-  options.memCpyFn = [](OpBuilder &builder, Location loc, Value from, Value to) {
+  options.memCpyFn = [](OpBuilder &builder, Location loc, Value from,
+                        Value to) {
     linalg::CopyOp::create(builder, loc, from, to);
     return success();
   };
@@ -75,7 +76,8 @@ void freeBuffers(ModuleOp module) {
 /// temporaries alike, so that copies need no care.
 void flipCodes(ModuleOp module) {
   auto flip = [](OpBuilder &builder, Location loc, Value code) -> Value {
-    Value sign = arith::ConstantIntOp::create(builder, loc, builder.getI8Type(), -128);
+    Value sign =
+        arith::ConstantIntOp::create(builder, loc, builder.getI8Type(), -128);
     return arith::XOrIOp::create(builder, loc, code, sign);
   };
   module.walk([&](Operation *op) {

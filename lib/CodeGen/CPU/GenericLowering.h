@@ -12,8 +12,9 @@
 
 namespace qdialect::cpu {
 
-/// Lowers a module of functions over memrefs with tensor code inside to the llvm
-/// dialect. Memrefs become bare pointers; i8 elements in memory are in offset binary.
+/// Lowers a module of functions over memrefs with tensor code inside to the
+/// llvm dialect. Memrefs become bare pointers; i8 elements in memory are in
+/// offset binary.
 mlir::LogicalResult lowerGenericModule(mlir::ModuleOp module);
 
 } // namespace qdialect::cpu

@@ -4,8 +4,8 @@
 //
 // The family "generic": any region at all, by upstream's road. The region is
 // bufferized as a function over memrefs, its linalg ops become loops, and the
-// loops go to the llvm dialect. It shares nothing with the kernel builders, so it
-// doubles as the oracle that they are tested against.
+// loops go to the llvm dialect. It shares nothing with the kernel builders, so
+// it doubles as the oracle that they are tested against.
 
 #include "Families.h"
 
@@ -41,7 +41,8 @@ public:
     OwningOpRef<ModuleOp> module = buildModule(bodyName);
     if (failed(lowerGenericModule(*module)))
       return dispatch.emitOpError("cannot be lowered to a kernel");
-    LLVM::LLVMFuncOp body = moveFunctions(*module, moduleBuilder, target, bodyName);
+    LLVM::LLVMFuncOp body =
+        moveFunctions(*module, moduleBuilder, target, bodyName);
     if (!body)
       return dispatch.emitOpError("lost its kernel while being lowered");
     emitEntry(moduleBuilder, target, symbol, body);
@@ -79,10 +80,11 @@ private:
     for (BlockArgument argument : dispatch.getBody().getArguments())
       mapping.map(argument, read(argument.getArgNumber(), argument.getType()));
     for (auto [i, constant] : llvm::enumerate(constantOps))
-      mapping.map(constant.getResult(), read(numInputs + 1 + i, constant.getType()));
+      mapping.map(constant.getResult(),
+                  read(numInputs + 1 + i, constant.getType()));
     for (Operation &op : dispatch.getBody().front().without_terminator())
-      if (!mapping.contains(&op) && !(op.getNumResults() == 1 &&
-                                      mapping.contains(op.getResult(0))))
+      if (!mapping.contains(&op) &&
+          !(op.getNumResults() == 1 && mapping.contains(op.getResult(0))))
         builder.clone(op, mapping);
     bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(),
@@ -92,7 +94,8 @@ private:
     return module;
   }
 
-  /// Moves the lowered functions over; what exists there already (malloc) stays.
+  /// Moves the lowered functions over; what exists there already (malloc)
+  /// stays.
   LLVM::LLVMFuncOp moveFunctions(ModuleOp from, OpBuilder &builder,
                                  const CpuTarget &target, StringRef bodyName) {
     auto destination =
@@ -102,7 +105,8 @@ private:
     LLVM::LLVMFuncOp body;
     for (Operation &op : llvm::make_early_inc_range(*from.getBody())) {
       auto func = dyn_cast<LLVM::LLVMFuncOp>(op);
-      if (!func || (func.isExternal() && destination.lookupSymbol(func.getName())))
+      if (!func ||
+          (func.isExternal() && destination.lookupSymbol(func.getName())))
         continue;
       func->remove();
       builder.insert(func);
@@ -115,12 +119,12 @@ private:
     return body;
   }
 
-  void emitEntry(OpBuilder &moduleBuilder, const CpuTarget &target, StringRef symbol,
-                 LLVM::LLVMFuncOp body) {
+  void emitEntry(OpBuilder &moduleBuilder, const CpuTarget &target,
+                 StringRef symbol, LLVM::LLVMFuncOp body) {
     OpBuilder::InsertionGuard guard(moduleBuilder);
     Emitter e(dispatch.getLoc(), moduleBuilder, target);
-    LLVM::LLVMFuncOp func =
-        e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()}, /*internal=*/false);
+    LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
+                                            /*internal=*/false);
     // One task: an empty range does nothing.
     e.ifThen(e.less(func.getArgument(1), func.getArgument(2)), [&] {
       SmallVector<Value> pointers;

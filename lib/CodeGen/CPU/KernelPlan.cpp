@@ -26,16 +26,17 @@ std::string KernelPlan::instruction(const CpuTarget &target) const {
   llvm_unreachable("unknown instruction set");
 }
 
-FailureOr<std::unique_ptr<KernelPlan>> planKernel(qd::DispatchOp dispatch,
-                                                  const KernelOptions &options) {
+FailureOr<std::unique_ptr<KernelPlan>>
+planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result to become a kernel");
   loadKernelDialects(*dispatch->getContext());
   if (options.generic)
     return cpu::planGeneric(dispatch);
-  if (std::optional<cpu::KernelRegion> region = cpu::KernelRegion::analyze(dispatch))
-    for (auto plan : {cpu::planWindowReduce, cpu::planContraction, cpu::planCopy,
-                      cpu::planElementwise})
+  if (std::optional<cpu::KernelRegion> region =
+          cpu::KernelRegion::analyze(dispatch))
+    for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
+                      cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);

@@ -30,7 +30,8 @@ bool isElementwiseStep(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   return generic && generic.getNumResults() == 1 &&
          generic.getNumParallelLoops() == generic.getNumLoops() &&
-         generic.getMatchingIndexingMap(generic.getDpsInitOperand(0)).isIdentity() &&
+         generic.getMatchingIndexingMap(generic.getDpsInitOperand(0))
+             .isIdentity() &&
          generic.getBlock()->getArguments().back().use_empty();
 }
 
@@ -39,8 +40,8 @@ static bool isMemoryValue(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (op->hasTrait<OpTrait::ConstantLike>())
       return true;
-    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::ExtractSliceOp,
-             linalg::TransposeOp>(op))
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+             tensor::ExtractSliceOp, linalg::TransposeOp>(op))
       return false;
     value = op->getOperand(0);
   }
@@ -82,7 +83,8 @@ std::optional<KernelRegion> KernelRegion::analyze(qd::DispatchOp dispatch) {
   if (yield.getNumOperands() != 1)
     return std::nullopt;
   region.result = yield.getOperand(0);
-  if (!region.resultType().hasStaticShape() || !RegionWalk{region}.visit(region.result))
+  if (!region.resultType().hasStaticShape() ||
+      !RegionWalk{region}.visit(region.result))
     return std::nullopt;
   return region;
 }
@@ -101,13 +103,14 @@ std::string structureKey(qd::DispatchOp dispatch) {
     for (Value operand : op->getOperands())
       os << number(operand) << ' ';
     auto constant = dyn_cast<arith::ConstantOp>(op);
-    bool isContent = constant && isa<ShapedType>(constant.getType()) &&
-                     !splatOf(constant);
+    bool isContent =
+        constant && isa<ShapedType>(constant.getType()) && !splatOf(constant);
     if (!isContent) {
       DictionaryAttr attributes = op->getAttrDictionary();
       for (NamedAttribute attribute : attributes)
         if (!attribute.getName().strref().starts_with("qd."))
-          os << attribute.getName().strref() << '=' << attribute.getValue() << ' ';
+          os << attribute.getName().strref() << '=' << attribute.getValue()
+             << ' ';
     }
     for (Value result : op->getResults())
       os << number(result) << ':' << result.getType() << ' ';

@@ -51,11 +51,11 @@ class Epilogue {
 public:
   struct Operand {
     enum Kind { Chain, Memory, Splat } kind = Chain;
-    mlir::Value chain;        ///< Chain: the root's or another step's result
-    unsigned argument = 0;    ///< Memory: position in the kernel's `args`
-    mlir::Type element;       ///< Memory: the tensor's element type
-    LinearForm form;          ///< Memory: elements, over the joined loops
-    mlir::Attribute splat;    ///< Splat: a scalar attribute
+    mlir::Value chain;     ///< Chain: the root's or another step's result
+    unsigned argument = 0; ///< Memory: position in the kernel's `args`
+    mlir::Type element;    ///< Memory: the tensor's element type
+    LinearForm form;       ///< Memory: elements, over the joined loops
+    mlir::Attribute splat; ///< Splat: a scalar attribute
   };
 
   KernelRegion *region = nullptr;
@@ -67,11 +67,13 @@ public:
 
   /// Resolves every operand; appends the constants it needs to `blobs`.
   /// `separators` are forms over the result's dimensions that keep loops apart.
-  static std::optional<Epilogue> create(KernelRegion &region,
-                                        std::vector<ConstantBlob> &blobs,
-                                        llvm::ArrayRef<LinearForm> separators = {});
+  static std::optional<Epilogue>
+  create(KernelRegion &region, std::vector<ConstantBlob> &blobs,
+         llvm::ArrayRef<LinearForm> separators = {});
 
-  const Operand &operand(mlir::OpOperand &use) const { return operands.at(&use); }
+  const Operand &operand(mlir::OpOperand &use) const {
+    return operands.at(&use);
+  }
   /// qd.lookup -> position in `args` of its table, i32 in offset binary.
   llvm::DenseMap<mlir::Operation *, unsigned> tables;
 

@@ -16,8 +16,9 @@ namespace {
 
 class MicroKernelEmitter {
 public:
-  MicroKernelEmitter(Emitter &e, const ContractionGeometry &g, const Epilogue &epilogue,
-                     MicroKernel shape, int64_t tableStride, unsigned firstConstant,
+  MicroKernelEmitter(Emitter &e, const ContractionGeometry &g,
+                     const Epilogue &epilogue, MicroKernel shape,
+                     int64_t tableStride, unsigned firstConstant,
                      ValueRange arguments)
       : e(e), g(g), epilogue(epilogue), shape(shape), tableStride(tableStride),
         firstConstant(firstConstant), args(arguments[0]), rows(arguments[1]),
@@ -29,7 +30,8 @@ public:
     SmallVector<Value> accumulators = startTile();
     numParts = accumulators.size() / (shape.rows * shape.vectors);
     if (g.numTaps() == 1) {
-      accumulators = accumulateTap(accumulators, rowPointers(e.index(0)), weights);
+      accumulators =
+          accumulateTap(accumulators, rowPointers(e.index(0)), weights);
     } else {
       int64_t tapBytes = g.stepsPerTap() * g.stepBytes(shape.panelVectors);
       accumulators = e.loop(
@@ -82,7 +84,8 @@ private:
         e.index(0), e.index(g.stepsPerTap()), 1, initial,
         [&](Value k, ValueRange carried) {
           SmallVector<Value> accumulators(carried.begin(), carried.end());
-          Value row = e.at(tapWeights, e.mul(k, g.stepBytes(shape.panelVectors)));
+          Value row =
+              e.at(tapWeights, e.mul(k, g.stepBytes(shape.panelVectors)));
           SmallVector<SmallVector<Value>> columns;
           for (int64_t j = 0; j < shape.vectors; ++j)
             columns.push_back(dot->loadWeights(e.at(row, 64 * j)));
@@ -90,9 +93,10 @@ private:
           for (int64_t r = 0; r < shape.rows; ++r) {
             Value activations = dot->loadActivations(e.at(pointers[r], step));
             for (int64_t j = 0; j < shape.vectors; ++j)
-              dot->accumulate(MutableArrayRef<Value>(accumulators)
-                                  .slice((r * shape.vectors + j) * numParts, numParts),
-                              activations, columns[j]);
+              dot->accumulate(
+                  MutableArrayRef<Value>(accumulators)
+                      .slice((r * shape.vectors + j) * numParts, numParts),
+                  activations, columns[j]);
           }
           return accumulators;
         },
@@ -157,14 +161,16 @@ private:
 
 } // namespace
 
-LLVM::LLVMFuncOp emitMicroKernel(OpBuilder &moduleBuilder, const CpuTarget &target,
-                                 StringRef name, const ContractionGeometry &geometry,
+LLVM::LLVMFuncOp emitMicroKernel(OpBuilder &moduleBuilder,
+                                 const CpuTarget &target, StringRef name,
+                                 const ContractionGeometry &geometry,
                                  const Epilogue &epilogue, MicroKernel shape,
                                  int64_t tableStride, unsigned firstConstant) {
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(
-      name, {e.ptr(), e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64()}, /*internal=*/true);
+      name, {e.ptr(), e.ptr(), e.i64(), e.ptr(), e.i64(), e.i64()},
+      /*internal=*/true);
   MicroKernelEmitter(e, geometry, epilogue, shape, tableStride, firstConstant,
                      func.getArguments())
       .emit();

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The general part of the payload vectoriser: operands, constants, and one vector
-// op for each scalar op. The casts of codes are in PayloadCodes.cpp.
+// The general part of the payload vectoriser: operands, constants, and one
+// vector op for each scalar op. The casts of codes are in PayloadCodes.cpp.
 
 #include "Payload.h"
 
@@ -18,7 +18,8 @@ namespace qdialect::cpu {
 /// The type that vectors of a stored element are loaded as.
 static Type loadedType(Type element) {
   if (auto integer = dyn_cast<IntegerType>(element))
-    return integer.getWidth() < 8 ? IntegerType::get(element.getContext(), 8) : element;
+    return integer.getWidth() < 8 ? IntegerType::get(element.getContext(), 8)
+                                  : element;
   if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() >= 16)
     return element;
   return qd::getStorageType(element);
@@ -45,32 +46,38 @@ void PayloadEmitter::begin() {
     pointers[table] = e.argument(arguments, table);
 }
 
-Value PayloadEmitter::address(unsigned argument, Type element, const LinearForm &form,
+Value PayloadEmitter::address(unsigned argument, Type element,
+                              const LinearForm &form,
                               const Position &position) {
   int64_t bytes = elementBytes(element);
   Value offset = e.index(0);
-  for (auto [counter, coefficient] : llvm::zip(position.counters, form.coefficients))
+  for (auto [counter, coefficient] :
+       llvm::zip(position.counters, form.coefficients))
     if (coefficient != 0)
       offset = e.add(offset, e.mul(counter, coefficient * bytes));
-  int64_t constant = form.offset + position.laneOffset * form.coefficients.back();
+  int64_t constant =
+      form.offset + position.laneOffset * form.coefficients.back();
   return e.at(e.at(pointers.lookup(argument), offset), constant * bytes);
 }
 
-Lanes PayloadEmitter::load(const Epilogue::Operand &operand, const Position &position) {
+Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
+                           const Position &position) {
   if (operand.kind == Epilogue::Operand::Splat)
     return splat(operand.splat);
   Type element = loadedType(operand.element);
   int64_t bytes = elementBytes(operand.element);
   auto type = Emitter::vector(element);
-  Value pointer = address(operand.argument, operand.element, operand.form, position);
+  Value pointer =
+      address(operand.argument, operand.element, operand.form, position);
   Value raw;
   int64_t stride = operand.form.coefficients.back();
   if (stride == 0) {
     raw = e.broadcast(e.load(element, pointer), type);
   } else if (stride != 1) {
-    // Lanes that do not exist must not be read: the stride may leave the buffer.
-    Value lanes = e.mul(e.iota(e.i64()),
-                        e.constantInt(Emitter::vector(e.i64()), stride * bytes));
+    // Lanes that do not exist must not be read: the stride may leave the
+    // buffer.
+    Value lanes = e.mul(e.iota(e.i64()), e.constantInt(Emitter::vector(e.i64()),
+                                                       stride * bytes));
     Value addresses = LLVM::GEPOp::create(
         e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), pointer,
         ArrayRef<LLVM::GEPArg>{lanes}, LLVM::GEPNoWrapFlags::inbounds);
@@ -86,7 +93,8 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand, const Position &pos
     raw = e.load(type, pointer);
   }
   if (isOffsetBinary(operand.element))
-    return Lanes::codes(arith::ExtUIOp::create(e, Emitter::vector(e.i32()), raw));
+    return Lanes::codes(
+        arith::ExtUIOp::create(e, Emitter::vector(e.i32()), raw));
   if (operand.element.isInteger(1))
     return Lanes::of(arith::CmpIOp::create(e, arith::CmpIPredicate::ne, raw,
                                            e.constantInt(type, 0)));
@@ -106,12 +114,14 @@ Lanes PayloadEmitter::splat(Attribute attribute) {
       lanes.offset =
           e.constantInt(Emitter::vector(e.i32()), integer.getInt() + 128);
     else
-      lanes.plain = e.constantInt(Emitter::vector(integer.getType()), integer.getInt());
+      lanes.plain =
+          e.constantInt(Emitter::vector(integer.getType()), integer.getInt());
     return lanes;
   }
   auto real = cast<FloatAttr>(attribute);
   auto type = Emitter::vector(real.getType());
-  lanes.plain = arith::ConstantOp::create(e, DenseElementsAttr::get(type, attribute));
+  lanes.plain =
+      arith::ConstantOp::create(e, DenseElementsAttr::get(type, attribute));
   return lanes;
 }
 
@@ -123,8 +133,10 @@ Value PayloadEmitter::offset(Lanes &lanes) {
     lanes.offset = arith::ExtUIOp::create(e, type, flipped);
   }
   if (lanes.pending) {
-    lanes.offset = arith::MaxSIOp::create(e, lanes.offset, e.constantInt(type, lanes.low));
-    lanes.offset = arith::MinSIOp::create(e, lanes.offset, e.constantInt(type, lanes.high));
+    lanes.offset =
+        arith::MaxSIOp::create(e, lanes.offset, e.constantInt(type, lanes.low));
+    lanes.offset = arith::MinSIOp::create(e, lanes.offset,
+                                          e.constantInt(type, lanes.high));
     lanes.pending = false;
   }
   return lanes.offset;
@@ -134,7 +146,8 @@ Value PayloadEmitter::plain(Lanes &lanes) {
   if (!lanes.plain) {
     auto type = Emitter::vector(e.i8());
     lanes.plain = arith::XOrIOp::create(
-        e, arith::TruncIOp::create(e, type, offset(lanes)), e.constantInt(type, -128));
+        e, arith::TruncIOp::create(e, type, offset(lanes)),
+        e.constantInt(type, -128));
   }
   return lanes.plain;
 }
@@ -160,10 +173,12 @@ Lanes PayloadEmitter::tensorValue(Frame &frame, Value tensor) {
     for (OpOperand *input : generic.getDpsInputOperands()) {
       BlockArgument argument = generic.getMatchingBlockArgument(input);
       if (!argument.use_empty())
-        frame.values[argument.getAsOpaquePointer()] = operandValue(frame, *input);
+        frame.values[argument.getAsOpaquePointer()] =
+            operandValue(frame, *input);
     }
     for (Operation &scalar : body.without_terminator())
-      frame.values[scalar.getResult(0).getAsOpaquePointer()] = scalarOp(frame, &scalar);
+      frame.values[scalar.getResult(0).getAsOpaquePointer()] =
+          scalarOp(frame, &scalar);
     result = frame.scalar(*this, body.getTerminator()->getOperand(0));
   }
   frame.values[tensor.getAsOpaquePointer()] = result;
@@ -192,8 +207,9 @@ Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
     auto type = Emitter::vector(e.i64());
     Value counter = e.broadcast(frame.position.counters[dim], type);
     if (dim + 1 == frame.position.counters.size())
-      counter = e.add(counter, e.add(e.iota(e.i64()),
-                                     e.constantInt(type, frame.position.laneOffset)));
+      counter =
+          e.add(counter, e.add(e.iota(e.i64()),
+                               e.constantInt(type, frame.position.laneOffset)));
     return Lanes::of(arith::IndexCastOp::create(
         e, Emitter::vector(e.getIndexType()), counter));
   }
@@ -223,12 +239,13 @@ Lanes PayloadEmitter::lookup(Lanes codes, qd::LookupOp op) {
       e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i32(), table,
       ArrayRef<LLVM::GEPArg>{offset(codes)}, LLVM::GEPNoWrapFlags::inbounds);
   Value all = e.prefixMask(Emitter::kLanes);
-  return Lanes::codes(LLVM::masked_gather::create(e, type, addresses, all,
-                                                  ValueRange{e.constantInt(type, 0)},
-                                                  e.getI32IntegerAttr(4)));
+  return Lanes::codes(LLVM::masked_gather::create(
+      e, type, addresses, all, ValueRange{e.constantInt(type, 0)},
+      e.getI32IntegerAttr(4)));
 }
 
-Lanes PayloadEmitter::evaluate(const Position &position, std::optional<Lanes> root) {
+Lanes PayloadEmitter::evaluate(const Position &position,
+                               std::optional<Lanes> root) {
   if (epilogue.isPassThrough())
     return load(epilogue.passThrough(), position);
   Frame frame{position, {}};

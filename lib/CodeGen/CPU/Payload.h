@@ -3,12 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Evaluates the element-wise steps of a region on 16 lanes: every scalar op of
-// a payload becomes its vector form. Casts to and from i8 codes, where epilogues
-// spend their time, have their own short sequences.
+// a payload becomes its vector form. Casts to and from i8 codes, where
+// epilogues spend their time, have their own short sequences.
 //
-// i8 codes live in registers as i32 lanes in offset binary (code + 128), just as
-// they lie in memory: a load is one widening move, a store one narrowing move, and
-// the clamp of a requantization stays pending until it can be part of that move.
+// i8 codes live in registers as i32 lanes in offset binary (code + 128), just
+// as they lie in memory: a load is one widening move, a store one narrowing
+// move, and the clamp of a requantization stays pending until it can be part of
+// that move.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H
 #define QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H
@@ -21,9 +22,9 @@ namespace qdialect::cpu {
 /// 16 lanes of one scalar value.
 struct Lanes {
   using Value = mlir::Value;
-  Value plain;                  ///< vector<16xT>; absent while only `offset` exists
-  Value offset;                 ///< i8: vector<16xi32> of code + 128
-  bool pending = false;         ///< `offset` must still be clamped to [low, high]
+  Value plain;          ///< vector<16xT>; absent while only `offset` exists
+  Value offset;         ///< i8: vector<16xi32> of code + 128
+  bool pending = false; ///< `offset` must still be clamped to [low, high]
   int64_t low = 0, high = 255;
   std::optional<int64_t> known; ///< the same integer in every lane
 
@@ -83,7 +84,8 @@ private:
   Lanes lookup(Lanes codes, qd::LookupOp op);
   Lanes scalarOp(Frame &frame, mlir::Operation *op);
   std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
-  Lanes toCodes(Value real, Value zeroPoint, std::optional<int64_t> knownZeroPoint,
+  Lanes toCodes(Value real, Value zeroPoint,
+                std::optional<int64_t> knownZeroPoint,
                 std::optional<Interval> range);
   Lanes cloned(Frame &frame, mlir::Operation *op);
   Value narrowed(Lanes lanes);

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Casts of i8 codes on lanes, and the narrowing stores of their results. The
-// arithmetic is that of docs/Numerics.md: q = z + rne(clamp(x, qmin - z, qmax - z)),
-// NaN gives z. Since the bounds are integers the clamp may follow the rounding,
-// as long as the rounding itself cannot leave the range of i32.
+// arithmetic is that of docs/Numerics.md: q = z + rne(clamp(x, qmin - z, qmax -
+// z)), NaN gives z. Since the bounds are integers the clamp may follow the
+// rounding, as long as the rounding itself cannot leave the range of i32.
 
 #include "Payload.h"
 #include "PayloadFrame.h"
@@ -38,18 +38,20 @@ Lanes PayloadEmitter::toCodes(Value real, Value zeroPoint,
   }
   Value rounded = LLVM::LrintOp::create(e, type, real);
   if (!range) {
-    Value ordered =
-        arith::CmpFOp::create(e, arith::CmpFPredicate::ORD, unclamped, unclamped);
-    rounded = arith::SelectOp::create(e, ordered, rounded, e.constantInt(type, 0));
+    Value ordered = arith::CmpFOp::create(e, arith::CmpFPredicate::ORD,
+                                          unclamped, unclamped);
+    rounded =
+        arith::SelectOp::create(e, ordered, rounded, e.constantInt(type, 0));
   }
   Lanes lanes;
   lanes.pending = true;
   if (knownZeroPoint)
-    lanes.offset =
-        arith::AddIOp::create(e, rounded, e.constantInt(type, *knownZeroPoint + 128));
-  else
     lanes.offset = arith::AddIOp::create(
-        e, arith::AddIOp::create(e, rounded, zeroPoint), e.constantInt(type, 128));
+        e, rounded, e.constantInt(type, *knownZeroPoint + 128));
+  else
+    lanes.offset =
+        arith::AddIOp::create(e, arith::AddIOp::create(e, rounded, zeroPoint),
+                              e.constantInt(type, 128));
   return lanes;
 }
 
@@ -58,7 +60,8 @@ static Lanes clampAgain(Lanes lanes, bool isMax, int64_t bound) {
   lanes.pending = true;
   lanes.plain = {};
   lanes.low = isMax ? std::max(lanes.low, bound) : std::min(lanes.low, bound);
-  lanes.high = isMax ? std::max(lanes.high, bound) : std::min(lanes.high, bound);
+  lanes.high =
+      isMax ? std::max(lanes.high, bound) : std::min(lanes.high, bound);
   return lanes;
 }
 
@@ -74,10 +77,13 @@ static bool isPlainCast(Op op) {
 std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
   auto type = Emitter::vector(e.i32());
   auto realType = Emitter::vector(e.f32());
-  auto lanesOf = [&](Value value) -> Lanes & { return frame.scalar(*this, value); };
+  auto lanesOf = [&](Value value) -> Lanes & {
+    return frame.scalar(*this, value);
+  };
   /// code - z as i32 lanes.
   auto centred = [&](Lanes &lanes, int64_t zeroPoint) -> Value {
-    return arith::SubIOp::create(e, offset(lanes), e.constantInt(type, 128 + zeroPoint));
+    return arith::SubIOp::create(e, offset(lanes),
+                                 e.constantInt(type, 128 + zeroPoint));
   };
   /// A zero point we accept: absent, or small enough not to wrap.
   struct ZeroPoint {
@@ -105,8 +111,8 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
   if (auto convert = dyn_cast<arith::SIToFPOp>(op)) {
     if (!isI8(convert.getIn()) || !convert.getType().isF32())
       return std::nullopt;
-    return Lanes::of(
-        arith::SIToFPOp::create(e, realType, centred(lanesOf(convert.getIn()), 0)));
+    return Lanes::of(arith::SIToFPOp::create(
+        e, realType, centred(lanesOf(convert.getIn()), 0)));
   }
   if (isa<arith::MaxSIOp, arith::MinSIOp>(op)) {
     if (!isI8(op->getResult(0)))
@@ -146,14 +152,17 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
   }
   if (auto requantize = dyn_cast<qd::RequantizeOp>(op)) {
-    if (!isI8(requantize.getResult()) || !requantize.getInput().getType().isInteger(32) ||
+    if (!isI8(requantize.getResult()) ||
+        !requantize.getInput().getType().isInteger(32) ||
         !isPlainCast(requantize) || !requantize.getScale().getType().isF32())
       return std::nullopt;
     ZeroPoint zero = zeroPointOf(requantize.getZeroPoint());
     if (!zero.accepted)
       return std::nullopt;
-    Value real = arith::SIToFPOp::create(e, realType, plain(lanesOf(requantize.getInput())));
-    real = arith::MulFOp::create(e, real, plain(lanesOf(requantize.getScale())));
+    Value real = arith::SIToFPOp::create(e, realType,
+                                         plain(lanesOf(requantize.getInput())));
+    real =
+        arith::MulFOp::create(e, real, plain(lanesOf(requantize.getScale())));
     return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
   }
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
@@ -165,12 +174,13 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     ZeroPoint zero = zeroPointOf(dequantize.getZeroPoint());
     if (!zero.accepted)
       return std::nullopt;
-    Value codes = centred(lanesOf(dequantize.getInput()), zero.known.value_or(0));
+    Value codes =
+        centred(lanesOf(dequantize.getInput()), zero.known.value_or(0));
     if (zero.lanes)
       codes = arith::SubIOp::create(e, codes, zero.lanes);
     Value real = arith::SIToFPOp::create(e, realType, codes);
-    return Lanes::of(
-        arith::MulFOp::create(e, real, plain(lanesOf(dequantize.getScales()[0]))));
+    return Lanes::of(arith::MulFOp::create(
+        e, real, plain(lanesOf(dequantize.getScales()[0]))));
   }
   return std::nullopt;
 }
@@ -191,10 +201,12 @@ Value PayloadEmitter::narrowed(Lanes lanes) {
   }
   if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() >= 16)
     return value;
-  return qd::StorageCastOp::create(e, Emitter::vector(qd::getStorageType(element)), value);
+  return qd::StorageCastOp::create(
+      e, Emitter::vector(qd::getStorageType(element)), value);
 }
 
-bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer, Value mask) {
+bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer,
+                                 Value mask) {
   // 64 codes in one store: packs saturate, so a clamp to [0, 255] is free and a
   // narrower one costs a byte min and max for all of them.
   if (e.target.isa != CpuTarget::AVX512VNNI || parts.size() != 4 || mask ||
@@ -211,8 +223,10 @@ bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer, Value mas
     return e.intrinsic("llvm.x86.avx512.packssdw.512", words,
                        {parts[i].offset, parts[i + 1].offset});
   };
-  Value packed = e.intrinsic("llvm.x86.avx512.packuswb.512", bytes, {pack(0), pack(2)});
-  // Packs work within 128 bits: dword 4 * l + p belongs to lanes 4 * l of part p.
+  Value packed =
+      e.intrinsic("llvm.x86.avx512.packuswb.512", bytes, {pack(0), pack(2)});
+  // Packs work within 128 bits: dword 4 * l + p belongs to lanes 4 * l of part
+  // p.
   SmallVector<int64_t> order;
   for (int64_t part = 0; part < 4; ++part)
     for (int64_t lane = 0; lane < 4; ++lane)
@@ -221,9 +235,11 @@ bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer, Value mas
   Value sorted = vector::ShuffleOp::create(e, asDoubles, asDoubles, order);
   Value result = e.bitcast(sorted, bytes);
   if (parts[0].pending && parts[0].low > 0)
-    result = arith::MaxUIOp::create(e, result, e.constantInt(bytes, parts[0].low));
+    result =
+        arith::MaxUIOp::create(e, result, e.constantInt(bytes, parts[0].low));
   if (parts[0].pending && parts[0].high < 255)
-    result = arith::MinUIOp::create(e, result, e.constantInt(bytes, parts[0].high));
+    result =
+        arith::MinUIOp::create(e, result, e.constantInt(bytes, parts[0].high));
   e.store(result, pointer);
   return true;
 }

@@ -25,7 +25,8 @@ Interval widen(Interval x) {
 }
 
 Interval product(Interval a, Interval b) {
-  double corners[] = {a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high};
+  double corners[] = {a.low * b.low, a.low * b.high, a.high * b.low,
+                      a.high * b.high};
   return {*std::min_element(std::begin(corners), std::end(corners)),
           *std::max_element(std::begin(corners), std::end(corners))};
 }
@@ -62,7 +63,8 @@ std::optional<Interval> Epilogue::rangeOf(Value scalar) const {
     return Interval{value, value};
   }
   if (auto argument = dyn_cast<BlockArgument>(scalar)) {
-    auto generic = dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
+    auto generic =
+        dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
     if (!generic || argument.getArgNumber() >= generic.getNumDpsInputs())
       return std::nullopt;
     OpOperand &use = generic->getOpOperand(argument.getArgNumber());
@@ -89,10 +91,11 @@ std::optional<Interval> Epilogue::rangeOf(Value scalar) const {
     return finite(widen(combine(*a, *b)), scalar.getType());
   };
   return llvm::TypeSwitch<Operation *, std::optional<Interval>>(op)
-      .Case<arith::ExtSIOp, arith::SIToFPOp>([&](auto) -> std::optional<Interval> {
-        std::optional<Interval> a = of(0);
-        return a ? finite(widen(*a), scalar.getType()) : a;
-      })
+      .Case<arith::ExtSIOp, arith::SIToFPOp>(
+          [&](auto) -> std::optional<Interval> {
+            std::optional<Interval> a = of(0);
+            return a ? finite(widen(*a), scalar.getType()) : a;
+          })
       .Case<arith::AddIOp, arith::AddFOp>([&](auto) {
         return binary([](Interval a, Interval b) {
           return Interval{a.low + b.low, a.high + b.high};
@@ -135,7 +138,9 @@ std::optional<Interval> Epilogue::roundedRange(Operation *cast) const {
 
 std::string Epilogue::provenFacts() const {
   std::string text;
-  auto note = [&](bool finite, bool safe) { text += !finite ? 'u' : safe ? 's' : 'f'; };
+  auto note = [&](bool finite, bool safe) {
+    text += !finite ? 'u' : safe ? 's' : 'f';
+  };
   for (Operation *step : region->steps)
     step->walk([&](Operation *op) {
       Value zeroPoint;

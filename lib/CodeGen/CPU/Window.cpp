@@ -37,15 +37,16 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   auto isPixel = [&](unsigned loop) {
-    return iterators[loop] == utils::IteratorType::parallel && sizes[loop] > 1 &&
-           !llvm::is_contained(channelLoops, loop);
+    return iterators[loop] == utils::IteratorType::parallel &&
+           sizes[loop] > 1 && !llvm::is_contained(channelLoops, loop);
   };
   auto isFilter = [&](unsigned loop) {
-    return iterators[loop] == utils::IteratorType::reduction && sizes[loop] > 1 &&
-           !llvm::is_contained(channelLoops, loop);
+    return iterators[loop] == utils::IteratorType::reduction &&
+           sizes[loop] > 1 && !llvm::is_contained(channelLoops, loop);
   };
   Value value = op->getOperand(image);
-  auto indices = linearResults(op.getMatchingIndexingMap(&op->getOpOperand(image)));
+  auto indices =
+      linearResults(op.getMatchingIndexingMap(&op->getOpOperand(image)));
   if (!indices)
     return false;
   SmallVector<int64_t> low(indices->size(), 0), high(indices->size(), 0);
@@ -62,8 +63,10 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
       (*indices)[dim].offset -= low[dim];
     value = pad.getSource();
   }
-  std::optional<Access> access = resolveAccess(value, op.getNumLoops(), *indices);
-  auto argument = access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
+  std::optional<Access> access =
+      resolveAccess(value, op.getNumLoops(), *indices);
+  auto argument =
+      access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
   if (!argument)
     return false;
   input = argument.getArgNumber();
@@ -83,8 +86,8 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
       int64_t factor = (*indices)[dim].coefficients[loop];
       if (factor == 0 || (!isPixel(loop) && !isFilter(loop))) {
-        if (factor != 0 && axis.padded && llvm::is_contained(channelLoops, loop) &&
-            sizes[loop] > 1)
+        if (factor != 0 && axis.padded &&
+            llvm::is_contained(channelLoops, loop) && sizes[loop] > 1)
           return false; // padded channels
         continue;
       }
@@ -187,7 +190,8 @@ ConstantBlob WindowGeometry::paddingBlob() const {
   // Whole vectors are read from it.
   blob.size = (padLength + 64) * elementSize();
   if (isFloat) {
-    float value = static_cast<float>(cast<FloatAttr>(padValue).getValueAsDouble());
+    float value =
+        static_cast<float>(cast<FloatAttr>(padValue).getValueAsDouble());
     blob.fill = [value](MutableArrayRef<char> out) {
       for (size_t at = 0; at + 4 <= out.size(); at += 4)
         std::memcpy(out.data() + at, &value, 4);
@@ -204,8 +208,9 @@ ConstantBlob WindowGeometry::paddingBlob() const {
   return blob;
 }
 
-void emitRowTable(Emitter &e, const WindowGeometry &g, Value table, int64_t tableStride,
-                  Value input, Value padding, Value firstRow, Value endRow) {
+void emitRowTable(Emitter &e, const WindowGeometry &g, Value table,
+                  int64_t tableStride, Value input, Value padding,
+                  Value firstRow, Value endRow) {
   auto type = Emitter::vector(e.i32());
   auto wide = Emitter::vector(e.i64());
   auto splat = [&](int64_t value) { return e.constantInt(type, value); };
@@ -216,8 +221,9 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table, int64_t tabl
   Value lastRow = e.broadcast(
       arith::TruncIOp::create(e, e.i32(), e.sub(endRow, e.index(1))), type);
   e.loop(firstRow, endRow, Emitter::kLanes, [&](Value row) {
-    Value pixel = e.add(e.broadcast(arith::TruncIOp::create(e, e.i32(), row), type),
-                        e.iota(e.i32()));
+    Value pixel =
+        e.add(e.broadcast(arith::TruncIOp::create(e, e.i32(), row), type),
+              e.iota(e.i32()));
     // Rows beyond the chunk repeat the last one: their entries are never used.
     pixel = e.min(pixel, lastRow);
     Value offset = splat(g.inputOffset);
@@ -231,8 +237,9 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table, int64_t tabl
       }
       offset = e.add(offset, e.mul(counter, splat(loop.step)));
       if (loop.axis >= 0)
-        position[loop.axis] = e.add(
-            position[loop.axis], e.mul(counter, splat(g.axes[loop.axis].stride)));
+        position[loop.axis] =
+            e.add(position[loop.axis],
+                  e.mul(counter, splat(g.axes[loop.axis].stride)));
     }
     /// Is filter position `filter` of an axis inside the image? Null: always.
     auto inside = [&](int axis, int64_t filter) -> Value {
@@ -240,7 +247,8 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table, int64_t tabl
       if (!a.padded)
         return {};
       Value at = e.add(position[axis], splat(filter * a.dilation));
-      return arith::CmpIOp::create(e, arith::CmpIPredicate::ult, at, splat(a.size));
+      return arith::CmpIOp::create(e, arith::CmpIPredicate::ult, at,
+                                   splat(a.size));
     };
     SmallVector<Value> insideColumn;
     for (int64_t x = 0; x < g.tapColumns(); ++x)
@@ -256,11 +264,13 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table, int64_t tabl
         Value pointer = e.add(base, bytes);
         Value exists = insideRow;
         if (insideColumn[x])
-          exists = exists ? Value(arith::AndIOp::create(e, exists, insideColumn[x]))
-                          : insideColumn[x];
+          exists =
+              exists ? Value(arith::AndIOp::create(e, exists, insideColumn[x]))
+                     : insideColumn[x];
         if (exists)
           pointer = arith::SelectOp::create(e, exists, pointer, nowhere);
-        e.store(pointer, e.at(slot, (y * g.tapColumns() + x) * tableStride * 8), 8);
+        e.store(pointer, e.at(slot, (y * g.tapColumns() + x) * tableStride * 8),
+                8);
       }
     }
   });

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Sliding windows over channel-last images: what contractions, depthwise
-// convolutions and pools have in common. A window is a list of taps; row(m, t) is
-// where the channels of output pixel m at tap t start. Pixels outside the image
-// read one shared row of padding, so that no kernel ever tests a bound.
+// convolutions and pools have in common. A window is a list of taps; row(m, t)
+// is where the channels of output pixel m at tap t start. Pixels outside the
+// image read one shared row of padding, so that no kernel ever tests a bound.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_WINDOW_H
 #define QDIALECT_LIB_CODEGEN_CPU_WINDOW_H
@@ -36,9 +36,9 @@ struct WindowGeometry {
   unsigned input = 0;      ///< position of the image among the inputs
   int64_t inputOffset = 0; ///< elements from its start to row(0, 0)
   llvm::SmallVector<PixelLoop> pixels; ///< outermost first
-  ImageAxis axes[2];       ///< y, x; a 1-D window has x alone
-  bool mergedRows = false; ///< a tap is a whole filter row
-  int64_t padLength = 0;   ///< elements of the row that stands for padding
+  ImageAxis axes[2];                   ///< y, x; a 1-D window has x alone
+  bool mergedRows = false;             ///< a tap is a whole filter row
+  int64_t padLength = 0; ///< elements of the row that stands for padding
   mlir::Attribute padValue;
 
   int64_t elementSize() const { return isFloat ? 4 : 1; }
@@ -50,27 +50,30 @@ struct WindowGeometry {
   bool isStrided() const;
   int64_t rowStride() const { return pixels.empty() ? 0 : pixels.back().step; }
 
-  /// Reads the window of operand `image` of `op`. `channelLoops` are those that a
-  /// row holds; `form` gets the image's address by loop.
-  bool read(const KernelRegion &region, mlir::linalg::LinalgOp op, unsigned image,
-            llvm::ArrayRef<unsigned> channelLoops, LinearForm &form);
+  /// Reads the window of operand `image` of `op`. `channelLoops` are those that
+  /// a row holds; `form` gets the image's address by loop.
+  bool read(const KernelRegion &region, mlir::linalg::LinalgOp op,
+            unsigned image, llvm::ArrayRef<unsigned> channelLoops,
+            LinearForm &form);
 
   /// A row of padding, in the form that memory has.
   ConstantBlob paddingBlob() const;
 };
 
-/// The constant that an op accumulates onto, as a function of the output's indices.
+/// The constant that an op accumulates onto, as a function of the output's
+/// indices.
 struct InitValues {
   ConstantView view;
   LinearForm form; ///< elements of `view`, over the output's dimensions
 
-  /// Reads a fill, a constant, or a broadcast of one; nothing for anything else.
+  /// Reads a fill, a constant, or a broadcast of one; nothing for anything
+  /// else.
   static std::optional<InitValues> read(mlir::Value init);
   bool isUniform() const;
 };
 
-/// Stores row(m, t) for m in [firstRow, endRow) at table[t * tableStride + m - firstRow];
-/// entries up to the next multiple of 16 are written too.
+/// Stores row(m, t) for m in [firstRow, endRow) at table[t * tableStride + m -
+/// firstRow]; entries up to the next multiple of 16 are written too.
 void emitRowTable(Emitter &e, const WindowGeometry &g, mlir::Value table,
                   int64_t tableStride, mlir::Value input, mlir::Value padding,
                   mlir::Value firstRow, mlir::Value endRow);

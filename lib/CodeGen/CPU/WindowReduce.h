@@ -2,15 +2,16 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Windows that keep channels apart: depthwise convolutions, sum and max pools and
-// reductions over the image.
+// Windows that keep channels apart: depthwise convolutions, sum and max pools
+// and reductions over the image.
 //
 //   out[m][c] = init[c] (+ or max) over taps t of row(m, t)[c] (* w[t][c])
 //
 // Channels are walked in blocks of 64. On VNNI machines codes are summed by
-// vpdpbusd against weights of which only every fourth byte is set: lane i of sum j
-// is channel 4 * i + j, no byte is ever shuffled, and sums are put in order once at
-// the end. So the packed weights are [block][tap][j = 0..3][64 bytes].
+// vpdpbusd against weights of which only every fourth byte is set: lane i of
+// sum j is channel 4 * i + j, no byte is ever shuffled, and sums are put in
+// order once at the end. So the packed weights are [block][tap][j = 0..3][64
+// bytes].
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
 #define QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
@@ -36,8 +37,10 @@ struct WindowReduceGeometry : WindowGeometry {
   static std::optional<WindowReduceGeometry> create(const KernelRegion &region);
 };
 
-/// Packed weights (empty for pools), starts of the sums, and the row of padding.
-std::vector<ConstantBlob> packWindowReduce(const WindowReduceGeometry &geometry);
+/// Packed weights (empty for pools), starts of the sums, and the row of
+/// padding.
+std::vector<ConstantBlob>
+packWindowReduce(const WindowReduceGeometry &geometry);
 /// Bounds of the sums, in i32.
 std::optional<Interval> sumRange(const WindowReduceGeometry &geometry);
 
@@ -45,14 +48,14 @@ std::optional<Interval> sumRange(const WindowReduceGeometry &geometry);
 struct ReduceTile {
   int64_t rows, vectors;
   int64_t channels; ///< of vectors * 16 that exist
-  static ReduceTile largest(const CpuTarget &target, const WindowReduceGeometry &g);
+  static ReduceTile largest(const CpuTarget &target,
+                            const WindowReduceGeometry &g);
 };
 /// Emits the private function for a tile: (args, rows, pixel, channel).
-mlir::LLVM::LLVMFuncOp emitReduceTile(mlir::OpBuilder &moduleBuilder,
-                                      const CpuTarget &target, llvm::StringRef name,
-                                      const WindowReduceGeometry &geometry,
-                                      const Epilogue &epilogue, ReduceTile shape,
-                                      int64_t tableStride);
+mlir::LLVM::LLVMFuncOp
+emitReduceTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
+               llvm::StringRef name, const WindowReduceGeometry &geometry,
+               const Epilogue &epilogue, ReduceTile shape, int64_t tableStride);
 
 } // namespace qdialect::cpu
 

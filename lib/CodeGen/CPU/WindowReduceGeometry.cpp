@@ -45,7 +45,8 @@ bool acceptTypes(linalg::LinalgOp op, unsigned image, WindowReduceGeometry &g) {
   if (g.isFloat)
     return true;
   return in.isInteger(8) &&
-         (g.kind == WindowReduceGeometry::Max ? out.isInteger(8) : out.isInteger(32));
+         (g.kind == WindowReduceGeometry::Max ? out.isInteger(8)
+                                              : out.isInteger(32));
 }
 
 } // namespace
@@ -68,8 +69,8 @@ WindowReduceGeometry::create(const KernelRegion &region) {
   SmallVector<unsigned> channelLoops{channel};
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (s) {
-    if (s->kind != ContractionStructure::Kind::Depthwise || !s->weightIsConstant ||
-        s->depth.size() != 1)
+    if (s->kind != ContractionStructure::Kind::Depthwise ||
+        !s->weightIsConstant || s->depth.size() != 1)
       return std::nullopt;
     // A multiplier of one may be a loop of its own.
     for (unsigned loop : s->outputChannel)
@@ -121,7 +122,8 @@ WindowReduceGeometry::create(const KernelRegion &region) {
     return g;
   auto indices = linearResults(s->weightMap);
   std::optional<Access> access =
-      indices ? resolveAccess(op->getOperand(s->weightOperand), op.getNumLoops(), *indices)
+      indices ? resolveAccess(op->getOperand(s->weightOperand),
+                              op.getNumLoops(), *indices)
               : std::nullopt;
   Type weightType = getElementTypeOrSelf(op->getOperand(s->weightOperand));
   if (!access || !(g.weights = constantView(access->base)) ||
@@ -135,7 +137,8 @@ WindowReduceGeometry::create(const KernelRegion &region) {
   return g;
 }
 
-static int64_t weightIndex(const WindowReduceGeometry &g, int64_t tap, int64_t c) {
+static int64_t weightIndex(const WindowReduceGeometry &g, int64_t tap,
+                           int64_t c) {
   return g.weightOffset + tap / g.tapColumns() * g.weightFilter[0] +
          tap % g.tapColumns() * g.weightFilter[1] + c * g.weightChannel;
 }
@@ -146,7 +149,8 @@ static int64_t weightOf(const WindowReduceGeometry &g, int64_t tap, int64_t c) {
              : 1;
 }
 
-std::vector<ConstantBlob> packWindowReduce(const WindowReduceGeometry &geometry) {
+std::vector<ConstantBlob>
+packWindowReduce(const WindowReduceGeometry &geometry) {
   const WindowReduceGeometry &g = geometry;
   std::vector<ConstantBlob> blobs(g.padded() ? 3 : 2);
   constexpr int64_t block = WindowReduceGeometry::kBlock;
@@ -162,10 +166,12 @@ std::vector<ConstantBlob> packWindowReduce(const WindowReduceGeometry &geometry)
         char *cell = out.data() + ((c / block) * g.numTaps() + tap) * 4 * block;
         int64_t lane = c % block;
         if (g.isFloat) {
-          float w = static_cast<float>(g.weights->number(weightIndex(g, tap, c)));
+          float w =
+              static_cast<float>(g.weights->number(weightIndex(g, tap, c)));
           std::memcpy(cell + 4 * lane, &w, 4);
         } else {
-          cell[lane % 4 * block + lane] = static_cast<char>(weightOf(g, tap, c));
+          cell[lane % 4 * block + lane] =
+              static_cast<char>(weightOf(g, tap, c));
         }
       }
   };

@@ -25,11 +25,13 @@ public:
     auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
     // Channels stay a loop of their own.
     LinearForm channel(type.getRank());
-    for (int64_t dim = type.getRank() - 1, step = 1; dim >= 0 && step < g.channels; --dim) {
+    for (int64_t dim = type.getRank() - 1, step = 1;
+         dim >= 0 && step < g.channels; --dim) {
       channel.coefficients[dim] = step;
       step *= type.getDimSize(dim);
     }
-    std::optional<Epilogue> resolved = Epilogue::create(region, constants, channel);
+    std::optional<Epilogue> resolved =
+        Epilogue::create(region, constants, channel);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
@@ -41,7 +43,8 @@ public:
     epilogue.rootRange = sumRange(g);
     family = g.kind == WindowReduceGeometry::Depthwise ? "depthwise" : "pool";
     chooseTasks();
-    keyText = family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText =
+        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
     return true;
   }
 
@@ -63,26 +66,28 @@ public:
         if (isTail ? tail == 0 : g.channels < blockChannels)
           continue;
         ReduceTile shape{rows, largest.vectors, isTail ? tail : blockChannels};
-        std::string name = (symbol + "_tile" + Twine(rows) + "x" + Twine(shape.channels))
-                               .str();
-        tiles[{rows, isTail}] = emitReduceTile(moduleBuilder, target, name, g, epilogue,
-                                               shape, tableStride());
+        std::string name =
+            (symbol + "_tile" + Twine(rows) + "x" + Twine(shape.channels))
+                .str();
+        tiles[{rows, isTail}] = emitReduceTile(moduleBuilder, target, name, g,
+                                               epilogue, shape, tableStride());
       }
 
     OpBuilder::InsertionGuard guard(moduleBuilder);
     Emitter e(region.dispatch.getLoc(), moduleBuilder, target);
-    LLVM::LLVMFuncOp func =
-        e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()}, /*internal=*/false);
+    LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
+                                            /*internal=*/false);
     Value args = func.getArgument(0);
     unsigned firstConstant = region.numInputs() + 1;
     Value input = e.argument(args, g.input);
     Value padding = g.padded() ? e.argument(args, firstConstant + 2) : Value();
-    Value table = LLVM::AllocaOp::create(e, e.ptr(), e.i64(),
-                                         e.index(g.numTaps() * tableStride()), 64);
+    Value table = LLVM::AllocaOp::create(
+        e, e.ptr(), e.i64(), e.index(g.numTaps() * tableStride()), 64);
     e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
       Value firstRow = e.div(e.mul(task, g.numPixels()), numTasks);
       Value endRow = e.div(e.mul(e.add(task, 1), g.numPixels()), numTasks);
-      emitRowTable(e, g, table, tableStride(), input, padding, firstRow, endRow);
+      emitRowTable(e, g, table, tableStride(), input, padding, firstRow,
+                   endRow);
       int64_t numTiles = tilesPerTask(largest.rows);
       Value numRows = e.sub(endRow, firstRow);
       e.loop(e.index(0), e.index(numTiles), 1, [&](Value tile) {
@@ -93,16 +98,17 @@ public:
         for (auto &entry : tiles) {
           LLVM::LLVMFuncOp kernel = entry.second;
           auto [height, isTail] = entry.first;
-          Value matches = arith::CmpIOp::create(e, arith::CmpIPredicate::eq,
-                                                e.sub(to, from), e.index(height));
+          Value matches = arith::CmpIOp::create(
+              e, arith::CmpIPredicate::eq, e.sub(to, from), e.index(height));
           int64_t whole = g.channels - tail;
           bool atEnd = isTail;
           e.ifThen(matches, [&] {
             if (atEnd)
               return e.call(kernel, {args, rows, pixel, e.index(whole)});
-            e.loop(e.index(0), e.index(whole), blockChannels, [&](Value channel) {
-              e.call(kernel, {args, rows, pixel, channel});
-            });
+            e.loop(e.index(0), e.index(whole), blockChannels,
+                   [&](Value channel) {
+                     e.call(kernel, {args, rows, pixel, channel});
+                   });
           });
         }
       });
@@ -112,7 +118,9 @@ public:
   }
 
 private:
-  int64_t maxTaskRows() const { return (g.numPixels() + numTasks - 1) / numTasks; }
+  int64_t maxTaskRows() const {
+    return (g.numPixels() + numTasks - 1) / numTasks;
+  }
   int64_t tableStride() const { return (maxTaskRows() + 15) / 16 * 16; }
   int64_t tilesPerTask(int64_t tileRows) const {
     return (maxTaskRows() + tileRows - 1) / tileRows;
@@ -120,7 +128,8 @@ private:
 
   /// Pixels of a task: enough to be worth one, few enough for the row table.
   void chooseTasks() {
-    int64_t rows = std::clamp<int64_t>(65536 / (g.channels * g.numTaps()), 16, 256);
+    int64_t rows =
+        std::clamp<int64_t>(65536 / (g.channels * g.numTaps()), 16, 256);
     rows = std::min<int64_t>(rows, (64 << 10) / (8 * g.numTaps()));
     numTasks = (g.numPixels() + rows - 1) / rows;
     if (numTasks > 1)
@@ -146,7 +155,8 @@ private:
 } // namespace
 
 PlanPtr planWindowReduce(const KernelRegion &region) {
-  std::optional<WindowReduceGeometry> geometry = WindowReduceGeometry::create(region);
+  std::optional<WindowReduceGeometry> geometry =
+      WindowReduceGeometry::create(region);
   if (!geometry)
     return nullptr;
   auto plan = std::make_unique<WindowReducePlan>(region, std::move(*geometry));

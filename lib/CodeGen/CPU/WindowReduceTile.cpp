@@ -14,12 +14,14 @@ using namespace mlir;
 
 namespace qdialect::cpu {
 
-ReduceTile ReduceTile::largest(const CpuTarget &target, const WindowReduceGeometry &g) {
+ReduceTile ReduceTile::largest(const CpuTarget &target,
+                               const WindowReduceGeometry &g) {
   switch (target.isa) {
   case CpuTarget::AVX512VNNI:
     return {4, 4, 64};
   case CpuTarget::AVX2:
-    return {g.isByteMax() ? 2 : 4, g.isByteMax() ? 4 : 1, g.isByteMax() ? 64 : 16};
+    return {g.isByteMax() ? 2 : 4, g.isByteMax() ? 4 : 1,
+            g.isByteMax() ? 64 : 16};
   case CpuTarget::Scalar:
     return {1, g.isByteMax() ? 4 : 1, g.isByteMax() ? 64 : 16};
   }
@@ -30,12 +32,14 @@ namespace {
 
 class TileEmitter {
 public:
-  TileEmitter(Emitter &e, const WindowReduceGeometry &g, const Epilogue &epilogue,
-              ReduceTile shape, int64_t tableStride, ValueRange arguments)
+  TileEmitter(Emitter &e, const WindowReduceGeometry &g,
+              const Epilogue &epilogue, ReduceTile shape, int64_t tableStride,
+              ValueRange arguments)
       : e(e), g(g), epilogue(epilogue), shape(shape), tableStride(tableStride),
         args(arguments[0]), rows(arguments[1]), pixel(arguments[2]),
         channel(arguments[3]), firstConstant(epilogue.region->numInputs() + 1),
-        usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat && !g.isByteMax()) {
+        usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat &&
+                 !g.isByteMax()) {
     if (g.kind == WindowReduceGeometry::Depthwise) {
       Value weights = e.argument(args, firstConstant);
       // Blocks of 64 channels, then the place within one.
@@ -56,8 +60,12 @@ public:
   }
 
 private:
-  static constexpr int64_t tapBytes() { return 4 * WindowReduceGeometry::kBlock; }
-  VectorType sumType() { return Emitter::vector(g.isFloat ? e.f32() : e.i32()); }
+  static constexpr int64_t tapBytes() {
+    return 4 * WindowReduceGeometry::kBlock;
+  }
+  VectorType sumType() {
+    return Emitter::vector(g.isFloat ? e.f32() : e.i32());
+  }
   VectorType blockBytes() { return Emitter::vector(e.i8(), 64); }
   /// Carried values of one pixel.
   int64_t perRow() const { return g.isByteMax() ? 1 : shape.vectors; }
@@ -93,7 +101,8 @@ private:
       MutableArrayRef<Value> mine =
           MutableArrayRef<Value>(sums).slice(row * perRow(), perRow());
       if (g.isByteMax())
-        mine[0] = arith::MaxUIOp::create(e, mine[0], e.load(blockBytes(), source));
+        mine[0] =
+            arith::MaxUIOp::create(e, mine[0], e.load(blockBytes(), source));
       else if (usesVnni)
         accumulateVnni(mine, source, weights);
       else
@@ -117,7 +126,8 @@ private:
       // The four images are disjoint: together they are the plain codes.
       Value codes;
       for (int64_t j = 0; j < 4; ++j) {
-        Value part = e.load(Emitter::vector(e.i8()), e.at(pointer, 64 * j + 16 * v), 16);
+        Value part =
+            e.load(Emitter::vector(e.i8()), e.at(pointer, 64 * j + 16 * v), 16);
         codes = codes ? Value(arith::OrIOp::create(e, codes, part)) : part;
       }
       weights.push_back(arith::ExtSIOp::create(e, sumType(), codes));
@@ -125,7 +135,8 @@ private:
     return weights;
   }
 
-  void accumulateVnni(MutableArrayRef<Value> sums, Value source, ArrayRef<Value> weights) {
+  void accumulateVnni(MutableArrayRef<Value> sums, Value source,
+                      ArrayRef<Value> weights) {
     Value codes = e.load(blockBytes(), source);
     for (int64_t j = 0; j < 4; ++j) {
       Value weight = weights.empty() ? everyFourth(j) : weights[j];
@@ -152,8 +163,8 @@ private:
       else if (weights.empty())
         sum = arith::AddFOp::create(e, sum, values);
       else if (e.target.isa == CpuTarget::Scalar)
-        sum = arith::AddFOp::create(e, sum,
-                                    arith::MulFOp::create(e, values, weights[v]));
+        sum = arith::AddFOp::create(
+            e, sum, arith::MulFOp::create(e, values, weights[v]));
       else
         sum = math::FmaOp::create(e, values, weights[v], sum);
     }
@@ -186,8 +197,10 @@ private:
         lanes.push_back(first + 2 * i);
       return vector::ShuffleOp::create(e, a, b, lanes);
     };
-    Value even0 = pick(parts[0], parts[1], 0), even1 = pick(parts[2], parts[3], 0);
-    Value odd0 = pick(parts[0], parts[1], 1), odd1 = pick(parts[2], parts[3], 1);
+    Value even0 = pick(parts[0], parts[1], 0),
+          even1 = pick(parts[2], parts[3], 0);
+    Value odd0 = pick(parts[0], parts[1], 1),
+          odd1 = pick(parts[2], parts[3], 1);
     return {pick(even0, even1, 0), pick(odd0, odd1, 0), pick(even0, even1, 1),
             pick(odd0, odd1, 1)};
   }
@@ -200,7 +213,8 @@ private:
       }
       return vector::ShuffleOp::create(e, a, b, lanes);
     };
-    Value even0 = zip(parts[0], parts[2], 0), even1 = zip(parts[0], parts[2], 1);
+    Value even0 = zip(parts[0], parts[2], 0),
+          even1 = zip(parts[0], parts[2], 1);
     Value odd0 = zip(parts[1], parts[3], 0), odd1 = zip(parts[1], parts[3], 1);
     return {zip(even0, odd0, 0), zip(even0, odd0, 1), zip(even1, odd1, 0),
             zip(even1, odd1, 1)};
@@ -225,10 +239,10 @@ private:
 #endif
         if (left < Emitter::kLanes)
           here.mask = e.prefixMask(left);
-        Lanes root = g.isByteMax()
-                         ? Lanes::codes(arith::ExtUIOp::create(
-                               e, Emitter::vector(e.i32()), e.slice(mine[0], 16 * v, 16)))
-                         : Lanes::of(mine[v]);
+        Lanes root = g.isByteMax() ? Lanes::codes(arith::ExtUIOp::create(
+                                         e, Emitter::vector(e.i32()),
+                                         e.slice(mine[0], 16 * v, 16)))
+                                   : Lanes::of(mine[v]);
         parts.push_back(payload.evaluate(here, root));
         position.mask = here.mask;
       }
@@ -263,15 +277,17 @@ private:
 
 } // namespace
 
-LLVM::LLVMFuncOp emitReduceTile(OpBuilder &moduleBuilder, const CpuTarget &target,
-                                StringRef name, const WindowReduceGeometry &geometry,
+LLVM::LLVMFuncOp emitReduceTile(OpBuilder &moduleBuilder,
+                                const CpuTarget &target, StringRef name,
+                                const WindowReduceGeometry &geometry,
                                 const Epilogue &epilogue, ReduceTile shape,
                                 int64_t tableStride) {
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(
       name, {e.ptr(), e.ptr(), e.i64(), e.i64()}, /*internal=*/true);
-  TileEmitter(e, geometry, epilogue, shape, tableStride, func.getArguments()).emit();
+  TileEmitter(e, geometry, epilogue, shape, tableStride, func.getArguments())
+      .emit();
   return func;
 }
 

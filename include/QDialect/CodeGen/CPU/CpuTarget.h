@@ -39,8 +39,10 @@ llvm::ArrayRef<CpuTarget> allCpuTargets();
 
 /// The variants a --target-cpu list names: "native", variant names and LLVM CPU
 /// names ("znver4", "cascadelake", "haswell", ...), separated by commas. Best
-/// first, without duplicates. An unknown name is an error that lists what is known.
-llvm::Expected<llvm::SmallVector<CpuTarget, 3>> parseTargetCpus(llvm::StringRef list);
+/// first, without duplicates. An unknown name is an error that lists what is
+/// known.
+llvm::Expected<llvm::SmallVector<CpuTarget, 3>>
+parseTargetCpus(llvm::StringRef list);
 
 } // namespace qdialect
 

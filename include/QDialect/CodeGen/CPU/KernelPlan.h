@@ -44,14 +44,16 @@ class KernelPlan {
 public:
   virtual ~KernelPlan();
 
-  /// "contraction", "depthwise", "pool", "elementwise", "lookup", "copy", "generic".
+  /// "contraction", "depthwise", "pool", "elementwise", "lookup", "copy",
+  /// "generic".
   std::string family;
   /// Independent units of work; the kernel runs any range [begin, end) of them.
   int64_t numTasks = 1;
   /// One pointer each in `args`, after the inputs and the output.
   std::vector<ConstantBlob> constants;
 
-  /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm", ...).
+  /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm",
+  /// ...).
   virtual std::string instruction(const CpuTarget &target) const;
 
   /// Adds `llvm.func @symbol(!llvm.ptr args, i64 begin, i64 end)` and private
