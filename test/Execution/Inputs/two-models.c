@@ -1,4 +1,8 @@
-/* Two models of different prefixes in one C11 program: includes both headers,
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * Two models of different prefixes in one C11 program: includes both headers,
  * checks what they say, runs both and prints the results. */
 #include "first.h"
 #include "second.h"
