@@ -37,12 +37,11 @@ double bestSeconds(Run run) {
 }
 
 // One asm block with 24 independent accumulators: what the ports can do.
+// clang-format off
 #define REPEAT24(X)                                                            \
-  X(0)                                                                         \
-  X(1)                                                                         \
-  X(2)                                                                         \
-  X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) \
-      X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)    \
+  X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+// clang-format on
 #define CLOBBERS                                                               \
   "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8",      \
       "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16",   \
