@@ -28,15 +28,15 @@ def latency(model, feed):
     return min(times) * 1e3
 
 
-def show_receipt(receipt, most=12):
-    totals = receipt["totals"]
+def show_receipt(model, most=12):
+    receipt, totals = model.receipt, model.receipt["totals"]
     print(f"\nReceipt: {totals['int_macs']:,} of {totals['total_macs']:,} multiply-accumulates are integer, "
           f"{totals['fallbacks']} fallbacks, {totals['weights_bytes']:,} bytes of weights")
     print(f"  {'layer':34} {'kernel':12} {'precision':22} {'accumulator bound':28} instruction")
     for layer in receipt["layers"][:most]:
         bound = layer.get("accumulator_bound") or ""
         print(f"  {layer['name'][:34]:34} {layer['kernel']:12} {layer['realised'][:22]:22} {bound!s:28} "
-              f"{layer.get('instruction', '')}")
+              f"{layer.get('instructions', {}).get(model.variant, '')}")
     if len(receipt["layers"]) > most:
         print(f"  ... and {len(receipt['layers']) - most} more; q-run MODEL.so --receipt prints all")
 
@@ -66,7 +66,7 @@ def demo_digits(tools):
     unequal = int(np.sum(rows[2][1] != rows[3][1]))
     print(f"\n  interpreter and compiled int8 differ in {unequal} of {rows[2][1].size} logits")
     with Model(so) as model:
-        show_receipt(model.receipt)
+        show_receipt(model)
     return 1 if unequal else 0
 
 
@@ -90,7 +90,7 @@ def demo_image_model(tools, name):
           f"{cosine(logits['float'], logits['int8']):.4f}, top-1 agreement "
           f"{agreement(logits['float'], logits['int8']):.1f} %")
     with Model(so) as m:
-        show_receipt(m.receipt)
+        show_receipt(m)
     return 0
 
 
