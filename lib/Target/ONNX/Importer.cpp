@@ -41,6 +41,11 @@ private:
   LogicalResult readInitializers();
   LogicalResult addInputs();
   LogicalResult importNode(const onnx::NodeProto &proto);
+  /// The version of the node's domain; nothing if the model imports none.
+  std::optional<int64_t> opsetOf(const onnx::NodeProto &proto) const {
+    auto found = opsets.find(canonicalDomain(proto.domain()));
+    return found == opsets.end() ? std::nullopt : std::optional(found->second);
+  }
   LogicalResult unsupported(const onnx::NodeProto &proto);
   LogicalResult bindInputs(const onnx::NodeProto &proto,
                            SmallVectorImpl<std::optional<Tensor>> &inputs);
@@ -56,22 +61,26 @@ private:
   OpBuilder builder;
   std::optional<GraphBuilder> emit;
   func::FuncOp main;
-  int64_t opset = 1;
+  int64_t opset = 1; ///< of the default domain
+  llvm::StringMap<int64_t> opsets;
   llvm::StringMap<Tensor> values;
   llvm::StringMap<const onnx::TensorProto *> initializers;
 };
 
 bool isDefaultDomain(StringRef domain) {
-  return domain.empty() || domain == "ai.onnx";
+  return canonicalDomain(domain).empty();
 }
 
 LogicalResult Importer::checkVersion() {
   bool found = false;
-  for (const onnx::OperatorSetIdProto &import : file.getProto().opset_import())
+  for (const onnx::OperatorSetIdProto &import :
+       file.getProto().opset_import()) {
+    opsets[canonicalDomain(import.domain())] = import.version();
     if (isDefaultDomain(import.domain())) {
       opset = import.version();
       found = true;
     }
+  }
   if (!found)
     return error() << "the model imports no operator set of the domain ai.onnx";
   if (opset < minOpset || opset > maxOpset)
@@ -129,7 +138,7 @@ LogicalResult Importer::addInputs() {
 }
 
 LogicalResult Importer::undefined(StringRef name, const onnx::NodeProto &user) {
-  InFlightDiagnostic diagnostic = error() << describeNode(user, opset)
+  InFlightDiagnostic diagnostic = error() << describeNode(user, opsetOf(user))
                                           << "input '" << name << "' ";
   for (const onnx::NodeProto &node : graph.node())
     if (llvm::is_contained(node.output(), name))
@@ -158,15 +167,17 @@ Importer::bindInputs(const onnx::NodeProto &proto,
 }
 
 LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
+  const OpRegistry &registry = OpRegistry::get();
   InFlightDiagnostic diagnostic = error();
-  if (!isDefaultDomain(proto.domain()))
-    return diagnostic << "node '" << nodeName(proto) << "' (" << proto.domain()
-                      << "." << proto.op_type()
-                      << "): operators of the domain '" << proto.domain()
-                      << "' are not supported, only those of ai.onnx listed in "
+  diagnostic << describeNode(proto, opsetOf(proto));
+  if (!registry.knowsDomain(proto.domain()))
+    return diagnostic << "operators of the domain '" << proto.domain()
+                      << "' are not supported, only those listed in "
                          "docs/reference/ONNXCoverage.md";
-  diagnostic << describeNode(proto, opset);
-  if (OpRegistry::get().knows(proto.op_type()))
+  if (!opsetOf(proto))
+    return diagnostic << "the model imports no operator set of the domain '"
+                      << proto.domain() << "'";
+  if (registry.knows(proto.domain(), proto.op_type()))
     return diagnostic << "the operator is not supported in this opset";
   return diagnostic << "the operator is not supported; supported are those of "
                        "docs/reference/ONNXCoverage.md";
@@ -180,7 +191,7 @@ LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
       continue;
     std::optional<Tensor> tensor = node.getResults()[index];
     if (!tensor)
-      return error() << describeNode(proto, opset) << "output " << index
+      return error() << describeNode(proto, node.opset()) << "output " << index
                      << " ('" << name << "') is not supported";
     if (tensor->isConstant() && tensor->name.empty())
       tensor->name = name;
@@ -198,14 +209,15 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   SmallVector<std::optional<Tensor>> inputs;
   if (failed(bindInputs(proto, inputs)))
     return failure();
+  std::optional<int64_t> version = opsetOf(proto);
   const OpRegistry::Entry *entry =
-      isDefaultDomain(proto.domain())
-          ? OpRegistry::get().find(proto.op_type(), opset)
+      version
+          ? OpRegistry::get().find(proto.domain(), proto.op_type(), *version)
           : nullptr;
   if (!entry)
     return unsupported(proto);
   emit->loc = NameLoc::get(builder.getStringAttr(nodeName(proto)));
-  Node node(proto, opset, file, *emit, inputs);
+  Node node(proto, *version, file, *emit, inputs);
   if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
     return failure();
   return bindOutputs(proto, node);

@@ -8,6 +8,7 @@
 #include "Node.h"
 #include "ElementTypes.h"
 #include "ModelFile.h"
+#include "Registry.h"
 #include "onnx.pb.h"
 #include "llvm/ADT/SmallSet.h"
 
@@ -35,10 +36,15 @@ StringRef nodeName(const onnx::NodeProto &proto) {
   return proto.name();
 }
 
-std::string describeNode(const onnx::NodeProto &proto, int64_t opset) {
-  return ("node '" + nodeName(proto) + "' (" + proto.op_type() + ", opset " +
-          Twine(opset) + "): ")
-      .str();
+std::string describeNode(const onnx::NodeProto &proto,
+                         std::optional<int64_t> opset) {
+  StringRef domain = canonicalDomain(proto.domain());
+  std::string text = ("node '" + nodeName(proto) + "' (" + domain +
+                      (domain.empty() ? "" : ".") + proto.op_type())
+                         .str();
+  if (opset)
+    text += (", opset " + Twine(*opset)).str();
+  return text + "): ";
 }
 
 InFlightDiagnostic Node::emitError() {
@@ -104,6 +110,30 @@ double Node::constantNumber(size_t index, StringRef label) {
               << "') must be one number known at compile time, but is "
               << describeType(tensor.type);
   return 0;
+}
+
+FailureOr<Tensor> Node::delegate(StringRef op, int64_t opset,
+                                 ArrayRef<std::optional<Tensor>> operands,
+                                 ArrayRef<StringRef> attributes) {
+  onnx::NodeProto other;
+  other.set_name(nodeName(proto).str());
+  other.set_op_type(op.str());
+  for (size_t i = 0; i < operands.size(); ++i)
+    other.add_input(inputName(i));
+  other.add_output(proto.output_size() ? proto.output(0) : "");
+  for (const onnx::AttributeProto &attribute : proto.attribute())
+    if (llvm::is_contained(attributes, StringRef(attribute.name())))
+      *other.add_attribute() = attribute;
+  ignore(attributes);
+  const OpRegistry::Entry *entry = OpRegistry::get().find("", op, opset);
+  assert(entry && "only operators of the registry are delegated to");
+  Node node(other, opset, file, b, operands);
+  if (mlir::failed(entry->handler(node)) || !node.ok() ||
+      mlir::failed(node.checkAllRead())) {
+    failed = true;
+    return failure();
+  }
+  return *node.results.front();
 }
 
 size_t Node::numOutputs() const { return proto.output_size(); }

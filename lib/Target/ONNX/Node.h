@@ -87,6 +87,13 @@ public:
   /// After the handler: errors for attributes that nobody read.
   mlir::LogicalResult checkAllRead();
 
+  /// What the operator `op` of the default domain makes of `inputs`, with those
+  /// of this node's `attributes` that are there: for operators that are
+  /// another one between casts.
+  mlir::FailureOr<Tensor> delegate(llvm::StringRef op, int64_t opset,
+                                   llvm::ArrayRef<std::optional<Tensor>> inputs,
+                                   llvm::ArrayRef<llvm::StringRef> attributes);
+
   // Checks; each reports and clears ok() on failure.
   /// `axis` counted from the end if negative, checked against `rank`.
   int64_t axis(int64_t axis, int64_t rank, llvm::StringRef label = "axis");
@@ -121,8 +128,10 @@ private:
 
 /// The name of a node, or of its first output if it has none.
 llvm::StringRef nodeName(const onnx::NodeProto &proto);
-/// "node 'conv1' (Conv, opset 13): ".
-std::string describeNode(const onnx::NodeProto &proto, int64_t opset);
+/// "node 'conv1' (Conv, opset 13): "; a domain other than the default one
+/// precedes the operator, and an opset that is not known is left out.
+std::string describeNode(const onnx::NodeProto &proto,
+                         std::optional<int64_t> opset);
 std::string describeType(mlir::RankedTensorType type);
 
 } // namespace qdialect::onnx_import

@@ -4,7 +4,8 @@
 //
 // The operators the importer knows, each from the opset in which its meaning
 // changed last. An operator's handler serves every opset from its `since` up to
-// the next registration of the same name.
+// the next registration of the same name. Domains number their opsets each for
+// itself.
 
 #ifndef QDIALECT_LIB_TARGET_ONNX_REGISTRY_H
 #define QDIALECT_LIB_TARGET_ONNX_REGISTRY_H
@@ -20,8 +21,17 @@ namespace qdialect::onnx_import {
 
 class Node;
 
+/// Of the default domain.
 constexpr int64_t minOpset = 7;
 constexpr int64_t maxOpset = 25;
+
+/// ONNX Runtime's own operators.
+constexpr llvm::StringLiteral microsoftDomain = "com.microsoft";
+
+/// The default domain has two names.
+inline llvm::StringRef canonicalDomain(llvm::StringRef domain) {
+  return domain == "ai.onnx" ? "" : domain;
+}
 
 class OpRegistry {
 public:
@@ -34,22 +44,35 @@ public:
   /// Every operator, registered once.
   static const OpRegistry &get();
 
-  /// `since` is the first opset the handler serves (1 for "always").
+  using Versions = std::map<int64_t, Entry>;
+
+  /// `since` is the first opset of `domain` the handler serves (1 for
+  /// "always").
+  void onOp(llvm::StringRef domain, llvm::StringRef name, int64_t since,
+            Handler handler, llvm::StringRef remarks = "");
+  /// The same in the default domain.
   void onOp(llvm::StringRef name, int64_t since, Handler handler,
-            llvm::StringRef remarks = "");
+            llvm::StringRef remarks = "") {
+    onOp("", name, since, std::move(handler), remarks);
+  }
 
-  /// The handler for an operator of the default domain; null if unknown.
-  const Entry *find(llvm::StringRef name, int64_t opset) const;
+  /// The handler for an operator of a domain; null if unknown.
+  const Entry *find(llvm::StringRef domain, llvm::StringRef name,
+                    int64_t opset) const;
   /// True if some opset has it.
-  bool knows(llvm::StringRef name) const;
+  bool knows(llvm::StringRef domain, llvm::StringRef name) const;
+  /// True if there are operators of it.
+  bool knowsDomain(llvm::StringRef domain) const {
+    return ops.count(canonicalDomain(domain).str()) != 0;
+  }
 
-  /// name -> since -> entry, sorted.
-  const std::map<std::string, std::map<int64_t, Entry>> &all() const {
+  /// domain -> name -> since -> entry, sorted.
+  const std::map<std::string, std::map<std::string, Versions>> &all() const {
     return ops;
   }
 
 private:
-  std::map<std::string, std::map<int64_t, Entry>> ops;
+  std::map<std::string, std::map<std::string, Versions>> ops;
 };
 
 // One function a family, in Operators/<Family>.cpp.
