@@ -17,6 +17,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
     parser.add_argument("suites", nargs="*", default=list(SUITES), metavar="SUITE", help=", ".join(SUITES))
     parser.add_argument("--build", default="build", help="build folder whose tools are measured")
+    parser.add_argument("--no-peers", action="store_true", help="leave out what needs ONNX Runtime or another peer")
     parser.add_argument("--json", help="also write the rows to this file")
     args = parser.parse_args()
     unknown = [s for s in args.suites if s not in SUITES]
@@ -24,7 +25,7 @@ def main():
         parser.error(f"unknown suite '{unknown[0]}'; there are: {', '.join(SUITES)}")
     report = Report()
     for suite in args.suites:
-        importlib.import_module(SUITES[suite]).evaluate(report, Tools(args.build))
+        importlib.import_module(SUITES[suite]).evaluate(report, Tools(args.build, peers=not args.no_peers))
     if args.json:
         report.write(args.json)
     missed = report.missed()

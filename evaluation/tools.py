@@ -13,9 +13,11 @@ sys.path.insert(0, os.path.join(ROOT, "python"))
 
 
 class Tools:
-    """The tools of one build folder, and a scratch folder that goes with the object."""
+    """The tools of one build folder, and a scratch folder that goes with the object. `peers`: whether rows that need
+    another system's answer are wanted."""
 
-    def __init__(self, build):
+    def __init__(self, build, peers=True):
+        self.peers = peers
         self.bin = os.path.join(os.path.abspath(build), "bin")
         self._scratch = tempfile.TemporaryDirectory(prefix="qdialect-")
         self.scratch = self._scratch.name

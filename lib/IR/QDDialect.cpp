@@ -6,6 +6,7 @@
 
 #include "QDialect/IR/QDDialect.h"
 #include "Alphabets.h"
+#include "QDialect/IR/WeightReferences.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -18,6 +19,7 @@ void QDDialect::initialize() {
   registerAttributes();
   registerOps();
   attachBuiltinAlphabets(getContext());
+  addInterface<WeightReferences>();
 }
 
 void QDDialect::registerOps() {

@@ -7,9 +7,9 @@
 #include "QDialect/Pipelines/Compiler.h"
 
 #include "Calibrate.h"
-#include "ModuleFile.h"
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
 #include "QDialect/PTQ/Recipe.h"
+#include "QDialect/Pipelines/ModuleFile.h"
 #include "QDialect/Pipelines/Passes.h"
 #include "QDialect/Target/SharedLibrary/SharedLibrary.h"
 #include "QDialect/Transforms/Observers.h"

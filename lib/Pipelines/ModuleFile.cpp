@@ -4,9 +4,11 @@
 //
 // Reads and writes modules; see the header.
 
-#include "ModuleFile.h"
+#include "QDialect/Pipelines/ModuleFile.h"
 
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/WeightReferences.h"
+#include "QDialect/Support/HostTensor.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,6 +16,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -82,13 +86,62 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
   return result;
 }
 
+/// Writes the resources that lie in no file yet to `path` and references them.
+static llvm::Error
+writeWeights(llvm::ArrayRef<DenseResourceElementsAttr> resources,
+             llvm::StringRef path, const qd::WeightReferences &known) {
+  llvm::SmallString<128> file(path);
+  if (std::error_code code = llvm::sys::fs::make_absolute(file))
+    return llvm::errorCodeToError(code);
+  std::vector<std::pair<llvm::StringRef, qd::WeightReference>> written;
+  llvm::Error error =
+      llvm::writeToOutput(file, [&](llvm::raw_ostream &os) -> llvm::Error {
+        for (DenseResourceElementsAttr resource : resources) {
+          DenseResourceElementsHandle handle = resource.getRawHandle();
+          llvm::ArrayRef<char> data = handle.getBlob()->getData();
+          llvm::StringRef bytes(data.data(), data.size());
+          os.write_zeros(llvm::offsetToAlignment(
+              os.tell(), llvm::Align(HostTensor::kAlignment)));
+          written.push_back({handle.getKey(),
+                             {file.str().str(), os.tell(), bytes.size(),
+                              qd::hashWeights(bytes)}});
+          os << bytes;
+        }
+        return llvm::Error::success();
+      });
+  if (error)
+    return error;
+  for (auto &[key, reference] : written)
+    known.add(key, reference);
+  return llvm::Error::success();
+}
+
 llvm::Error writeModule(ModuleOp module, llvm::StringRef path) {
+  const auto &known = qd::WeightReferences::of(module.getContext());
+  bool asBytecode = path.ends_with(".mlirbc");
+  // A limit from the command line (--mlir-elide-resource-strings-if-larger)
+  // is the reader's wish to see no weights at all.
+  bool reference =
+      !asBytecode && !OpPrintingFlags().getLargeResourceStringLimit();
+  if (reference) {
+    std::vector<DenseResourceElementsAttr> others =
+        qd::largeResourcesWithoutReference(module);
+    if (!others.empty()) {
+      if (path == "-")
+        reference = false;
+      else if (llvm::Error error =
+                   writeWeights(others, (path + ".weights").str(), known))
+        return error;
+    }
+  }
   return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) -> llvm::Error {
-    if (path.ends_with(".mlir")) {
+    if (asBytecode) {
+      if (failed(writeBytecodeToFile(module, os)))
+        return failure("the module has no bytecode form");
+    } else if (reference) {
+      qd::printWithReferences(module, os);
+    } else {
       module.print(os);
-      os << "\n";
-    } else if (failed(writeBytecodeToFile(module, os))) {
-      return failure("the module has no bytecode form");
     }
     return llvm::Error::success();
   });

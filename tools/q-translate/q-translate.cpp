@@ -5,14 +5,13 @@
 // Foreign files to MLIR.
 //   q-translate --import-onnx model.onnx [--dim batch=1] | --onnx-coverage
 
+#include "QDialect/Pipelines/ModuleFile.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
 
@@ -45,16 +44,16 @@ int main(int argc, char **argv) {
   if (!coverage && !(module = qdialect::importONNX(model, &context, options)))
     return 1;
 
-  std::string message;
-  auto output = mlir::openOutputFile(outputPath, &message);
-  if (!output) {
-    llvm::errs() << "error: " << message << "\n";
+  llvm::Error error =
+      coverage ? llvm::writeToOutput(outputPath,
+                                     [](llvm::raw_ostream &os) {
+                                       qdialect::printONNXCoverage(os);
+                                       return llvm::Error::success();
+                                     })
+               : qdialect::writeModule(*module, outputPath);
+  if (error) {
+    llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
     return 1;
   }
-  if (coverage)
-    qdialect::printONNXCoverage(output->os());
-  else
-    module->print(output->os());
-  output->keep();
   return 0;
 }

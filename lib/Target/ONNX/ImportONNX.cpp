@@ -8,6 +8,7 @@
 #include "Importer.h"
 #include "ModelFile.h"
 #include "QDialect/IR/QDDialect.h"
+#include "WeightOrigins.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -47,7 +48,11 @@ OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
         << llvm::toString(file.takeError());
     return nullptr;
   }
-  return onnx_import::importGraph(**file, context, options);
+  OwningOpRef<ModuleOp> module =
+      onnx_import::importGraph(**file, context, options);
+  if (module)
+    onnx_import::referenceWeights(*module, **file);
+  return module;
 }
 
 OwningOpRef<ModuleOp> importONNX(StringRef path, MLIRContext *context,

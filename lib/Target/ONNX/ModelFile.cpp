@@ -62,6 +62,12 @@ static Error checkLocation(StringRef location) {
   return Error::success();
 }
 
+std::string ModelFile::externalPath(StringRef location) const {
+  SmallString<128> full(sys::path::parent_path(path));
+  sys::path::append(full, location);
+  return full.str().str();
+}
+
 Expected<std::shared_ptr<MemoryBuffer>>
 ModelFile::mapExternalFile(StringRef location) {
   auto known = externalFiles.find(location);
@@ -73,13 +79,12 @@ ModelFile::mapExternalFile(StringRef location) {
     return createStringError(
         formatv("external data '{0}' cannot be found: the model is not a file",
                 location));
-  SmallString<128> full(sys::path::parent_path(path));
-  sys::path::append(full, location);
+  std::string full = externalPath(location);
   auto mapped = MemoryBuffer::getFile(full, /*IsText=*/false,
                                       /*RequiresNullTerminator=*/false);
   if (!mapped)
     return createStringError(formatv("cannot read external data '{0}': {1}",
-                                     full.str(), mapped.getError().message()));
+                                     full, mapped.getError().message()));
   std::shared_ptr<MemoryBuffer> shared = std::move(*mapped);
   externalFiles[location] = shared;
   return shared;
@@ -119,8 +124,20 @@ ModelFile::externalBytes(const onnx::TensorProto &tensor, uint64_t needed) {
         formatv("external data claims {0} bytes, but '{1}' "
                 "has {2} after offset {3}",
                 *length, location, rest, offset));
-  return Bytes{bytes.substr(offset, length.value_or(std::min(needed, rest))),
-               *file};
+  bytes = bytes.substr(offset, length.value_or(std::min(needed, rest)));
+  externalRanges.push_back({externalPath(location), offset, bytes});
+  return Bytes{bytes, *file};
+}
+
+std::vector<FileRange> ModelFile::weightRanges() const {
+  if (path.empty())
+    return {};
+  std::vector<FileRange> ranges = externalRanges;
+  const char *start = buffer->getBufferStart();
+  for (StringRef bytes : payloads)
+    ranges.push_back(
+        {path, static_cast<uint64_t>(bytes.data() - start), bytes});
+  return ranges;
 }
 
 } // namespace qdialect::onnx_import

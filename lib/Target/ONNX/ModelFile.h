@@ -31,6 +31,13 @@ struct TypedTensor {
   HostTensor data;
 };
 
+/// Bytes of a file that hold elements as a constant holds them.
+struct FileRange {
+  std::string file;
+  uint64_t offset = 0;
+  llvm::StringRef bytes;
+};
+
 class ModelFile {
 public:
   /// Scans and parses. The file's bytes stay shared with every tensor read.
@@ -47,6 +54,10 @@ public:
   llvm::Expected<TypedTensor> readTensor(const onnx::TensorProto &tensor,
                                          mlir::MLIRContext *context);
 
+  /// Every range that tensors were or could be read from; none for a model
+  /// without a path.
+  std::vector<FileRange> weightRanges() const;
+
 private:
   ModelFile();
 
@@ -59,6 +70,7 @@ private:
   /// `needed` bytes if they give none.
   llvm::Expected<Bytes> externalBytes(const onnx::TensorProto &tensor,
                                       uint64_t needed);
+  std::string externalPath(llvm::StringRef location) const;
   llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>>
   mapExternalFile(llvm::StringRef location);
 
@@ -67,6 +79,7 @@ private:
   std::unique_ptr<onnx::ModelProto> proto;
   std::vector<llvm::StringRef> payloads;
   llvm::StringMap<std::shared_ptr<llvm::MemoryBuffer>> externalFiles;
+  std::vector<FileRange> externalRanges;
 };
 
 } // namespace qdialect::onnx_import

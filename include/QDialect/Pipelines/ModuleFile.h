@@ -4,8 +4,8 @@
 //
 // Models and modules between phases as files.
 
-#ifndef QDIALECT_LIB_PIPELINES_MODULEFILE_H
-#define QDIALECT_LIB_PIPELINES_MODULEFILE_H
+#ifndef QDIALECT_PIPELINES_MODULEFILE_H
+#define QDIALECT_PIPELINES_MODULEFILE_H
 
 #include "QDialect/Pipelines/Compiler.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -27,7 +27,11 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
                                         llvm::ArrayRef<std::string> dims,
                                         mlir::MLIRContext &context);
 
-/// Writes text (.mlir) or bytecode under a temporary name, then renames.
+/// Writes bytecode (.mlirbc) or text under a temporary name, then renames; "-"
+/// is text to standard output. Text names large constants by file, offset, size
+/// and hash (IR/WeightReferences.h): those of the imported model where they
+/// lie, the others in `path`.weights beside it. To standard output, constants
+/// that lie in no file are spelled out, and then all are.
 llvm::Error writeModule(mlir::ModuleOp module, llvm::StringRef path);
 
 /// Prints a diagnostic with its location to llvm::errs().
@@ -35,4 +39,4 @@ void printDiagnostic(mlir::Diagnostic &diagnostic);
 
 } // namespace qdialect
 
-#endif // QDIALECT_LIB_PIPELINES_MODULEFILE_H
+#endif // QDIALECT_PIPELINES_MODULEFILE_H
