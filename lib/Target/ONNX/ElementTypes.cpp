@@ -6,6 +6,7 @@
 
 #include "ElementTypes.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -81,7 +82,8 @@ std::string describeShape(ArrayRef<int64_t> shape) {
     return "scalar";
   std::string text;
   for (auto [index, size] : llvm::enumerate(shape.take_front(maxRank)))
-    text += (index ? "x" : "") + std::to_string(size);
+    text += (index ? "x" : "") +
+            (SymbolicSizes::isSymbolic(size) ? "?" : std::to_string(size));
   if (shape.size() > maxRank)
     text += "x... (rank " + std::to_string(shape.size()) + ")";
   return text;
@@ -93,6 +95,9 @@ bool isReasonableShape(ArrayRef<int64_t> shape) {
   int64_t count = 1;
   // A zero anywhere must not hide dimensions that are too large.
   for (int64_t size : shape) {
+    // Symbolic sizes are judged when the program runs.
+    if (SymbolicSizes::isSymbolic(size))
+      continue;
     if (size < 0 || size > maxElements)
       return false;
     if (size == 0)

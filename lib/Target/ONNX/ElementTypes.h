@@ -31,7 +31,7 @@ mlir::Type getElementType(int onnxType, mlir::MLIRContext *context);
 /// "float32", or "data type 99".
 std::string describeDataType(int onnxType);
 
-/// "2x3", or "scalar" for rank 0.
+/// "2x3", or "scalar" for rank 0; "?" for a symbolic size.
 std::string describeShape(llvm::ArrayRef<int64_t> shape);
 
 /// A tensor may have at most this many elements; beyond it sizes in bytes and
@@ -42,7 +42,7 @@ constexpr int64_t maxElements = int64_t(1) << 40;
 constexpr size_t maxRank = 64;
 
 /// False if a dimension is negative, the product of those that are not zero
-/// exceeds maxElements, or the rank exceeds maxRank.
+/// exceeds maxElements, or the rank exceeds maxRank. Symbolic sizes are fine.
 bool isReasonableShape(llvm::ArrayRef<int64_t> shape);
 
 } // namespace qdialect::onnx_import

@@ -28,6 +28,17 @@ Tensor::Tensor(Type elementType, HostTensor host, StringRef name)
     : type(RankedTensorType::get(host.shape(), elementType)),
       data(std::move(host)), name(name.str()) {}
 
+bool Tensor::hasSymbolicElements() const {
+  if (!data || data->type() != DType::I64 || data->size() > maxFoldedElements)
+    return false;
+  return SymbolicSizes::anySymbolic(
+      ArrayRef<int64_t>(data->data<int64_t>(), data->size()));
+}
+
+bool Tensor::isSymbolic() const {
+  return !type.hasStaticShape() || hasSymbolicElements();
+}
+
 bool isSmallConstant(const Tensor &tensor) {
   return tensor.isConstant() && tensor.size() <= maxFoldedElements;
 }
@@ -35,7 +46,7 @@ bool isSmallConstant(const Tensor &tensor) {
 bool canFold(ArrayRef<Tensor> operands, ArrayRef<int64_t> shape) {
   int64_t count = 1;
   for (int64_t size : shape) {
-    if (size > maxFoldedElements)
+    if (size > maxFoldedElements || SymbolicSizes::isSymbolic(size))
       return false;
     count *= size;
     if (count > maxFoldedElements)
@@ -87,6 +98,8 @@ GraphBuilder::GraphBuilder(OpBuilder &builder, Block *entry)
 Value GraphBuilder::value(const Tensor &tensor) {
   if (tensor.value)
     return tensor.value;
+  if (tensor.hasSymbolicElements())
+    return symbolicConstant(tensor);
   // The same bytes under the same type are one constant.
   auto key = std::make_pair(
       static_cast<const void *>(tensor.data->bytes()),
@@ -160,7 +173,11 @@ Value GraphBuilder::scalar(OpBuilder &builder, Location loc, Type type,
 }
 
 Value GraphBuilder::empty(ArrayRef<int64_t> shape, Type elementType) {
-  return tensor::EmptyOp::create(builder, loc, shape, elementType);
+  Value made =
+      tensor::EmptyOp::create(builder, loc, operands(shape), elementType);
+  if (SymbolicSizes::anySymbolic(shape))
+    shapes[made] = Shape(shape);
+  return made;
 }
 
 Value GraphBuilder::filled(ArrayRef<int64_t> shape, Type elementType,
@@ -179,8 +196,13 @@ bool isPayloadConstant(const Tensor &operand) {
           isSignlessInteger(operand.elementType()));
 }
 
-Value payloadConstant(OpBuilder &builder, Location loc, const Tensor &operand) {
+} // namespace
+
+Value GraphBuilder::payloadConstant(OpBuilder &builder, Location loc,
+                                    const Tensor &operand) {
   Type type = operand.elementType();
+  if (operand.hasSymbolicElements())
+    return sizeAs(builder, loc, type, operand.data->asInteger(0));
   if (isFloat(type))
     return GraphBuilder::scalar(builder, loc, type, operand.data->asDouble(0));
   unsigned width = type.getIntOrFloatBitWidth();
@@ -190,8 +212,6 @@ Value payloadConstant(OpBuilder &builder, Location loc, const Tensor &operand) {
           type, APInt(width, static_cast<uint64_t>(operand.data->asInteger(0)),
                       /*isSigned=*/true, /*implicitTrunc=*/true)));
 }
-
-} // namespace
 
 Tensor GraphBuilder::elementwise(ArrayRef<Tensor> operands, Type resultElement,
                                  Body body, ArrayRef<int64_t> atLeast) {
@@ -259,7 +279,7 @@ Tensor GraphBuilder::parallelGeneric(ArrayRef<int64_t> shape,
       iterators, [&](OpBuilder &nested, Location at, ValueRange arguments) {
         linalg::YieldOp::create(nested, at, body(nested, at, arguments));
       });
-  return Tensor(generic.getResult(0));
+  return tensor(generic.getResult(0), shape);
 }
 
 Tensor GraphBuilder::expand(const Tensor &tensor, ArrayRef<int64_t> shape) {
@@ -337,8 +357,12 @@ Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement) {
   auto isNumber = [](Type type) {
     return !isFloat(type) || type.getIntOrFloatBitWidth() >= 16;
   };
-  if (isSmallConstant(tensor) && isNumber(tensor.elementType()) &&
-      isNumber(resultElement) && !resultElement.isInteger(1)) {
+  if (tensor.hasSymbolicElements() && isSignlessInteger(resultElement) &&
+      resultElement.getIntOrFloatBitWidth() >= 32)
+    return Tensor(resultElement, *tensor.data); // handles fill 64 bits
+  if (isSmallConstant(tensor) && !tensor.hasSymbolicElements() &&
+      isNumber(tensor.elementType()) && isNumber(resultElement) &&
+      !resultElement.isInteger(1)) {
     Tensor result(resultElement,
                   tensor.data->converted(*hostType(resultElement)));
     return result;

@@ -10,6 +10,12 @@
 //   Shape -> Gather -> Concat -> Reshape   folds to a Tensor with data [1, -1]
 //   Conv weights                           one arith.constant dense_resource
 //
+// A size is a number or a handle of SymbolicSizes (b.sizes), in shapes as well
+// as in the elements of integer constants: Shape of [batch, 3] is the constant
+// [handle, 3]. Moving sizes about, comparing them for equality and handing them
+// back needs no thought; arithmetic on them goes through b.sizes. Only handlers
+// registered as `symbolic` (Registry.h) see such tensors.
+//
 // The methods emit what docs/PhaseContract.md section 1 allows and nothing
 // else. They assume valid arguments: handlers check first (Node.h).
 
@@ -17,9 +23,11 @@
 #define QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H
 
 #include "QDialect/Support/HostTensor.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include <map>
@@ -28,8 +36,11 @@
 
 namespace qdialect::onnx_import {
 
+using Shape = llvm::SmallVector<int64_t>;
+
 struct Tensor {
-  mlir::RankedTensorType type;
+  mlir::RankedTensorType type;    ///< `?` where a size is symbolic
+  Shape sizes;                    ///< with handles; empty if type says all
   mlir::Value value;              ///< null while only a constant
   std::optional<HostTensor> data; ///< set for constants
   std::string name;               ///< of a constant, for its resource
@@ -39,14 +50,22 @@ struct Tensor {
   Tensor(mlir::Type elementType, HostTensor data, llvm::StringRef name = "");
 
   bool isConstant() const { return data.has_value(); }
-  llvm::ArrayRef<int64_t> shape() const { return type.getShape(); }
-  int64_t dim(int64_t axis) const { return type.getDimSize(axis); }
+  /// True if a size or an element is symbolic.
+  bool isSymbolic() const;
+  /// True if the elements of an integer constant hold handles.
+  bool hasSymbolicElements() const;
+  llvm::ArrayRef<int64_t> shape() const {
+    return sizes.empty() ? type.getShape() : llvm::ArrayRef<int64_t>(sizes);
+  }
+  int64_t dim(int64_t axis) const { return shape()[axis]; }
   int64_t rank() const { return type.getRank(); }
-  int64_t size() const { return type.getNumElements(); }
+  /// Number of elements; negative if a size is symbolic (b.count knows then).
+  int64_t size() const {
+    return type.hasStaticShape() ? type.getNumElements()
+                                 : mlir::ShapedType::kDynamic;
+  }
   mlir::Type elementType() const { return type.getElementType(); }
 };
-
-using Shape = llvm::SmallVector<int64_t>;
 
 /// Shape arithmetic and small tables are evaluated while importing; constants
 /// with more elements than this stay in the program.
@@ -75,6 +94,30 @@ public:
   mlir::Location loc;
 
   mlir::MLIRContext *context() { return builder.getContext(); }
+
+  // Symbolic sizes.
+  SymbolicSizes sizes;
+  /// A type with `?` for symbolic sizes.
+  mlir::RankedTensorType typeOf(llvm::ArrayRef<int64_t> shape,
+                                mlir::Type elementType);
+  /// `value` with its sizes, which follow from the operation that makes it.
+  Tensor tensor(mlir::Value value);
+  Tensor tensor(mlir::Value value, llvm::ArrayRef<int64_t> shape);
+  /// Says that dimension `axis` of a function argument is a symbol.
+  void bindSymbol(mlir::Value argument, int64_t axis, int64_t size);
+  /// A size as an operand: a number, or index arithmetic at the entry.
+  mlir::OpFoldResult operand(int64_t size);
+  llvm::SmallVector<mlir::OpFoldResult>
+  operands(llvm::ArrayRef<int64_t> numbers);
+  mlir::Value index(int64_t size);
+  int64_t count(const Tensor &tensor) { return sizes.product(tensor.shape()); }
+  /// "batchx3": a shape with the names of its symbols.
+  std::string describe(llvm::ArrayRef<int64_t> shape) const;
+  /// "tensor<batchx3xf32>".
+  std::string describe(const Tensor &tensor) const;
+  /// A size as a number of `type`, for payloads.
+  mlir::Value sizeAs(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Type type, int64_t size);
 
   /// The SSA value; creates the arith.constant of a constant on first use.
   mlir::Value value(const Tensor &tensor);
@@ -117,7 +160,8 @@ public:
   Tensor reshape(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
   Tensor transpose(const Tensor &tensor, llvm::ArrayRef<int64_t> permutation);
   Tensor slice(const Tensor &tensor, llvm::ArrayRef<int64_t> offsets,
-               llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<int64_t> strides);
+               llvm::ArrayRef<int64_t> extents,
+               llvm::ArrayRef<int64_t> strides);
   /// Elements [offset, offset + size * stride) of one axis.
   Tensor sliceAxis(const Tensor &tensor, int64_t axis, int64_t offset,
                    int64_t size, int64_t stride = 1);
@@ -139,9 +183,18 @@ private:
                          mlir::Type resultElement, mlir::ValueRange inputs,
                          llvm::ArrayRef<mlir::AffineMap> maps, Body body);
 
-  /// Constants stand at the head of the function, in order of first use.
+  std::optional<Shape> shapeOf(mlir::Value value) const;
+  mlir::Value symbolicConstant(const Tensor &tensor);
+  mlir::Value payloadConstant(mlir::OpBuilder &builder, mlir::Location loc,
+                              const Tensor &operand);
+
+  /// Constants stand at the head of the function, in order of first use; so do
+  /// symbolic sizes.
   mlir::Block *entry;
-  mlir::Operation *lastConstant = nullptr;
+  mlir::Operation *lastConstant = nullptr, *lastSize = nullptr;
+  std::map<int64_t, mlir::Value> sizeValues;
+  std::map<int64_t, std::pair<mlir::Value, int64_t>> symbolPlaces;
+  llvm::DenseMap<mlir::Value, Shape> shapes;
   struct Materialized {
     HostTensor keepsAddressTaken;
     mlir::Value value;

@@ -44,6 +44,31 @@ HostTensor gatherStrided(const HostTensor &source, int64_t offset,
   return result;
 }
 
+/// The dimensions of `wide` that each of `narrow` is the product of.
+std::optional<SmallVector<ReassociationIndices>>
+reassociate(SymbolicSizes &sizes, ArrayRef<int64_t> wide,
+            ArrayRef<int64_t> narrow) {
+  SmallVector<ReassociationIndices> groups;
+  size_t next = 0;
+  for (int64_t whole : narrow) {
+    ReassociationIndices &group = groups.emplace_back();
+    int64_t product = 1;
+    do {
+      if (next == wide.size())
+        return std::nullopt;
+      product = sizes.mul(product, wide[next]);
+      group.push_back(static_cast<int64_t>(next++));
+    } while (product != whole);
+  }
+  for (; next < wide.size(); ++next) {
+    if (wide[next] != 1)
+      return std::nullopt;
+    if (!groups.empty())
+      groups.back().push_back(static_cast<int64_t>(next));
+  }
+  return groups;
+}
+
 } // namespace
 
 Tensor GraphBuilder::reshape(const Tensor &tensor, ArrayRef<int64_t> shape) {
@@ -54,18 +79,26 @@ Tensor GraphBuilder::reshape(const Tensor &tensor, ArrayRef<int64_t> shape) {
                   tensor.name);
     return result;
   }
-  auto type = RankedTensorType::get(shape, tensor.elementType());
+  RankedTensorType type = typeOf(shape, tensor.elementType());
   if (tensor.size() == 0)
     return Tensor(empty(shape, tensor.elementType()));
-  if (auto groups = getReassociationIndicesForReshape(tensor.type, type)) {
-    if (type.getRank() < tensor.rank())
-      return Tensor(tensor::CollapseShapeOp::create(builder, loc, type,
-                                                    tensor.value, *groups));
-    return Tensor(tensor::ExpandShapeOp::create(builder, loc, type,
-                                                tensor.value, *groups));
+  bool isStatic = type.hasStaticShape() && tensor.type.hasStaticShape();
+  bool collapses = type.getRank() < tensor.rank();
+  if (auto groups = isStatic
+                        ? getReassociationIndicesForReshape(tensor.type, type)
+                    : collapses ? reassociate(sizes, tensor.shape(), shape)
+                                : reassociate(sizes, shape, tensor.shape())) {
+    if (collapses)
+      return this->tensor(tensor::CollapseShapeOp::create(
+                              builder, loc, type, tensor.value, *groups),
+                          shape);
+    return this->tensor(tensor::ExpandShapeOp::create(builder, loc, type,
+                                                      tensor.value, *groups,
+                                                      operands(shape)),
+                        shape);
   }
   // Neither shape refines the other: through one dimension.
-  Tensor flat = reshape(tensor, {tensor.size()});
+  Tensor flat = reshape(tensor, {count(tensor)});
   return reshape(flat, shape);
 }
 
@@ -83,15 +116,17 @@ Tensor GraphBuilder::transpose(const Tensor &tensor,
     return Tensor(tensor.elementType(),
                   gatherStrided(*tensor.data, 0, shape, strides), tensor.name);
   }
-  return Tensor(linalg::TransposeOp::create(builder, loc, value(tensor),
-                                            empty(shape, tensor.elementType()),
-                                            permutation)
-                    ->getResult(0));
+  return this->tensor(linalg::TransposeOp::create(
+                          builder, loc, value(tensor),
+                          empty(shape, tensor.elementType()), permutation)
+                          ->getResult(0),
+                      shape);
 }
 
 Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
-                           ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides) {
-  if (tensor.shape() == sizes)
+                           ArrayRef<int64_t> extents,
+                           ArrayRef<int64_t> strides) {
+  if (tensor.shape() == extents)
     return tensor;
   if (isSmallConstant(tensor)) {
     Shape steps = rowMajorStrides(tensor.shape());
@@ -101,37 +136,38 @@ Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
       steps[axis] *= strides[axis];
     }
     return Tensor(tensor.elementType(),
-                  gatherStrided(*tensor.data, offset, sizes, steps));
+                  gatherStrided(*tensor.data, offset, extents, steps));
   }
   // Nothing: extract_slice has no offset inside an empty dimension.
-  if (llvm::is_contained(sizes, 0))
-    return Tensor(empty(sizes, tensor.elementType()));
-  auto fold = [&](ArrayRef<int64_t> numbers) {
-    return getAsIndexOpFoldResult(context(), numbers);
-  };
-  return Tensor(tensor::ExtractSliceOp::create(
-      builder, loc, value(tensor), fold(offsets), fold(sizes), fold(strides)));
+  if (llvm::is_contained(extents, 0))
+    return Tensor(empty(extents, tensor.elementType()));
+  return this->tensor(tensor::ExtractSliceOp::create(
+                          builder, loc, typeOf(extents, tensor.elementType()),
+                          value(tensor), operands(offsets), operands(extents),
+                          operands(strides)),
+                      extents);
 }
 
 Tensor GraphBuilder::sliceAxis(const Tensor &tensor, int64_t axis,
                                int64_t offset, int64_t size, int64_t stride) {
-  Shape offsets(tensor.rank(), 0), sizes(tensor.shape()),
+  Shape offsets(tensor.rank(), 0), extents(tensor.shape()),
       strides(tensor.rank(), 1);
   offsets[axis] = offset;
-  sizes[axis] = size;
+  extents[axis] = size;
   strides[axis] = stride;
-  return slice(tensor, offsets, sizes, strides);
+  return slice(tensor, offsets, extents, strides);
 }
 
 Tensor GraphBuilder::concat(ArrayRef<Tensor> parts, int64_t axis) {
   if (parts.size() == 1)
     return parts.front();
   int64_t total = 0, size = 0;
-  bool small = true;
+  bool small = true, symbolic = false;
   for (const Tensor &part : parts) {
-    total += part.dim(axis);
-    size += part.size();
+    total = sizes.add(total, part.dim(axis));
     small = small && isSmallConstant(part);
+    size += small ? part.size() : 0;
+    symbolic = symbolic || part.hasSymbolicElements();
   }
   Shape shape(parts.front().shape());
   shape[axis] = total;
@@ -139,20 +175,24 @@ Tensor GraphBuilder::concat(ArrayRef<Tensor> parts, int64_t axis) {
     SmallVector<Value> values;
     for (const Tensor &part : parts)
       values.push_back(value(part));
-    auto type = RankedTensorType::get(shape, parts.front().elementType());
-    return Tensor(tensor::ConcatOp::create(builder, loc, type, axis, values));
+    RankedTensorType type = typeOf(shape, parts.front().elementType());
+    return tensor(tensor::ConcatOp::create(builder, loc, type, axis, values),
+                  shape);
   }
   // Each part is `outer` rows of contiguous bytes; the result interleaves them.
-  HostTensor result(parts.front().data->type(),
-                    std::vector<int64_t>(shape.begin(), shape.end()));
+  DType stored = symbolic ? DType::I64 : parts.front().data->type();
+  HostTensor result(stored, std::vector<int64_t>(shape.begin(), shape.end()));
   int64_t outer = 1;
   for (int64_t i = 0; i < axis; ++i)
     outer *= shape[i];
   char *out = result.mutableBytes();
   for (int64_t row = 0; row < outer; ++row)
     for (const Tensor &part : parts) {
-      size_t bytes = part.data->sizeInBytes() / outer;
-      std::memcpy(out, part.data->bytes() + row * bytes, bytes);
+      HostTensor data = part.data->type() == stored
+                            ? *part.data
+                            : part.data->converted(stored);
+      size_t bytes = data.sizeInBytes() / outer;
+      std::memcpy(out, data.bytes() + row * bytes, bytes);
       out += bytes;
     }
   return Tensor(parts.front().elementType(), result);
@@ -167,13 +207,12 @@ Tensor GraphBuilder::pad(const Tensor &tensor, ArrayRef<int64_t> low,
   Value border = scalar(tensor.elementType(), number);
   Shape shape(tensor.shape());
   for (size_t axis = 0; axis < shape.size(); ++axis)
-    shape[axis] += low[axis] + high[axis];
-  auto fold = [&](ArrayRef<int64_t> numbers) {
-    return getAsIndexOpFoldResult(context(), numbers);
-  };
-  auto type = RankedTensorType::get(shape, tensor.elementType());
-  return Tensor(tensor::PadOp::create(builder, loc, type, source, fold(low),
-                                      fold(high), border));
+    shape[axis] = sizes.add(shape[axis], sizes.add(low[axis], high[axis]));
+  RankedTensorType type = typeOf(shape, tensor.elementType());
+  return this->tensor(tensor::PadOp::create(builder, loc, type, source,
+                                            operands(low), operands(high),
+                                            border),
+                      shape);
 }
 
 /// Length of the longest prefix with a constant non-negative step. A step of 0
@@ -235,7 +274,7 @@ Tensor GraphBuilder::reduce(const Tensor &tensor, ArrayRef<int64_t> axes,
       [&](OpBuilder &nested, Location at, ValueRange arguments) {
         linalg::YieldOp::create(nested, at, body(nested, at, arguments));
       });
-  return Tensor(generic.getResult(0));
+  return this->tensor(generic.getResult(0), kept);
 }
 
 } // namespace qdialect::onnx_import

@@ -8,6 +8,7 @@
 #include "Importer.h"
 #include "ModelFile.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "WeightOrigins.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -26,12 +27,23 @@ void registerONNXImportDialects(DialectRegistry &registry) {
 }
 
 llvm::Error parseDimension(StringRef text, ImportOptions &options) {
-  auto [name, number] = text.rsplit('=');
-  int64_t size = 0;
-  if (name.empty() || number.getAsInteger(10, size) || size < 1)
-    return llvm::createStringError("dimension '" + text +
-                                   "' is not of the form name=positive number");
-  options.dims[name] = size;
+  auto [name, range] = text.rsplit('=');
+  auto [from, to] = range.split("..");
+  constexpr int64_t most = SymbolicSizes::kUnbounded;
+  ImportOptions::Dimension dim;
+  bool isRange = range.contains("..");
+  bool valid = !name.empty() && !from.getAsInteger(10, dim.low) &&
+               dim.low >= 1 && dim.low <= most;
+  dim.high = isRange ? most : dim.low;
+  if (!to.empty())
+    valid &= !to.getAsInteger(10, dim.high) && dim.high >= dim.low &&
+             dim.high <= most;
+  if (!valid)
+    return llvm::createStringError(
+        "dimension '" + text +
+        "' is not of the form name=positive number, name=low..high or "
+        "name=low..");
+  options.dims[name] = dim;
   return llvm::Error::success();
 }
 

@@ -40,6 +40,9 @@ private:
   LogicalResult checkVersion();
   LogicalResult readInitializers();
   LogicalResult addInputs();
+  void addBounds();
+  LogicalResult checkSizes(const onnx::NodeProto &proto,
+                           ArrayRef<std::optional<Tensor>> inputs);
   LogicalResult importNode(const onnx::NodeProto &proto);
   /// The version of the node's domain; nothing if the model imports none.
   std::optional<int64_t> opsetOf(const onnx::NodeProto &proto) const {
@@ -120,20 +123,67 @@ LogicalResult Importer::addInputs() {
     // Before IR version 4 initializers are listed as inputs too.
     if (initializers.contains(input.name()))
       continue;
-    FailureOr<RankedTensorType> type =
-        importInputType(input, file.getName(), context, options);
+    SymbolicSizes &sizes = emit->sizes;
+    FailureOr<InputType> type =
+        importInputType(input, file.getName(), context, options, sizes);
     if (failed(type))
       return failure();
     unsigned index = main.getNumArguments();
-    auto attributes = builder.getDictionaryAttr(
-        builder.getNamedAttr("qd.name", builder.getStringAttr(input.name())));
-    if (failed(main.insertArgument(index, *type, attributes,
-                                   builder.getUnknownLoc())))
+    SmallVector<NamedAttribute> attributes{
+        builder.getNamedAttr("qd.name", builder.getStringAttr(input.name()))};
+    if (SymbolicSizes::anySymbolic(type->shape)) {
+      SmallVector<Attribute> dims;
+      for (int64_t size : type->shape)
+        dims.push_back(SymbolicSizes::isSymbolic(size)
+                           ? Attribute(builder.getStringAttr(sizes.print(size)))
+                           : builder.getI64IntegerAttr(size));
+      attributes.push_back(
+          builder.getNamedAttr("qd.dims", builder.getArrayAttr(dims)));
+    }
+    if (failed(main.insertArgument(
+            index, emit->typeOf(type->shape, type->elementType),
+            builder.getDictionaryAttr(attributes), builder.getUnknownLoc())))
       return failure();
-    if (failed(
-            define(input.name(), Tensor(main.getArgument(index)), "an input")))
+    Value argument = main.getArgument(index);
+    for (auto [axis, size] : llvm::enumerate(type->shape))
+      if (SymbolicSizes::isSymbolic(size))
+        emit->bindSymbol(argument, static_cast<int64_t>(axis), size);
+    if (failed(define(input.name(), emit->tensor(argument, type->shape),
+                      "an input")))
       return failure();
   }
+  return success();
+}
+
+/// The bounds of the symbols, for the whole program.
+void Importer::addBounds() {
+  SmallVector<NamedAttribute> bounds;
+  for (const SymbolicSizes::Symbol &symbol : emit->sizes.symbols())
+    bounds.push_back(builder.getNamedAttr(
+        symbol.name, builder.getDenseI64ArrayAttr({symbol.low, symbol.high})));
+  if (!bounds.empty())
+    main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));
+}
+
+/// Handlers that have not learned of symbolic sizes never see one.
+LogicalResult Importer::checkSizes(const onnx::NodeProto &proto,
+                                   ArrayRef<std::optional<Tensor>> inputs) {
+  for (auto [index, input] : llvm::enumerate(inputs))
+    if (input && input->isSymbolic()) {
+      ArrayRef<int64_t> shape = input->shape();
+      int64_t axis =
+          llvm::find_if(shape, SymbolicSizes::isSymbolic) - shape.begin();
+      InFlightDiagnostic diagnostic = error() << describeNode(proto, opset);
+      diagnostic << "input " << index << " ('"
+                 << proto.input(static_cast<int>(index)) << "') ";
+      if (axis < input->rank())
+        diagnostic << "has the symbolic size " << emit->sizes.print(shape[axis])
+                   << " in dimension " << axis;
+      else
+        diagnostic << "is computed from symbolic sizes";
+      return diagnostic << ", which the operator does not support; fix it with "
+                           "--dim name=value";
+    }
   return success();
 }
 
@@ -216,6 +266,8 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
           : nullptr;
   if (!entry)
     return unsupported(proto);
+  if (!entry->isSymbolic && failed(checkSizes(proto, inputs)))
+    return failure();
   emit->loc = NameLoc::get(builder.getStringAttr(nodeName(proto)));
   Node node(proto, *version, file, *emit, inputs);
   if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
@@ -260,6 +312,7 @@ OwningOpRef<ModuleOp> Importer::run() {
       return nullptr;
   if (failed(addOutputs()))
     return nullptr;
+  addBounds();
   // Handlers check what they build; this is for what they forgot.
   if (failed(mlir::verify(*module)))
     return nullptr;

@@ -7,6 +7,7 @@
 #ifndef QDIALECT_LIB_TARGET_ONNX_IMPORTER_H
 #define QDIALECT_LIB_TARGET_ONNX_IMPORTER_H
 
+#include "QDialect/Support/SymbolicSizes.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -24,11 +25,19 @@ mlir::OwningOpRef<mlir::ModuleOp> importGraph(ModelFile &file,
                                               mlir::MLIRContext *context,
                                               const ImportOptions &options);
 
-/// The static type of a graph input, its symbolic dimensions fixed by the
-/// options. A first dimension that nobody fixes is a batch of 1, with a remark.
-mlir::FailureOr<mlir::RankedTensorType>
-importInputType(const onnx::ValueInfoProto &input, llvm::StringRef model,
-                mlir::MLIRContext *context, const ImportOptions &options);
+struct InputType {
+  mlir::Type elementType;
+  llvm::SmallVector<int64_t> shape; ///< sizes of the table given
+};
+
+/// The type of a graph input, its symbolic dimensions fixed or bounded by the
+/// options. A first dimension that the options do not name is a batch of 1,
+/// with a remark.
+mlir::FailureOr<InputType> importInputType(const onnx::ValueInfoProto &input,
+                                           llvm::StringRef model,
+                                           mlir::MLIRContext *context,
+                                           const ImportOptions &options,
+                                           SymbolicSizes &sizes);
 
 } // namespace qdialect::onnx_import
 

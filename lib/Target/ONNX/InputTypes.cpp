@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Types of graph inputs: where symbolic dimensions become numbers.
+// Types of graph inputs: where symbolic dimensions become numbers or symbols.
 
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
@@ -19,13 +19,14 @@ struct InputReader {
   StringRef model;
   MLIRContext *context;
   const ImportOptions &options;
+  SymbolicSizes &sizes;
 
   InFlightDiagnostic error() const {
     return mlir::emitError(UnknownLoc::get(context)) << model << ": ";
   }
   FailureOr<int64_t>
   dimension(int axis, const onnx::TensorShapeProto::Dimension &dim) const;
-  FailureOr<RankedTensorType> type() const;
+  FailureOr<InputType> type() const;
 };
 
 FailureOr<int64_t>
@@ -38,16 +39,24 @@ InputReader::dimension(int axis,
     given = options.dims.find(symbol);
   StringRef option = symbol.empty() ? StringRef(place) : symbol;
   if (dim.has_dim_value()) {
-    if (given != options.dims.end() && given->second != dim.dim_value()) {
-      error() << "--dim " << given->first() << "=" << given->second
-              << " contradicts the model: dimension " << axis << " of input '"
-              << name << "' is " << dim.dim_value();
+    if (given != options.dims.end() &&
+        (!given->second.isFixed() || given->second.low != dim.dim_value())) {
+      InFlightDiagnostic diagnostic = error();
+      diagnostic << "--dim " << given->first() << "=" << given->second.low;
+      if (!given->second.isFixed())
+        diagnostic << ".." << given->second.high;
+      diagnostic << " contradicts the model: dimension " << axis
+                 << " of input '" << name << "' is " << dim.dim_value();
       return failure();
     }
     return dim.dim_value();
   }
-  if (given != options.dims.end())
-    return given->second;
+  if (given != options.dims.end()) {
+    ImportOptions::Dimension bounds = given->second;
+    return bounds.isFixed()
+               ? bounds.low
+               : sizes.symbol(given->first(), bounds.low, bounds.high);
+  }
   if (axis == 0) {
     mlir::emitRemark(UnknownLoc::get(context))
         << model << ": the first dimension of input '" << name
@@ -59,7 +68,7 @@ InputReader::dimension(int axis,
   return failure();
 }
 
-FailureOr<RankedTensorType> InputReader::type() const {
+FailureOr<InputType> InputReader::type() const {
   auto fail = [&]() { return error() << "input '" << input.name() << "'"; };
   if (!input.type().has_tensor_type()) {
     fail() << " is not a tensor";
@@ -80,7 +89,7 @@ FailureOr<RankedTensorType> InputReader::type() const {
     FailureOr<int64_t> size = dimension(static_cast<int>(axis), dim);
     if (failed(size))
       return failure();
-    if (*size < 0) {
+    if (*size < 0 && !SymbolicSizes::isSymbolic(*size)) {
       fail() << ": dimension " << axis << " is " << *size;
       return failure();
     }
@@ -90,16 +99,16 @@ FailureOr<RankedTensorType> InputReader::type() const {
     fail() << ": shape " << describeShape(shape) << " is too large";
     return failure();
   }
-  return RankedTensorType::get(shape, element);
+  return InputType{element, shape};
 }
 
 } // namespace
 
-FailureOr<RankedTensorType> importInputType(const onnx::ValueInfoProto &input,
-                                            StringRef model,
-                                            MLIRContext *context,
-                                            const ImportOptions &options) {
-  return InputReader{input, model, context, options}.type();
+FailureOr<InputType> importInputType(const onnx::ValueInfoProto &input,
+                                     StringRef model, MLIRContext *context,
+                                     const ImportOptions &options,
+                                     SymbolicSizes &sizes) {
+  return InputReader{input, model, context, options, sizes}.type();
 }
 
 } // namespace qdialect::onnx_import

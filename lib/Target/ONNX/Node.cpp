@@ -104,7 +104,8 @@ double Node::constantNumber(size_t index, StringRef label) {
   Tensor tensor = input(index, label);
   if (failed)
     return 0;
-  if (tensor.isConstant() && tensor.size() == 1)
+  if (tensor.isConstant() && tensor.size() == 1 &&
+      !tensor.hasSymbolicElements())
     return tensor.data->asDouble(0);
   emitError() << "input " << label << " ('" << inputName(index)
               << "') must be one number known at compile time, but is "
@@ -144,6 +145,8 @@ bool Node::wantsOutput(size_t index) const {
 }
 
 LogicalResult Node::result(size_t index, Tensor tensor) {
+  if (tensor.value && tensor.sizes.empty())
+    tensor = b.tensor(tensor.value);
   if (!isReasonableShape(tensor.shape()))
     return emitError() << "result of shape " << describeShape(tensor.shape())
                        << " is too large";
@@ -208,7 +211,7 @@ bool Node::requireBroadcast(ArrayRef<Tensor> operands) {
   InFlightDiagnostic diagnostic = emitError();
   diagnostic << "shapes do not broadcast:";
   for (auto [index, operand] : llvm::enumerate(operands))
-    diagnostic << (index ? ", " : " ") << describeShape(operand.shape());
+    diagnostic << (index ? ", " : " ") << b.describe(operand.shape());
   return false;
 }
 
@@ -217,7 +220,11 @@ bool Node::requireRange(StringRef label, ArrayRef<int64_t> numbers, int64_t low,
   if (failed)
     return false;
   for (int64_t number : numbers)
-    if (number < low || number > high) {
+    if (SymbolicSizes::isSymbolic(number)) {
+      emitError() << label << " " << b.sizes.print(number)
+                  << " is symbolic, but must be a number";
+      return false;
+    } else if (number < low || number > high) {
       emitError() << label << " " << number << " is outside [" << low << ", "
                   << high << "]";
       return false;

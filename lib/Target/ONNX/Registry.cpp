@@ -33,10 +33,12 @@ const OpRegistry &OpRegistry::get() {
   return *registry;
 }
 
-void OpRegistry::onOp(llvm::StringRef domain, llvm::StringRef name,
-                      int64_t since, Handler handler, llvm::StringRef remarks) {
-  ops[canonicalDomain(domain).str()][name.str()][since] = {std::move(handler),
-                                                           remarks.str()};
+OpRegistry::Entry &OpRegistry::onOp(llvm::StringRef domain,
+                                    llvm::StringRef name, int64_t since,
+                                    Handler handler, llvm::StringRef remarks) {
+  Entry &entry = ops[canonicalDomain(domain).str()][name.str()][since];
+  entry = {std::move(handler), remarks.str()};
+  return entry;
 }
 
 const OpRegistry::Entry *OpRegistry::find(llvm::StringRef domain,

@@ -39,6 +39,14 @@ public:
   struct Entry {
     Handler handler;
     std::string remarks; ///< limits, for the coverage page
+    /// The handler computes with sizes through b.sizes only (GraphBuilder.h).
+    /// Others never see a tensor with a symbolic size.
+    bool isSymbolic = false;
+
+    Entry &symbolic() {
+      isSymbolic = true;
+      return *this;
+    }
   };
 
   /// Every operator, registered once.
@@ -48,12 +56,12 @@ public:
 
   /// `since` is the first opset of `domain` the handler serves (1 for
   /// "always").
-  void onOp(llvm::StringRef domain, llvm::StringRef name, int64_t since,
-            Handler handler, llvm::StringRef remarks = "");
+  Entry &onOp(llvm::StringRef domain, llvm::StringRef name, int64_t since,
+              Handler handler, llvm::StringRef remarks = "");
   /// The same in the default domain.
-  void onOp(llvm::StringRef name, int64_t since, Handler handler,
-            llvm::StringRef remarks = "") {
-    onOp("", name, since, std::move(handler), remarks);
+  Entry &onOp(llvm::StringRef name, int64_t since, Handler handler,
+              llvm::StringRef remarks = "") {
+    return onOp("", name, since, std::move(handler), remarks);
   }
 
   /// The handler for an operator of a domain; null if unknown.

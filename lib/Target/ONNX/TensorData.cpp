@@ -8,6 +8,7 @@
 // repeated fields (float_data, ...) are narrowed to the element width.
 
 #include "ElementTypes.h"
+#include "GraphBuilder.h"
 #include "ModelFile.h"
 #include "QDialect/Support/ConstantView.h"
 #include "onnx.pb.h"
@@ -133,6 +134,14 @@ Expected<TypedTensor> ModelFile::readTensor(const onnx::TensorProto &tensor,
   else
     result.data = HostTensor::borrow(*type, std::move(shape),
                                      source.bytes.data(), source.owner);
+  // Numbers that stand for symbolic sizes (SymbolicSizes.h) are no elements.
+  if (*type == DType::I64 && count <= maxFoldedElements)
+    for (uint64_t i = 0; i < count; ++i)
+      if (SymbolicSizes::isSymbolic(
+              result.data.asInteger(static_cast<int64_t>(i))))
+        return createStringError(
+            formatv("element {0} is {1}, which is reserved", i,
+                    result.data.asInteger(static_cast<int64_t>(i))));
   if (*type == DType::I1)
     result.data = normalizeBools(std::move(result.data));
   return std::move(result);

@@ -41,6 +41,33 @@ void bindPads(Node &n, size_t spatialRank, Shape &low, Shape &high) {
 #endif
 }
 
+/// The same formulas on a symbolic size. That the window fits is up to the
+/// bounds: no positions where it does not.
+static void bindSymbolicAxis(SymbolicSizes &sizes, Window &w, size_t axis,
+                             int64_t in, StringRef autoPad, bool ceilMode) {
+  int64_t stride = w.strides[axis], extent = w.extent(axis);
+  if (autoPad.starts_with("SAME")) {
+    int64_t positions = sizes.ceilDiv(in, stride);
+    int64_t covered =
+        sizes.add(sizes.mul(sizes.sub(positions, 1), stride), extent);
+    int64_t total = sizes.max(sizes.sub(covered, in), 0);
+    int64_t half = sizes.floorDiv(total, 2);
+    w.low[axis] = autoPad == "SAME_UPPER" ? half : sizes.sub(total, half);
+    w.high[axis] = sizes.sub(total, w.low[axis]);
+  }
+  int64_t withLow = sizes.add(in, w.low[axis]);
+  int64_t padded = sizes.add(withLow, w.high[axis]);
+  int64_t span = sizes.max(sizes.sub(padded, extent), -1);
+  int64_t steps =
+      ceilMode ? sizes.ceilDiv(span, stride) : sizes.floorDiv(span, stride);
+  // No window starts behind the image and its low padding.
+  if (ceilMode)
+    steps = sizes.min(steps, sizes.floorDiv(sizes.sub(withLow, 1), stride));
+  w.output[axis] = sizes.max(sizes.add(steps, 1), 0);
+  int64_t end = sizes.add(sizes.mul(steps, stride), extent);
+  w.extra[axis] = ceilMode ? sizes.max(sizes.sub(end, padded), 0) : 0;
+}
+
 Window bindWindow(Node &n, ArrayRef<int64_t> image, ArrayRef<int64_t> kernel,
                   bool ceilMode) {
   size_t rank = image.size();
@@ -64,6 +91,10 @@ Window bindWindow(Node &n, ArrayRef<int64_t> image, ArrayRef<int64_t> kernel,
     int64_t in = image[axis], stride = w.strides[axis], extent = w.extent(axis);
     if (autoPad != "NOTSET")
       w.low[axis] = w.high[axis] = 0;
+    if (SymbolicSizes::isSymbolic(in)) {
+      bindSymbolicAxis(n.b.sizes, w, axis, in, autoPad, ceilMode);
+      continue;
+    }
     if (same) {
       int64_t positions = (in + stride - 1) / stride;
       int64_t total =
@@ -92,7 +123,7 @@ Tensor padSpatial(GraphBuilder &b, const Tensor &tensor, const Window &window,
   Shape low(2, 0), high(2, 0);
   low.append(window.low);
   for (size_t axis = 0; axis < window.high.size(); ++axis)
-    high.push_back(window.high[axis] + window.extra[axis]);
+    high.push_back(b.sizes.add(window.high[axis], window.extra[axis]));
   return b.pad(tensor, low, high, number);
 }
 

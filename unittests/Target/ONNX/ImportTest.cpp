@@ -87,8 +87,8 @@ TEST(ImportONNX, ParsesDimensions) {
   ImportOptions options;
   EXPECT_FALSE(static_cast<bool>(parseDimension("batch=4", options)));
   EXPECT_FALSE(static_cast<bool>(parseDimension("a=b:0=7", options)));
-  EXPECT_EQ(options.dims.lookup("batch"), 4);
-  EXPECT_EQ(options.dims.lookup("a=b:0"), 7);
+  EXPECT_EQ(options.dims.lookup("batch").low, 4);
+  EXPECT_EQ(options.dims.lookup("a=b:0").high, 7);
   for (const char *text :
        {"", "batch", "=4", "batch=", "batch=x", "batch=0", "batch=-1"}) {
     llvm::Error error = parseDimension(text, options);

@@ -5,7 +5,8 @@
 // The one door from ONNX files (opset 7 to 25) into the float program that
 // docs/PhaseContract.md section 2 describes. Weights are not copied: a constant
 // refers to the bytes of the mapped model (or of its external data) and keeps
-// the mapping alive. Shapes are static; symbolic dimensions are fixed here.
+// the mapping alive. Symbolic dimensions are fixed here, or stay symbolic
+// between bounds.
 
 #ifndef QDIALECT_TARGET_ONNX_IMPORTONNX_H
 #define QDIALECT_TARGET_ONNX_IMPORTONNX_H
@@ -20,13 +21,20 @@
 namespace qdialect {
 
 struct ImportOptions {
-  /// Values of symbolic dimensions, by the name the model gives them
-  /// ("batch"), or by place for dimensions without one ("images:2" is axis 2
-  /// of the input `images`). The place wins over the name.
-  llvm::StringMap<int64_t> dims;
+  /// A value, or the least and largest one of a dimension that stays symbolic.
+  struct Dimension {
+    int64_t low = 1, high = 1;
+    bool isFixed() const { return low == high; }
+  };
+  /// Symbolic dimensions, by the name the model gives them ("batch"), or by
+  /// place for dimensions without one ("images:2" is axis 2 of the input
+  /// `images`). The place wins over the name.
+  llvm::StringMap<Dimension> dims;
 };
 
-/// Reads "name=value" (the argument of --dim) into `options.dims`.
+/// Reads the argument of --dim into `options.dims`: "name=4" fixes a dimension,
+/// "name=1..64" keeps it symbolic between bounds, "name=1.." without an upper
+/// one.
 llvm::Error parseDimension(llvm::StringRef text, ImportOptions &options);
 
 /// Imports the model file at `path`; loads the dialects it needs into

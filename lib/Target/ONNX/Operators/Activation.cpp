@@ -221,28 +221,33 @@ LogicalResult importSwish(Node &n) {
 } // namespace
 
 void registerActivationOps(OpRegistry &r) {
-  r.onOp("Relu", 6, importRelu, "float, signed integer");
-  r.onOp("LeakyRelu", 6, importLeakyRelu);
-  r.onOp("PRelu", 7, importPRelu);
-  r.onOp("Clip", 6, importClip, "float, signed integer; constant bounds");
-  r.onOp("Gelu", 20, importGelu);
-  r.onOp("Swish", 24, importSwish);
+  r.onOp("Relu", 6, importRelu, "float, signed integer").symbolic();
+  r.onOp("LeakyRelu", 6, importLeakyRelu).symbolic();
+  r.onOp("PRelu", 7, importPRelu).symbolic();
+  r.onOp("Clip", 6, importClip, "float, signed integer; constant bounds")
+      .symbolic();
+  r.onOp("Gelu", 20, importGelu).symbolic();
+  r.onOp("Swish", 24, importSwish).symbolic();
   r.onOp("Sigmoid", 6,
          activation([](const Payload &p, Value x, double, double) {
            return sigmoid(p, x);
-         }));
+         }))
+      .symbolic();
   r.onOp("HardSigmoid", 6,
          activation([](const Payload &p, Value x, double alpha,
                        double beta) { return p.hardSigmoid(x, alpha, beta); },
-                    "alpha", 0.2f, "beta", 0.5f));
+                    "alpha", 0.2f, "beta", 0.5f))
+      .symbolic();
   r.onOp("HardSwish", 14,
          activation([](const Payload &p, Value x, double, double) {
            return p.mul(x, p.hardSigmoid(x, 1.0 / 6.0, 0.5));
-         }));
+         }))
+      .symbolic();
   r.onOp("Elu", 6,
          activation([](const Payload &p, Value x, double alpha,
                        double) { return p.bySign(x, x, eluTail(p, x, alpha)); },
-                    "alpha", 1.0f));
+                    "alpha", 1.0f))
+      .symbolic();
   r.onOp("Selu", 6,
          activation(
              [](const Payload &p, Value x, double alpha, double gamma) {
@@ -250,7 +255,8 @@ void registerActivationOps(OpRegistry &r) {
                             p.bySign(x, x, eluTail(p, x, alpha)));
              },
              "alpha", 1.67326319217681884765625f, "gamma",
-             1.05070102214813232421875f));
+             1.05070102214813232421875f))
+      .symbolic();
   r.onOp("ThresholdedRelu", 10,
          activation(
              [](const Payload &p, Value x, double alpha, double) -> Value {
@@ -258,20 +264,24 @@ void registerActivationOps(OpRegistry &r) {
                    p.b, p.loc, arith::CmpFPredicate::OGT, x, p.number(alpha));
                return arith::SelectOp::create(p.b, p.loc, test, x, p.number(0));
              },
-             "alpha", 1.0f));
+             "alpha", 1.0f))
+      .symbolic();
   r.onOp("Softplus", 1,
          activation([](const Payload &p, Value x, double, double) {
            return softplus(p, x);
-         }));
+         }))
+      .symbolic();
   r.onOp("Softsign", 1,
          activation([](const Payload &p, Value x, double, double) {
            Value magnitude = math::AbsFOp::create(p.b, p.loc, x);
            return p.div(x, p.add(p.number(1), magnitude));
-         }));
+         }))
+      .symbolic();
   r.onOp("Mish", 18, activation([](const Payload &p, Value x, double, double) {
            Value tanh = math::TanhOp::create(p.b, p.loc, softplus(p, x));
            return p.mul(x, tanh);
-         }));
+         }))
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import

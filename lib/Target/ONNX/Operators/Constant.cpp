@@ -10,6 +10,7 @@
 #include "Node.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
@@ -46,10 +47,8 @@ LogicalResult importConstantOfShape(Node &n) {
   if (!element.isConstant() || element.size() != 1)
     return n.emitError() << "attribute 'value' must hold one element, but is "
                          << describeType(element.type);
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  if (count <= maxFoldedElements) {
+  int64_t count = n.b.sizes.product(shape);
+  if (!SymbolicSizes::anySymbolic(shape) && count <= maxFoldedElements) {
     HostTensor filled(element.data->type(),
                       std::vector<int64_t>(shape.begin(), shape.end()));
     size_t width = byteWidth(filled.type());
@@ -61,8 +60,10 @@ LogicalResult importConstantOfShape(Node &n) {
   Type type = element.elementType();
   if (!isFloat(type) && !isSignlessInteger(type))
     return n.emitError() << "element type of " << describeType(element.type)
-                         << " is not supported for " << count << " elements";
-  return n.result(Tensor(n.b.filled(shape, type, element.data->asDouble(0))));
+                         << " is not supported for " << n.b.sizes.print(count)
+                         << " elements";
+  return n.result(
+      n.b.tensor(n.b.filled(shape, type, element.data->asDouble(0)), shape));
 }
 
 /// The dimensions from `start` to `end` (opset 15) as a constant.
@@ -84,7 +85,7 @@ LogicalResult importShape(Node &n) {
 
 LogicalResult importSize(Node &n) {
   Tensor x = n.input(0, "data");
-  return n.ok() ? n.result(n.b.integers({}, {x.size()})) : failure();
+  return n.ok() ? n.result(n.b.integers({}, {n.b.count(x)})) : failure();
 }
 
 LogicalResult importIdentity(Node &n) {
@@ -106,7 +107,44 @@ LogicalResult importDropout(Node &n) {
   return n.result(x);
 }
 
+/// A range of symbolic length: start + position * delta.
+LogicalResult importSymbolicRange(Node &n, const Tensor &start,
+                                  const Tensor &limit, const Tensor &delta) {
+  Type type = start.elementType();
+  for (const Tensor *bound : {&start, &limit, &delta})
+    if (!bound->isConstant() || bound->size() != 1 || isFloat(type))
+      return n.emitError() << "start, limit and delta must be integers that "
+                              "follow from shapes";
+  SymbolicSizes &sizes = n.b.sizes;
+  int64_t from = start.data->asInteger(0), to = limit.data->asInteger(0),
+          step = delta.data->asInteger(0);
+  if (SymbolicSizes::isSymbolic(step) || step < 1)
+    return n.emitError() << "a symbolic range with step " << sizes.print(step)
+                         << " is not supported";
+  int64_t count = sizes.max(sizes.ceilDiv(sizes.sub(to, from), step), 0);
+  return n.result(n.b.elementwise(
+      {}, type,
+      [&](OpBuilder &b, Location at, ValueRange) -> Value {
+        Value place = linalg::IndexOp::create(b, at, 0);
+        Value number = arith::IndexCastOp::create(b, at, type, place);
+        if (step != 1)
+          number = arith::MulIOp::create(b, at, number,
+                                         n.b.sizeAs(b, at, type, step));
+        if (from == 0)
+          return number;
+        return arith::AddIOp::create(b, at, number,
+                                     n.b.sizeAs(b, at, type, from));
+      },
+      {count}));
+}
+
 LogicalResult importRange(Node &n) {
+  Tensor bounds[] = {n.input(0, "start"), n.input(1, "limit"),
+                     n.input(2, "delta")};
+  if (!n.ok())
+    return failure();
+  if (llvm::any_of(bounds, [](const Tensor &b) { return b.isSymbolic(); }))
+    return importSymbolicRange(n, bounds[0], bounds[1], bounds[2]);
   double start = n.constantNumber(0, "start"),
          limit = n.constantNumber(1, "limit"),
          delta = n.constantNumber(2, "delta");
@@ -132,13 +170,15 @@ LogicalResult importRange(Node &n) {
 } // namespace
 
 void registerConstantOps(OpRegistry &r) {
-  r.onOp("Constant", 1, importConstant, "numbers; not sparse, not strings");
-  r.onOp("ConstantOfShape", 9, importConstantOfShape, "constant shape");
-  r.onOp("Shape", 1, importShape, "folded");
-  r.onOp("Size", 1, importSize, "folded");
-  r.onOp("Range", 11, importRange, "constant bounds");
-  r.onOp("Identity", 1, importIdentity);
-  r.onOp("Dropout", 7, importDropout, "inference");
+  r.onOp("Constant", 1, importConstant, "numbers; not sparse, not strings")
+      .symbolic();
+  r.onOp("ConstantOfShape", 9, importConstantOfShape, "constant shape")
+      .symbolic();
+  r.onOp("Shape", 1, importShape, "folded").symbolic();
+  r.onOp("Size", 1, importSize, "folded").symbolic();
+  r.onOp("Range", 11, importRange, "constant bounds").symbolic();
+  r.onOp("Identity", 1, importIdentity).symbolic();
+  r.onOp("Dropout", 7, importDropout, "inference").symbolic();
 }
 
 } // namespace qdialect::onnx_import

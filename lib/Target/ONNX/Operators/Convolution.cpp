@@ -28,7 +28,7 @@ Tensor named(GraphBuilder &b, const Tensor &x, const Tensor &w, Value init,
                        ValueRange{b.value(x), b.value(w)}, ValueRange{init},
                        b.builder.getI64TensorAttr(strides),
                        b.builder.getI64TensorAttr(dilations));
-  return Tensor(op->getResult(0));
+  return b.tensor(op->getResult(0));
 }
 
 /// The linalg.generic. With groups, dimension 1 of x and output and dimension 0
@@ -78,7 +78,7 @@ Tensor generic(GraphBuilder &b, const Tensor &x, const Tensor &w, Value init,
         Value sum = arith::AddFOp::create(nested, at, v[2], product);
         linalg::YieldOp::create(nested, at, sum);
       });
-  return Tensor(op.getResult(0));
+  return b.tensor(op.getResult(0));
 }
 
 } // namespace
@@ -138,6 +138,10 @@ static LogicalResult importConv(Node &n) {
   int64_t group = n.getInt("group", 1);
   if (!n.ok())
     return failure();
+  if (SymbolicSizes::anySymbolic(w.shape()) ||
+      SymbolicSizes::isSymbolic(x.dim(1)))
+    return n.emitError() << "weights " << n.b.describe(w) << " and channels of "
+                         << n.b.describe(x) << " must not be symbolic";
   if (w.rank() != x.rank())
     return n.emitError() << "weights " << describeType(w.type) << " and input "
                          << describeType(x.type) << " have different ranks";
@@ -183,7 +187,8 @@ static LogicalResult importConv(Node &n) {
 }
 
 void registerConvolutionOps(OpRegistry &r) {
-  r.onOp("Conv", 1, importConv, "1-D, 2-D, 3-D; any groups and dilations");
+  r.onOp("Conv", 1, importConv, "1-D, 2-D, 3-D; any groups and dilations")
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -22,6 +22,7 @@ namespace {
 using ScalarBuilder = Value (*)(OpBuilder &, Location, Value, Value);
 using IntegerFold = std::optional<int64_t> (*)(int64_t, int64_t);
 using FloatFold = double (*)(double, double);
+using SizeFold = std::optional<int64_t> (*)(SymbolicSizes &, int64_t, int64_t);
 
 /// One binary operator: how it looks in a payload, and on numbers. A fold that
 /// is null leaves constants to the normalize phase.
@@ -30,6 +31,7 @@ struct Binary {
   ScalarBuilder onIntegers; ///< null: float only
   IntegerFold foldIntegers;
   FloatFold foldFloats; ///< exact when rounded once to f32
+  SizeFold foldSizes;   ///< on symbolic sizes
 };
 
 template <typename Op>
@@ -70,18 +72,40 @@ double subFloats(double x, double y) { return x - y; }
 double mulFloats(double x, double y) { return x * y; }
 double divFloats(double x, double y) { return x / y; }
 
+std::optional<int64_t> addSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  return s.add(x, y);
+}
+std::optional<int64_t> subSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  return s.sub(x, y);
+}
+std::optional<int64_t> mulSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  return s.mul(x, y);
+}
+/// Integer division truncates; sizes are rounded down.
+std::optional<int64_t> divSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  if (s.bounds(y).low <= 0 || s.bounds(x).low < 0)
+    return std::nullopt;
+  return s.floorDiv(x, y);
+}
+std::optional<int64_t> minSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  return s.min(x, y);
+}
+std::optional<int64_t> maxSizes(SymbolicSizes &s, int64_t x, int64_t y) {
+  return s.max(x, y);
+}
+
 const Binary add = {build<arith::AddFOp>, build<arith::AddIOp>, addInts,
-                    addFloats};
+                    addFloats, addSizes};
 const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, subInts,
-                    subFloats};
+                    subFloats, subSizes};
 const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, mulInts,
-                    mulFloats};
-const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts,
-                       divFloats};
+                    mulFloats, mulSizes};
+const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts, divFloats,
+                       divSizes};
 const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>,
-                        minInts, nullptr};
+                        minInts, nullptr, minSizes};
 const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>,
-                        maxInts, nullptr};
+                        maxInts, nullptr, maxSizes};
 
 /// Both operands on the host; std::nullopt if the operator cannot be computed.
 std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
@@ -94,6 +118,7 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
   int64_t count = RankedTensorType::get(shape, type).getNumElements();
   SmallVector<double> floats;
   std::vector<int64_t> integers;
+  bool symbolic = x.hasSymbolicElements() || y.hasSymbolicElements();
   for (int64_t i = 0; i < count; ++i) {
     int64_t atX = broadcastIndex(x.shape(), shape, i);
     int64_t atY = broadcastIndex(y.shape(), shape, i);
@@ -102,17 +127,23 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
           op.foldFloats(x.data->asDouble(atX), y.data->asDouble(atY)));
       continue;
     }
-    auto number =
-        op.foldIntegers(x.data->asInteger(atX), y.data->asInteger(atY));
+    int64_t a = x.data->asInteger(atX), b = y.data->asInteger(atY);
+    std::optional<int64_t> number =
+        SymbolicSizes::isSymbolic(a) || SymbolicSizes::isSymbolic(b)
+            ? op.foldSizes(n.b.sizes, a, b)
+            : op.foldIntegers(a, b);
     if (!number)
       return std::nullopt;
     integers.push_back(*number);
   }
   if (onFloats)
     return n.b.constant(type, shape, floats);
-  return Tensor(
-      type, HostTensor::of(DType::I64, {shape.begin(), shape.end()}, integers)
-                .converted(*hostType(type)));
+  HostTensor wide =
+      HostTensor::of(DType::I64, {shape.begin(), shape.end()}, integers);
+  // What is symbolic stays so, and fills 64 bits.
+  return Tensor(type, symbolic && SymbolicSizes::anySymbolic(integers)
+                          ? wide
+                          : wide.converted(*hostType(type)));
 }
 
 std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
@@ -216,7 +247,7 @@ LogicalResult importPow(Node &n) {
     return failure();
   Type type = x.elementType();
   // Squares and roots are what exporters write; powf would be far slower.
-  if (y.isConstant() && y.size() == 1) {
+  if (y.isConstant() && y.size() == 1 && !y.hasSymbolicElements()) {
     double exponent = y.data->asDouble(0);
     Shape shape = *broadcastShape({x, y});
     auto apply = [&](UnaryBuilder body) {
@@ -267,33 +298,38 @@ LogicalResult importMod(Node &n) {
 } // namespace
 
 void registerElementwiseOps(OpRegistry &r) {
-  r.onOp("Add", 7, binary(add), "float, signed integer");
-  r.onOp("Sub", 7, binary(sub), "float, signed integer");
-  r.onOp("Mul", 7, binary(mul), "float, signed integer");
-  r.onOp("Div", 7, binary(divide), "float, signed integer");
-  r.onOp("Sum", 6, variadic(add));
-  r.onOp("Max", 6, variadic(maximum), "float, signed integer");
-  r.onOp("Min", 6, variadic(minimum), "float, signed integer");
-  r.onOp("Mean", 6, variadic(add, /*mean=*/true), "float");
-  r.onOp("Pow", 7, importPow, "float base");
-  r.onOp("Mod", 10, importMod, "signed integer; float with fmod = 1");
+  r.onOp("Add", 7, binary(add), "float, signed integer").symbolic();
+  r.onOp("Sub", 7, binary(sub), "float, signed integer").symbolic();
+  r.onOp("Mul", 7, binary(mul), "float, signed integer").symbolic();
+  r.onOp("Div", 7, binary(divide), "float, signed integer").symbolic();
+  r.onOp("Sum", 6, variadic(add)).symbolic();
+  r.onOp("Max", 6, variadic(maximum), "float, signed integer").symbolic();
+  r.onOp("Min", 6, variadic(minimum), "float, signed integer").symbolic();
+  r.onOp("Mean", 6, variadic(add, /*mean=*/true), "float").symbolic();
+  r.onOp("Pow", 7, importPow, "float base").symbolic();
+  r.onOp("Mod", 10, importMod, "signed integer; float with fmod = 1")
+      .symbolic();
   r.onOp("Abs", 6, unary(build<math::AbsFOp>, build<math::AbsIOp>, std::fabs),
-         "float, signed integer");
+         "float, signed integer")
+      .symbolic();
   r.onOp(
-      "Neg", 6,
-      unary(build<arith::NegFOp>, negateInteger, [](double x) { return -x; }),
-      "float, signed integer");
-  r.onOp("Sqrt", 6, unary(build<math::SqrtOp>, nullptr, std::sqrt));
-  r.onOp("Floor", 6, unary(build<math::FloorOp>, nullptr, std::floor));
-  r.onOp("Ceil", 6, unary(build<math::CeilOp>, nullptr, std::ceil));
-  r.onOp("Round", 11, unary(build<math::RoundEvenOp>, nullptr, std::nearbyint));
-  r.onOp("Reciprocal", 6, unary(reciprocal));
-  r.onOp("Exp", 6, unary(build<math::ExpOp>));
-  r.onOp("Log", 6, unary(build<math::LogOp>));
-  r.onOp("Erf", 9, unary(build<math::ErfOp>));
-  r.onOp("Tanh", 6, unary(build<math::TanhOp>));
-  r.onOp("Sin", 7, unary(build<math::SinOp>));
-  r.onOp("Cos", 7, unary(build<math::CosOp>));
+       "Neg", 6,
+       unary(build<arith::NegFOp>, negateInteger, [](double x) { return -x; }),
+       "float, signed integer")
+      .symbolic();
+  r.onOp("Sqrt", 6, unary(build<math::SqrtOp>, nullptr, std::sqrt)).symbolic();
+  r.onOp("Floor", 6, unary(build<math::FloorOp>, nullptr, std::floor))
+      .symbolic();
+  r.onOp("Ceil", 6, unary(build<math::CeilOp>, nullptr, std::ceil)).symbolic();
+  r.onOp("Round", 11, unary(build<math::RoundEvenOp>, nullptr, std::nearbyint))
+      .symbolic();
+  r.onOp("Reciprocal", 6, unary(reciprocal)).symbolic();
+  r.onOp("Exp", 6, unary(build<math::ExpOp>)).symbolic();
+  r.onOp("Log", 6, unary(build<math::LogOp>)).symbolic();
+  r.onOp("Erf", 9, unary(build<math::ErfOp>)).symbolic();
+  r.onOp("Tanh", 6, unary(build<math::TanhOp>)).symbolic();
+  r.onOp("Sin", 7, unary(build<math::SinOp>)).symbolic();
+  r.onOp("Cos", 7, unary(build<math::CosOp>)).symbolic();
 }
 
 } // namespace qdialect::onnx_import

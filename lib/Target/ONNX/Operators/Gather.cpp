@@ -39,8 +39,7 @@ Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
         // Indices count from the end if negative.
         Type type = indices.elementType();
         Value zero = GraphBuilder::scalar(nested, at, type, 0);
-        Value size = GraphBuilder::scalar(nested, at, type,
-                                          static_cast<double>(data.dim(axis)));
+        Value size = b.sizeAs(nested, at, type, data.dim(axis));
         Value negative = arith::CmpIOp::create(
             nested, at, arith::CmpIPredicate::slt, v[0], zero);
         Value wrapped = arith::AddIOp::create(nested, at, v[0], size);
@@ -59,7 +58,7 @@ Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
         Value element = tensor::ExtractOp::create(nested, at, source, position);
         linalg::YieldOp::create(nested, at, element);
       });
-  return Tensor(op.getResult(0));
+  return b.tensor(op.getResult(0), shape);
 }
 
 LogicalResult importGather(Node &n) {
@@ -77,9 +76,12 @@ LogicalResult importGather(Node &n) {
   Shape shape(data.shape().take_front(axis));
   shape.append(indices.shape().begin(), indices.shape().end());
   llvm::append_range(shape, data.shape().drop_front(axis + 1));
-  if (isSmallConstant(indices)) {
+  // Of a symbolic axis only what counts from its beginning is sure to be there.
+  int64_t size = data.dim(axis);
+  bool isKnown = isSmallConstant(indices) && !indices.hasSymbolicElements() &&
+                 !SymbolicSizes::isSymbolic(size);
+  if (isKnown) {
     Shape places;
-    int64_t size = data.dim(axis);
     for (int64_t i = 0; i < indices.size(); ++i) {
       int64_t place = indices.data->asInteger(i);
       if (place < -size || place >= size)
@@ -95,6 +97,8 @@ LogicalResult importGather(Node &n) {
 
 } // namespace
 
-void registerGatherOps(OpRegistry &r) { r.onOp("Gather", 1, importGather); }
+void registerGatherOps(OpRegistry &r) {
+  r.onOp("Gather", 1, importGather).symbolic();
+}
 
 } // namespace qdialect::onnx_import

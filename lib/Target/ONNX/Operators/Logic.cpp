@@ -25,10 +25,17 @@ std::optional<Tensor> foldComparison(GraphBuilder &b, const Tensor &x,
   int64_t count =
       RankedTensorType::get(shape, x.elementType()).getNumElements();
   for (int64_t i = 0; i < count; ++i) {
-    APInt left(64, x.data->asInteger(broadcastIndex(x.shape(), shape, i)),
-               /*isSigned=*/true);
-    APInt right(64, y.data->asInteger(broadcastIndex(y.shape(), shape, i)),
-                /*isSigned=*/true);
+    int64_t a = x.data->asInteger(broadcastIndex(x.shape(), shape, i));
+    int64_t c = y.data->asInteger(broadcastIndex(y.shape(), shape, i));
+    if (SymbolicSizes::isSymbolic(a) || SymbolicSizes::isSymbolic(c)) {
+      // The difference and zero, if its bounds leave one answer.
+      SymbolicSizes::Bounds d = b.sizes.bounds(b.sizes.sub(a, c));
+      if (d.low <= 0 && d.high >= 0 && d.low != d.high)
+        return std::nullopt;
+      a = d.low > 0 ? 1 : d.high < 0 ? -1 : 0;
+      c = 0;
+    }
+    APInt left(64, a, /*isSigned=*/true), right(64, c, /*isSigned=*/true);
     results.push_back(arith::applyCmpPredicate(predicate, left, right));
   }
   return b.constant(b.builder.getI1Type(), shape, results);
@@ -98,7 +105,7 @@ LogicalResult importWhere(Node &n) {
                          << ", but must be bool";
   Type type = x.elementType();
   Shape shape = *broadcastShape({test, x, y});
-  if (canFold({test, x, y}, shape)) {
+  if (canFold({test, x, y}, shape) && x.data->type() == y.data->type()) {
     HostTensor chosen(x.data->type(), {shape.begin(), shape.end()});
     size_t width = byteWidth(chosen.type());
     char *out = chosen.mutableBytes();
@@ -122,18 +129,21 @@ void registerLogicOps(OpRegistry &r) {
   using F = arith::CmpFPredicate;
   using I = arith::CmpIPredicate;
   constexpr StringLiteral limits = "float, signed integer, bool";
-  r.onOp("Equal", 7, comparison(F::OEQ, I::eq), limits);
-  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, signed integer");
-  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, signed integer");
-  r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle),
-         "float, signed integer");
+  r.onOp("Equal", 7, comparison(F::OEQ, I::eq), limits).symbolic();
+  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, signed integer")
+      .symbolic();
+  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, signed integer")
+      .symbolic();
+  r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle), "float, signed integer")
+      .symbolic();
   r.onOp("GreaterOrEqual", 12, comparison(F::OGE, I::sge),
-         "float, signed integer");
-  r.onOp("And", 7, importLogic<arith::AndIOp>);
-  r.onOp("Or", 7, importLogic<arith::OrIOp>);
-  r.onOp("Xor", 7, importLogic<arith::XOrIOp>);
-  r.onOp("Not", 1, importNot);
-  r.onOp("Where", 9, importWhere);
+         "float, signed integer")
+      .symbolic();
+  r.onOp("And", 7, importLogic<arith::AndIOp>).symbolic();
+  r.onOp("Or", 7, importLogic<arith::OrIOp>).symbolic();
+  r.onOp("Xor", 7, importLogic<arith::XOrIOp>).symbolic();
+  r.onOp("Not", 1, importNot).symbolic();
+  r.onOp("Where", 9, importWhere).symbolic();
 }
 
 } // namespace qdialect::onnx_import

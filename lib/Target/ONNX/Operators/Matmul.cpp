@@ -20,30 +20,25 @@ namespace {
 
 Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y) {
   Value init = b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
-  return Tensor(linalg::MatmulOp::create(
-                    b.builder, b.loc, TypeRange{init.getType()},
-                    ValueRange{b.value(x), b.value(y)}, ValueRange{init})
-                    .getResult(0));
-}
-
-int64_t product(ArrayRef<int64_t> sizes) {
-  int64_t result = 1;
-  for (int64_t size : sizes)
-    result *= size;
-  return result;
+  return b.tensor(linalg::MatmulOp::create(
+                      b.builder, b.loc, TypeRange{init.getType()},
+                      ValueRange{b.value(x), b.value(y)}, ValueRange{init})
+                      .getResult(0),
+                  {x.dim(0), y.dim(1)});
 }
 
 Tensor batchMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
                    ArrayRef<int64_t> batch) {
-  int64_t count = product(batch), rows = x.dim(x.rank() - 2),
+  int64_t count = b.sizes.product(batch), rows = x.dim(x.rank() - 2),
           depth = x.dim(x.rank() - 1), columns = y.dim(y.rank() - 1);
   Tensor left = b.reshape(x, {count, rows, depth}),
          right = b.reshape(y, {count, depth, columns});
   Value init = b.filled({count, rows, columns}, x.elementType(), 0);
-  Tensor z(linalg::BatchMatmulOp::create(
-               b.builder, b.loc, TypeRange{init.getType()},
-               ValueRange{b.value(left), b.value(right)}, ValueRange{init})
-               .getResult(0));
+  Tensor z =
+      b.tensor(linalg::BatchMatmulOp::create(
+                   b.builder, b.loc, TypeRange{init.getType()},
+                   ValueRange{b.value(left), b.value(right)}, ValueRange{init})
+                   .getResult(0));
   Shape shape(batch);
   shape.append({rows, columns});
   return b.reshape(z, shape);
@@ -98,7 +93,7 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
               nested, at, v[2], arith::MulIOp::create(nested, at, v[0], v[1]));
         linalg::YieldOp::create(nested, at, sum);
       });
-  return Tensor(op.getResult(0));
+  return b.tensor(op.getResult(0), shape);
 }
 
 LogicalResult importMatMul(Node &n) {
@@ -116,9 +111,8 @@ LogicalResult importMatMul(Node &n) {
   // does not appear in the result.
   bool row = x.rank() == 1, column = y.rank() == 1;
   if (x.dim(x.rank() - 1) != y.dim(column ? 0 : y.rank() - 2))
-    return n.emitError() << "inner dimensions disagree: "
-                         << describeType(x.type) << " times "
-                         << describeType(y.type);
+    return n.emitError() << "inner dimensions disagree: " << n.b.describe(x)
+                         << " times " << n.b.describe(y);
   if (row)
     x = n.b.reshape(x, {1, x.dim(0)});
   if (column)
@@ -132,12 +126,13 @@ LogicalResult importMatMul(Node &n) {
   int64_t rows = x.dim(x.rank() - 2), depth = x.dim(x.rank() - 1),
           columns = y.dim(y.rank() - 1);
   Tensor z;
-  if (product(batchY) == 1 &&
-      llvm::all_of(batchY, [](int64_t s) { return s == 1; }))
-    z = matmul2D(n.b, n.b.reshape(x, {product(batchX) * rows, depth}),
-                 n.b.reshape(y, {depth, columns}));
-  else if (product(batchX) == product(*batch) &&
-           product(batchY) == product(*batch))
+  SymbolicSizes &sizes = n.b.sizes;
+  int64_t count = sizes.product(*batch);
+  if (llvm::all_of(batchY, [](int64_t s) { return s == 1; }))
+    z = matmul2D(
+        n.b, n.b.reshape(x, {sizes.mul(sizes.product(batchX), rows), depth}),
+        n.b.reshape(y, {depth, columns}));
+  else if (sizes.product(batchX) == count && sizes.product(batchY) == count)
     z = batchMatmul(n.b, x, y, *batch);
   else
     z = broadcastMatmul(n.b, x, y, *batch);
@@ -208,8 +203,9 @@ LogicalResult importGemm(Node &n) {
 } // namespace
 
 void registerMatmulOps(OpRegistry &r) {
-  r.onOp("MatMul", 1, importMatMul, "float, signed integer; batches broadcast");
-  r.onOp("Gemm", 7, importGemm, "float");
+  r.onOp("MatMul", 1, importMatMul, "float, signed integer; batches broadcast")
+      .symbolic();
+  r.onOp("Gemm", 7, importGemm, "float").symbolic();
 }
 
 } // namespace qdialect::onnx_import

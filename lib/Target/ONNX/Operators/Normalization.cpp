@@ -24,6 +24,9 @@ LogicalResult importBatchNormalization(Node &n) {
   Tensor x = n.floatInput(0, "X");
   n.requireRank(x, "X", 2);
   float epsilon = n.getFloat("epsilon", 1e-5f);
+  if (n.ok() && SymbolicSizes::isSymbolic(x.dim(1)))
+    return n.emitError() << "channels of " << n.b.describe(x)
+                         << " must not be symbolic";
   n.ignore({"momentum"});
   if (n.getInt("training_mode", 0) != 0 && n.ok())
     return n.emitError() << "training_mode is not supported";
@@ -94,8 +97,9 @@ LogicalResult importLayerNormalization(Node &n) {
 }
 
 Tensor softmaxAlong(GraphBuilder &b, const Tensor &x, int64_t axis) {
-  return Tensor(qd::SoftmaxOp::create(b.builder, b.loc, x.type, b.value(x),
-                                      static_cast<uint64_t>(axis)));
+  return b.tensor(qd::SoftmaxOp::create(b.builder, b.loc, x.type, b.value(x),
+                                        static_cast<uint64_t>(axis)),
+                  x.shape());
 }
 
 LogicalResult importSoftmax(Node &n) {
@@ -111,7 +115,8 @@ LogicalResult importSoftmax(Node &n) {
     return n.result(softmaxAlong(n.b, x, axis));
   int64_t rows = 1, columns = 1;
   for (int64_t i = 0; i < x.rank(); ++i)
-    (i < axis ? rows : columns) *= x.dim(i);
+    (i < axis ? rows : columns) =
+        n.b.sizes.mul(i < axis ? rows : columns, x.dim(i));
   Tensor y = softmaxAlong(n.b, n.b.reshape(x, {rows, columns}), 1);
   return n.result(n.b.reshape(y, x.shape()));
 }
@@ -160,7 +165,7 @@ LogicalResult importLRN(Node &n) {
         linalg::YieldOp::create(nested, at, sum);
       });
   return n.result(b.elementwise(
-      {x, Tensor(sums.getResult(0))}, type,
+      {x, b.tensor(sums.getResult(0), x.shape())}, type,
       [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
         auto number = [&](double value) {
           return GraphBuilder::scalar(nested, at, type, value);
@@ -177,11 +182,13 @@ LogicalResult importLRN(Node &n) {
 
 void registerNormalizationOps(OpRegistry &r) {
   r.onOp("BatchNormalization", 7, importBatchNormalization,
-         "inference; constant statistics");
+         "inference; constant statistics")
+      .symbolic();
   r.onOp("LayerNormalization", 17, importLayerNormalization,
-         "only the output Y");
-  r.onOp("Softmax", 1, importSoftmax);
-  r.onOp("LRN", 1, importLRN);
+         "only the output Y")
+      .symbolic();
+  r.onOp("Softmax", 1, importSoftmax).symbolic();
+  r.onOp("LRN", 1, importLRN).symbolic();
 }
 
 } // namespace qdialect::onnx_import

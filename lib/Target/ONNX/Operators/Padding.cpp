@@ -60,8 +60,8 @@ Tensor padConstant(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> low,
   Shape offsets, sizes, padLow, padHigh;
   for (int64_t axis = 0; axis < x.rank(); ++axis) {
     offsets.push_back(std::max<int64_t>(-low[axis], 0));
-    sizes.push_back(x.dim(axis) - offsets.back() -
-                    std::max<int64_t>(-high[axis], 0));
+    sizes.push_back(b.sizes.sub(
+        x.dim(axis), offsets.back() + std::max<int64_t>(-high[axis], 0)));
     padLow.push_back(std::max<int64_t>(low[axis], 0));
     padHigh.push_back(std::max<int64_t>(high[axis], 0));
   }
@@ -96,12 +96,14 @@ LogicalResult importPad(Node &n) {
   for (auto [index, axis] : llvm::enumerate(axes)) {
     low[axis] = pads[index];
     high[axis] = pads[index + axes.size()];
-    int64_t kept = x.dim(axis) + std::min<int64_t>(low[axis], 0) +
-                   std::min<int64_t>(high[axis], 0);
-    if (kept < 0)
+    int64_t kept =
+        n.b.sizes.add(x.dim(axis), std::min<int64_t>(low[axis], 0) +
+                                       std::min<int64_t>(high[axis], 0));
+    if (n.b.sizes.bounds(kept).low < 0)
       return n.emitError() << "pads " << low[axis] << " and " << high[axis]
-                           << " cut more than the size " << x.dim(axis)
-                           << " of axis " << axis;
+                           << " cut more than the size "
+                           << n.b.sizes.print(x.dim(axis)) << " of axis "
+                           << axis;
   }
   if (mode == "constant") {
     Type type = x.elementType();
@@ -115,6 +117,10 @@ LogicalResult importPad(Node &n) {
                          << "' is not supported; supported are constant, "
                             "reflect, edge and wrap";
   for (int64_t axis : axes) {
+    if (SymbolicSizes::isSymbolic(x.dim(axis)) && (low[axis] || high[axis]))
+      return n.emitError() << "mode '" << mode << "' on the symbolic size "
+                           << n.b.sizes.print(x.dim(axis)) << " of axis "
+                           << axis << " is not supported";
     if (mode == "reflect" &&
         std::max(low[axis], high[axis]) >= std::max<int64_t>(x.dim(axis), 1))
       return n.emitError() << "reflected pads " << low[axis] << " and "
@@ -131,7 +137,8 @@ LogicalResult importPad(Node &n) {
 
 void registerPaddingOps(OpRegistry &r) {
   r.onOp("Pad", 2, importPad,
-         "constant pads; modes constant, reflect, edge, wrap");
+         "constant pads; modes constant, reflect, edge, wrap")
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -27,7 +27,7 @@ Tensor named(GraphBuilder &b, const Tensor &x, const Window &w, Value init) {
                        ValueRange{b.value(x), window}, ValueRange{init},
                        b.builder.getI64TensorAttr(w.strides),
                        b.builder.getI64TensorAttr(w.dilations));
-  return Tensor(op->getResult(0));
+  return b.tensor(op->getResult(0));
 }
 
 /// The same for any number of spatial dimensions.
@@ -55,7 +55,7 @@ Tensor generic(GraphBuilder &b, const Tensor &x, const Window &w, Value init,
       [&](OpBuilder &nested, Location at, ValueRange v) {
         linalg::YieldOp::create(nested, at, body(nested, at, {v[0], v[2]}));
       });
-  return Tensor(op.getResult(0));
+  return b.tensor(op.getResult(0));
 }
 
 template <typename Op>
@@ -178,25 +178,58 @@ Tensor divide(GraphBuilder &b, const Tensor &x, const Tensor &by) {
       });
 }
 
+Tensor sumPool(GraphBuilder &b, const Tensor &padded, const Window &w) {
+  Value init = b.filled(pooledShape(padded, w), padded.elementType(), 0);
+  if (w.kernel.size() == 1)
+    return named<linalg::PoolingNcwSumOp>(b, padded, w, init);
+  if (w.kernel.size() == 2)
+    return named<linalg::PoolingNchwSumOp>(b, padded, w, init);
+  return generic(b, padded, w, init, fold<arith::AddFOp>);
+}
+
+/// The number of elements that each window counts, for an image of symbolic
+/// size: one for all where no window reaches padding that does not count, else
+/// the same sum over an image of ones.
+Tensor symbolicDivisor(GraphBuilder &b, const Tensor &x, const Window &w,
+                       bool withPads) {
+  auto isZero = [](int64_t size) { return size == 0; };
+  bool alike = llvm::all_of(w.extra, isZero) &&
+               (withPads ||
+                (llvm::all_of(w.low, isZero) && llvm::all_of(w.high, isZero)));
+  Type type = x.elementType();
+  if (alike)
+    return b.constant(type, {},
+                      {static_cast<double>(b.sizes.product(w.kernel))});
+  Shape image{1, 1};
+  llvm::append_range(image, x.shape().drop_front(2));
+  Tensor ones = b.tensor(b.filled(image, type, 1), image);
+  Window inner = w;
+  if (withPads) {
+    Shape low(2, 0), high(2, 0);
+    llvm::append_range(low, w.low);
+    llvm::append_range(high, w.high);
+    ones = b.pad(ones, low, high, 1);
+    inner.low.assign(w.low.size(), 0);
+    inner.high.assign(w.high.size(), 0);
+  }
+  Tensor counts = sumPool(b, padSpatial(b, ones, inner, 0), w);
+  return b.reshape(counts, w.output);
+}
+
 LogicalResult importAveragePool(Node &n) {
   Tensor x = n.floatInput(0, "X");
   bool withPads = n.getInt("count_include_pad", 0) != 0;
   Window w = bindPool(n, x);
   if (!n.ok())
     return failure();
-  std::optional<Tensor> count = divisor(n, x, w, withPads);
+  std::optional<Tensor> count =
+      SymbolicSizes::anySymbolic(x.shape().drop_front(2))
+          ? symbolicDivisor(n.b, x, w, withPads)
+          : divisor(n, x, w, withPads);
   if (!count)
     return failure();
   Tensor padded = padSpatial(n.b, x, w, 0);
-  Value init = n.b.filled(pooledShape(x, w), x.elementType(), 0);
-  Tensor sum;
-  if (w.kernel.size() == 1)
-    sum = named<linalg::PoolingNcwSumOp>(n.b, padded, w, init);
-  else if (w.kernel.size() == 2)
-    sum = named<linalg::PoolingNchwSumOp>(n.b, padded, w, init);
-  else
-    sum = generic(n.b, padded, w, init, fold<arith::AddFOp>);
-  return n.result(divide(n.b, sum, *count));
+  return n.result(divide(n.b, sumPool(n.b, padded, w), *count));
 }
 
 /// Reduction of all spatial dimensions, kept as ones.
@@ -207,17 +240,17 @@ LogicalResult importGlobalPool(Node &n, bool average) {
     return failure();
   Type type = x.elementType();
   Shape axes, kept{x.dim(0), x.dim(1)};
-  double count = 1;
+  int64_t count = 1;
   for (int64_t axis = 2; axis < x.rank(); ++axis) {
     axes.push_back(axis);
     kept.push_back(1);
-    count *= static_cast<double>(x.dim(axis));
+    count = n.b.sizes.mul(count, x.dim(axis));
   }
   Tensor y = average
                  ? n.b.reduce(x, axes, 0, fold<arith::AddFOp>)
                  : n.b.reduce(x, axes, lowest(type), fold<arith::MaximumFOp>);
   if (average)
-    y = divide(n.b, y, n.b.constant(type, {}, {count}));
+    y = divide(n.b, y, n.b.cast(n.b.integers({}, {count}), type));
   return n.result(n.b.reshape(y, kept));
 }
 
@@ -225,12 +258,15 @@ LogicalResult importGlobalPool(Node &n, bool average) {
 
 void registerPoolingOps(OpRegistry &r) {
   r.onOp("MaxPool", 1, importMaxPool,
-         "float, signed integer; without the output Indices");
-  r.onOp("AveragePool", 1, importAveragePool);
-  r.onOp("GlobalAveragePool", 1,
-         [](Node &n) { return importGlobalPool(n, /*average=*/true); });
-  r.onOp("GlobalMaxPool", 1,
-         [](Node &n) { return importGlobalPool(n, /*average=*/false); });
+         "float, signed integer; without the output Indices")
+      .symbolic();
+  r.onOp("AveragePool", 1, importAveragePool).symbolic();
+  r.onOp("GlobalAveragePool", 1, [](Node &n) {
+     return importGlobalPool(n, /*average=*/true);
+   }).symbolic();
+  r.onOp("GlobalMaxPool", 1, [](Node &n) {
+     return importGlobalPool(n, /*average=*/false);
+   }).symbolic();
 }
 
 } // namespace qdialect::onnx_import

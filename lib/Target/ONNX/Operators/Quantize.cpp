@@ -69,6 +69,9 @@ LogicalResult bindBlocks(Node &n, const Tensor &x, const Tensor &scale,
   }
   if (!n.requireRange("block_size", {blockSize}, 1, int64_t(1) << 31))
     return failure();
+  if (SymbolicSizes::anySymbolic(x.shape()))
+    return n.emitError() << "blocks over " << n.b.describe(x)
+                         << " are not supported";
   shape.assign(x.shape().begin(), x.shape().end());
   shape[axis] = (x.dim(axis) + blockSize - 1) / blockSize;
   if (scale.shape() != ArrayRef(shape))
@@ -151,7 +154,7 @@ LogicalResult importQuantizeLinear(Node &n) {
   n.requireSameType(x, grid->scale);
   if (!n.ok())
     return failure();
-  auto result = RankedTensorType::get(x.shape(), type);
+  RankedTensorType result = n.b.typeOf(x.shape(), type);
   Value zero = grid->zeroPoint ? n.b.value(*grid->zeroPoint) : Value();
   return n.result(Tensor(
       qd::QuantizeOp::create(n.b.builder, n.b.loc, result, n.b.value(x),
@@ -178,7 +181,7 @@ LogicalResult importDequantizeLinear(Node &n) {
                           grid->scale.elementType()))
     return n.emitError() << "attribute 'output_dtype' other than the scale's "
                             "type is not supported";
-  auto result = RankedTensorType::get(x.shape(), grid->scale.elementType());
+  RankedTensorType result = n.b.typeOf(x.shape(), grid->scale.elementType());
   Value zero = grid->zeroPoint ? n.b.value(*grid->zeroPoint) : Value();
   return n.result(Tensor(
       qd::DequantizeOp::create(n.b.builder, n.b.loc, result, n.b.value(x),
@@ -190,9 +193,11 @@ LogicalResult importDequantizeLinear(Node &n) {
 
 void registerQuantizeOps(OpRegistry &r) {
   r.onOp("QuantizeLinear", 10, importQuantizeLinear,
-         "per tensor, axis, block; constant zero point");
+         "per tensor, axis, block; constant zero point")
+      .symbolic();
   r.onOp("DequantizeLinear", 10, importDequantizeLinear,
-         "per tensor, axis, block; constant zero point");
+         "per tensor, axis, block; constant zero point")
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -80,20 +80,20 @@ Tensor reduceBy(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes,
 }
 
 /// The element-wise step after the reduction.
-Tensor finish(GraphBuilder &b, const Tensor &y, double count, Kind kind) {
+Tensor finish(GraphBuilder &b, const Tensor &y, int64_t count, Kind kind) {
   if (kind == Kind::L2)
     return applyUnary(b, y, [](OpBuilder &nested, Location at, Value v) {
       return math::SqrtOp::create(nested, at, v).getResult();
     });
   if (kind != Kind::Mean)
     return y;
-  return applyUnary(
-      b, y, [&](OpBuilder &nested, Location at, Value v) -> Value {
-        Value by = GraphBuilder::scalar(nested, at, v.getType(), count);
-        if (isFloat(v.getType()))
-          return arith::DivFOp::create(nested, at, v, by);
-        return arith::DivSIOp::create(nested, at, v, by);
-      });
+  return applyUnary(b, y,
+                    [&](OpBuilder &nested, Location at, Value v) -> Value {
+                      Value by = b.sizeAs(nested, at, v.getType(), count);
+                      if (isFloat(v.getType()))
+                        return arith::DivFOp::create(nested, at, v, by);
+                      return arith::DivSIOp::create(nested, at, v, by);
+                    });
 }
 
 /// Small integer constants (shape arithmetic): ReduceProd and ReduceSum of all.
@@ -101,6 +101,15 @@ std::optional<Tensor> foldAll(GraphBuilder &b, const Tensor &x, Kind kind) {
   if (!isSmallConstant(x) || !x.elementType().isInteger(64) ||
       (kind != Kind::Prod && kind != Kind::Sum))
     return std::nullopt;
+  if (x.hasSymbolicElements()) {
+    int64_t size = kind == Kind::Prod;
+    for (int64_t i = 0; i < x.size(); ++i) {
+      int64_t next = x.data->asInteger(i);
+      size = kind == Kind::Prod ? b.sizes.mul(size, next)
+                                : b.sizes.add(size, next);
+    }
+    return b.integers({}, {size});
+  }
   uint64_t result = kind == Kind::Prod;
   for (int64_t i = 0; i < x.size(); ++i) {
     auto number = static_cast<uint64_t>(x.data->asInteger(i));
@@ -134,11 +143,11 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
       for (int64_t axis = 0; axis < x.rank(); ++axis)
         axes.push_back(axis);
     Shape kept;
-    double count = 1;
+    int64_t count = 1;
     for (int64_t axis = 0; axis < x.rank(); ++axis) {
       bool reduced = llvm::is_contained(axes, axis);
       if (reduced)
-        count *= static_cast<double>(x.dim(axis));
+        count = n.b.sizes.mul(count, x.dim(axis));
       if (!reduced || keep)
         kept.push_back(reduced ? 1 : x.dim(axis));
     }
@@ -156,7 +165,8 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
 
 void registerReduceOps(OpRegistry &r) {
   auto add = [&](StringRef name, Kind kind, int64_t axesInputSince) {
-    r.onOp(name, 1, reduction(kind, axesInputSince), "constant axes");
+    r.onOp(name, 1, reduction(kind, axesInputSince), "constant axes")
+        .symbolic();
   };
   add("ReduceSum", Kind::Sum, 13);
   add("ReduceMean", Kind::Mean, 18);

@@ -23,9 +23,10 @@ LogicalResult importReshape(Node &n) {
     return failure();
   Shape asked = shape;
   auto fail = [&]() -> InFlightDiagnostic {
-    return n.emitError() << "cannot reshape " << describeType(x.type) << " to ["
+    return n.emitError() << "cannot reshape " << n.b.describe(x) << " to ["
                          << ArrayRef<int64_t>(asked) << "]";
   };
+  SymbolicSizes &sizes = n.b.sizes;
   int64_t known = 1, open = -1;
   for (auto [axis, size] : llvm::enumerate(shape)) {
     if (size == 0 && !allowZero) {
@@ -35,23 +36,21 @@ LogicalResult importReshape(Node &n) {
     }
     if (size == -1 && open < 0)
       open = static_cast<int64_t>(axis);
-    else if (size < 0)
+    else if (size < 0 && !SymbolicSizes::isSymbolic(size))
       return fail();
-    else if (__builtin_mul_overflow(known, size, &known))
-      return fail();
+    else
+      known = sizes.mul(known, size);
   }
+  int64_t count = n.b.count(x);
   if (open >= 0) {
-    if (known == 0 || x.size() % known != 0)
+    std::optional<int64_t> rest = sizes.divide(count, known);
+    if (!rest)
       return fail();
-    shape[open] = x.size() / known;
+    shape[open] = *rest;
   }
-  if (!isReasonableShape(shape))
-    return fail();
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  if (count != x.size())
-    return fail();
+  if (!isReasonableShape(shape) || sizes.product(shape) != count)
+    return fail() << ": " << sizes.print(count) << " elements are not "
+                  << sizes.print(sizes.product(shape));
   return n.result(n.b.reshape(x, shape));
 }
 
@@ -67,7 +66,8 @@ LogicalResult importFlatten(Node &n) {
     return failure();
   int64_t rows = 1, columns = 1;
   for (int64_t i = 0; i < x.rank(); ++i)
-    (i < axis ? rows : columns) *= x.dim(i);
+    (i < axis ? rows : columns) =
+        n.b.sizes.mul(i < axis ? rows : columns, x.dim(i));
   return n.result(n.b.reshape(x, {rows, columns}));
 }
 
@@ -131,8 +131,8 @@ LogicalResult importExpand(Node &n) {
                          << "] is negative or too large";
   std::optional<Shape> shape = broadcastShapes({Shape(x.shape()), wanted});
   if (!shape)
-    return n.emitError() << "cannot expand " << describeType(x.type) << " to "
-                         << describeShape(wanted);
+    return n.emitError() << "cannot expand " << n.b.describe(x) << " to "
+                         << n.b.describe(wanted);
   if (!isReasonableShape(*shape))
     return n.emitError() << "shape " << describeShape(*shape)
                          << " is too large";
@@ -144,7 +144,9 @@ LogicalResult importExpand(Node &n) {
 LogicalResult importTile(Node &n) {
   Tensor x = n.input(0, "input");
   Shape repeats = n.constantIntegers(1, "repeats");
-  n.requireRange("repeats", repeats, 0, maxElements);
+  for (int64_t repeat : repeats)
+    if (!SymbolicSizes::isSymbolic(repeat))
+      n.requireRange("repeats", {repeat}, 0, maxElements);
   if (!n.ok())
     return failure();
   if (static_cast<int64_t>(repeats.size()) != x.rank())
@@ -159,7 +161,7 @@ LogicalResult importTile(Node &n) {
     return n.emitError() << "repeats [" << ArrayRef<int64_t>(repeats) << "] of "
                          << describeType(x.type) << " are too many elements";
   for (auto [repeat, size] : llvm::zip_equal(repeats, x.shape()))
-    merged.push_back(repeat * size);
+    merged.push_back(n.b.sizes.mul(repeat, size));
   Tensor y = n.b.expand(n.b.reshape(x, split), expanded);
   return n.result(n.b.reshape(y, merged));
 }
@@ -199,15 +201,15 @@ LogicalResult importCastLike(Node &n) {
 } // namespace
 
 void registerShapeOps(OpRegistry &r) {
-  r.onOp("Reshape", 5, importReshape, "constant shape");
-  r.onOp("Flatten", 1, importFlatten);
-  r.onOp("Transpose", 1, importTranspose);
-  r.onOp("Squeeze", 1, importSqueeze, "constant axes");
-  r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes");
-  r.onOp("Expand", 8, importExpand, "constant shape");
-  r.onOp("Tile", 6, importTile, "constant repeats");
-  r.onOp("Cast", 6, importCast, "float16 and wider, integers, bool");
-  r.onOp("CastLike", 15, importCastLike, "as Cast");
+  r.onOp("Reshape", 5, importReshape, "constant shape").symbolic();
+  r.onOp("Flatten", 1, importFlatten).symbolic();
+  r.onOp("Transpose", 1, importTranspose).symbolic();
+  r.onOp("Squeeze", 1, importSqueeze, "constant axes").symbolic();
+  r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes").symbolic();
+  r.onOp("Expand", 8, importExpand, "constant shape").symbolic();
+  r.onOp("Tile", 6, importTile, "constant repeats").symbolic();
+  r.onOp("Cast", 6, importCast, "float16 and wider, integers, bool").symbolic();
+  r.onOp("CastLike", 15, importCastLike, "as Cast").symbolic();
 }
 
 } // namespace qdialect::onnx_import

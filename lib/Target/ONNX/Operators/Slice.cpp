@@ -16,10 +16,46 @@ namespace {
 /// More slices than this for one node is not a model but an attack.
 constexpr int64_t maxRuns = 512;
 
+/// The same where a bound or the size is symbolic.
+LogicalResult sliceSymbolic(Node &n, Tensor &x, int64_t axis, int64_t start,
+                            int64_t end, int64_t step) {
+  SymbolicSizes &sizes = n.b.sizes;
+  if (SymbolicSizes::isSymbolic(step) || step < 1)
+    return n.emitError() << "a slice of a symbolic size with step "
+                         << sizes.print(step) << " is not supported";
+  int64_t size = x.dim(axis);
+  // Clamped to [0, size]; a position counts from the end if it is negative,
+  // which its bounds must tell.
+  auto bound = [&](int64_t position) -> std::optional<int64_t> {
+    if (!SymbolicSizes::isSymbolic(position)) {
+      if (position >= SymbolicSizes::kUnbounded)
+        return size;
+      if (position <= -SymbolicSizes::kUnbounded)
+        return 0;
+    }
+    SymbolicSizes::Bounds range = sizes.bounds(position);
+    if (range.low < 0 && range.high >= 0)
+      return std::nullopt;
+    if (range.high < 0)
+      position = sizes.add(position, size);
+    return sizes.max(0, sizes.min(position, size));
+  };
+  std::optional<int64_t> first = bound(start), last = bound(end);
+  if (!first || !last)
+    return n.emitError() << "the slice from " << sizes.print(start) << " to "
+                         << sizes.print(end)
+                         << " may count from the beginning or from the end";
+  int64_t span = sizes.max(sizes.sub(*last, *first), 0);
+  x = n.b.sliceAxis(x, axis, *first, sizes.ceilDiv(span, step), step);
+  return success();
+}
+
 /// One axis cut to start, start + step, ... before `end`, as Python does.
 LogicalResult sliceOne(Node &n, Tensor &x, int64_t axis, int64_t start,
                        int64_t end, int64_t step) {
   int64_t size = x.dim(axis);
+  if (SymbolicSizes::anySymbolic({size, start, end, step}))
+    return sliceSymbolic(n, x, axis, start, end, step);
   // Exporters write INT64_MAX and INT64_MIN for "to the end".
   auto bound = [&](int64_t position, int64_t low, int64_t high) {
     if (position < 0)
@@ -112,6 +148,16 @@ LogicalResult importSplit(Node &n) {
     return failure();
   int64_t size = x.dim(axis);
   if (!sizes) {
+    if (SymbolicSizes::isSymbolic(size)) {
+      std::optional<int64_t> part = n.b.sizes.divide(size, parts);
+      if (!part)
+        return n.emitError()
+               << "size " << n.b.sizes.print(size) << " of axis " << axis
+               << " is not divisible into " << parts << " parts";
+      sizes.emplace(parts, *part);
+    }
+  }
+  if (!sizes) {
     // The last part is smaller if the size is not divisible (opset 18).
     int64_t each = (size + parts - 1) / parts;
     if (n.opset() < 18 && size % parts != 0)
@@ -121,11 +167,12 @@ LogicalResult importSplit(Node &n) {
     for (int64_t i = 0; i < parts; ++i)
       sizes->push_back(std::clamp<int64_t>(size - i * each, 0, each));
   }
-  if (!n.requireRange("split", *sizes, 0, size))
+  if (!SymbolicSizes::isSymbolic(size) && !SymbolicSizes::anySymbolic(*sizes) &&
+      !n.requireRange("split", *sizes, 0, size))
     return failure();
   int64_t total = 0;
   for (int64_t part : *sizes)
-    total += part;
+    total = n.b.sizes.add(total, part);
   if (static_cast<int64_t>(sizes->size()) != parts || total != size)
     return n.emitError() << "split [" << ArrayRef<int64_t>(*sizes) << "] into "
                          << parts << " outputs does not match size " << size
@@ -134,7 +181,7 @@ LogicalResult importSplit(Node &n) {
   for (auto [index, part] : llvm::enumerate(*sizes)) {
     if (failed(n.result(index, n.b.sliceAxis(x, axis, offset, part))))
       return failure();
-    offset += part;
+    offset = n.b.sizes.add(offset, part);
   }
   return success();
 }
@@ -166,9 +213,10 @@ LogicalResult importConcat(Node &n) {
 
 void registerSliceOps(OpRegistry &r) {
   r.onOp("Slice", 1, importSlice,
-         "constant bounds; negative steps up to 512 elements");
-  r.onOp("Split", 2, importSplit, "constant sizes");
-  r.onOp("Concat", 4, importConcat);
+         "constant bounds; negative steps up to 512 elements")
+      .symbolic();
+  r.onOp("Split", 2, importSplit, "constant sizes").symbolic();
+  r.onOp("Concat", 4, importConcat).symbolic();
 }
 
 } // namespace qdialect::onnx_import

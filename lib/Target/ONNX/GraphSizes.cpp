@@ -1,0 +1,193 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Symbolic sizes in the program: every one is index arithmetic over tensor.dim
+// of the function's arguments, made once, at the head of the function.
+
+#include "ElementTypes.h"
+#include "GraphBuilder.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+
+RankedTensorType GraphBuilder::typeOf(ArrayRef<int64_t> shape,
+                                      Type elementType) {
+  Shape dims(shape);
+  for (int64_t &size : dims)
+    if (SymbolicSizes::isSymbolic(size))
+      size = ShapedType::kDynamic;
+  return RankedTensorType::get(dims, elementType);
+}
+
+Tensor GraphBuilder::tensor(Value value, ArrayRef<int64_t> shape) {
+  Tensor result(value);
+  if (SymbolicSizes::anySymbolic(shape)) {
+    result.sizes = Shape(shape);
+    shapes[value] = result.sizes;
+  }
+  return result;
+}
+
+std::optional<Shape> GraphBuilder::shapeOf(Value value) const {
+  while (true) {
+    auto known = shapes.find(value);
+    if (known != shapes.end())
+      return known->second;
+    Operation *op = value.getDefiningOp();
+    if (!op || op->getNumOperands() == 0)
+      return std::nullopt;
+    if (auto styled = dyn_cast<DestinationStyleOpInterface>(op)) {
+      value = styled.getTiedOpOperand(mlir::cast<OpResult>(value))->get();
+      continue;
+    }
+    // Every other op that handlers make without saying a shape keeps it.
+    auto input = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    if (!input || input.getShape() !=
+                      mlir::cast<RankedTensorType>(value.getType()).getShape())
+      return std::nullopt;
+    value = op->getOperand(0);
+  }
+}
+
+Tensor GraphBuilder::tensor(Value value) {
+  Tensor result(value);
+  if (!result.type.hasStaticShape())
+    if (std::optional<Shape> shape = shapeOf(value))
+      result.sizes = *shape;
+  return result;
+}
+
+void GraphBuilder::bindSymbol(Value argument, int64_t axis, int64_t size) {
+  symbolPlaces.try_emplace(size, argument, axis);
+}
+
+OpFoldResult GraphBuilder::operand(int64_t size) {
+  if (SymbolicSizes::isSymbolic(size))
+    return index(size);
+  return builder.getIndexAttr(size);
+}
+
+SmallVector<OpFoldResult> GraphBuilder::operands(ArrayRef<int64_t> numbers) {
+  return llvm::map_to_vector(numbers,
+                             [&](int64_t number) { return operand(number); });
+}
+
+Value GraphBuilder::index(int64_t size) {
+  if (auto known = sizeValues.find(size); known != sizeValues.end())
+    return known->second;
+  // Operands first: they go before.
+  using Atom = SymbolicSizes::Atom;
+  auto symbolOf = [&](const Atom &atom) {
+    return sizes.symbol(sizes.symbols()[atom.symbol].name);
+  };
+  for (const SymbolicSizes::Term &term : sizes.terms(size))
+    for (unsigned number : term.atoms) {
+      Atom atom = sizes.atom(number);
+      if (atom.kind != Atom::Symbol) {
+        index(atom.lhs);
+        index(atom.rhs);
+      } else if (int64_t symbol = symbolOf(atom); symbol != size) {
+        index(symbol);
+      }
+    }
+  OpBuilder::InsertionGuard guard(builder);
+  if (lastSize)
+    builder.setInsertionPointAfter(lastSize);
+  else
+    builder.setInsertionPointToStart(entry);
+  Location at = builder.getUnknownLoc();
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, at, value);
+  };
+  auto makeAtom = [&](const Atom &atom) -> Value {
+    if (atom.kind == Atom::Symbol) {
+      int64_t symbol = symbolOf(atom);
+      if (symbol != size)
+        return index(symbol);
+      auto [argument, axis] = symbolPlaces.at(symbol);
+      return tensor::DimOp::create(builder, at, argument, axis);
+    }
+    Value lhs = index(atom.lhs), rhs = index(atom.rhs);
+    switch (atom.kind) {
+    case Atom::Max:
+      return arith::MaxSIOp::create(builder, at, lhs, rhs);
+    case Atom::Min:
+      return arith::MinSIOp::create(builder, at, lhs, rhs);
+    case Atom::Mul:
+      return arith::MulIOp::create(builder, at, lhs, rhs);
+    default:
+      return arith::FloorDivSIOp::create(builder, at, lhs, rhs);
+    }
+  };
+  Value sum;
+  if (!SymbolicSizes::isSymbolic(size))
+    sum = number(size);
+  for (const SymbolicSizes::Term &term : sizes.terms(size)) {
+    Value product;
+    for (unsigned atom : term.atoms) {
+      Value factor = makeAtom(sizes.atom(atom));
+      product = product ? arith::MulIOp::create(builder, at, product, factor)
+                        : factor;
+    }
+    if (!product)
+      product = number(term.factor);
+    else if (term.factor != 1)
+      product =
+          arith::MulIOp::create(builder, at, product, number(term.factor));
+    sum = sum ? arith::AddIOp::create(builder, at, sum, product) : product;
+  }
+  lastSize = sum.getDefiningOp();
+  return sizeValues[size] = sum;
+}
+
+std::string GraphBuilder::describe(ArrayRef<int64_t> shape) const {
+  if (!SymbolicSizes::anySymbolic(shape))
+    return describeShape(shape);
+  std::string text;
+  for (auto [axis, size] : llvm::enumerate(shape))
+    text += (axis ? "x" : "") + sizes.print(size);
+  return text;
+}
+
+std::string GraphBuilder::describe(const Tensor &tensor) const {
+  std::string text = "tensor<";
+  for (int64_t size : tensor.shape())
+    text += sizes.print(size) + "x";
+  llvm::raw_string_ostream os(text);
+  os << tensor.elementType() << ">";
+  return text;
+}
+
+Value GraphBuilder::sizeAs(OpBuilder &nested, Location at, Type type,
+                           int64_t size) {
+  if (!SymbolicSizes::isSymbolic(size))
+    return scalar(nested, at, type, static_cast<double>(size));
+  Value place = index(size);
+  Type wide = nested.getI64Type();
+  Value number = arith::IndexCastOp::create(nested, at,
+                                            isFloat(type) ? wide : type, place);
+  if (isFloat(type))
+    return arith::SIToFPOp::create(nested, at, type, number);
+  return number;
+}
+
+/// Element by element: such constants are shapes.
+Value GraphBuilder::symbolicConstant(const Tensor &constant) {
+  SmallVector<Tensor> parts;
+  Type type = constant.elementType();
+  for (int64_t i = 0; i < constant.size(); ++i) {
+    Value number = sizeAs(builder, loc, type, constant.data->asInteger(i));
+    Value init = empty({1}, type);
+    parts.emplace_back(
+        linalg::FillOp::create(builder, loc, number, init).getResult(0));
+  }
+  return reshape(concat(parts, 0), constant.shape()).value;
+}
+
+} // namespace qdialect::onnx_import
