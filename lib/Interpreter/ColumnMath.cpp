@@ -2,14 +2,15 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// math, qd.gelu and qd.silu on columns. In f32, exp, log, erf, tanh and rsqrt
-// are the fixed sequences of Numerics: these bits are the contract. The
-// functions without a sequence (pow, sin, ...) are libm's in f64 rounded once,
+// math, qd.gelu and qd.silu on columns. In f32, exp, log, erf, tanh, rsqrt and
+// pow are the fixed sequences of Numerics: these bits are the contract. The
+// functions without a sequence (sin, cos, ...) are libm's in f64 rounded once,
 // which no target promises to match. In f64, and so in exact islands, all are
 // libm's.
 
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Numerics/FloatFunctions.h"
+#include "QDialect/Numerics/FloatPower.h"
 #include "QDialect/Numerics/Rounding.h"
 #include "Registry.h"
 #include <cmath>
@@ -67,28 +68,29 @@ static ColumnFactory rounded(Wide wide) {
       wide);
 }
 
-template <typename Wide>
-static ColumnFactory binary(Wide wide) {
-  return [wide](Operation *op,
-                const Context &context) -> llvm::Expected<ColumnFunction> {
-    auto element = context.element(op, op->getResult(0).getType());
-    if (!element)
-      return element.takeError();
-    if (element->kind == Kind::I64)
-      return opError(op, "computes on a float type without arithmetic");
-    return ColumnFunction(
-        [wide, e = *element](const Columns &c) -> ColumnError {
-          for (int64_t i = 0; i < c.n; ++i) {
-            double y = wide(c.in[0]->number(i), c.in[1]->number(i));
-            if (e.kind == Kind::F32)
-              c.out[0]->f32()[i] = static_cast<float>(y);
-            else
-              c.out[0]->f64()[i] = y;
-          }
+/// A binary function: `narrow` on floats, `wide` on doubles.
+template <typename Narrow, typename Wide>
+static ColumnFactory binary(Narrow narrow, Wide wide) {
+  return
+      [narrow, wide](Operation *op,
+                     const Context &context) -> llvm::Expected<ColumnFunction> {
+        auto element = context.element(op, op->getResult(0).getType());
+        if (!element)
+          return element.takeError();
+        if (element->kind == Kind::I64)
+          return opError(op, "computes on a float type without arithmetic");
+        return ColumnFunction([narrow, wide,
+                               e = *element](const Columns &c) -> ColumnError {
+          if (e.kind == Kind::F32)
+            for (int64_t i = 0; i < c.n; ++i)
+              c.out[0]->f32()[i] = narrow(c.in[0]->f32()[i], c.in[1]->f32()[i]);
+          else
+            for (int64_t i = 0; i < c.n; ++i)
+              c.out[0]->f64()[i] = wide(c.in[0]->f64()[i], c.in[1]->f64()[i]);
           roundHalf(e, *c.out[0], c.n);
           return nullptr;
         });
-  };
+      };
 }
 
 static llvm::Expected<ColumnFunction> makeFma(Operation *op,
@@ -184,9 +186,13 @@ void interp::registerMathColumns(Registry &registry) {
   ops["math.atan"] = rounded([](D x) { return std::atan(x); });
   ops["math.sinh"] = rounded([](D x) { return std::sinh(x); });
   ops["math.cosh"] = rounded([](D x) { return std::cosh(x); });
-  ops["math.powf"] = binary([](D x, D y) { return std::pow(x, y); });
-  ops["math.atan2"] = binary([](D x, D y) { return std::atan2(x, y); });
-  ops["math.copysign"] = binary([](D x, D y) { return std::copysign(x, y); });
+  ops["math.powf"] = binary(powF32, [](D x, D y) { return std::pow(x, y); });
+  auto atan2 = [](D x, D y) { return std::atan2(x, y); };
+  ops["math.atan2"] = binary(
+      [=](float x, float y) { return static_cast<float>(atan2(x, y)); }, atan2);
+  ops["math.copysign"] =
+      binary([](float x, float y) { return std::copysign(x, y); },
+             [](D x, D y) { return std::copysign(x, y); });
   ops["math.fma"] = makeFma;
   ops["math.absi"] = makeAbsI;
 }

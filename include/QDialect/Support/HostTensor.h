@@ -85,10 +85,11 @@ public:
   static HostTensor of(DType type, std::vector<int64_t> shape,
                        const std::vector<T> &values) {
     HostTensor tensor(type, std::move(shape));
-    std::memcpy(tensor.mutableBytes(), values.data(),
-                tensor.sizeInBytes() < values.size() * sizeof(T)
-                    ? tensor.sizeInBytes()
-                    : values.size() * sizeof(T));
+    if (!values.empty() && tensor.sizeInBytes())
+      std::memcpy(tensor.mutableBytes(), values.data(),
+                  tensor.sizeInBytes() < values.size() * sizeof(T)
+                      ? tensor.sizeInBytes()
+                      : values.size() * sizeof(T));
     return tensor;
   }
 

@@ -17,6 +17,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cerrno>
 #include <cstdlib>
@@ -32,29 +33,47 @@ Error fileError(const Twine &what, StringRef path, std::error_code code) {
                                      "': " + code.message());
 }
 
-/// A folder that disappears with everything in it.
-class TemporaryFolder {
+/// Files beside the output that disappear with the object, and when the process
+/// is interrupted: a folder of theirs would stay then.
+class TemporaryFiles {
 public:
-  ~TemporaryFolder() {
-    if (!path.empty())
-      sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+  ~TemporaryFiles() {
+    for (const std::string &path : paths) {
+      sys::fs::remove(path);
+      sys::DontRemoveFileOnSignal(path);
+    }
   }
 
+  /// Reserves the names; an error where nothing can be written.
   Error create(StringRef output) {
-    std::string pattern = (output + ".tmp-XXXXXX").str();
-    if (!mkdtemp(pattern.data()))
-      return fileError("write", output,
-                       std::error_code(errno, std::generic_category()));
-    path = pattern;
+    SmallString<128> path;
+    int file = 0;
+    if (std::error_code code =
+            sys::fs::createUniqueFile(output + ".tmp-%%%%%%", file, path))
+      return fileError("write", output, code);
+    sys::fs::file_t native = sys::fs::convertFDToNativeFile(file);
+    sys::fs::closeFile(native);
+    prefix = path.str().str();
+    keepTrack(prefix);
     return Error::success();
   }
 
-  std::string file(const Twine &name) const {
-    return (Twine(path) + "/" + name).str();
+  std::string file(const Twine &name) {
+    std::string path = (Twine(prefix) + "." + name).str();
+    keepTrack(path);
+    return path;
   }
 
 private:
-  std::string path;
+  void keepTrack(const std::string &path) {
+    if (is_contained(paths, path))
+      return;
+    paths.push_back(path);
+    sys::RemoveFileOnSignal(path);
+  }
+
+  std::string prefix;
+  std::vector<std::string> paths;
 };
 
 Error writeFile(StringRef path, StringRef bytes) {
@@ -122,14 +141,14 @@ private:
   WeightsLayout weights;
   std::string receipt;
   EmitSummary summary;
-  TemporaryFolder folder;
+  TemporaryFiles temporaries;
   std::vector<std::string> objects;
   /// Finished files and their final names, the library last.
   std::vector<std::pair<std::string, std::string>> finished;
 };
 
 Error LibraryEmitter::addObject(StringRef name, StringRef bytes) {
-  objects.push_back(folder.file(name));
+  objects.push_back(temporaries.file(name));
   return writeFile(objects.back(), bytes);
 }
 
@@ -160,7 +179,7 @@ Error LibraryEmitter::addProgram() {
 }
 
 Error LibraryEmitter::link() {
-  std::string path = folder.file("model.so");
+  std::string path = temporaries.file("model.so");
   uint64_t bytes = 1 << 16; // headers and tables of the linker's own
   for (const std::string &object : objects) {
     uint64_t size = 0;
@@ -199,7 +218,7 @@ std::string LibraryEmitter::companion(StringRef extension) const {
 
 Error LibraryEmitter::writeCompanions() {
   if (options.writeHeader) {
-    finished.push_back({folder.file("model.h"), companion(".h")});
+    finished.push_back({temporaries.file("model.h"), companion(".h")});
     if (Error error =
             writeFile(finished.back().first,
                       modelHeader(program, options.prefix, provenance.name)))
@@ -207,7 +226,7 @@ Error LibraryEmitter::writeCompanions() {
   }
   if (options.writeReceipt) {
     finished.push_back(
-        {folder.file("receipt.json"), companion(".receipt.json")});
+        {temporaries.file("receipt.json"), companion(".receipt.json")});
     if (Error error = writeFile(finished.back().first, receipt))
       return error;
   }
@@ -215,7 +234,7 @@ Error LibraryEmitter::writeCompanions() {
 }
 
 Error LibraryEmitter::putInPlace() {
-  finished.push_back({folder.file("model.so"), output});
+  finished.push_back({temporaries.file("model.so"), output});
   for (auto [number, names] : enumerate(finished)) {
     auto &[from, to] = names;
     std::error_code code = sys::fs::rename(from, to);
@@ -236,7 +255,7 @@ Expected<EmitSummary> LibraryEmitter::run() {
   if (sys::fs::is_directory(output))
     return fileError("write", output,
                      std::make_error_code(std::errc::is_a_directory));
-  if (Error error = folder.create(output))
+  if (Error error = temporaries.create(output))
     return std::move(error);
 
   KernelOptions kernelOptions;
@@ -246,7 +265,7 @@ Expected<EmitSummary> LibraryEmitter::run() {
     return createStringError("the program cannot be planned");
   program = std::move(*planned);
 
-  objects.push_back(folder.file("weights.o"));
+  objects.push_back(temporaries.file("weights.o"));
   Expected<WeightsLayout> layout =
       writeWeightsObject(program.constants, objects.back());
   if (!layout)
