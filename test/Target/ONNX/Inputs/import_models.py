@@ -52,7 +52,8 @@ def assemble(lines):
         elif not line.startswith("#"):
             text.append(line)
     body = "\n".join(text)
-    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}, "com.example" : 1, "com.microsoft" : 1]>\n{body}')
+    opsets = f'"" : {opset}, "com.example" : 1, "com.microsoft" : 1'
+    model = onnx.parser.parse_model(f"<ir_version: 8, opset_import: [{opsets}]>\n{body}")
     model.graph.initializer.extend(inits)
     return model
 
