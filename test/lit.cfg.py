@@ -27,6 +27,7 @@ venv = os.path.join(config.qdialect_src, ".cache", "venv", "bin", "python")
 python = venv if os.path.exists(venv) else sys.executable
 config.substitutions.append(("%python", python))
 config.substitutions.append(("%src", config.qdialect_src))
+config.substitutions.append(("%plugin", os.path.join(os.path.dirname(config.qdialect_bin), "lib", "QDialectPlugin.so")))
 
 # Slow tests say "REQUIRES: slow"; check-qdialect-quick passes quick=1.
 if not lit_config.params.get("quick"):
