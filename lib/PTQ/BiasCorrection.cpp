@@ -7,16 +7,14 @@
 #include "QDialect/PTQ/BiasCorrection.h"
 #include <cassert>
 
-std::vector<double>
-qdialect::biasCorrection(const LayerView &layer,
-                         const std::vector<float> &rounded,
-                         const std::vector<double> &inputMeans) {
-  assert(rounded.size() == layer.weights.size() &&
-         layer.inputChannels.size() == layer.weights.size());
-  std::vector<double> result(layer.rows, 0);
-  for (int64_t row = 0, i = 0; row < layer.rows; ++row)
-    for (int64_t column = 0; column < layer.columns; ++column, ++i)
-      result[row] -= (static_cast<double>(rounded[i]) - layer.weights[i]) *
-                     inputMeans[layer.inputChannels[i]];
+double qdialect::biasCorrection(const LayerView &layer, int64_t row,
+                                const float *weights, const float *rounded,
+                                const std::vector<double> &inputMeans) {
+  assert(layer.rowChannels.size() == layer.rowOffsets.size() &&
+         layer.columnChannels.size() == layer.columnOffsets.size());
+  double result = 0;
+  for (int64_t column = 0; column < layer.columns(); ++column)
+    result -= (static_cast<double>(rounded[column]) - weights[column]) *
+              inputMeans[layer.rowChannels[row] + layer.columnChannels[column]];
   return result;
 }

@@ -36,68 +36,100 @@ static float raiseForBias(float scale, float bias, float inputScale) {
   return raised;
 }
 
-QuantizedLayer qdialect::quantizeLayer(const LayerView &layer,
-                                       const TensorRecipe &weights,
-                                       std::optional<float> inputScale,
-                                       const std::vector<double> *inputMeans) {
+/// Scales from the weights alone; `dead[row]` tells rows of zeros.
+static void chooseScales(const LayerView &layer, const TensorRecipe &weights,
+                         std::vector<float> &scales, std::vector<char> &dead) {
   const ScaleOptions options = weights.scaleOptions();
-  const int64_t rows = layer.rows, columns = layer.columns;
-  QuantizedLayer result;
-  result.bias = layer.bias;
-  if (weights.granularity == Granularity::Channel) {
-    for (int64_t row = 0; row < rows; ++row)
-      result.weightScales.push_back(
-          chooseParams(layer.weights.data() + row * columns, columns, options)
-              .scale);
-  } else {
-    float scale =
-        chooseParams(layer.weights.data(), rows * columns, options).scale;
-    result.weightScales.assign(rows, scale);
-  }
+  const int64_t columns = layer.columns();
+  bool perRow = weights.granularity == Granularity::Channel;
+  scales.assign(layer.rows(), 0);
+  dead.assign(layer.rows(), 0);
+  layer.forEachRowBlock([&](const LayerView::RowBlock &block) {
+    for (int64_t i = 0; i < block.count; ++i) {
+      const float *w = block.weights + i * columns;
+      dead[block.first + i] =
+          std::all_of(w, w + columns, [](float value) { return value == 0; });
+      if (perRow)
+        scales[block.first + i] = chooseParams(w, columns, options).scale;
+    }
+  });
+  if (!perRow)
+    scales.assign(layer.rows(),
+                  chooseParams(layer.weights, layer.size(), options).scale);
+}
 
-  bool raises = inputScale && !layer.bias.empty();
-  for (int64_t row = 0; row < rows; ++row) {
-    const float *w = layer.weights.data() + row * columns;
-    bool dead =
-        std::all_of(w, w + columns, [](float value) { return value == 0; });
-    result.deadRows += dead;
-    if (!raises)
-      continue;
+/// Raises scales where the bias asks for it.
+static void raiseScales(const LayerView &layer, const TensorRecipe &weights,
+                        float inputScale, const std::vector<char> &dead,
+                        QuantizedLayer &result) {
+  bool perRow = weights.granularity == Granularity::Channel;
+  for (int64_t row = 0; row < layer.rows(); ++row) {
     float &scale = result.weightScales[row];
     float bias = layer.bias[row];
     // A dead row's scale is free: the smallest that the bias allows keeps the
     // most of it.
-    bool free = dead && weights.granularity == Granularity::Channel;
+    bool free = dead[row] && perRow;
     float start = free && bias != 0 ? std::numeric_limits<float>::min() : scale;
-    float raised = raiseForBias(start, bias, *inputScale);
+    float raised = raiseForBias(start, bias, inputScale);
     result.raisedRows += !free && raised != scale;
     scale = raised;
   }
-  if (weights.granularity == Granularity::Tensor && rows)
-    result.weightScales.assign(rows,
+  if (!perRow && layer.rows())
+    result.weightScales.assign(layer.rows(),
                                *std::max_element(result.weightScales.begin(),
                                                  result.weightScales.end()));
+}
 
-  result.weightCodes.resize(rows * columns);
-  std::vector<float> rounded(inputMeans ? rows * columns : 0);
-  for (int64_t row = 0, i = 0; row < rows; ++row)
-    for (int64_t column = 0; column < columns; ++column, ++i) {
+/// Codes, and the corrected bias where the means of the input are known.
+static void roundWeights(const LayerView &layer, const ScaleOptions &options,
+                         const std::vector<double> *inputMeans,
+                         QuantizedLayer &result) {
+  const int64_t columns = layer.columns();
+  result.weightCodes.resize(layer.size());
+  if (inputMeans)
+    result.bias.resize(layer.rows(), 0);
+  layer.forEachRowBlock([&](const LayerView::RowBlock &block) {
+    std::vector<float> rounded(inputMeans ? columns : 0);
+    std::vector<int32_t> codes(block.count * columns);
+    for (int64_t i = 0; i < block.count; ++i) {
+      const float *w = block.weights + i * columns;
+      int64_t row = block.first + i;
       float scale = result.weightScales[row];
-      result.weightCodes[i] = quantize(layer.weights[i], scale, 0, options.qmin,
-                                       options.qmax, Rounding::HalfEven);
-      if (inputMeans)
-        rounded[i] = dequantize(result.weightCodes[i], scale, 0);
+      for (int64_t column = 0; column < columns; ++column)
+        codes[i * columns + column] =
+            quantize(w[column], scale, 0, options.qmin, options.qmax,
+                     Rounding::HalfEven);
+      if (!inputMeans)
+        continue;
+      for (int64_t column = 0; column < columns; ++column)
+        rounded[column] = dequantize(codes[i * columns + column], scale, 0);
+      double correction =
+          biasCorrection(layer, row, w, rounded.data(), *inputMeans);
+      result.bias[row] = static_cast<float>(result.bias[row] + correction);
     }
-  if (inputMeans) {
-    std::vector<double> correction =
-        biasCorrection(layer, rounded, *inputMeans);
-    result.bias.resize(rows, 0);
-    for (int64_t row = 0; row < rows; ++row)
-      result.bias[row] = static_cast<float>(result.bias[row] + correction[row]);
-  }
+    for (int64_t column = 0; column < columns; ++column)
+      for (int64_t i = 0; i < block.count; ++i)
+        result.weightCodes[layer.rowOffsets[block.first + i] +
+                           layer.columnOffsets[column]] =
+            codes[i * columns + column];
+  });
+}
+
+QuantizedLayer qdialect::quantizeLayer(const LayerView &layer,
+                                       const TensorRecipe &weights,
+                                       std::optional<float> inputScale,
+                                       const std::vector<double> *inputMeans) {
+  QuantizedLayer result;
+  result.bias = layer.bias;
+  std::vector<char> dead;
+  chooseScales(layer, weights, result.weightScales, dead);
+  result.deadRows = std::count(dead.begin(), dead.end(), 1);
+  if (inputScale && !layer.bias.empty())
+    raiseScales(layer, weights, *inputScale, dead, result);
+  roundWeights(layer, weights.scaleOptions(), inputMeans, result);
   if (!inputScale || result.bias.empty())
     return result;
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < layer.rows(); ++row) {
     float scale = *inputScale * result.weightScales[row];
     result.biasScales.push_back(scale);
     result.biasCodes.push_back(quantize(

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Between a contraction in IR and PTQ/QuantizeLayer.h: the weight is gathered
-// into one row an output channel, quantized, and written back as
+// Between a contraction in IR and PTQ/QuantizeLayer.h: the weight is seen as a
+// matrix with one row an output channel, quantized, and written back as
 //
 //   %w = qd.dequantize %codes scale %s block_sizes = [0, 0, 0, 1]
 //        : tensor<3x3x16x32xi8>, tensor<1x1x1x32xf32> -> tensor<3x3x16x32xf32>
@@ -52,58 +52,74 @@ static std::vector<double> inputMeans(const ValueStatistics &statistics,
   return means;
 }
 
-namespace {
-/// A weight between its tensor and the matrix of LayerView.
-struct Gathered {
-  LayerView layer;
-  /// Where element e of the tensor is in the matrix.
-  std::vector<int64_t> position;
-  SmallVector<int64_t> channelStrides;
-  int64_t inputCount = 0;
-};
-} // namespace
+/// The sum of index * stride over the dimensions that `chosen` names, for each
+/// of their index tuples, row-major.
+static std::vector<int64_t> offsetsOver(ArrayRef<int64_t> shape,
+                                        ArrayRef<int64_t> strides,
+                                        ArrayRef<bool> chosen) {
+  std::vector<int64_t> offsets{0};
+  for (size_t dim = 0; dim < shape.size(); ++dim) {
+    if (!chosen[dim])
+      continue;
+    std::vector<int64_t> next;
+    next.reserve(offsets.size() * shape[dim]);
+    for (int64_t offset : offsets)
+      for (int64_t index = 0; index < shape[dim]; ++index)
+        next.push_back(offset + index * strides[dim]);
+    offsets = std::move(next);
+  }
+  return offsets;
+}
 
-static Gathered gather(linalg::LinalgOp op, const ContractionStructure &s,
-                       const ConstantView &weight) {
-  Gathered result;
-  ArrayRef<int64_t> shape = weight.type.getShape();
-  LayerView &layer = result.layer;
-  layer.rows = s.numOutputChannels();
-  layer.columns = layer.rows ? weight.numElements() / layer.rows : 0;
-  layer.weights.resize(weight.numElements());
-  layer.inputChannels.resize(weight.numElements());
-  result.position.resize(weight.numElements());
-  result.channelStrides = weightChannelStrides(op, s);
-  std::vector<int64_t> filled(layer.rows, 0);
-  forEachWeight(shape, result.channelStrides, [&](int64_t e, int64_t row) {
-    int64_t position = row * layer.columns + filled[row]++;
-    result.position[e] = position;
-    layer.weights[position] = weight.get<float>(e);
-  });
-  forEachWeight(shape, inputChannelStrides(s, result.inputCount),
-                [&](int64_t e, int64_t channel) {
-                  layer.inputChannels[result.position[e]] = channel;
-                });
-  return result;
+/// The weight as a matrix with one row an output channel.
+static LayerView viewWeight(const ContractionStructure &s,
+                            const HostTensor &weight,
+                            ArrayRef<int64_t> channelStrides,
+                            int64_t &inputCount) {
+  ArrayRef<int64_t> shape = weight.shape();
+  SmallVector<int64_t> elementStrides(shape.size(), 1);
+  for (size_t dim = shape.size(); dim-- > 1;)
+    elementStrides[dim - 1] = elementStrides[dim] * shape[dim];
+  SmallVector<bool> isRow, isColumn;
+  for (int64_t stride : channelStrides) {
+    isRow.push_back(stride != 0);
+    isColumn.push_back(stride == 0);
+  }
+  SmallVector<int64_t> inputs = inputChannelStrides(s, inputCount);
+  LayerView layer;
+  layer.weights = weight.data<float>();
+  layer.columnOffsets = offsetsOver(shape, elementStrides, isColumn);
+  layer.columnChannels = offsetsOver(shape, inputs, isColumn);
+  // Rows stand in the order of the output channels, not of the dimensions.
+  std::vector<int64_t> channels = offsetsOver(shape, channelStrides, isRow);
+  std::vector<int64_t> offsets = offsetsOver(shape, elementStrides, isRow);
+  std::vector<int64_t> rowInputs = offsetsOver(shape, inputs, isRow);
+  layer.rowOffsets.resize(channels.size());
+  layer.rowChannels.resize(channels.size());
+  for (auto [channel, offset, input] :
+       llvm::zip_equal(channels, offsets, rowInputs)) {
+    layer.rowOffsets[channel] = offset;
+    layer.rowChannels[channel] = input;
+  }
+  return layer;
 }
 
 /// The codes as a constant of iN, and its dequantize.
 static Value emitWeight(OpBuilder &builder, Location loc, Type floatType,
-                        const Gathered &gathered, const TensorRecipe &recipe,
+                        ArrayRef<int64_t> channelStrides,
+                        const TensorRecipe &recipe,
                         const QuantizedLayer &quantized) {
   auto type = cast<RankedTensorType>(floatType);
   auto codeType = RankedTensorType::get(
       type.getShape(), builder.getIntegerType(recipe.format.bits));
   HostTensor codes(DType::I8, type.getShape().vec());
-  int8_t *to = codes.mutableData<int8_t>();
-  for (int64_t e = 0, n = codes.size(); e < n; ++e)
-    to[e] = static_cast<int8_t>(quantized.weightCodes[gathered.position[e]]);
+  llvm::transform(quantized.weightCodes, codes.mutableData<int8_t>(),
+                  [](int32_t code) { return static_cast<int8_t>(code); });
   Value constant = makeConstant(builder, loc, codeType, "weight_codes", codes);
 
   SmallVector<int64_t> scaleShape, blocks;
   if (recipe.granularity == Granularity::Channel)
-    for (auto [size, stride] :
-         llvm::zip(type.getShape(), gathered.channelStrides)) {
+    for (auto [size, stride] : llvm::zip(type.getShape(), channelStrides)) {
       scaleShape.push_back(stride ? size : 1);
       blocks.push_back(stride ? 1 : 0);
     }
@@ -112,10 +128,9 @@ static Value emitWeight(OpBuilder &builder, Location loc, Type floatType,
   if (scaleShape.empty())
     scales.mutableData<float>()[0] = quantized.weightScales.front();
   else
-    forEachWeight(
-        scaleShape, gathered.channelStrides, [&](int64_t e, int64_t channel) {
-          scales.mutableData<float>()[e] = quantized.weightScales[channel];
-        });
+    forEachWeight(scaleShape, channelStrides, [&](int64_t e, int64_t channel) {
+      scales.mutableData<float>()[e] = quantized.weightScales[channel];
+    });
   Value scale = makeConstant(
       builder, loc, RankedTensorType::get(scaleShape, builder.getF32Type()),
       "weight_scales", scales);
@@ -195,22 +210,27 @@ void quantizeContraction(const QuantizableUnit &unit,
   if (!weight.getDefiningOp<arith::ConstantOp>() || !view || !channels ||
       view->dtype != DType::F32 || view->numElements() == 0)
     return;
-  Gathered gathered = gather(op, s, *view);
+  HostTensor elements = view->toHostTensor();
+  SmallVector<int64_t> channelStrides = weightChannelStrides(op, s);
+  int64_t inputCount = 0;
+  LayerView layer = viewWeight(s, elements, channelStrides, inputCount);
+  if (layer.rows() != s.numOutputChannels())
+    return; // a channel that the weight does not vary along
   std::optional<std::vector<float>> bias = readBias(unit);
   if (bias)
-    gathered.layer.bias = *bias;
+    layer.bias = *bias;
   std::vector<double> means;
   // A bias that is already there takes the correction along; elsewhere in the
   // unit it would have to be divided again.
   bool correct = inputStatistics && (bias || !unit.bias);
   if (correct)
-    means = inputMeans(*inputStatistics, gathered.inputCount);
-  QuantizedLayer quantized = quantizeLayer(gathered.layer, weights, inputScale,
-                                           correct ? &means : nullptr);
+    means = inputMeans(*inputStatistics, inputCount);
+  QuantizedLayer quantized =
+      quantizeLayer(layer, weights, inputScale, correct ? &means : nullptr);
   OpBuilder builder(op);
   op.getDpsInputOperand(s.weightOperand)
-      ->set(emitWeight(builder, weight.getLoc(), weight.getType(), gathered,
-                       weights, quantized));
+      ->set(emitWeight(builder, weight.getLoc(), weight.getType(),
+                       channelStrides, weights, quantized));
   if (bias) {
     emitBias(unit.bias, unit.biasChannels, quantized);
   } else if (correct) {

@@ -24,10 +24,8 @@ TensorRecipe s8PerChannel() {
 }
 
 TEST(QuantizeLayerTest, OneScaleARow) {
-  LayerView layer;
-  layer.rows = 2;
-  layer.columns = 2;
-  layer.weights = {127, -64, 1.27f, 0.01f};
+  std::vector<float> weights = {127, -64, 1.27f, 0.01f};
+  LayerView layer = LayerView::dense(weights.data(), 2, 2);
   layer.bias = {10, -0.5f};
   QuantizedLayer q = quantizeLayer(layer, s8PerChannel(), 0.5f);
   EXPECT_EQ(q.weightScales[0], 1.0f);
@@ -41,10 +39,8 @@ TEST(QuantizeLayerTest, OneScaleARow) {
 }
 
 TEST(QuantizeLayerTest, OneScaleForAll) {
-  LayerView layer;
-  layer.rows = 2;
-  layer.columns = 1;
-  layer.weights = {127, 1};
+  std::vector<float> weights = {127, 1};
+  LayerView layer = LayerView::dense(weights.data(), 2, 1);
   TensorRecipe recipe = s8PerChannel();
   recipe.granularity = Granularity::Tensor;
   QuantizedLayer q = quantizeLayer(layer, recipe, std::nullopt);
@@ -53,11 +49,34 @@ TEST(QuantizeLayerTest, OneScaleForAll) {
   EXPECT_TRUE(q.biasCodes.empty());
 }
 
-TEST(QuantizeLayerTest, FourBits) {
+TEST(QuantizeLayerTest, AnyLayout) {
+  // Rows are columns of the memory, more of them than a block has.
+  constexpr int64_t kRows = LayerView::kBlockRows + 3, kColumns = 2;
+  std::vector<float> weights(kRows * kColumns), turned(kRows * kColumns);
   LayerView layer;
-  layer.rows = 1;
-  layer.columns = 3;
-  layer.weights = {7, -3.4f, -7};
+  layer.weights = weights.data();
+  for (int64_t row = 0; row < kRows; ++row)
+    layer.rowOffsets.push_back(row);
+  layer.columnOffsets = {0, kRows};
+  for (int64_t row = 0; row < kRows; ++row)
+    for (int64_t column = 0; column < kColumns; ++column)
+      weights[column * kRows + row] = turned[row * kColumns + column] =
+          static_cast<float>(row + 1) * (column ? -1.0f : 0.37f);
+  QuantizedLayer q = quantizeLayer(layer, s8PerChannel(), std::nullopt);
+  QuantizedLayer plain =
+      quantizeLayer(LayerView::dense(turned.data(), kRows, kColumns),
+                    s8PerChannel(), std::nullopt);
+  EXPECT_EQ(q.weightScales, plain.weightScales);
+  for (int64_t row = 0; row < kRows; ++row)
+    for (int64_t column = 0; column < kColumns; ++column)
+      EXPECT_EQ(q.weightCodes[column * kRows + row],
+                plain.weightCodes[row * kColumns + column])
+          << "row " << row << " column " << column;
+}
+
+TEST(QuantizeLayerTest, FourBits) {
+  std::vector<float> weights = {7, -3.4f, -7};
+  LayerView layer = LayerView::dense(weights.data(), 1, 3);
   TensorRecipe recipe = s8PerChannel();
   recipe.format.bits = 4;
   QuantizedLayer q = quantizeLayer(layer, recipe, std::nullopt);
@@ -65,10 +84,8 @@ TEST(QuantizeLayerTest, FourBits) {
 }
 
 TEST(QuantizeLayerTest, DeadRowKeepsItsBias) {
-  LayerView layer;
-  layer.rows = 2;
-  layer.columns = 2;
-  layer.weights = {0, 0, 0, 0};
+  std::vector<float> weights = {0, 0, 0, 0};
+  LayerView layer = LayerView::dense(weights.data(), 2, 2);
   layer.bias = {0.5f, 0};
   QuantizedLayer q = quantizeLayer(layer, s8PerChannel(), 0.1f);
   EXPECT_EQ(q.deadRows, 2);
@@ -80,10 +97,8 @@ TEST(QuantizeLayerTest, DeadRowKeepsItsBias) {
 }
 
 TEST(QuantizeLayerTest, TinyWeightsDoNotOverflowTheBias) {
-  LayerView layer;
-  layer.rows = 1;
-  layer.columns = 2;
-  layer.weights = {1e-30f, -1e-30f};
+  std::vector<float> weights = {1e-30f, -1e-30f};
+  LayerView layer = LayerView::dense(weights.data(), 1, 2);
   layer.bias = {3};
   QuantizedLayer q = quantizeLayer(layer, s8PerChannel(), 1e-3f);
   EXPECT_EQ(q.raisedRows, 1);
@@ -96,29 +111,26 @@ TEST(QuantizeLayerProperty, BiasNeverReachesHalfTheAccumulator) {
   std::mt19937 random(7);
   std::uniform_real_distribution<float> exponent(-38, 30);
   for (int trial = 0; trial < 2000; ++trial) {
-    LayerView layer;
-    layer.rows = 1;
-    layer.columns = 1;
-    layer.weights = {std::pow(10.0f, exponent(random))};
+    std::vector<float> weights = {std::pow(10.0f, exponent(random))};
+    LayerView layer = LayerView::dense(weights.data(), 1, 1);
     layer.bias = {-std::pow(10.0f, exponent(random) / 2)};
     float inputScale = std::pow(10.0f, exponent(random) / 4);
     QuantizedLayer q = quantizeLayer(layer, s8PerChannel(), inputScale);
     ASSERT_LE(std::abs(int64_t(q.biasCodes[0])), int64_t(1) << 30)
-        << "trial " << trial << ": w " << layer.weights[0] << " b "
-        << layer.bias[0] << " sx " << inputScale;
+        << "trial " << trial << ": w " << weights[0] << " b " << layer.bias[0]
+        << " sx " << inputScale;
     ASSERT_TRUE(std::isfinite(q.weightScales[0]));
     ASSERT_GT(q.weightScales[0], 0);
   }
 }
 
 TEST(BiasCorrectionTest, ExampleOfTheHeader) {
-  LayerView layer;
-  layer.rows = 1;
-  layer.columns = 1;
-  layer.weights = {0.34f};
-  layer.inputChannels = {0};
-  std::vector<double> correction = biasCorrection(layer, {0.3f}, {2.0});
-  EXPECT_NEAR(correction[0], 0.08, 1e-7);
+  std::vector<float> weights = {0.34f};
+  LayerView layer = LayerView::dense(weights.data(), 1, 1);
+  layer.rowChannels = layer.columnChannels = {0};
+  float rounded = 0.3f;
+  EXPECT_NEAR(biasCorrection(layer, 0, weights.data(), &rounded, {2.0}), 0.08,
+              1e-7);
 }
 
 TEST(BiasCorrectionProperty, MeanOfTheOutputIsKept) {
@@ -126,13 +138,12 @@ TEST(BiasCorrectionProperty, MeanOfTheOutputIsKept) {
   // output on data of exactly those means equals the float layer's.
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  LayerView layer;
-  layer.rows = 4;
-  layer.columns = 6;
-  for (int i = 0; i < 24; ++i) {
-    layer.weights.push_back(normal(random));
-    layer.inputChannels.push_back(i % 2);
-  }
+  std::vector<float> weights(24);
+  for (float &weight : weights)
+    weight = normal(random);
+  LayerView layer = LayerView::dense(weights.data(), 4, 6);
+  layer.rowChannels.assign(4, 0);
+  layer.columnChannels = {0, 1, 0, 1, 0, 1};
   layer.bias = {0, 1, 2, 3};
   std::vector<double> means{0.7, -3.0};
   TensorRecipe recipe = s8PerChannel();
@@ -143,7 +154,7 @@ TEST(BiasCorrectionProperty, MeanOfTheOutputIsKept) {
     for (int i = 0; i < 6; ++i) {
       double code =
           q.weightCodes[row * 6 + i] * static_cast<double>(q.weightScales[row]);
-      exact += layer.weights[row * 6 + i] * means[i % 2];
+      exact += weights[row * 6 + i] * means[i % 2];
       rounded += code * means[i % 2];
       plain += code * means[i % 2];
     }

@@ -20,12 +20,12 @@
 
 namespace qdialect {
 
-/// What to add to each row's bias: -(W' - W) E[x], in f64. `rounded` is W',
-/// as long as layer.weights; layer.inputChannels must be known and every
-/// channel be below inputMeans.size().
-std::vector<double> biasCorrection(const LayerView &layer,
-                                   const std::vector<float> &rounded,
-                                   const std::vector<double> &inputMeans);
+/// What to add to the bias of `row`: -(W' - W) E[x], in f64. `weights` is the
+/// row of W, `rounded` that of W', in the order of the layer's columns; its
+/// channels must be known and be below inputMeans.size().
+double biasCorrection(const LayerView &layer, int64_t row, const float *weights,
+                      const float *rounded,
+                      const std::vector<double> &inputMeans);
 
 } // namespace qdialect
 

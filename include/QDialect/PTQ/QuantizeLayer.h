@@ -29,7 +29,7 @@ namespace qdialect {
 struct QuantizedLayer {
   /// One a row; all equal with Granularity::Tensor.
   std::vector<float> weightScales;
-  /// rows * columns.
+  /// Laid out as the layer's weights are.
   std::vector<int32_t> weightCodes;
   /// Present when the layer has a bias (or bias correction made one) and the
   /// input's scale is known.
