@@ -18,11 +18,13 @@ const OpRegistry &OpRegistry::get() {
     registerConstantOps(*made);
     registerElementwiseOps(*made);
     registerGatherOps(*made);
+    registerIntegerProductOps(*made);
     registerLogicOps(*made);
     registerMatmulOps(*made);
     registerNormalizationOps(*made);
     registerPaddingOps(*made);
     registerPoolingOps(*made);
+    registerQLinearOps(*made);
     registerQuantizeOps(*made);
     registerReduceOps(*made);
     registerShapeOps(*made);

@@ -74,9 +74,8 @@ Tensor generic(GraphBuilder &b, const Tensor &x, const Tensor &w, Value init,
       b.builder, b.loc, TypeRange{init.getType()},
       ValueRange{b.value(x), b.value(w)}, ValueRange{init}, maps, iterators,
       [](OpBuilder &nested, Location at, ValueRange v) {
-        Value product = arith::MulFOp::create(nested, at, v[0], v[1]);
-        Value sum = arith::AddFOp::create(nested, at, v[2], product);
-        linalg::YieldOp::create(nested, at, sum);
+        linalg::YieldOp::create(nested, at,
+                                multiplyAdd(nested, at, v[0], v[1], v[2]));
       });
   return b.tensor(op.getResult(0));
 }
@@ -85,14 +84,14 @@ Tensor generic(GraphBuilder &b, const Tensor &x, const Tensor &w, Value init,
 
 Tensor emitConvolution(GraphBuilder &b, const Tensor &x, const Tensor &w,
                        int64_t groups, ArrayRef<int64_t> strides,
-                       ArrayRef<int64_t> dilations, ArrayRef<int64_t> output) {
+                       ArrayRef<int64_t> dilations, ArrayRef<int64_t> output,
+                       Type sum) {
   size_t spatial = strides.size();
   int64_t filters = w.dim(0), channels = x.dim(1);
-  Type type = x.elementType();
   Shape shape{x.dim(0), filters};
   shape.append(output.begin(), output.end());
   if (groups == 1) {
-    Value init = b.filled(shape, type, 0);
+    Value init = b.filled(shape, sum, 0);
     if (spatial == 1)
       return named<linalg::Conv1DNcwFcwOp>(b, x, w, init, strides, dilations);
     if (spatial == 2)
@@ -104,7 +103,7 @@ Tensor emitConvolution(GraphBuilder &b, const Tensor &x, const Tensor &w,
     Shape perChannel{channels};
     perChannel.append(kernel.begin(), kernel.end());
     Tensor taps = b.reshape(w, perChannel);
-    Value init = b.filled(shape, type, 0);
+    Value init = b.filled(shape, sum, 0);
     if (spatial == 1)
       return named<linalg::DepthwiseConv1DNcwCwOp>(b, x, taps, init, strides,
                                                    dilations);
@@ -118,7 +117,7 @@ Tensor emitConvolution(GraphBuilder &b, const Tensor &x, const Tensor &w,
   Shape groupedOutput{x.dim(0), groups, filters / groups};
   groupedOutput.append(output.begin(), output.end());
   Tensor input = b.reshape(x, grouped), weights = b.reshape(w, groupedWeights);
-  Value init = b.filled(groupedOutput, type, 0);
+  Value init = b.filled(groupedOutput, sum, 0);
   Tensor y =
       generic(b, input, weights, init, /*grouped=*/true, strides, dilations);
   return b.reshape(y, shape);
@@ -131,10 +130,10 @@ Tensor addBias(GraphBuilder &b, const Tensor &x, const Tensor &bias) {
       });
 }
 
-static LogicalResult importConv(Node &n) {
-  Tensor x = n.floatInput(0, "X"), w = n.floatInput(1, "W");
+FailureOr<Tensor>
+bindConvolution(Node &n, const Tensor &x, const Tensor &w, Type sum,
+                llvm::function_ref<Tensor(const Window &)> pad) {
   n.requireRank(x, "X", 3);
-  n.requireSameType(x, w);
   int64_t group = n.getInt("group", 1);
   if (!n.ok())
     return failure();
@@ -144,34 +143,49 @@ static LogicalResult importConv(Node &n) {
                          << n.b.describe(x) << " must not be symbolic";
   if (w.rank() != x.rank())
     return n.emitError() << "weights " << describeType(w.type) << " and input "
-                         << describeType(x.type) << " have different ranks";
+                         << describeType(x.type) << " have different ranks",
+           failure();
   ArrayRef<int64_t> image = x.shape().drop_front(2),
                     kernel = w.shape().drop_front(2);
   if (group < 1 || x.dim(1) % group != 0)
     return n.emitError() << "attribute 'group' is " << group
                          << ", but input channels " << x.dim(1)
-                         << " are not divisible by it";
+                         << " are not divisible by it",
+           failure();
   if (w.dim(0) % group != 0)
     return n.emitError() << "attribute 'group' is " << group
                          << ", but output channels " << w.dim(0)
-                         << " are not divisible by it";
+                         << " are not divisible by it",
+           failure();
   if (w.dim(1) != x.dim(1) / group)
     return n.emitError() << "weights " << describeType(w.type) << " have "
                          << w.dim(1)
                          << " channels, but input channels / group is "
-                         << x.dim(1) / group;
+                         << x.dim(1) / group,
+           failure();
   std::optional<Shape> stated = n.getInts("kernel_shape");
   if (n.ok() && stated && ArrayRef(*stated) != kernel)
     return n.emitError() << "attribute 'kernel_shape' contradicts the weights "
-                         << describeType(w.type);
+                         << describeType(w.type),
+           failure();
   n.requireRange("kernel size", kernel, 1, maxWindowNumber);
   Window window = bindWindow(n, image, kernel);
   if (!n.ok())
     return failure();
+  return emitConvolution(n.b, pad(window), w, group, window.strides,
+                         window.dilations, window.output, sum);
+}
 
-  Tensor padded = padSpatial(n.b, x, window, 0);
-  Tensor y = emitConvolution(n.b, padded, w, group, window.strides,
-                             window.dilations, window.output);
+static LogicalResult importConv(Node &n) {
+  Tensor x = n.floatInput(0, "X"), w = n.floatInput(1, "W");
+  n.requireSameType(x, w);
+  if (!n.ok())
+    return failure();
+  FailureOr<Tensor> y = bindConvolution(
+      n, x, w, x.elementType(),
+      [&](const Window &window) { return padSpatial(n.b, x, window, 0); });
+  if (failed(y))
+    return failure();
   if (n.hasInput(2)) {
     Tensor bias = n.floatInput(2, "B");
     n.requireSameType(x, bias);
@@ -181,9 +195,9 @@ static LogicalResult importConv(Node &n) {
       return n.emitError() << "bias " << describeType(bias.type)
                            << " does not have the " << w.dim(0)
                            << " output channels";
-    y = addBias(n.b, y, bias);
+    y = addBias(n.b, *y, bias);
   }
-  return n.result(y);
+  return n.result(*y);
 }
 
 void registerConvolutionOps(OpRegistry &r) {

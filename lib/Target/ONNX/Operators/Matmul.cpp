@@ -6,6 +6,7 @@
 // dimensions of the left side are rows where the right side has none) or
 // linalg.batch_matmul; batches that broadcast become a linalg.generic.
 
+#include "Contraction.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
@@ -18,8 +19,9 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y) {
-  Value init = b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
+Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y,
+                Type sum) {
+  Value init = b.filled({x.dim(0), y.dim(1)}, sum, 0);
   return b.tensor(linalg::MatmulOp::create(
                       b.builder, b.loc, TypeRange{init.getType()},
                       ValueRange{b.value(x), b.value(y)}, ValueRange{init})
@@ -28,12 +30,12 @@ Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y) {
 }
 
 Tensor batchMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
-                   ArrayRef<int64_t> batch) {
+                   ArrayRef<int64_t> batch, Type sum) {
   int64_t count = b.sizes.product(batch), rows = x.dim(x.rank() - 2),
           depth = x.dim(x.rank() - 1), columns = y.dim(y.rank() - 1);
   Tensor left = b.reshape(x, {count, rows, depth}),
          right = b.reshape(y, {count, depth, columns});
-  Value init = b.filled({count, rows, columns}, x.elementType(), 0);
+  Value init = b.filled({count, rows, columns}, sum, 0);
   Tensor z =
       b.tensor(linalg::BatchMatmulOp::create(
                    b.builder, b.loc, TypeRange{init.getType()},
@@ -66,7 +68,7 @@ std::pair<Tensor, AffineMap> broadcastOperand(GraphBuilder &b, const Tensor &x,
 }
 
 Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
-                       ArrayRef<int64_t> batch) {
+                       ArrayRef<int64_t> batch, Type sum) {
   auto [left, leftMap] = broadcastOperand(b, x, batch, {0, 2});
   auto [right, rightMap] = broadcastOperand(b, y, batch, {2, 1});
   unsigned loops = batch.size() + 3;
@@ -75,8 +77,7 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
   SmallVector<utils::IteratorType> iterators(loops,
                                              utils::IteratorType::parallel);
   iterators.back() = utils::IteratorType::reduction;
-  Type type = x.elementType();
-  Value init = b.filled(shape, type, 0);
+  Value init = b.filled(shape, sum, 0);
   AffineMap maps[] = {
       leftMap, rightMap,
       b.builder.getMultiDimIdentityMap(loops).dropResult(loops - 1)};
@@ -84,45 +85,53 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
       b.builder, b.loc, TypeRange{init.getType()},
       ValueRange{b.value(left), b.value(right)}, ValueRange{init}, maps,
       iterators, [&](OpBuilder &nested, Location at, ValueRange v) {
-        Value sum;
-        if (isFloat(type))
-          sum = arith::AddFOp::create(
-              nested, at, v[2], arith::MulFOp::create(nested, at, v[0], v[1]));
-        else
-          sum = arith::AddIOp::create(
-              nested, at, v[2], arith::MulIOp::create(nested, at, v[0], v[1]));
-        linalg::YieldOp::create(nested, at, sum);
+        linalg::YieldOp::create(nested, at,
+                                multiplyAdd(nested, at, v[0], v[1], v[2]));
       });
   return b.tensor(op.getResult(0), shape);
 }
 
-LogicalResult importMatMul(Node &n) {
-  Tensor x = n.input(0, "A"), y = n.input(1, "B");
+} // namespace
+
+Value multiplyAdd(OpBuilder &builder, Location at, Value x, Value y,
+                  Value sum) {
+  if (isFloat(sum.getType()))
+    return arith::AddFOp::create(builder, at, sum,
+                                 arith::MulFOp::create(builder, at, x, y));
+  auto widened = [&](Value value) -> Value {
+    if (value.getType() == sum.getType())
+      return value;
+    return arith::ExtSIOp::create(builder, at, sum.getType(), value);
+  };
+  return arith::AddIOp::create(
+      builder, at, sum,
+      arith::MulIOp::create(builder, at, widened(x), widened(y)));
+}
+
+FailureOr<Tensor> emitMatmul(Node &n, Tensor x, Tensor y, Type sum) {
   n.requireRank(x, "A", 1);
   n.requireRank(y, "B", 1);
-  n.requireSameType(x, y);
   if (!n.ok())
     return failure();
-  Type type = x.elementType();
-  if (!isFloat(type) && !(isSignlessInteger(type) && !type.isInteger(1)))
-    return n.emitError() << "element type of " << describeType(x.type)
-                         << " is not supported";
   // Vectors are a row on the left and a column on the right; their dimension
   // does not appear in the result.
   bool row = x.rank() == 1, column = y.rank() == 1;
-  if (x.dim(x.rank() - 1) != y.dim(column ? 0 : y.rank() - 2))
-    return n.emitError() << "inner dimensions disagree: " << n.b.describe(x)
-                         << " times " << n.b.describe(y);
+  if (x.dim(x.rank() - 1) != y.dim(column ? 0 : y.rank() - 2)) {
+    n.emitError() << "inner dimensions disagree: " << n.b.describe(x)
+                  << " times " << n.b.describe(y);
+    return failure();
+  }
   if (row)
     x = n.b.reshape(x, {1, x.dim(0)});
   if (column)
     y = n.b.reshape(y, {y.dim(0), 1});
   Shape batchX(x.shape().drop_back(2)), batchY(y.shape().drop_back(2));
   std::optional<Shape> batch = broadcastShapes({batchX, batchY});
-  if (!batch || !isReasonableShape(*batch))
-    return n.emitError() << "batch dimensions do not broadcast: "
-                         << describeType(x.type) << " times "
-                         << describeType(y.type);
+  if (!batch || !isReasonableShape(*batch)) {
+    n.emitError() << "batch dimensions do not broadcast: "
+                  << describeType(x.type) << " times " << describeType(y.type);
+    return failure();
+  }
   int64_t rows = x.dim(x.rank() - 2), depth = x.dim(x.rank() - 1),
           columns = y.dim(y.rank() - 1);
   Tensor z;
@@ -131,17 +140,32 @@ LogicalResult importMatMul(Node &n) {
   if (llvm::all_of(batchY, [](int64_t s) { return s == 1; }))
     z = matmul2D(
         n.b, n.b.reshape(x, {sizes.mul(sizes.product(batchX), rows), depth}),
-        n.b.reshape(y, {depth, columns}));
+        n.b.reshape(y, {depth, columns}), sum);
   else if (sizes.product(batchX) == count && sizes.product(batchY) == count)
-    z = batchMatmul(n.b, x, y, *batch);
+    z = batchMatmul(n.b, x, y, *batch, sum);
   else
-    z = broadcastMatmul(n.b, x, y, *batch);
+    z = broadcastMatmul(n.b, x, y, *batch, sum);
   Shape shape(*batch);
   if (!row)
     shape.push_back(rows);
   if (!column)
     shape.push_back(columns);
-  return n.result(n.b.reshape(z, shape));
+  return n.b.reshape(z, shape);
+}
+
+namespace {
+
+LogicalResult importMatMul(Node &n) {
+  Tensor x = n.input(0, "A"), y = n.input(1, "B");
+  n.requireSameType(x, y);
+  if (!n.ok())
+    return failure();
+  Type type = x.elementType();
+  if (!isFloat(type) && !(isSignlessInteger(type) && !type.isInteger(1)))
+    return n.emitError() << "element type of " << describeType(x.type)
+                         << " is not supported";
+  FailureOr<Tensor> z = emitMatmul(n, x, y, type);
+  return succeeded(z) ? n.result(*z) : failure();
 }
 
 Tensor scaled(GraphBuilder &b, const Tensor &x, float factor) {
@@ -180,7 +204,7 @@ LogicalResult importGemm(Node &n) {
     x = n.b.transpose(x, {1, 0});
   if (transposeY)
     y = n.b.transpose(y, {1, 0});
-  Tensor z = scaled(n.b, matmul2D(n.b, x, y), alpha);
+  Tensor z = scaled(n.b, matmul2D(n.b, x, y, x.elementType()), alpha);
   if (n.hasInput(2) && beta != 0.0f) {
     Tensor c = n.floatInput(2, "C");
     n.requireSameType(x, c);

@@ -196,7 +196,7 @@ LogicalResult importConvTranspose(Node &n) {
   Tensor input = adjust(n.b, spread(n.b, x, g.strides), low, high);
   Shape ones(image.size(), 1);
   Tensor y = emitConvolution(n.b, input, turnWeights(n.b, w, group), group,
-                             ones, g.dilations, g.output);
+                             ones, g.dilations, g.output, x.elementType());
   if (n.hasInput(2)) {
     Tensor bias = n.floatInput(2, "B");
     n.requireSameType(x, bias);
