@@ -151,10 +151,8 @@ interpretChooseParams(Operation *op, ArrayRef<HostTensor> operands,
   std::optional<Format> format = qd::getFormat(choose.getAlphabet());
   if (!format || !format->isInteger())
     return opError(op, "chooses parameters for integer alphabets alone");
-  ScaleOptions options;
-  options.qmin = int32_t(format->minFinite());
-  options.qmax = int32_t(format->maxFinite());
-  options.symmetric = choose.getSymmetric();
+  auto qmin = static_cast<int32_t>(format->minFinite()),
+       qmax = static_cast<int32_t>(format->maxFinite());
 
   const HostTensor &input = operands[0];
   ArrayRef<int64_t> blockSizes = choose.getBlockSizes();
@@ -176,7 +174,8 @@ interpretChooseParams(Operation *op, ArrayRef<HostTensor> operands,
   float *scale = scales.mutableData<float>();
   int32_t *zero = zeros.mutableData<int32_t>();
   for (size_t i = 0; i < ranges.size(); ++i) {
-    QuantParams params = chooseParams(ranges[i], options);
+    QuantParams params =
+        chooseDynamicParams(ranges[i], qmin, qmax, choose.getSymmetric());
     scale[i] = params.scale;
     zero[i] = params.zeroPoint;
   }

@@ -107,4 +107,23 @@ std::vector<QuantParams> chooseParamsPerChannel(const float *data,
   return result;
 }
 
+QuantParams chooseDynamicParams(ValueRange values, int32_t qmin, int32_t qmax,
+                                bool symmetric) {
+  auto lo = static_cast<float>(std::min(values.min, 0.0)),
+       hi = static_cast<float>(std::max(values.max, 0.0));
+  auto low = static_cast<float>(qmin), high = static_cast<float>(qmax);
+  int32_t middle = (qmin + qmax + 1) / 2;
+  QuantParams params;
+  params.scale = symmetric ? std::max(std::fabs(lo), hi) /
+                                 static_cast<float>(qmax - middle)
+                           : (hi - lo) / static_cast<float>(qmax - qmin);
+  if (!(params.scale > 0) || !std::isfinite(params.scale))
+    params.scale = 1;
+  params.zeroPoint =
+      symmetric ? middle
+                : static_cast<int32_t>(std::nearbyint(
+                      std::min(std::max(low - lo / params.scale, low), high)));
+  return params;
+}
+
 } // namespace qdialect

@@ -347,6 +347,23 @@ struct LookupToLinalg : OpRewritePattern<qd::LookupOp> {
   }
 };
 
+struct StorageCastToLinalg : OpRewritePattern<qd::StorageCastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qd::StorageCastOp op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(matchTensor(op, rewriter)))
+      return failure();
+    Elementwise elementwise(op, rewriter);
+    elementwise.addIdentity(op.getInput());
+    elementwise.replace([&](OpBuilder &b, Location loc, ValueRange arguments) {
+      return qd::StorageCastOp::create(
+                 b, loc, getElementTypeOrSelf(op.getType()), arguments.front())
+          .getResult();
+    });
+    return success();
+  }
+};
+
 struct CastToLinalgPass
     : qdialect::impl::CastToLinalgPassBase<CastToLinalgPass> {
   void runOnOperation() override {
@@ -364,9 +381,10 @@ void qdialect::populateFunctionsToLinalgPatterns(RewritePatternSet &patterns) {
 }
 
 void qdialect::populateCastToLinalgPatterns(RewritePatternSet &patterns) {
-  patterns.add<QuantizeToLinalg, DequantizeToLinalg,
-               RescalingToLinalg<qd::RequantizeOp>,
-               RescalingToLinalg<qd::RescaleOp>, LookupToLinalg>(
+  patterns.add<
+      QuantizeToLinalg, DequantizeToLinalg, RescalingToLinalg<qd::RequantizeOp>,
+      RescalingToLinalg<qd::RescaleOp>, LookupToLinalg, StorageCastToLinalg>(
       patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
+  populateChooseParamsToLinalgPatterns(patterns);
 }

@@ -31,12 +31,34 @@ namespace qdialect {
 
 namespace {
 
-/// Has somebody quantized an activation of this program already?
+/// Are the numbers those of codes, perhaps rearranged?
+bool readsDequantized(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<qd::DequantizeOp>(op))
+      return true;
+    if (!keepsGrid(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return false;
+}
+
+/// Has somebody quantized an activation or a weight of this program already?
 bool isQuantized(func::FuncOp function) {
-  bool found = false;
-  for (qd::QuantizeOp op : function.getOps<qd::QuantizeOp>())
-    found |= !isComputedFromConstants(op.getInput());
-  return found;
+  for (Operation &op : function.getBody().front()) {
+    if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
+      if (!isComputedFromConstants(quantize.getInput()))
+        return true;
+    if (isa<qd::ChooseParamsOp>(op))
+      return true;
+    auto contraction = dyn_cast<linalg::LinalgOp>(op);
+    std::optional<ContractionStructure> s;
+    if (contraction && (s = getContractionStructure(contraction)) &&
+        (getElementTypeOrSelf(op.getResult(0).getType()).isInteger() ||
+         readsDequantized(op.getOperand(s->weightOperand))))
+      return true;
+  }
+  return false;
 }
 
 struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {

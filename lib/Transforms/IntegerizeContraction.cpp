@@ -153,6 +153,7 @@ private:
     return false;
   }
   bool readOperands();
+  bool centerSums();
   bool readScales();
   void coarsenDeadChannels(const Coefficient &offset);
   bool foldOffset(const Coefficient &bias, const Coefficient &factor,
@@ -166,7 +167,8 @@ private:
   Value codes;   ///< of the activation
   CodeGrid grid; ///< of the activation
   IntegerWeights weights;
-  std::vector<WeightSums> sums; ///< per channel
+  std::vector<WeightSums> sums; ///< per channel, of code - zero point
+  Coefficient weightZero;       ///< in the output's dimensions
   Coefficient channel;          ///< channel numbers in the output's dimensions
   Coefficient init;             ///< of the accumulator, per element of it
   AccumulatorBound bound;
@@ -194,6 +196,23 @@ bool Rewriter::readOperands() {
     return false;
   weights = std::move(*read);
   sums = sumWeights(s, weights.shape, weights.codes);
+  return !weights.zeroPoint || centerSums();
+}
+
+/// Sums of weight - zero point, whose bounds hold for those of the codes too.
+bool Rewriter::centerSums() {
+  std::optional<Coefficient> zero = toOutputDims(*weights.zeroPoint, s);
+  if (!zero)
+    return refuse("its weight's zero point varies along a summed dimension");
+  weightZero = *zero;
+  Channels channels = channelsOf(s);
+  std::vector<double> spread =
+      zero->spread(channels.dims, channels.sizes).values;
+  for (auto [sum, z] : llvm::zip_equal(sums, spread)) {
+    auto less = -static_cast<int64_t>(z) * s.reductionSize();
+    sum.sum += less;
+    (less > 0 ? sum.positive : sum.negative) += less;
+  }
   return true;
 }
 
@@ -286,6 +305,9 @@ void Rewriter::build() {
   integer->setAttr("qd.acc_bound", context.builder.getDenseI64ArrayAttr(
                                        {bound.low, bound.high}));
   result.value = integer->getResult(0);
+  if (weights.zeroPoint)
+    result.value = subtractWeightZeroPoint(context, op, s, codes, result.value,
+                                           weightZero);
 }
 
 std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,

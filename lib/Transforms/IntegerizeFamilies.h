@@ -11,6 +11,7 @@
 
 #include "IntegerizeRetype.h"
 #include "Island.h"
+#include "QDialect/Analysis/ContractionStructure.h"
 #include "llvm/ADT/Twine.h"
 
 namespace qdialect {
@@ -110,15 +111,26 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
                        double outputScale);
 
-/// A constant contraction operand as signed 8-bit weights without zero point.
+/// A constant contraction operand as signed 8-bit weights.
 struct IntegerWeights {
   mlir::Value value; ///< an i8 constant of the operand's shape
   std::vector<int8_t> codes;
   llvm::SmallVector<int64_t> shape;
   Coefficient scale; ///< over the operand's dimensions
+  /// Taken into the codes where the differences fit i8.
+  std::optional<Coefficient> zeroPoint;
 };
 std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
                                           mlir::Value operand);
+
+/// The i32 `accumulator` of the integer form of `op` (the sum of code * weight)
+/// less `zero`, which may vary over its output channels, times the sum of
+/// codes.
+mlir::Value subtractWeightZeroPoint(IntegerizeContext &context,
+                                    mlir::linalg::LinalgOp op,
+                                    const ContractionStructure &structure,
+                                    mlir::Value codes, mlir::Value accumulator,
+                                    const Coefficient &zero);
 
 } // namespace qdialect
 

@@ -4,7 +4,7 @@
 //
 // Reads a dequantized constant, behind transposes and reshapes if there are
 // any, as signed 8-bit weights. A zero point is subtracted from the codes when
-// every difference still fits i8; otherwise the layer stays float.
+// every difference still fits i8, and stays a number beside them otherwise.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Support/ConstantView.h"
@@ -212,19 +212,24 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
     return refuse(context, "its weight has scales that are not constant or "
                            "span blocks of several elements");
   // Subtract zero points while codes and parameters are in one layout.
+  auto isByte = [](int32_t code) { return code >= -128 && code <= 127; };
+  bool separate = false;
   if (!llvm::all_of(zero->values, [](double z) { return z == 0; })) {
     Coefficient zeros = toCoefficient(*zero);
     SmallVector<unsigned> all =
         llvm::to_vector<6>(llvm::seq<unsigned>(codes->shape.size()));
     std::vector<double> spread = zeros.spread(all, codes->shape).values;
+    std::vector<int32_t> centered = codes->values;
     for (size_t i = 0; i < spread.size(); ++i)
-      codes->values[i] -= static_cast<int32_t>(spread[i]);
+      centered[i] -= static_cast<int32_t>(spread[i]);
+    separate = !llvm::all_of(centered, isByte);
+    if (!separate)
+      codes->values = std::move(centered);
   }
   for (int32_t code : codes->values)
-    if (code < -128 || code > 127)
+    if (!isByte(code))
       return refuse(context, "its weight has a code " + llvm::Twine(code) +
-                                 " after subtracting the zero point, which is "
-                                 "outside [-128, 127]");
+                                 ", which is outside [-128, 127]");
   // Then move both as the operand moves them.
   std::function<Array<int32_t>(Value)> move = [&](Value value) {
     Operation *op = value.getDefiningOp();
@@ -242,10 +247,18 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
     return refuse(context, "its weight's scales do not survive a reshape");
   IntegerWeights weights;
   weights.scale = toCoefficient(*carried);
+  if (separate) {
+    std::optional<Array<double>> moved = carry(*zero, operand, dequantize);
+    if (!moved)
+      return refuse(context,
+                    "its weight's zero points do not survive a reshape");
+    weights.zeroPoint = toCoefficient(*moved);
+  }
   bool untouched =
       operand.getDefiningOp() == dequantize &&
       getElementTypeOrSelf(dequantize.getInput()).isSignlessInteger(8) &&
-      llvm::all_of(zero->values, [](double z) { return z == 0; }) &&
+      (separate ||
+       llvm::all_of(zero->values, [](double z) { return z == 0; })) &&
       matchPattern(dequantize.getInput(), m_Constant());
   Array<int32_t> moved = untouched ? std::move(*codes) : move(operand);
   weights.shape = moved.shape;

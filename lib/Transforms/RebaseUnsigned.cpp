@@ -8,9 +8,12 @@
 //     =>  quantize x scale s zero_point 0 : f32 -> i8
 //
 // Codes and zero point move together, so (q - z) * s is unchanged and so is
-// every rounding and saturation. Integer linalg has signed operands only.
+// every rounding and saturation. Integer linalg has signed operands only. Where
+// the program itself goes from unsigned to signed codes or back (the top bit
+// flipped behind a storage_cast), the two forms are one value afterwards.
 
-#include "IntegerizeGrid.h"
+#include "IntegerizeFamilies.h"
+#include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,7 +52,7 @@ private:
   }
   Value signedForm(Value value);
   Value flipTopBit(OpBuilder &builder, Location loc, Value codes);
-  bool lowerZeroPoint(OpBuilder &builder, Operation *op,
+  void lowerZeroPoint(OpBuilder &builder, Operation *op,
                       MutableOperandRange zero, int64_t offset);
   bool canMove(Operation *op);
   void moveCodes(Operation *op);
@@ -80,6 +83,47 @@ Value Rebaser::flipTopBit(OpBuilder &builder, Location loc, Value codes) {
   return flip.getResult(0);
 }
 
+/// The codes whose top bit `value` has flipped; null if it is no such thing.
+Value flippedSource(Value value) {
+  auto generic = value.getDefiningOp<linalg::GenericOp>();
+  if (!generic || !isElementwiseGeneric(generic) ||
+      generic.getNumDpsInputs() != 1 ||
+      !generic.getMatchingIndexingMap(generic.getDpsInputOperand(0))
+           .isIdentity())
+    return {};
+  Block &body = *generic.getBlock();
+  auto flip =
+      body.getTerminator()->getOperand(0).getDefiningOp<arith::XOrIOp>();
+  if (!flip)
+    return {};
+  for (unsigned side : {0u, 1u}) {
+    APInt mask;
+    if (flip->getOperand(side) == body.getArgument(0) &&
+        matchPattern(flip->getOperand(1 - side), m_ConstantInt(&mask)) &&
+        mask.isSignMask())
+      return generic.getDpsInputs()[0];
+  }
+  return {};
+}
+
+/// What `leaf` makes of the value behind the rearrangements that lead to
+/// `value`, rearranged likewise; null if it makes nothing.
+Value behindRearrangements(Value value, llvm::function_ref<Value(Value)> leaf) {
+  if (Value found = leaf(value))
+    return found;
+  Operation *op = value.getDefiningOp();
+  if (!isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                       linalg::TransposeOp>(op))
+    return {};
+  Value inner = behindRearrangements(op->getOperand(0), leaf);
+  if (!inner)
+    return {};
+  OpBuilder builder(op);
+  IRMapping map;
+  map.map(op->getOperand(0), inner);
+  return builder.clone(*op, map)->getResult(0);
+}
+
 /// The signed codes of an unsigned value, made where the value is defined.
 Value Rebaser::signedForm(Value value) {
   if (Value known = forms.lookup(value))
@@ -89,8 +133,12 @@ Value Rebaser::signedForm(Value value) {
   Location loc = value.getLoc();
   auto type = cast<RankedTensorType>(signedType(value));
   Value result;
-  if (std::optional<ConstantView> view = constantView(value);
-      view && view->dtype == DType::U8) {
+  auto cast = value.getDefiningOp<qd::StorageCastOp>();
+  if (Value codes = cast ? behindRearrangements(cast.getInput(), flippedSource)
+                         : Value()) {
+    result = codes;
+  } else if (std::optional<ConstantView> view = constantView(value);
+             view && view->dtype == DType::U8) {
     uint8_t offset = offsetOf(unsignedElement(value));
     HostTensor codes(DType::I8, std::vector<int64_t>(type.getShape().begin(),
                                                      type.getShape().end()));
@@ -107,8 +155,8 @@ Value Rebaser::signedForm(Value value) {
   return result;
 }
 
-/// Replaces the zero point by one `offset` lower; false if it is not constant.
-bool Rebaser::lowerZeroPoint(OpBuilder &builder, Operation *op,
+/// Replaces the zero point by one `offset` lower.
+void Rebaser::lowerZeroPoint(OpBuilder &builder, Operation *op,
                              MutableOperandRange zero, int64_t offset) {
   if (zero.empty()) {
     Value lowered =
@@ -123,11 +171,23 @@ bool Rebaser::lowerZeroPoint(OpBuilder &builder, Operation *op,
               type, builder.getI32IntegerAttr(static_cast<int32_t>(-offset))));
     }
     zero.assign(lowered);
-    return true;
+    return;
   }
   std::optional<ConstantView> view = constantView(zero[0].get());
-  if (!view)
-    return false;
+  if (!view) {
+    auto type = cast<RankedTensorType>(zero[0].get().getType());
+    ElementwiseInput input{zero[0].get(),
+                           builder.getMultiDimIdentityMap(type.getRank())};
+    auto lowered = makeElementwise(
+        builder, op->getLoc(), type, input,
+        [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+          Value by = arith::ConstantOp::create(
+              b, l, b.getI32IntegerAttr(static_cast<int32_t>(offset)));
+          return arith::SubIOp::create(b, l, args[0], by);
+        });
+    zero.assign(lowered.getResult(0));
+    return;
+  }
   HostTensor values(DType::I32,
                     std::vector<int64_t>(view->type.getShape().begin(),
                                          view->type.getShape().end()));
@@ -138,7 +198,6 @@ bool Rebaser::lowerZeroPoint(OpBuilder &builder, Operation *op,
       RankedTensorType::get(view->type.getShape(), builder.getI32Type());
   zero.assign(makeConstant(builder, op->getLoc(), type, "zero_points",
                            std::move(values)));
-  return true;
 }
 
 /// Ops that move codes and read no bit of them.
@@ -189,11 +248,7 @@ void Rebaser::run() {
         continue;
       auto copy = cast<qd::QuantizeOp>(builder.clone(*op));
       copy.getResult().setType(signedType(quantize.getResult()));
-      if (!lowerZeroPoint(builder, copy, copy.getZeroPointMutable(),
-                          offsetOf(type))) {
-        copy.erase();
-        continue;
-      }
+      lowerZeroPoint(builder, copy, copy.getZeroPointMutable(), offsetOf(type));
       // The new constant was created behind the copy's place in the block.
       copy->moveBefore(op);
       forms[quantize.getResult()] = copy.getResult();
@@ -202,9 +257,20 @@ void Rebaser::run() {
       auto type = unsignedElement(dequantize.getInput());
       if (!type || dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code)
         continue;
-      if (lowerZeroPoint(builder, op, dequantize.getZeroPointMutable(),
-                         offsetOf(type)))
-        dequantize.getInputMutable().assign(signedForm(dequantize.getInput()));
+      lowerZeroPoint(builder, op, dequantize.getZeroPointMutable(),
+                     offsetOf(type));
+      dequantize.getInputMutable().assign(signedForm(dequantize.getInput()));
+    } else if (Value source = flippedSource(
+                   op->getNumResults() == 1 ? op->getResult(0) : Value())) {
+      // Signed codes that the program made itself.
+      Value codes = behindRearrangements(source, [&](Value value) -> Value {
+        auto bits = value.getDefiningOp<qd::StorageCastOp>();
+        return bits && unsignedElement(bits.getInput())
+                   ? signedForm(bits.getInput())
+                   : Value();
+      });
+      if (codes)
+        op->getResult(0).replaceAllUsesWith(codes);
     } else if (canMove(op) && unsignedElement(op->getResult(0))) {
       moveCodes(op);
     }

@@ -23,27 +23,9 @@ func.func @dynamic_weight(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2x
 
 // -----
 
-// The weights of a float layer are floats: (3 + 100) / 2 and so on.
-// CHECK-LABEL: func.func @weight_zero_point_too_far
-// CHECK: arith.constant dense<{{\[\[}}5.150000e+01, 5.050000e+01], [4.900000e+01, 1.135000e+02]]> : tensor<2x2xf32>
-// CHECK: qd.fallback = "its weight has a code 227 after subtracting the zero point, which is outside [-128, 127]"
-func.func @weight_zero_point_too_far(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
-  %s = arith.constant dense<0.5> : tensor<f32>
-  %z = arith.constant dense<-100> : tensor<i32>
-  %w = arith.constant dense<[[3, 1], [-2, 127]]> : tensor<2x2xi8>
-  %c0 = arith.constant 0.0 : f32
-  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
-  %wd = qd.dequantize %w scale %s zero_point %z : tensor<2x2xi8>, tensor<f32>, tensor<i32> -> tensor<2x2xf32>
-  %e = tensor.empty() : tensor<3x2xf32>
-  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
-  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
-  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
-  return %y : tensor<3x2xi8>
-}
-
-// -----
-
+// The weights of a float layer are floats: 3 * 0.5 and so on.
 // CHECK-LABEL: func.func @scale_along_the_sum
+// CHECK: arith.constant dense<{{\[\[}}1.500000e+00, 5.000000e-01], [-5.000000e-01, 1.000000e+00]]> : tensor<2x2xf32>
 // CHECK: qd.fallback = "its weight's scale varies along a summed dimension"
 func.func @scale_along_the_sum(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
   %s = arith.constant dense<0.5> : tensor<f32>

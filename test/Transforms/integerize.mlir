@@ -200,3 +200,32 @@ func.func @must_not_fire_edges(%x: tensor<4xf32>) -> tensor<4xf32> {
   %d = qd.dequantize %q scale %s zero_point %z : tensor<4xi8>, tensor<f32>, tensor<i32> -> tensor<4xf32>
   return %d : tensor<4xf32>
 }
+
+// -----
+
+// Weight codes too far from their zero point: it is multiplied by the sum of
+// the activation's codes.
+// CHECK-LABEL: func.func @weight_zero_point_too_far
+// CHECK: %[[ACC:.*]] = linalg.matmul {{.*}}ins(%arg0, %{{.*}} : tensor<3x2xi8>, tensor<2x2xi8>)
+// CHECK: %[[ONES:.*]] = arith.constant dense<1> : tensor<2x1xi8>
+// CHECK: %[[SUM:.*]] = linalg.matmul ins(%arg0, %[[ONES]] : tensor<3x2xi8>, tensor<2x1xi8>)
+// CHECK: %[[ROW:.*]] = tensor.collapse_shape %[[SUM]] {{.*}} : tensor<3x1xi32> into tensor<3xi32>
+// CHECK: linalg.generic {{.*}} ins(%[[ACC]], %[[ROW]] : tensor<3x2xi32>, tensor<3xi32>)
+// CHECK: arith.muli
+// CHECK: arith.subi
+// CHECK-NOT: qd.fallback
+func.func @weight_zero_point_too_far(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<-100> : tensor<i32>
+  %w = arith.constant dense<[[3, 1], [-2, 127]]> : tensor<2x2xi8>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %s zero_point %z : tensor<2x2xi8>, tensor<f32>, tensor<i32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
+
+//

@@ -63,3 +63,28 @@ func.func @must_not_fire_signed(%x: tensor<4xf32>, %z: tensor<i32>) -> tensor<4x
   %q = qd.quantize %x scale %s zero_point %z rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32>, tensor<i32> -> tensor<4xi8>
   return %q : tensor<4xi8>
 }
+
+// -----
+
+// A zero point of the run time is lowered when the program runs, and signed
+// codes that the program made of unsigned ones are those that there are.
+// CHECK-LABEL: func.func @run_time
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %{{.*}}: tensor<f32>, %[[Z:.*]]: tensor<i32>) -> tensor<2x2xi8>
+// CHECK: %[[L:.*]] = linalg.generic {{.*}} ins(%[[Z]] : tensor<i32>)
+// CHECK: arith.subi %{{.*}}, %c128_i32
+// CHECK: %[[Q:.*]] = qd.quantize %[[X]] scale %{{.*}} zero_point %[[L]] {{.*}} -> tensor<4xi8>
+// CHECK: %[[E:.*]] = tensor.expand_shape %[[Q]]
+// CHECK: return %[[E]]
+func.func @run_time(%x: tensor<4xf32>, %s: tensor<f32>, %z: tensor<i32>) -> tensor<2x2xi8> {
+  %q = qd.quantize %x scale %s zero_point %z rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32>, tensor<i32> -> tensor<4x!qd.uint<8>>
+  %b = qd.storage_cast %q : tensor<4x!qd.uint<8>> to tensor<4xi8>
+  %r = tensor.expand_shape %b [[0, 1]] output_shape [2, 2] : tensor<4xi8> into tensor<2x2xi8>
+  %e = tensor.empty() : tensor<2x2xi8>
+  %f = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<2x2xi8>) outs(%e : tensor<2x2xi8>) {
+  ^bb0(%in: i8, %out: i8):
+    %top = arith.constant -128 : i8
+    %y = arith.xori %in, %top : i8
+    linalg.yield %y : i8
+  } -> tensor<2x2xi8>
+  return %f : tensor<2x2xi8>
+}

@@ -296,14 +296,15 @@ def QD_ChooseParamsOp : QD_Op<"choose_params", [Pure]> {
     Scale and zero point of each block from the data's minimum and maximum, for
     quantization at run time.
 
-    *Semantics.* For each block, over its finite values, by
-    Numerics/ScaleSelection.h (min/max with zero in the range; f64, rounded to f32
-    once):
+    *Semantics.* For each block, over its finite values, each operation rounded
+    to f32, as ONNX's DynamicQuantizeLinear has it (Numerics/ScaleSelection.h):
 
     ```
-    min = min(0, values), max = max(0, values)
-    asymmetric: s = f32((max - min) / (qmax - qmin)), z = rne(qmin - min / s)
-    symmetric:  z = the middle of the codes, s = f32(max(|min|, |max|) / (qmax - z))
+    lo = min(0, values), hi = max(0, values)
+    asymmetric: s = (hi - lo) / (qmax - qmin)
+                z = rne(clamp(qmin - lo / s, qmin, qmax))
+    symmetric:  s = max(|lo|, hi) / (qmax - z), z = the middle of the codes
+    s = 1 where that is 0 or infinite
     ```
 
     *Rounding*: z to nearest even, clamped to the codes. *NaN* and infinities are

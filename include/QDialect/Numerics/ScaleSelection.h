@@ -108,6 +108,12 @@ ValueRange estimateRange(const Bins &bins, const ScaleOptions &options);
 /// The grid over a range.
 QuantParams chooseParams(ValueRange range, const ScaleOptions &options);
 
+/// The grid over the range of `values` and 0 as programs choose it when they
+/// run: in f32, each operation rounded; scale 1 where it would be 0 or
+/// infinite.
+QuantParams chooseDynamicParams(ValueRange values, int32_t qmin, int32_t qmax,
+                                bool symmetric);
+
 /// Both steps.
 QuantParams chooseParams(const float *data, int64_t n,
                          const ScaleOptions &options, int64_t stride = 1);

@@ -22,6 +22,9 @@ void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
 /// op as payload.
 void populateCastToLinalgPatterns(mlir::RewritePatternSet &patterns);
 
+/// choose_params to reductions and element-wise linalg.generic ops.
+void populateChooseParamsToLinalgPatterns(mlir::RewritePatternSet &patterns);
+
 /// gelu and silu alone.
 void populateFunctionsToLinalgPatterns(mlir::RewritePatternSet &patterns);
 

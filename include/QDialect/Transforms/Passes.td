@@ -20,11 +20,13 @@ def CastToLinalgPass : Pass<"qd-cast-to-linalg"> {
     Replaces qd.quantize, qd.dequantize, qd.requantize, qd.rescale, qd.lookup,
     qd.gelu and qd.silu on tensors by linalg.generic ops whose payload is the
     scalar form. Parameters become operands with projected maps (floordiv for
-    blocks); their unit dimensions are collapsed away. Casts with stochastic
-    rounding are left alone. Discardable attributes (qd.name) move to the new op.
+    blocks); their unit dimensions are collapsed away. qd.choose_params becomes a
+    minimum and a maximum by linalg.generic and element-wise ops on them. Casts
+    with stochastic rounding are left alone. Discardable attributes (qd.name) move
+    to the new op.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ExpandOpsPass : Pass<"qd-expand-ops"> {

@@ -13,8 +13,26 @@ using namespace mlir;
 
 namespace qdialect::onnx_import {
 
-/// Unsigned codes 128 lower, as i8: the same bits but the top one.
-static Tensor lowered(GraphBuilder &b, const Tensor &codes) {
+/// The bits of i8 codes with the top one flipped: 128 up or down.
+static Tensor flipped(GraphBuilder &b, const Tensor &codes) {
+  return b.elementwise(
+      {codes}, codes.elementType(),
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        Value top = arith::ConstantOp::create(nested, at,
+                                              nested.getI8IntegerAttr(-128));
+        return arith::XOrIOp::create(nested, at, v[0], top).getResult();
+      });
+}
+
+Tensor toUnsignedCodes(GraphBuilder &b, const Tensor &codes) {
+  RankedTensorType type =
+      b.typeOf(codes.shape(), qd::UIntType::get(b.context(), 8));
+  Value result = qd::StorageCastOp::create(b.builder, b.loc, type,
+                                           b.value(flipped(b, codes)));
+  return b.tensor(result, codes.shape());
+}
+
+Tensor toSignedCodes(GraphBuilder &b, const Tensor &codes) {
   Type i8 = b.builder.getI8Type();
   if (!isa<qd::UIntType>(codes.elementType()))
     return codes;
@@ -25,22 +43,15 @@ static Tensor lowered(GraphBuilder &b, const Tensor &codes) {
           static_cast<int8_t>(codes.data->asInteger(i) - 128);
     return Tensor(i8, std::move(data), codes.name);
   }
-  auto type = RankedTensorType::get(codes.shape(), i8);
-  Tensor bits(
-      qd::StorageCastOp::create(b.builder, b.loc, type, b.value(codes)));
-  return b.elementwise({bits}, i8,
-                       [](OpBuilder &nested, Location at, ValueRange v) {
-                         Value top = arith::ConstantOp::create(
-                             nested, at, nested.getI8IntegerAttr(-128));
-                         return arith::XOrIOp::create(nested, at, v[0], top)
-                             .getResult();
-                       });
+  Value bits =
+      qd::StorageCastOp::create(b.builder, b.loc, b.typeOf(codes.shape(), i8),
+                                b.value(codes));
+  return flipped(b, b.tensor(bits, codes.shape()));
 }
 
 /// A zero point as i32, `offset` lower; nothing if it is 0 then.
-static std::optional<Tensor> loweredZeroPoint(GraphBuilder &b,
-                                              std::optional<Tensor> zero,
-                                              int64_t offset) {
+static std::optional<Tensor>
+loweredZeroPoint(GraphBuilder &b, std::optional<Tensor> zero, int64_t offset) {
   Type i32 = b.builder.getI32Type();
   if (!zero)
     zero = b.constant(i32, {}, {0});
@@ -63,9 +74,8 @@ static std::optional<Tensor> loweredZeroPoint(GraphBuilder &b,
 }
 
 /// codes - zero point as i8, if every difference fits.
-static std::optional<Tensor> withoutZeroPoint(GraphBuilder &b,
-                                              const Tensor &codes,
-                                              const Tensor &zero) {
+static std::optional<Tensor>
+withoutZeroPoint(GraphBuilder &b, const Tensor &codes, const Tensor &zero) {
   HostTensor data(DType::I8, {codes.shape().begin(), codes.shape().end()});
   for (int64_t i = 0; i < codes.size(); ++i) {
     int64_t difference =
@@ -82,7 +92,7 @@ ByteCodes toByteCodes(GraphBuilder &b, const Tensor &codes,
                       std::optional<Tensor> zeroPoint, int64_t axis) {
   ByteCodes result;
   bool isUnsigned = isa<qd::UIntType>(codes.elementType());
-  result.codes = lowered(b, codes);
+  result.codes = toSignedCodes(b, codes);
   result.zeroPoint = loweredZeroPoint(b, zeroPoint, isUnsigned ? 128 : 0);
   if (!result.zeroPoint)
     return result;
@@ -126,18 +136,18 @@ std::optional<ByteCodes> bindByteCodes(Node &n, size_t index, StringRef label,
                   << " have different element types";
     return std::nullopt;
   }
-  bool fits = zero->size() == 1 ||
-              (zero->rank() == 1 && axis < codes.rank() &&
-               zero->dim(0) == codes.dim(axis)) ||
-              (zero->rank() == codes.rank() &&
-               llvm::all_of(llvm::enumerate(zero->shape()), [&](auto size) {
-                 return size.value() ==
-                        (static_cast<int64_t>(size.index()) == axis ||
-                                 static_cast<int64_t>(size.index()) + 2 <
-                                     codes.rank()
-                             ? codes.dim(size.index())
-                             : 1);
-               }));
+  bool fits =
+      zero->size() == 1 ||
+      (zero->rank() == 1 && axis < codes.rank() &&
+       zero->dim(0) == codes.dim(axis)) ||
+      (zero->rank() == codes.rank() &&
+       llvm::all_of(llvm::enumerate(zero->shape()), [&](auto size) {
+         return size.value() ==
+                (static_cast<int64_t>(size.index()) == axis ||
+                         static_cast<int64_t>(size.index()) + 2 < codes.rank()
+                     ? codes.dim(size.index())
+                     : 1);
+       }));
   if (!fits) {
     n.emitError() << "zero point " << describeType(zero->type)
                   << " does not lie along axis " << axis << " of "
@@ -163,11 +173,11 @@ Tensor codeSums(GraphBuilder &b, const Tensor &codes, int64_t axis) {
       out[i / (inner * size) * inner + i % inner] += in[i];
     return Tensor(i32, std::move(data));
   }
-  Tensor sum = b.reduce(b.cast(codes, i32), {axis}, 0,
-                        [](OpBuilder &nested, Location at, ValueRange v) {
-                          return arith::AddIOp::create(nested, at, v[0], v[1])
-                              .getResult();
-                        });
+  Tensor sum = b.reduce(
+      b.cast(codes, i32), {axis}, 0,
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        return arith::AddIOp::create(nested, at, v[0], v[1]).getResult();
+      });
   return b.reshape(sum, shape);
 }
 
@@ -203,6 +213,11 @@ FailureOr<Tensor> integerMatmul(Node &n, ByteCodes x, ByteCodes y) {
   FailureOr<Tensor> dot = emitMatmul(n, x.codes, y.codes, i32);
   if (failed(dot) || (!x.zeroPoint && !y.zeroPoint))
     return dot;
+  if (SymbolicSizes::anySymbolic({x.codes.dim(x.codes.rank() - 1)})) {
+    n.emitError() << "the sum over a symbolic dimension of "
+                  << n.b.describe(x.codes) << " is not supported";
+    return failure();
+  }
   // Vectors as matrices; the product's shape is put back at the end.
   Shape shape(dot->shape()), matrix(shape);
   int64_t depth = x.codes.dim(x.codes.rank() - 1);

@@ -24,6 +24,10 @@ struct ByteCodes {
   std::optional<Tensor> zeroPoint;
 };
 
+/// Unsigned codes of 8 bits 128 lower, as i8, and back; other types unchanged.
+Tensor toSignedCodes(GraphBuilder &b, const Tensor &codes);
+Tensor toUnsignedCodes(GraphBuilder &b, const Tensor &codes);
+
 /// Input `index` (uint8 or int8) and its zero point, whose vector, if it is
 /// one, has the size of dimension `axis` (counted from the end if negative).
 /// Unsigned codes and their zero point are 128 lower. Constant codes take a

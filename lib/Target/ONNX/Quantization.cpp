@@ -44,9 +44,8 @@ static LogicalResult bindBlocks(Node &n, const Tensor &x, const Tensor &scale,
     return success();
   }
   // A vector has one axis, whatever the default of the attribute says.
-  int64_t axis = x.rank() == 1 && inputs.axis == 1
-                     ? 0
-                     : n.axis(inputs.axis, x.rank());
+  int64_t axis =
+      x.rank() == 1 && inputs.axis == 1 ? 0 : n.axis(inputs.axis, x.rank());
   if (!n.ok())
     return failure();
 #if QDIALECT_MUTATE == 13 // per-axis parameters along the wrong axis
@@ -106,10 +105,10 @@ static LogicalResult bindZeroPoint(Node &n, const Tensor &zero,
     return n.emitError() << "zero point " << describeType(zero.type)
                          << " of float codes must be zero";
   if (!allZero)
-    grid.zeroPoint = Tensor(n.b.builder.getI32Type(),
-                            zero.data->converted(DType::I32)
-                                .reshaped({shape.begin(), shape.end()}),
-                            zero.name);
+    grid.zeroPoint = Tensor(
+        n.b.builder.getI32Type(),
+        zero.data->converted(DType::I32).reshaped({shape.begin(), shape.end()}),
+        zero.name);
   return success();
 }
 

@@ -181,9 +181,10 @@ static LogicalResult importConv(Node &n) {
   n.requireSameType(x, w);
   if (!n.ok())
     return failure();
-  FailureOr<Tensor> y = bindConvolution(
-      n, x, w, x.elementType(),
-      [&](const Window &window) { return padSpatial(n.b, x, window, 0); });
+  FailureOr<Tensor> y =
+      bindConvolution(n, x, w, x.elementType(), [&](const Window &window) {
+        return padSpatial(n.b, x, window, 0);
+      });
   if (failed(y))
     return failure();
   if (n.hasInput(2)) {

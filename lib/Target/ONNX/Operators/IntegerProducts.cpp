@@ -95,8 +95,8 @@ LogicalResult importDynamicQuantizeMatMul(Node &n) {
                          << ", but must be float32";
   Type codes = qd::UIntType::get(n.b.context(), 8);
   Grid grid = chooseGrid(n.b, x, codes);
-  ByteCodes a = toByteCodes(n.b, quantize(n.b, x, grid, codes),
-                            grid.zeroPoint, /*axis=*/0);
+  ByteCodes a = toByteCodes(n.b, quantize(n.b, x, grid, codes), grid.zeroPoint,
+                            /*axis=*/0);
   FailureOr<Tensor> y = integerMatmul(n, a, *b);
   return failed(y) ? failure() : scaledResult(n, *y, grid.scale, *scaleB, 4);
 }
@@ -110,9 +110,8 @@ Tensor padCodes(Node &n, const ByteCodes &x, const Window &window) {
   if (!x.zeroPoint)
     return padSpatial(n.b, x.codes, window, 0);
   if (x.zeroPoint->isConstant())
-    return padSpatial(
-        n.b, x.codes, window,
-        static_cast<double>(x.zeroPoint->data->asInteger(0)));
+    return padSpatial(n.b, x.codes, window,
+                      static_cast<double>(x.zeroPoint->data->asInteger(0)));
   Type i8 = n.b.builder.getI8Type();
   Tensor padded = padSpatial(n.b, x.codes, window, 0);
   Shape shape(padded.shape());
@@ -167,8 +166,11 @@ LogicalResult importConvInteger(Node &n) {
     operands.push_back(b.reshape(codeSums(b, flat, 1), channels));
   }
   if (w->zeroPoint) {
-    HostTensor ones(DType::I8, {w->codes.shape().begin(),
-                                w->codes.shape().end()});
+    // Without groups all channels have the same sum.
+    Shape shape(w->codes.shape());
+    if (w->codes.dim(1) == x->codes.dim(1))
+      shape[0] = 1;
+    HostTensor ones(DType::I8, {shape.begin(), shape.end()});
     std::fill_n(ones.mutableData<int8_t>(), ones.size(), 1);
     FailureOr<Tensor> sum =
         convolve(x->codes, Tensor(b.builder.getI8Type(), std::move(ones)));
@@ -185,12 +187,14 @@ LogicalResult importConvInteger(Node &n) {
 } // namespace
 
 void registerIntegerProductOps(OpRegistry &r) {
-  r.onOp("MatMulInteger", 10, importMatMulInteger);
+  r.onOp("MatMulInteger", 10, importMatMulInteger).symbolic();
   r.onOp("ConvInteger", 10, importConvInteger);
   r.onOp(microsoftDomain, "MatMulIntegerToFloat", 1,
-         importMatMulIntegerToFloat);
+         importMatMulIntegerToFloat)
+      .symbolic();
   r.onOp(microsoftDomain, "DynamicQuantizeMatMul", 1,
-         importDynamicQuantizeMatMul);
+         importDynamicQuantizeMatMul)
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import

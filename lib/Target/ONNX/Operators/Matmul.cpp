@@ -19,8 +19,7 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y,
-                Type sum) {
+Tensor matmul2D(GraphBuilder &b, const Tensor &x, const Tensor &y, Type sum) {
   Value init = b.filled({x.dim(0), y.dim(1)}, sum, 0);
   return b.tensor(linalg::MatmulOp::create(
                       b.builder, b.loc, TypeRange{init.getType()},

@@ -8,7 +8,9 @@
 
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
+#include "IntegerProduct.h"
 #include "Node.h"
+#include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "Window.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -105,19 +107,24 @@ LogicalResult importMaxPool(Node &n) {
   Window w = bindPool(n, x);
   if (!n.ok())
     return failure();
+  auto uint = dyn_cast<qd::UIntType>(x.elementType());
+  if (uint && uint.getWidth() == 8)
+    x = toSignedCodes(n.b, x);
   Type type = x.elementType();
   if (!isFloat(type) && !(isSignlessInteger(type) && !type.isInteger(1)))
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported";
   Tensor padded = padSpatial(n.b, x, w, lowest(type));
   Value init = n.b.filled(pooledShape(x, w), type, lowest(type));
+  Tensor y;
   if (w.kernel.size() == 1)
-    return n.result(named<linalg::PoolingNcwMaxOp>(n.b, padded, w, init));
-  if (w.kernel.size() == 2)
-    return n.result(named<linalg::PoolingNchwMaxOp>(n.b, padded, w, init));
-  return n.result(
-      generic(n.b, padded, w, init,
-              isFloat(type) ? fold<arith::MaximumFOp> : fold<arith::MaxSIOp>));
+    y = named<linalg::PoolingNcwMaxOp>(n.b, padded, w, init);
+  else if (w.kernel.size() == 2)
+    y = named<linalg::PoolingNchwMaxOp>(n.b, padded, w, init);
+  else
+    y = generic(n.b, padded, w, init,
+                isFloat(type) ? fold<arith::MaximumFOp> : fold<arith::MaxSIOp>);
+  return n.result(uint ? toUnsignedCodes(n.b, y) : y);
 }
 
 /// How many elements the windows along one dimension count.
@@ -258,7 +265,7 @@ LogicalResult importGlobalPool(Node &n, bool average) {
 
 void registerPoolingOps(OpRegistry &r) {
   r.onOp("MaxPool", 1, importMaxPool,
-         "float, signed integer; without the output Indices")
+         "float, signed integer, uint8; without the output Indices")
       .symbolic();
   r.onOp("AveragePool", 1, importAveragePool).symbolic();
   r.onOp("GlobalAveragePool", 1, [](Node &n) {

@@ -30,11 +30,11 @@ Tensor multiplyScales(GraphBuilder &b, const Tensor &x, const Tensor &y) {
       product.push_back(factor * static_cast<float>(y.data->asDouble(i)));
     return b.f32(y.shape(), product);
   }
-  return b.elementwise({x, y}, y.elementType(),
-                       [](OpBuilder &nested, Location at, ValueRange v) {
-                         return arith::MulFOp::create(nested, at, v[0], v[1])
-                             .getResult();
-                       });
+  return b.elementwise(
+      {x, y}, y.elementType(),
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        return arith::MulFOp::create(nested, at, v[0], v[1]).getResult();
+      });
 }
 
 /// An i32 bias in steps of sx * sw, per channel along its last dimension.
@@ -54,8 +54,8 @@ std::optional<Tensor> dequantizedBias(Node &n, size_t index,
   Tensor scale = multiplyScales(n.b, n.b.cast(inputScale, f32),
                                 n.b.cast(weightScale, f32));
   if (factor != 1)
-    scale = multiplyScales(n.b, n.b.f32({}, {static_cast<float>(factor)}),
-                           scale);
+    scale =
+        multiplyScales(n.b, n.b.f32({}, {static_cast<float>(factor)}), scale);
   Grid grid;
   if (scale.size() == 1) {
     grid.scale = n.b.reshape(scale, {});
@@ -91,9 +91,9 @@ LogicalResult importQLinearConv(Node &n) {
   FailureOr<Tensor> y = n.delegate(
       "Conv", 11, operands,
       {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
-  return failed(y) ? failure()
-                   : quantizedResult(n, *y, {6, 7},
-                                     n.input(0, "x").elementType());
+  return failed(y)
+             ? failure()
+             : quantizedResult(n, *y, {6, 7}, n.input(0, "x").elementType());
 }
 
 /// A vector of scales goes along the rows of the left side and along the
@@ -131,8 +131,8 @@ LogicalResult importQGemm(Node &n) {
     return failure();
   SmallVector<std::optional<Tensor>, 3> operands{a, b};
   if (n.hasInput(6)) {
-    std::optional<Tensor> bias = dequantizedBias(
-        n, 6, n.input(1, "a_scale"), n.input(4, "b_scale"), alpha);
+    std::optional<Tensor> bias = dequantizedBias(n, 6, n.input(1, "a_scale"),
+                                                 n.input(4, "b_scale"), alpha);
     if (!bias)
       return failure();
     operands.push_back(bias);
@@ -154,9 +154,9 @@ OpRegistry::Handler binary(StringRef op) {
     if (!a || !b)
       return failure();
     FailureOr<Tensor> y = n.delegate(op, 13, {a, b}, {});
-    return failed(y) ? failure()
-                     : quantizedResult(n, *y, {6, 7},
-                                       n.input(0, "A").elementType());
+    return failed(y)
+               ? failure()
+               : quantizedResult(n, *y, {6, 7}, n.input(0, "A").elementType());
   };
 }
 
@@ -216,18 +216,18 @@ LogicalResult importQLinearConcat(Node &n) {
       return failure();
   }
   FailureOr<Tensor> y = n.delegate("Concat", 13, parts, {"axis"});
-  return failed(y) ? failure()
-                   : quantizedResult(n, *y, {0, 1},
-                                     n.input(2, "X").elementType());
+  return failed(y)
+             ? failure()
+             : quantizedResult(n, *y, {0, 1}, n.input(2, "X").elementType());
 }
 
 } // namespace
 
 void registerQLinearOps(OpRegistry &r) {
-  r.onOp("QLinearConv", 10, importQLinearConv);
-  r.onOp("QLinearMatMul", 10, importQLinearMatMul);
+  r.onOp("QLinearConv", 10, importQLinearConv).symbolic();
+  r.onOp("QLinearMatMul", 10, importQLinearMatMul).symbolic();
   auto onOp = [&](StringRef name, OpRegistry::Handler handler) {
-    r.onOp(microsoftDomain, name, 1, std::move(handler));
+    r.onOp(microsoftDomain, name, 1, std::move(handler)).symbolic();
   };
   onOp("QGemm", importQGemm);
   onOp("QLinearAdd", binary("Add"));

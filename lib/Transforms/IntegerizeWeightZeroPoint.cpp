@@ -1,0 +1,106 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Weights whose differences to their zero point do not fit i8 keep their codes:
+//
+//   sum a * (w - zw)  =  sum a * w  -  zw * sum a
+//
+// The second sum is the same contraction with one output channel (a group) of
+// ones, so it costs one channel, and the subtraction joins the epilogue.
+
+#include "IntegerizeFamilies.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+Value makeOnes(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
+  HostTensor ones(DType::I8, std::vector<int64_t>(shape.begin(), shape.end()));
+  std::fill_n(ones.mutableData<int8_t>(), ones.size(), 1);
+  return makeConstant(builder, loc,
+                      RankedTensorType::get(shape, builder.getI8Type()), "ones",
+                      std::move(ones));
+}
+
+Value makeZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, shape, builder.getI32Type());
+  return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+}
+
+/// `sums` without the dimensions (of size one) that are not `kept`.
+Value dropDims(OpBuilder &builder, Location loc, Value sums,
+               ArrayRef<unsigned> kept) {
+  auto type = cast<RankedTensorType>(sums.getType());
+  if (kept.size() == static_cast<size_t>(type.getRank()))
+    return sums;
+  // A group begins at every kept dimension but the first.
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<int64_t> shape;
+  for (unsigned dim = 0; dim < type.getRank(); ++dim) {
+    bool begins = llvm::is_contained(kept, dim);
+    if (begins)
+      shape.push_back(type.getDimSize(dim));
+    if (!kept.empty() && (groups.empty() || (begins && shape.size() > 1)))
+      groups.emplace_back();
+    if (!kept.empty())
+      groups.back().push_back(dim);
+  }
+  return tensor::CollapseShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), sums,
+      groups);
+}
+
+} // namespace
+
+Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
+                              const ContractionStructure &s, Value codes,
+                              Value accumulator, const Coefficient &zero) {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  auto weights =
+      cast<RankedTensorType>(op->getOperand(s.weightOperand).getType());
+  auto output = cast<RankedTensorType>(op->getResult(0).getType());
+  SmallVector<int64_t> onesShape(weights.getShape()),
+      sumShape(output.getShape());
+  SmallVector<unsigned> kept =
+      llvm::to_vector<6>(llvm::seq<unsigned>(output.getRank()));
+  for (unsigned loop : s.outputChannel) {
+    onesShape[*s.weightDim(loop)] = 1;
+    sumShape[*s.outputDim(loop)] = 1;
+    llvm::erase(kept, *s.outputDim(loop));
+  }
+  SmallVector<Value> operands(3);
+  operands[s.activationOperand] = codes;
+  operands[s.weightOperand] = makeOnes(builder, loc, onesShape);
+  operands[2] = makeZeros(builder, loc, sumShape);
+  Value sums = dropDims(
+      builder, loc, retypeLinalg(builder, op, operands)->getResult(0), kept);
+
+  unsigned rank = output.getRank();
+  SmallVector<AffineExpr> read;
+  for (unsigned dim : kept)
+    read.push_back(builder.getAffineDimExpr(dim));
+  SmallVector<ElementwiseInput> inputs{
+      {accumulator, builder.getMultiDimIdentityMap(rank)},
+      {sums, AffineMap::get(rank, 0, read, builder.getContext())}};
+  PayloadConstant factor(context, loc, zero, builder.getI32Type(), rank,
+                         inputs);
+  return makeElementwise(
+             builder, loc, output.clone(builder.getI32Type()), inputs,
+             [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+               Value product =
+                   arith::MulIOp::create(b, l, args[1], factor.get(b, l, args));
+               return arith::SubIOp::create(b, l, args[0], product);
+             })
+      .getResult(0);
+}
+
+} // namespace qdialect
