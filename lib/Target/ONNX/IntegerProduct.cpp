@@ -43,9 +43,8 @@ Tensor toSignedCodes(GraphBuilder &b, const Tensor &codes) {
           static_cast<int8_t>(codes.data->asInteger(i) - 128);
     return Tensor(i8, std::move(data), codes.name);
   }
-  Value bits =
-      qd::StorageCastOp::create(b.builder, b.loc, b.typeOf(codes.shape(), i8),
-                                b.value(codes));
+  Value bits = qd::StorageCastOp::create(
+      b.builder, b.loc, b.typeOf(codes.shape(), i8), b.value(codes));
   return flipped(b, b.tensor(bits, codes.shape()));
 }
 

@@ -140,9 +140,9 @@ Tensor dequantize(GraphBuilder &b, const Tensor &codes, const Grid &grid,
       b.typeOf(codes.shape(), real ? real : grid.scale.elementType());
   Value zero = grid.zeroPoint ? b.value(*grid.zeroPoint) : Value();
   return b.tensor(qd::DequantizeOp::create(b.builder, b.loc, result,
-                                         b.value(codes), b.value(grid.scale),
-                                         zero, grid.blockSizes)
-                    .getResult(),
+                                           b.value(codes), b.value(grid.scale),
+                                           zero, grid.blockSizes)
+                      .getResult(),
                   codes.shape());
 }
 
@@ -151,9 +151,9 @@ Tensor quantize(GraphBuilder &b, const Tensor &x, const Grid &grid,
   RankedTensorType result = b.typeOf(x.shape(), codes);
   Value zero = grid.zeroPoint ? b.value(*grid.zeroPoint) : Value();
   return b.tensor(qd::QuantizeOp::create(b.builder, b.loc, result, b.value(x),
-                                       b.value(grid.scale), zero,
-                                       grid.blockSizes)
-                    .getResult(),
+                                         b.value(grid.scale), zero,
+                                         grid.blockSizes)
+                      .getResult(),
                   x.shape());
 }
 

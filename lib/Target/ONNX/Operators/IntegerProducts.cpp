@@ -189,8 +189,7 @@ LogicalResult importConvInteger(Node &n) {
 void registerIntegerProductOps(OpRegistry &r) {
   r.onOp("MatMulInteger", 10, importMatMulInteger).symbolic();
   r.onOp("ConvInteger", 10, importConvInteger);
-  r.onOp(microsoftDomain, "MatMulIntegerToFloat", 1,
-         importMatMulIntegerToFloat)
+  r.onOp(microsoftDomain, "MatMulIntegerToFloat", 1, importMatMulIntegerToFloat)
       .symbolic();
   r.onOp(microsoftDomain, "DynamicQuantizeMatMul", 1,
          importDynamicQuantizeMatMul)

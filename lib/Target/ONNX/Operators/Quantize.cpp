@@ -110,8 +110,7 @@ void registerQuantizeOps(OpRegistry &r) {
   r.onOp("DequantizeLinear", 10, importDequantizeLinear,
          "per tensor, axis, block")
       .symbolic();
-  r.onOp("DynamicQuantizeLinear", 11, importDynamicQuantizeLinear)
-      .symbolic();
+  r.onOp("DynamicQuantizeLinear", 11, importDynamicQuantizeLinear).symbolic();
 }
 
 } // namespace qdialect::onnx_import
