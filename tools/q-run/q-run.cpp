@@ -7,12 +7,31 @@
 
 #include "InterpretProgram.h"
 #include "QDialect/Execution/RunModel.h"
+#include "QDialect/Pipelines/RunCompiled.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 
 using namespace llvm;
 using namespace qdialect;
+
+static constexpr const char *kOverview =
+    R"(Runs a compiled model, or computes a program with the reference semantics.
+
+  q-run model.so --info                                what the model is
+  q-run model.so --input image=x.npy --output-dir out  outputs to out/<name>.npy
+  q-run model.so --input x.npy --compare model.onnx    against the interpreter
+  q-run model.so --benchmark --threads 2 --json t.json time of one run
+  q-run model.onnx --input x.npy --print               the interpreter
+  q-run model.onnx --benchmark                         compiled as float first
+
+A program (.onnx, .mlir, .mlirbc) is interpreted op by op: slow, and by
+definition right. With --benchmark, --profile, --receipt or --info it is compiled
+first (see --recipe).
+
+Exit codes: 0 success; 1 wrong options, an unreadable file, wrong input or a
+model that does not run here; 2 --require-equal, and an output differs.
+)";
 
 namespace {
 /// Made after the options that come with LLVM's libraries are forgotten: some
@@ -48,6 +67,9 @@ struct Options {
   Flag profile{"profile", cl::desc("print the time of each step")};
   Flag receipt{"receipt", cl::desc("print the precision receipt")};
   Flag info{"info", cl::desc("print what the model is")};
+  Text recipe{"recipe", cl::init("float"),
+              cl::desc("how a model that is no library is compiled for "
+                       "--benchmark, --profile, --receipt and --info")};
 };
 } // namespace
 
@@ -60,11 +82,13 @@ int main(int argc, char **argv) {
   for (auto &entry : cl::getRegisteredOptions())
     if (llvm::is_contained(entry.second->Categories, &cl::getGeneralCategory()))
       entry.second->addCategory(category);
-  cl::ParseCommandLineOptions(argc, argv, kRunModelExitCodes);
+  cl::ParseCommandLineOptions(argc, argv, kOverview);
   InterpretProgramOptions program{o.model, o.function,  o.inputs, o.data,
                                   o.dims,  o.outputDir, o.print,  {}};
   program.interpreter.exactIslands = o.exactIslands;
-  if (o.interpret || !StringRef(o.model).ends_with(".so"))
+  bool isLibrary = StringRef(o.model).ends_with(".so");
+  bool needsCode = o.benchmark || o.profile || o.receipt || o.info;
+  if (o.interpret || (!isLibrary && !needsCode))
     return interpretProgram(program, outs(), errs());
   RunModelOptions options{
       o.model,     o.inputs,  o.outputDir, o.compare, o.requireEqual,
@@ -74,5 +98,11 @@ int main(int argc, char **argv) {
   options.reference = [&](StringRef path, const auto &named) {
     return interpretReference(path, named, program);
   };
-  return runModel(options, outs(), errs());
+  if (isLibrary)
+    return runModel(options, outs(), errs());
+  CompileOptions compile;
+  compile.input = o.model;
+  compile.recipe = o.recipe;
+  compile.dims = o.dims;
+  return runCompiled(compile, options, outs(), errs());
 }

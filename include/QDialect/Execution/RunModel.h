@@ -40,13 +40,6 @@ struct RunModelOptions {
 /// Exit codes of runModel.
 enum RunModelCode { kRunSuccess = 0, kRunFailure = 1, kRunDiffers = 2 };
 
-/// For --help.
-inline constexpr const char *kRunModelExitCodes =
-    "Exit codes: 0 success; 1 bad usage, unreadable file, wrong input or a "
-    "model "
-    "that does not run here (the message names it); 2 --require-equal and an "
-    "output differs from the reference.";
-
 /// Results go to `out`, errors to `errors`.
 int runModel(const RunModelOptions &options, llvm::raw_ostream &out,
              llvm::raw_ostream &errors);
