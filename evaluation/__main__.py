@@ -10,7 +10,8 @@ import sys
 from evaluation.report import Report
 from evaluation.tools import Tools
 
-SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0"}
+SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
+          "topologies": "evaluation.topologies"}
 
 
 def main():

@@ -102,6 +102,25 @@ private:
   llvm::DenseMap<Operation *, std::string> reasons;
 };
 
+/// The sums that `quantize` rounds, seen through element-wise ops and reshapes.
+static SmallVector<linalg::LinalgOp> roundedSums(qd::QuantizeOp quantize) {
+  SmallVector<linalg::LinalgOp> sums;
+  llvm::SetVector<Operation *> passed;
+  passed.insert(quantize);
+  for (size_t i = 0; i < passed.size(); ++i)
+    for (Value operand : passed[i]->getOperands()) {
+      Operation *op = operand.getDefiningOp();
+      auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
+      if (linalgOp && getContractionStructure(linalgOp))
+        sums.push_back(linalgOp);
+      else if (isElementwiseGeneric(op) ||
+               isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+                   op))
+        passed.insert(op);
+    }
+  return sums;
+}
+
 void Integerizer::rewrite(qd::QuantizeOp quantize) {
   if (!isa<RankedTensorType>(quantize.getType()))
     return;
@@ -122,6 +141,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
     if (!codes) {
       for (Operation *member : island.members)
         reasons.try_emplace(member, reason);
+      for (linalg::LinalgOp sum : roundedSums(quantize))
+        reasons.try_emplace(sum, reason);
       return;
     }
   }
@@ -131,7 +152,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
 }
 
 /// A contraction that ends in floats: the sum is made of integers all the same
-/// and dequantized as the accumulator it is.
+/// and dequantized as the accumulator it is. Where a quantize follows whose
+/// island was refused, that is a fallback still: its rounding is a float one.
 void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!s || !getElementTypeOrSelf(op->getResult(0)).isF32())
@@ -165,6 +187,12 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
                                        integer->value, scales, Value(), blocks);
   if (Attribute name = op->getAttr("qd.name"))
     real->setAttr("qd.name", name);
+  if (auto refused = reasons.find(op); refused != reasons.end()) {
+    if (Attribute request = op->getAttr("qd.requested"))
+      real->setAttr("qd.requested", request);
+    reasons.try_emplace(real,
+                        "its sum is rounded in floats: " + refused->second);
+  }
   op->getResult(0).replaceAllUsesWith(real);
   op->erase();
 }
@@ -204,11 +232,16 @@ void Integerizer::markFallbacks() {
         isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
             qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
         !isa<linalg::FillOp, linalg::TransposeOp>(op);
+    // The accumulator of a refused island.
+    computes |= isa<qd::DequantizeOp>(op) && reasons.count(&op);
     if (!computes || op.getNumResults() != 1 ||
         !isa<FloatType>(getElementTypeOrSelf(op.getResult(0).getType())) ||
         isComputedFromConstants(op.getResult(0)))
       continue;
-    if (requested ? !op.hasAttr("qd.requested") : !standsBetweenCasts(&op))
+    bool asked = requested
+                     ? op.hasAttr("qd.requested")
+                     : isa<qd::DequantizeOp>(op) || standsBetweenCasts(&op);
+    if (!asked)
       continue;
     auto found = reasons.find(&op);
     std::string reason =
