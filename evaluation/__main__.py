@@ -11,7 +11,7 @@ from evaluation.report import Report
 from evaluation.tools import Tools
 
 SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
-          "topologies": "evaluation.topologies"}
+          "topologies": "evaluation.topologies", "carried": "evaluation.carried"}
 
 
 def main():
@@ -19,6 +19,7 @@ def main():
     parser.add_argument("suites", nargs="*", default=list(SUITES), metavar="SUITE", help=", ".join(SUITES))
     parser.add_argument("--build", default="build", help="build folder whose tools are measured")
     parser.add_argument("--no-peers", action="store_true", help="leave out what needs ONNX Runtime or another peer")
+    parser.add_argument("--quick", action="store_true", help="small models alone, where a suite has large ones too")
     parser.add_argument("--json", help="also write the rows to this file")
     args = parser.parse_args()
     unknown = [s for s in args.suites if s not in SUITES]
@@ -26,7 +27,7 @@ def main():
         parser.error(f"unknown suite '{unknown[0]}'; there are: {', '.join(SUITES)}")
     report = Report()
     for suite in args.suites:
-        importlib.import_module(SUITES[suite]).evaluate(report, Tools(args.build, peers=not args.no_peers))
+        importlib.import_module(SUITES[suite]).evaluate(report, Tools(args.build, peers=not args.no_peers, quick=args.quick))
     if args.json:
         report.write(args.json)
     missed = report.missed()

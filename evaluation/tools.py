@@ -16,8 +16,9 @@ class Tools:
     """The tools of one build folder, and a scratch folder that goes with the object. `peers`: whether rows that need
     another system's answer are wanted."""
 
-    def __init__(self, build, peers=True):
+    def __init__(self, build, peers=True, quick=False):
         self.peers = peers
+        self.quick = quick
         self.bin = os.path.join(os.path.abspath(build), "bin")
         self._scratch = tempfile.TemporaryDirectory(prefix="qdialect-")
         self.scratch = self._scratch.name

@@ -1,0 +1,152 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Models that ONNX Runtime's tools quantized, carried to binaries: the distance to ONNX Runtime's own outputs.
+
+Static QDQ and QOperator in every type, per tensor and per channel, opset 13 and 21, and dynamic quantization of the
+digits CNN; without --quick of the ResNet-50 topology and EfficientNet-Lite0 too. Each layer of a QOperator model is
+also run alone on the inputs that ONNX Runtime gave it.
+"""
+
+import os
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import helper
+from onnxruntime import quantization as q
+
+from evaluation import digits, peers
+from evaluation.report import cosine, sqnr
+from models import build, photographs
+
+TYPES = {"U8S8": ("QUInt8", "QInt8"), "S8S8": ("QInt8", "QInt8"), "U8U8": ("QUInt8", "QUInt8")}
+SUITE = "carried"
+
+
+def prepare(model, opset, output):
+    """Shapes inferred, BatchNormalization folded, at the given opset (13 to 21 mean the same for these operators)."""
+    converted = output + ".opset.onnx"
+    restated = onnx.load(model)
+    restated.opset_import[0].version = opset
+    onnx.checker.check_model(restated)
+    onnx.save(restated, converted)
+    q.quant_pre_process(converted, output, skip_symbolic_shape=True)
+    return output
+
+
+def quantize(prepared, output, calibration, form, types, per_channel):
+    activation, weight = (q.QuantType[t] for t in TYPES[types])
+    q.quantize_static(
+        prepared,
+        output,
+        peers._Reader("image", calibration),
+        quant_format=q.QuantFormat[form],
+        per_channel=per_channel,
+        activation_type=activation,
+        weight_type=weight,
+        extra_options={"ActivationSymmetric": types == "S8S8"},
+    )
+    return output
+
+
+def cases(tools, name, model, calibration, short):
+    """(case, path) of each quantized form of the model."""
+    forms = [("QDQ", "U8S8", True, 13), ("QOperator", "U8S8", True, 13), ("QDQ", "S8S8", True, 21)]
+    if not short:
+        forms += [
+            ("QDQ", "U8S8", False, 21),
+            ("QDQ", "U8U8", False, 13),
+            ("QOperator", "S8S8", False, 13),
+            ("QOperator", "U8U8", False, 21),
+        ]
+    prepared = {opset: prepare(model, opset, tools.path(f"{name}-{opset}.onnx")) for opset in {f[3] for f in forms}}
+    for form, types, per_channel, opset in forms:
+        case = f"{name} {form} {types}{' per channel' if per_channel else ''} opset {opset}"
+        path = tools.path(case.replace(" ", "-") + ".onnx")
+        yield case, quantize(prepared[opset], path, calibration, form, types, per_channel)
+    for weight in ("QInt8",) if short else ("QInt8", "QUInt8"):
+        case = f"{name} dynamic {weight}"
+        path = tools.path(case.replace(" ", "-") + ".onnx")
+        q.quantize_dynamic(prepared[13], path, weight_type=q.QuantType[weight])
+        yield case, path
+
+
+def reference(path, samples):
+    session = peers.session(path, 1)
+    return np.concatenate([session.run(None, {"image": x[None]})[0] for x in samples])
+
+
+def carried(report, tools, case, path, samples):
+    from qdialect import Model
+
+    so = tools.compile(path, path[:-5] + ".so", "--fail-on-fallback", "--target-cpu=native")
+    with Model(so) as m:
+        totals = m.receipt["totals"]
+        ours = np.concatenate([m.run(image=x[None])["logits"] for x in samples])
+    theirs = reference(path, samples)
+    report.add(SUITE, case, "int_macs/total_macs", totals["int_macs"] / totals["total_macs"], (">=", 0.98))
+    if "dynamic" in case:
+        report.add(SUITE, case, "cosine to ONNX Runtime", cosine(theirs, ours), (">=", 0.9999))
+    else:
+        report.add(SUITE, case, "SQNR dB to ONNX Runtime", sqnr(theirs, ours), (">=", 35))
+    same = float(np.mean(np.argmax(theirs, -1) == np.argmax(ours, -1)) * 100)
+    report.add(SUITE, case, "top-1 identical %", same, (">=", 98.5))
+
+
+def layers(report, tools, case, path, samples):
+    """Every node of a QOperator model that makes codes, alone, on ONNX Runtime's inputs to it."""
+    model = onnx.load(path)
+    constants = {init.name for init in model.graph.initializer}
+    nodes = [n for n in model.graph.node if n.op_type.startswith("QLinear") or n.op_type == "QGemm"]
+    wanted = sorted({name for n in nodes for name in [*n.input, *n.output] if name and name not in constants})
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    del probe.graph.output[:]
+    probe.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in wanted)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    runs = [dict(zip(wanted, session.run(None, {"image": x[None]}))) for x in samples]
+    worst, equal, total = 0, 0, 0
+    for number, node in enumerate(nodes):
+        inputs = [name for name in node.input if name and name not in constants]
+        values = {name: np.stack([run[name] for run in runs]) for name in inputs}
+        graph = helper.make_graph(
+            [node],
+            "layer",
+            [
+                helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape[1:])
+                for n, v in values.items()
+            ],
+            [helper.make_empty_tensor_value_info(node.output[0])],
+            [init for init in model.graph.initializer if init.name in node.input],
+        )
+        layer = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+        layer_path, folder = tools.path(f"layer{number}.onnx"), tools.path(f"layer{number}")
+        onnx.save(layer, layer_path)
+        np.savez(tools.path("layer.npz"), **values)
+        program = tools.compile(layer_path, tools.path("layer.mlir"), "--stop-after=integerize")
+        tools.run("q-run", "--interpret", program, "--data", tools.path("layer.npz"), "--output-dir", folder)
+        ours = np.load(os.path.join(folder, node.output[0].replace("/", "_") + ".npy")).astype(np.int32)
+        theirs = np.stack([run[node.output[0]] for run in runs]).astype(np.int32)
+        difference = np.abs(ours.reshape(theirs.shape) - theirs)
+        worst, equal, total = max(worst, int(difference.max())), equal + int(np.sum(difference == 0)), total + theirs.size
+    report.add(SUITE, case, "layers: largest difference in steps", worst, ("<=", 1))
+    report.add(SUITE, case, "layers: equal codes %", 100 * equal / total, (">=", 99.9), f"{len(nodes)} layers")
+
+
+def evaluate(report, tools):
+    images, _ = digits.test_set()
+    short = tools.quick
+    suites = [("digits", digits.MODEL, np.load(digits.CALIBRATION)["image"].astype(np.float32)[:64], images[:200], False)]
+    if not short:
+        crops = photographs.evaluation(64)
+        calibration = photographs.calibration()[:16]
+        for name in ("resnet50", "efficientnet-lite0"):
+            suites.append((name, build.cached(name), calibration, crops, True))
+    for name, model, calibration, samples, few in suites:
+        for case, path in cases(tools, name, model, calibration, few):
+            carried(report, tools, case, path, samples)
+            if "QOperator" in case:
+                layers(report, tools, case, path, samples[: 2 if few else 16])
