@@ -27,7 +27,8 @@ def main():
         parser.error(f"unknown suite '{unknown[0]}'; there are: {', '.join(SUITES)}")
     report = Report()
     for suite in args.suites:
-        importlib.import_module(SUITES[suite]).evaluate(report, Tools(args.build, peers=not args.no_peers, quick=args.quick))
+        tools = Tools(args.build, peers=not args.no_peers, quick=args.quick)
+        importlib.import_module(SUITES[suite]).evaluate(report, tools)
     if args.json:
         report.write(args.json)
     missed = report.missed()

@@ -16,6 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TESTS = [
     ("digits", ["evaluation", "digits"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
+    ("carried models", ["evaluation", "carried", "--quick"]),
+    ("blocked weights", ["integration.matmul_nbits"]),
     ("bad input", ["integration.bad_input"]),
 ]
 

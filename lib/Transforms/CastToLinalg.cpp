@@ -15,6 +15,7 @@
 // A parameter's dimensions of size 1 are broadcast and therefore collapsed
 // away; a group index is read in the payload, because no affine map can.
 
+#include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -294,6 +295,8 @@ struct DequantizeToLinalg : OpRewritePattern<qd::DequantizeOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(matchTensor(op, rewriter)))
       return failure();
+    if (makesBlockWeights(op))
+      return rewriter.notifyMatchFailure(op, "a kernel takes the codes");
     rewriteCast(op, op.getGroupIndex(), rewriter);
     return success();
   }

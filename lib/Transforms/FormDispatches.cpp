@@ -43,6 +43,9 @@ bool isFreeView(Operation *op) {
 bool isSunk(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
     return true;
+  // Weights that the kernel takes as codes.
+  if (isa<qd::DequantizeOp>(op))
+    return isComputedFromConstants(op->getResult(0));
   if (isa<linalg::FillOp>(op) || isFreeView(op) || isElementwiseGeneric(op))
     return isComputedFromConstants(op->getResult(0));
   return false;

@@ -13,7 +13,7 @@
 // reason.
 
 #include "IntegerizeFamilies.h"
-#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
@@ -251,10 +251,13 @@ void Integerizer::markFallbacks() {
   }
 }
 
-/// The weights of what stays float become floats: float kernels want constants.
+/// The weights of what stays float become floats: float kernels want constants,
+/// except those that take blocked codes.
 void Integerizer::dequantizeConstants() {
   Block &block = function.getBody().front();
   for (auto op : llvm::make_early_inc_range(block.getOps<qd::DequantizeOp>())) {
+    if (makesBlockWeights(op))
+      continue;
     SmallVector<HostTensor> operands;
     for (Value operand : op->getOperands())
       if (std::optional<ConstantView> view = constantView(operand))

@@ -20,6 +20,7 @@ const OpRegistry &OpRegistry::get() {
     registerGatherOps(*made);
     registerIntegerProductOps(*made);
     registerLogicOps(*made);
+    registerMatmulNBitsOps(*made);
     registerMatmulOps(*made);
     registerNormalizationOps(*made);
     registerPaddingOps(*made);

@@ -91,6 +91,7 @@ void registerElementwiseOps(OpRegistry &registry);
 void registerGatherOps(OpRegistry &registry);
 void registerIntegerProductOps(OpRegistry &registry);
 void registerLogicOps(OpRegistry &registry);
+void registerMatmulNBitsOps(OpRegistry &registry);
 void registerMatmulOps(OpRegistry &registry);
 void registerNormalizationOps(OpRegistry &registry);
 void registerPaddingOps(OpRegistry &registry);

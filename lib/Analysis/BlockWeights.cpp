@@ -1,0 +1,112 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reading of blocked weights; see the header.
+
+#include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/IR/QDDialect.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+int64_t BlockWeights::code(int64_t k, int64_t n) const {
+  int64_t value = codes.integer(depthFirst ? k * channels + n : n * depth + k);
+  int64_t mask = (int64_t(1) << bits) - 1;
+  // Only the low bits are read; a signed code is its bits with the top flipped.
+  return smallest == 0 ? value & mask : ((value & mask) - smallest) & mask;
+}
+
+int64_t BlockWeights::parameterIndex(const ConstantView &view, int64_t blockOfK,
+                                     int64_t n) const {
+  if (view.type.getRank() == 0)
+    return 0;
+  unsigned kDim = depthFirst ? 0 : 1, nDim = 1 - kDim;
+  int64_t at[2] = {0, 0};
+  at[kDim] = view.type.getDimSize(kDim) == 1 ? 0 : blockOfK;
+  at[nDim] = view.type.getDimSize(nDim) == 1 ? 0 : n;
+  return at[0] * view.type.getDimSize(1) + at[1];
+}
+
+float BlockWeights::scale(int64_t blockOfK, int64_t n) const {
+  return scales.get<float>(parameterIndex(scales, blockOfK, n));
+}
+
+int64_t BlockWeights::zero(int64_t blockOfK, int64_t n) const {
+  if (!zeros)
+    return -smallest;
+  return zeros->integer(parameterIndex(*zeros, blockOfK, n)) - smallest;
+}
+
+std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
+  std::optional<ContractionStructure> s = getContractionStructure(op);
+  if (!s || s->kind != ContractionStructure::Kind::Matmul ||
+      s->inputChannel.size() != 1 || s->outputChannel.size() != 1 ||
+      !s->depth.empty() || s->weightMap.getNumResults() != 2 ||
+      !getElementTypeOrSelf(op->getResult(0)).isF32())
+    return std::nullopt;
+  auto dequantize =
+      op->getOperand(s->weightOperand).getDefiningOp<qd::DequantizeOp>();
+  if (!dequantize || dequantize.getScales().size() != 1 ||
+      dequantize.getGroupIndex() ||
+      dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
+      !getElementTypeOrSelf(dequantize.getType()).isF32())
+    return std::nullopt;
+  auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
+      getElementTypeOrSelf(dequantize.getInput().getType()));
+  std::optional<ConstantView> codes = constantView(dequantize.getInput()),
+                              scales = constantView(dequantize.getScales()[0]);
+  if (!alphabet || alphabet.getIntegerShift() != 0 || !codes || !scales ||
+      scales->dtype != DType::F32)
+    return std::nullopt;
+
+  BlockWeights w;
+  w.bits = alphabet.getCodeBits();
+  // Integers fill their bits; ternary and binary codes do not.
+  w.smallest = static_cast<int64_t>(alphabet.getMinFinite());
+  auto largest = static_cast<int64_t>(alphabet.getMaxFinite());
+  if ((w.bits != 2 && w.bits != 4 && w.bits != 8) ||
+      largest - w.smallest != (int64_t(1) << w.bits) - 1)
+    return std::nullopt;
+  w.depthFirst = s->weightDim(s->inputChannel[0]) == 0u;
+  w.depth = s->loopSizes[s->inputChannel[0]];
+  w.channels = s->loopSizes[s->outputChannel[0]];
+  if (w.depth <= 0 || w.channels <= 0)
+    return std::nullopt;
+  unsigned kDim = w.depthFirst ? 0 : 1, nDim = 1 - kDim;
+  auto spread = [&](const ConstantView &view) {
+    return view.type.getRank() == 2 && view.type.getDimSize(kDim) != 1;
+  };
+  w.block = spread(*scales) ? dequantize.getBlockSizes()[kDim] : w.depth;
+  bool perChannel = scales->type.getRank() == 0 ||
+                    scales->type.getDimSize(nDim) == 1 ||
+                    scales->type.getDimSize(nDim) == w.channels;
+  if (w.block <= 0 || !perChannel || (w.bits == 8 && w.block == w.depth))
+    return std::nullopt;
+  w.codes = std::move(*codes);
+  w.scales = std::move(*scales);
+  if (Value zero = dequantize.getZeroPoint()) {
+    w.zeros = constantView(zero);
+    if (!w.zeros)
+      return std::nullopt;
+    for (int64_t i = 0, e = w.zeros->numElements(); i < e; ++i)
+      if (w.zeros->integer(i) < w.smallest || w.zeros->integer(i) > largest)
+        return std::nullopt;
+  }
+  return w;
+}
+
+bool makesBlockWeights(Operation *op) {
+  auto dequantize = dyn_cast<qd::DequantizeOp>(op);
+  if (!dequantize || dequantize->use_empty())
+    return false;
+  return llvm::all_of(dequantize->getUses(), [](OpOperand &use) {
+    auto user = dyn_cast<linalg::LinalgOp>(use.getOwner());
+    if (!user || use.getOperandNumber() != 1)
+      return false;
+    return getBlockWeights(user).has_value();
+  });
+}
+
+} // namespace qdialect

@@ -1,0 +1,389 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The family "block-weights": f32 activations times weights that stay packed
+// codes of 2, 4 or 8 bits (Analysis/BlockWeights.h), GEMM and GEMV. A panel is
+// 64 channels; its image holds for each k the codes of 64 channels, 16
+// neighbours of a vector in the same bits of 16 bytes:
+//
+//   4 bits: byte i of load l = channel 32 l + i | channel 32 l + 16 + i << 4
+//
+// Codes become floats in registers, once for all rows of a tile. Sums run over
+// a block first and are scaled once:
+//
+//   acc[r][n] += scale[b][n] * (sum over k in b of x[r][k] * (code - zero))
+
+#include "Emitter.h"
+#include "Families.h"
+#include "Payload.h"
+#include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+namespace {
+
+constexpr int64_t kPanel = 64;
+constexpr int64_t kVectors = kPanel / Emitter::kLanes;
+
+/// The packed images: codes [panel][k][8 * bits bytes], scales
+/// [panel][block][64] in f32, zero points [panel][block][64] in bytes.
+std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
+  int64_t panels = (w.channels + kPanel - 1) / kPanel;
+  int64_t bytesOfK = kPanel * w.bits / 8, perByte = 8 / w.bits;
+  ConstantBlob codes, scales, zeros;
+  codes.size = panels * w.depth * bytesOfK;
+  codes.fill = [=](MutableArrayRef<char> out) {
+    std::fill(out.begin(), out.end(), 0);
+    for (int64_t n = 0; n < w.channels; ++n) {
+      int64_t inPanel = n % kPanel, vector = inPanel / Emitter::kLanes;
+      int64_t byte = vector / perByte * Emitter::kLanes +
+                     inPanel % Emitter::kLanes,
+              shift = vector % perByte * w.bits;
+      char *column = out.data() + n / kPanel * w.depth * bytesOfK + byte;
+      for (int64_t k = 0; k < w.depth; ++k)
+        column[k * bytesOfK] |= static_cast<char>(w.code(k, n) << shift);
+    }
+  };
+  int64_t parameters = panels * w.numBlocks() * kPanel;
+  auto place = [=](int64_t b, int64_t n) {
+    return (n / kPanel * w.numBlocks() + b) * kPanel + n % kPanel;
+  };
+  scales.size = parameters * 4;
+  scales.fill = [=](MutableArrayRef<char> out) {
+    std::fill(out.begin(), out.end(), 0);
+    for (int64_t b = 0; b < w.numBlocks(); ++b)
+      for (int64_t n = 0; n < w.channels; ++n) {
+        float scale = w.scale(b, n);
+        std::memcpy(out.data() + 4 * place(b, n), &scale, 4);
+      }
+  };
+  zeros.size = parameters;
+  zeros.fill = [=](MutableArrayRef<char> out) {
+    std::fill(out.begin(), out.end(), 0);
+    for (int64_t b = 0; b < w.numBlocks(); ++b)
+      for (int64_t n = 0; n < w.channels; ++n)
+        out[place(b, n)] = static_cast<char>(w.zero(b, n));
+  };
+  return {codes, scales, zeros};
+}
+
+/// Where the rows of activations are.
+struct Rows {
+  unsigned input = 0;
+  int64_t offset = 0, count = 1, stride = 0; ///< in elements
+};
+
+/// Rows of one stride, contiguous along the reduction, one after the other in
+/// the output too.
+std::optional<Rows> readRows(linalg::LinalgOp op,
+                             const ContractionStructure &s) {
+  auto indices = linearResults(s.activationMap);
+  if (!indices)
+    return std::nullopt;
+  std::optional<Access> access = resolveAccess(
+      op->getOperand(s.activationOperand), op.getNumLoops(), *indices);
+  auto argument =
+      access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
+  if (!argument || !getElementTypeOrSelf(argument.getType()).isF32() ||
+      access->form.coefficients[s.inputChannel[0]] != 1)
+    return std::nullopt;
+  Rows rows;
+  rows.input = argument.getArgNumber();
+  rows.offset = access->form.offset;
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
+  if (s.outputDim(s.outputChannel[0]) != type.getRank() - 1)
+    return std::nullopt;
+  for (auto [loop, size] : llvm::enumerate(s.loopSizes)) {
+    if (size == 1 || loop == s.inputChannel[0] || loop == s.outputChannel[0])
+      continue;
+    std::optional<unsigned> dim = s.outputDim(loop);
+    if (rows.count != 1 || !dim || strides[*dim] != type.getShape().back())
+      return std::nullopt;
+    rows.count = size;
+    rows.stride = access->form.coefficients[loop];
+  }
+  return rows;
+}
+
+class BlockMatmulPlan : public KernelPlan {
+public:
+  BlockMatmulPlan(const KernelRegion &source, BlockWeights weights, Rows rows)
+      : region(source), w(std::move(weights)), rows(rows) {}
+
+  bool init() {
+    constants = packBlockWeights(w);
+    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
+    LinearForm channel(type.getRank());
+    channel.coefficients.back() = 1;
+    std::optional<Epilogue> resolved =
+        Epilogue::create(region, constants, channel);
+    if (!resolved)
+      return false;
+    epilogue = std::move(*resolved);
+    epilogue.region = &region;
+    if (w.channels == 1)
+      epilogue.appendUnitLoop();
+    if (epilogue.sizes.back() != w.channels)
+      return false;
+    family = "block-weights";
+    panels = (w.channels + kPanel - 1) / kPanel;
+    // Panels alone occupy the threads of wide layers.
+    chunks = panels >= 16 ? 1 : std::clamp<int64_t>(rows.count / 16, 1, 8);
+    numTasks = panels * chunks;
+    keyText =
+        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    return true;
+  }
+
+  LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
+                     StringRef symbol) override {
+    // Registers: a tile has rows * 4 sums of a block beside as many totals.
+    int64_t tall = target.isa == CpuTarget::AVX512VNNI ? 4 : 1;
+    tall = std::min(tall, rows.count);
+    int64_t tail = w.channels % kPanel;
+    auto tile = [&](int64_t height, int64_t channels) -> LLVM::LLVMFuncOp {
+      if (channels == 0 || channels > w.channels)
+        return {};
+      std::string name =
+          (symbol + "_tile" + Twine(height) + "x" + Twine(channels)).str();
+      return emitTile(moduleBuilder, target, name, height, channels);
+    };
+    LLVM::LLVMFuncOp tallWhole = tile(tall, kPanel),
+                     tallTail = tile(tall, tail),
+                     oneWhole = tall == 1 ? tallWhole : tile(1, kPanel),
+                     oneTail = tall == 1 ? tallTail : tile(1, tail);
+    OpBuilder::InsertionGuard guard(moduleBuilder);
+    Emitter e(region.dispatch.getLoc(), moduleBuilder, target);
+    LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
+                                            /*internal=*/false);
+    Value args = func.getArgument(0);
+    e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
+      Value panel = e.div(task, chunks), chunk = e.rem(task, chunks);
+      Value first = e.div(e.mul(chunk, rows.count), chunks);
+      Value end = e.div(e.mul(e.add(chunk, 1), rows.count), chunks);
+      Value whole = e.add(first, e.mul(e.div(e.sub(end, first), tall), tall));
+      auto walk = [&](LLVM::LLVMFuncOp many, LLVM::LLVMFuncOp one) {
+        e.loop(first, whole, tall,
+               [&](Value row) { e.call(many, {args, row, panel}); });
+        if (tall > 1)
+          e.loop(whole, end, 1,
+                 [&](Value row) { e.call(one, {args, row, panel}); });
+      };
+      if (!tallTail)
+        return walk(tallWhole, oneWhole);
+      if (!tallWhole)
+        return walk(tallTail, oneTail);
+      e.ifThen(
+          e.less(panel, e.index(panels - 1)),
+          [&] { walk(tallWhole, oneWhole); }, [&] { walk(tallTail, oneTail); });
+    });
+    e.ret();
+    return success();
+  }
+
+private:
+  LLVM::LLVMFuncOp emitTile(OpBuilder &moduleBuilder, const CpuTarget &target,
+                            StringRef name, int64_t height, int64_t channels);
+
+  KernelRegion region;
+  BlockWeights w;
+  Rows rows;
+  Epilogue epilogue;
+  int64_t panels = 1, chunks = 1;
+};
+
+/// (args, row, panel): `height` rows times the channels of a panel.
+class TileEmitter {
+public:
+  TileEmitter(Emitter &e, const BlockWeights &w, const Rows &rows,
+              const Epilogue &epilogue, int64_t height, int64_t channels,
+              ValueRange arguments)
+      : e(e), w(w), rows(rows), epilogue(epilogue), height(height),
+        channels(channels),
+        vectors((channels + Emitter::kLanes - 1) / Emitter::kLanes),
+        args(arguments[0]), row(arguments[1]), panel(arguments[2]) {}
+
+  void emit() {
+    unsigned firstConstant = epilogue.region->numInputs() + 1;
+    codes = e.at(e.argument(args, firstConstant),
+                 e.mul(panel, w.depth * bytesOfK()));
+    Value parameters = e.mul(panel, w.numBlocks() * kPanel);
+    scales = e.at(e.argument(args, firstConstant + 1), e.mul(parameters, 4));
+    zeros = e.at(e.argument(args, firstConstant + 2), parameters);
+    Value first = e.add(e.mul(row, rows.stride), rows.offset);
+    input = e.at(e.argument(args, rows.input), e.mul(first, 4));
+    SmallVector<Value> totals(height * vectors, e.constant(floats(), 0));
+    int64_t whole = w.depth / w.block;
+    totals = e.loop(
+        e.index(0), e.index(whole), 1, totals,
+        [&](Value block, ValueRange carried) {
+          return addBlock(block, w.block, carried);
+        },
+        /*keepRolled=*/true);
+    if (w.depth % w.block != 0)
+      totals = addBlock(e.index(whole), w.depth % w.block, totals);
+    finish(totals);
+    e.ret();
+  }
+
+private:
+  VectorType floats() { return Emitter::vector(e.f32()); }
+  VectorType ints() { return Emitter::vector(e.i32()); }
+  int64_t bytesOfK() const { return kPanel * w.bits / 8; }
+
+  Value bytesAt(Value pointer) {
+    Value bytes = e.load(Emitter::vector(e.i8()), pointer);
+    return arith::ExtUIOp::create(e, ints(), bytes);
+  }
+
+  /// code - zero of each vector at `pointer`, as floats.
+  SmallVector<Value> unpack(Value pointer, ArrayRef<Value> zeroPoints) {
+    int64_t perByte = 8 / w.bits;
+    SmallVector<Value> result;
+    Value bytes;
+    for (int64_t v = 0; v < vectors; ++v) {
+      int64_t part = v % perByte;
+      if (part == 0)
+        bytes = bytesAt(e.at(pointer, v / perByte * Emitter::kLanes));
+      Value code = bytes;
+      if (part != 0)
+        code = arith::ShRUIOp::create(e, code,
+                                      e.constantInt(ints(), part * w.bits));
+      if (part + 1 != perByte)
+        code = arith::AndIOp::create(
+            e, code, e.constantInt(ints(), (int64_t(1) << w.bits) - 1));
+      Value centred = arith::SubIOp::create(e, code, zeroPoints[v]);
+      result.push_back(arith::SIToFPOp::create(e, floats(), centred));
+    }
+    return result;
+  }
+
+  Value multiplyAdd(Value a, Value b, Value c) {
+    return LLVM::FMulAddOp::create(e, floats(), a, b, c);
+  }
+
+  SmallVector<Value> addBlock(Value block, int64_t size, ValueRange totals) {
+    Value place = e.mul(block, kPanel);
+    SmallVector<Value> zeroPoints;
+    for (int64_t v = 0; v < vectors; ++v)
+      zeroPoints.push_back(
+          bytesAt(e.at(e.at(zeros, place), v * Emitter::kLanes)));
+    Value firstK = e.mul(block, w.block);
+    Value image = e.at(codes, e.mul(firstK, bytesOfK()));
+    Value x = e.at(input, e.mul(firstK, 4));
+    SmallVector<Value> start(height * vectors, e.constant(floats(), 0));
+    SmallVector<Value> sums = e.loop(
+        e.index(0), e.index(size), 1, start,
+        [&](Value k, ValueRange carried) {
+          SmallVector<Value> next(carried.begin(), carried.end());
+          SmallVector<Value> weights =
+              unpack(e.at(image, e.mul(k, bytesOfK())), zeroPoints);
+          Value xk = e.at(x, e.mul(k, 4));
+          for (int64_t r = 0; r < height; ++r) {
+            Value factor = e.broadcast(
+                e.load(e.f32(), e.at(xk, r * rows.stride * 4), 4), floats());
+            for (int64_t v = 0; v < vectors; ++v)
+              next[r * vectors + v] =
+                  multiplyAdd(factor, weights[v], next[r * vectors + v]);
+          }
+          return next;
+        },
+        /*keepRolled=*/true);
+    SmallVector<Value> result;
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value scale =
+          e.load(floats(), e.at(e.at(scales, e.mul(place, 4)), v * 64), 4);
+      for (int64_t r = 0; r < height; ++r)
+        sums[r * vectors + v] =
+            multiplyAdd(sums[r * vectors + v], scale, totals[r * vectors + v]);
+    }
+    return sums;
+  }
+
+  void finish(ArrayRef<Value> totals) {
+    PayloadEmitter payload(e, epilogue, args);
+    payload.begin();
+    auto maskOf = [&](int64_t v) {
+      int64_t left = channels - Emitter::kLanes * v;
+      return left >= Emitter::kLanes ? Value() : e.prefixMask(left);
+    };
+    for (int64_t r = 0; r < height; ++r) {
+      Position position = positionOf(e.add(row, r));
+      SmallVector<Lanes> parts;
+      for (int64_t v = 0; v < vectors; ++v) {
+        Position here = position;
+        here.laneOffset = Emitter::kLanes * v;
+        here.mask = maskOf(v);
+        parts.push_back(
+            payload.evaluate(here, Lanes::of(totals[r * vectors + v])));
+      }
+      position.mask = maskOf(vectors - 1);
+      payload.store(parts, position);
+    }
+  }
+
+  /// The epilogue's counters: its outer loops are the row, split.
+  Position positionOf(Value left) {
+    Position position;
+    unsigned numOuter = epilogue.sizes.size() - 1;
+    position.counters.resize(numOuter + 1);
+    for (unsigned loop = numOuter; loop-- > 1;) {
+      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
+      left = e.div(left, epilogue.sizes[loop]);
+    }
+    if (numOuter > 0)
+      position.counters[0] = left;
+    position.counters[numOuter] = e.mul(panel, kPanel);
+    return position;
+  }
+
+  Emitter &e;
+  const BlockWeights &w;
+  const Rows &rows;
+  const Epilogue &epilogue;
+  int64_t height, channels, vectors;
+  Value args, row, panel, codes, scales, zeros, input;
+};
+
+LLVM::LLVMFuncOp BlockMatmulPlan::emitTile(OpBuilder &moduleBuilder,
+                                           const CpuTarget &target,
+                                           StringRef name, int64_t height,
+                                           int64_t channels) {
+  OpBuilder::InsertionGuard guard(moduleBuilder);
+  Emitter e(region.root->getLoc(), moduleBuilder, target);
+  LLVM::LLVMFuncOp func = e.startFunction(name, {e.ptr(), e.i64(), e.i64()},
+                                          /*internal=*/true);
+  TileEmitter(e, w, rows, epilogue, height, channels, func.getArguments())
+      .emit();
+  return func;
+}
+
+} // namespace
+
+PlanPtr planBlockMatmul(const KernelRegion &region) {
+  auto op = dyn_cast_or_null<linalg::LinalgOp>(region.root);
+  if (!op)
+    return nullptr;
+  std::optional<BlockWeights> weights = getBlockWeights(op);
+  std::optional<Attribute> start =
+      weights ? getSplatValue(op.getDpsInits()[0]) : std::nullopt;
+  auto zero = start ? dyn_cast<FloatAttr>(*start) : FloatAttr();
+  if (!zero || !zero.getValue().isZero())
+    return nullptr;
+  std::optional<ContractionStructure> s = getContractionStructure(op);
+  if (llvm::any_of(s->loopSizes, ShapedType::isDynamic))
+    return nullptr;
+  std::optional<Rows> rows = readRows(op, *s);
+  if (!rows)
+    return nullptr;
+  auto plan =
+      std::make_unique<BlockMatmulPlan>(region, std::move(*weights), *rows);
+  return plan->init() ? std::move(plan) : nullptr;
+}
+
+} // namespace qdialect::cpu
