@@ -23,9 +23,9 @@ func.func @dynamic_weight(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2x
 
 // -----
 
-// The weights of a float layer are floats: 3 * 0.5 and so on.
+// Blocked weights of a float layer stay codes.
 // CHECK-LABEL: func.func @scale_along_the_sum
-// CHECK: arith.constant dense<{{\[\[}}1.500000e+00, 5.000000e-01], [-5.000000e-01, 1.000000e+00]]> : tensor<2x2xf32>
+// CHECK: qd.dequantize %{{.*}} block_sizes = [1, 0] : tensor<2x2xi8>
 // CHECK: qd.fallback = "its weight's scale varies along a summed dimension"
 func.func @scale_along_the_sum(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
   %s = arith.constant dense<0.5> : tensor<f32>
@@ -94,4 +94,21 @@ func.func @not_a_number(%x: tensor<3xi8>) -> tensor<3xi8> {
   } -> tensor<3xf32>
   %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3xf32>, tensor<f32> -> tensor<3xi8>
   return %y : tensor<3xi8>
+}
+
+// -----
+
+// The other weights of a float layer are floats: 3 * 0.5 and so on.
+// CHECK-LABEL: func.func @activation_without_codes
+// CHECK: arith.constant dense<{{\[\[}}1.500000e+00, 5.000000e-01], [-1.000000e+00, 2.000000e+00]]> : tensor<2x2xf32>
+// CHECK-NOT: qd.dequantize
+func.func @activation_without_codes(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %w = arith.constant dense<[[3, 1], [-2, 4]]> : tensor<2x2xi8>
+  %c0 = arith.constant 0.0 : f32
+  %wd = qd.dequantize %w scale %s : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%x, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  return %0 : tensor<3x2xf32>
 }
