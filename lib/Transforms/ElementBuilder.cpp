@@ -83,3 +83,15 @@ Value ElementBuilder::fromStorage(Value bits, Type alphabet) {
     return bits;
   return make<qd::StorageCastOp>(typeOf(alphabet), bits);
 }
+
+Value qdialect::emitScaleProduct(ElementBuilder &b, ValueRange scales) {
+  Value product;
+  for (Value scale : scales) {
+    Value factor = b.inShape(scale);
+    if (isa<IntegerType>(getElementTypeOrSelf(factor)))
+      factor = b.make<arith::SIToFPOp>(b.typeOf(b.f32()), factor);
+    factor = b.toF32(factor);
+    product = product ? b.make<arith::MulFOp>(product, factor) : factor;
+  }
+  return product;
+}

@@ -67,6 +67,9 @@ private:
   mlir::ShapedType shape;
 };
 
+/// The product of the scales of a cast in f32, from left to right.
+mlir::Value emitScaleProduct(ElementBuilder &b, mlir::ValueRange scales);
+
 } // namespace qdialect
 
 #endif // QDIALECT_LIB_TRANSFORMS_ELEMENTBUILDER_H

@@ -11,8 +11,8 @@
 //
 // The formulas are those of Numerics/Quantize.h and Numerics/Rescale.h,
 // operation by operation: one division, one multiplication, no fma, NaN first.
-// Float alphabets, codebooks and stochastic rounding have no expansion and are
-// left.
+// Minifloats are ExpandMinifloat.cpp; the other float alphabets, codebooks and
+// stochastic rounding have no expansion and are left.
 
 #include "ElementBuilder.h"
 #include "QDialect/Transforms/Expand.h"
@@ -141,19 +141,6 @@ static Value emitEncode(ElementBuilder &b, Value real, Value z, Type alphabet,
   return b.fromStorage(b.resize(code, grid.bits, grid.isSigned), alphabet);
 }
 
-/// The product of the scales in f32, from left to right.
-static Value emitScale(ElementBuilder &b, ValueRange scales) {
-  Value product;
-  for (Value scale : scales) {
-    Value factor = b.inShape(scale);
-    if (isa<IntegerType>(getElementTypeOrSelf(factor)))
-      factor = b.make<arith::SIToFPOp>(b.typeOf(b.f32()), factor);
-    factor = b.toF32(factor);
-    product = product ? b.make<arith::MulFOp>(product, factor) : factor;
-  }
-  return product;
-}
-
 /// x / 2^n rounded, i64; 0 <= n <= 62. With mask = 2^n - 1, adding mask >> 1
 /// before the shift rounds to nearest, ties down, and one more sends a tie up;
 /// both are 0 for n = 0.
@@ -218,7 +205,7 @@ struct ExpandQuantize : OpRewritePattern<qd::QuantizeOp> {
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
     Value x = b.toF32(op.getInput());
-    Value scale = emitScale(b, op.getScales());
+    Value scale = emitScaleProduct(b, op.getScales());
     Value z = op.getZeroPoint() ? b.inShape(op.getZeroPoint()) : Value();
     if (z && op.getZeroPointDomain() == qd::ZeroPointDomain::Real) {
       x = b.make<arith::SubFOp>(x, b.toF32(z));
@@ -250,7 +237,7 @@ struct ExpandDequantize : OpRewritePattern<qd::DequantizeOp> {
     if (z && !isReal)
       codes = b.make<arith::SubIOp>(codes, b.resize(z, width, true));
     Value real = b.make<arith::SIToFPOp>(b.typeOf(b.f32()), codes);
-    real = b.make<arith::MulFOp>(real, emitScale(b, op.getScales()));
+    real = b.make<arith::MulFOp>(real, emitScaleProduct(b, op.getScales()));
     if (z && isReal)
       real = b.make<arith::AddFOp>(real, b.toF32(z));
     rewriter.replaceOp(op, b.fromF32(real, getElementTypeOrSelf(op.getType())));
@@ -268,7 +255,7 @@ struct ExpandRequantize : OpRewritePattern<qd::RequantizeOp> {
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
     Value real = b.make<arith::SIToFPOp>(b.typeOf(b.f32()), op.getInput());
-    real = b.make<arith::MulFOp>(real, emitScale(b, op.getScale()));
+    real = b.make<arith::MulFOp>(real, emitScaleProduct(b, op.getScale()));
     Value z = op.getZeroPoint() ? b.inShape(op.getZeroPoint()) : Value();
     rewriter.replaceOp(op, emitEncode(b, real, z,
                                       getElementTypeOrSelf(op.getType()), *grid,
@@ -339,4 +326,5 @@ struct ExpandOpsPass : qdialect::impl::ExpandOpsPassBase<ExpandOpsPass> {
 void qdialect::populateExpandOpsPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandQuantize, ExpandDequantize, ExpandRequantize,
                ExpandRescale, ExpandLookup>(patterns.getContext());
+  populateExpandMinifloatPatterns(patterns);
 }

@@ -161,7 +161,8 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   context.builder.setInsertionPoint(op);
   context.reason.clear();
   std::optional<IntegerContraction> integer = makeIntegerContraction(
-      context, op, Coefficient::scalar(1), Coefficient::scalar(0), 1.0);
+      context, op, Coefficient::scalar(1), Coefficient::scalar(0), 1.0,
+      /*rounds=*/false);
   if (!integer) {
     reasons.try_emplace(op, context.reason);
     return;

@@ -29,6 +29,18 @@ namespace {
 
 /// Beyond this a bias is clipped where that provably changes nothing.
 constexpr double kLargestOffset = 1 << 30;
+/// Zero points beyond this are slow in kernels.
+constexpr double kLargestShift = 1 << 18;
+
+/// The even number of output steps nearest to an offset in output steps.
+double evenShift(double inOutput) { return 2 * std::nearbyint(inOutput / 2); }
+
+/// Does what `shift` leaves of the offset fit, in steps of `perStep` output
+/// steps?
+bool fitsShifted(double shift, double inOutput, double perStep) {
+  return std::fabs(shift) <= kLargestShift &&
+         std::fabs((inOutput - shift) / perStep) <= kLargestOffset / 2;
+}
 
 struct Channels {
   SmallVector<unsigned> dims; ///< of the output
@@ -60,23 +72,34 @@ std::optional<Coefficient> toOutputDims(const Coefficient &scale,
 /// The bias in accumulator steps, per element of the init.
 struct Offsets {
   Coefficient steps;
-  Coefficient lost; ///< steps that rounding lost
+  Coefficient lost;  ///< steps that rounding lost
+  Coefficient shift; ///< output steps left to the zero point
 };
 
 /// Rounds offsets; those out of reach are clipped if the output saturates all
-/// the same. `stepSize` is in output steps.
+/// the same, or leave an even number of output steps to the zero point (even,
+/// so that ties go where they went). `stepSize` is in output steps.
 std::optional<Offsets> roundOffsets(IntegerizeContext &context,
                                     const Coefficient &exact,
                                     const Coefficient &stepSize,
                                     ArrayRef<WeightSums> sums,
-                                    const Coefficient &channel) {
-  Offsets result{exact, exact};
+                                    const Coefficient &channel, bool rounds) {
+  Offsets result{exact, exact, exact.map([](double) { return 0; })};
   for (size_t i = 0; i < exact.values.size(); ++i) {
     double &steps = result.steps.values[i];
     double rounded = std::nearbyint(steps);
     const WeightSums &w = sums[static_cast<size_t>(channel.values[i])];
     double reach = 255.0 * static_cast<double>(w.positive - w.negative);
     double step = std::fabs(stepSize.values[i]);
+    if (std::fabs(rounded) > kLargestOffset) {
+      double inOutput = steps * stepSize.values[i];
+      double shift = evenShift(inOutput);
+      if (rounds && fitsShifted(shift, inOutput, stepSize.values[i])) {
+        result.shift.values[i] = shift;
+        steps -= shift / stepSize.values[i];
+        rounded = std::nearbyint(steps);
+      }
+    }
     if (std::fabs(rounded) > kLargestOffset) {
       if (!((kLargestOffset - reach) * step > 512))
         return context.reason =
@@ -144,8 +167,9 @@ public:
   Rewriter(IntegerizeContext &context, linalg::LinalgOp op)
       : context(context), op(op), s(*getContractionStructure(op)) {}
 
-  std::optional<IntegerContraction>
-  run(const Coefficient &factor, const Coefficient &offset, double outputScale);
+  std::optional<IntegerContraction> run(const Coefficient &factor,
+                                        const Coefficient &offset,
+                                        double outputScale, bool rounds);
 
 private:
   bool refuse(const llvm::Twine &why) {
@@ -155,9 +179,11 @@ private:
   bool readOperands();
   bool centerSums();
   bool readScales();
+  void dropNegligibleWeights(const Coefficient &offset,
+                             const Coefficient &factor, double outputScale);
   void coarsenDeadChannels(const Coefficient &offset);
   bool foldOffset(const Coefficient &bias, const Coefficient &factor,
-                  double outputScale);
+                  double outputScale, bool rounds);
   bool proveBound();
   void build();
 
@@ -171,6 +197,7 @@ private:
   Coefficient weightZero;       ///< in the output's dimensions
   Coefficient channel;          ///< channel numbers in the output's dimensions
   Coefficient init;             ///< of the accumulator, per element of it
+  double droppedReach = 0;      ///< real value of weights that were dropped
   AccumulatorBound bound;
   IntegerContraction result;
 };
@@ -236,6 +263,52 @@ bool Rewriter::readScales() {
   return true;
 }
 
+/// Some quantizers give a channel of almost no weights steps so small that its
+/// offset exceeds the accumulator before it reaches one output step. Weights
+/// that together stay below a sixteenth of one count as none there.
+void Rewriter::dropNegligibleWeights(const Coefficient &offset,
+                                     const Coefficient &factor,
+                                     double outputScale) {
+  if (offset.dims != channel.dims || weights.zeroPoint ||
+      !llvm::all_of(factor.dims, [&](unsigned dim) {
+        return llvm::is_contained(channel.dims, dim);
+      }))
+    return;
+  std::vector<double> factors =
+      factor.spread(channel.dims, channel.sizes).values;
+  llvm::SmallDenseSet<int64_t> dropped;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    double step = result.scale.values[i];
+    double reach = 255.0 *
+                   static_cast<double>(sums[i].positive - sums[i].negative) *
+                   step * std::fabs(factors[i]);
+    double inOutput = offset.values[i] * factors[i] / outputScale;
+    double perStep = step * factors[i] / outputScale;
+    if (sums[i].allZero() ||
+        std::fabs(offset.values[i]) <= kLargestOffset * step ||
+        reach > outputScale / 16 ||
+        fitsShifted(evenShift(inOutput), inOutput, perStep))
+      continue;
+    dropped.insert(i);
+    droppedReach = std::max(droppedReach, reach);
+    sums[i] = {};
+  }
+  if (dropped.empty())
+    return;
+  forEachWeight(s, weights.shape, [&](int64_t element, int64_t number) {
+    if (dropped.contains(number))
+      weights.codes[element] = 0;
+  });
+  HostTensor codes(DType::I8, std::vector<int64_t>(weights.shape.begin(),
+                                                   weights.shape.end()));
+  std::copy(weights.codes.begin(), weights.codes.end(),
+            codes.mutableData<int8_t>());
+  weights.value = makeConstant(
+      context.builder, op.getLoc(),
+      RankedTensorType::get(weights.shape, context.builder.getI8Type()),
+      "weights", std::move(codes));
+}
+
 /// A channel without weights has no natural step: where its offset (the bias
 /// before the factor) would not fit take one that it is exact enough in.
 void Rewriter::coarsenDeadChannels(const Coefficient &offset) {
@@ -250,7 +323,7 @@ void Rewriter::coarsenDeadChannels(const Coefficient &offset) {
 
 /// bias / step, rounded, and -zx * (sum of w): the init.
 bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
-                          double outputScale) {
+                          double outputScale, bool rounds) {
   Coefficient step =
       combine(result.scale, factor, [](double a, double b) { return a * b; });
   if (!step.allOf([](double v) { return v != 0 && std::isfinite(v); }))
@@ -261,13 +334,16 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
   channel = channel.spread(exact.dims, exact.sizes);
   std::optional<Offsets> offsets = roundOffsets(
       context, exact, step.map([&](double v) { return v / outputScale; }), sums,
-      channel);
+      channel, rounds);
   if (!offsets)
     return false;
   result.offsetError =
-      combine(offsets->lost, step,
-              [](double lost, double size) { return lost * std::fabs(size); });
+      combine(offsets->lost, step, [&](double lost, double size) {
+        return lost * std::fabs(size) + droppedReach;
+      });
   init = std::move(offsets->steps);
+  if (!offsets->shift.isExactly(0))
+    result.zeroShift = std::move(offsets->shift);
   for (size_t i = 0; i < init.values.size(); ++i)
     // Seeded fault 28: no compensation for the activation's zero point.
     if constexpr (QDIALECT_MUTATE != 28)
@@ -312,14 +388,18 @@ void Rewriter::build() {
 
 std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
                                                 const Coefficient &offset,
-                                                double outputScale) {
+                                                double outputScale,
+                                                bool rounds) {
   if (!readOperands() || !readScales())
     return std::nullopt;
   Coefficient bias =
       combine(offset, channel, [](double b, double) { return b; });
-  coarsenDeadChannels(
-      combine(bias, factor, [](double b, double f) { return b / f; }));
-  if (!foldOffset(bias, factor, outputScale) || !proveBound())
+  Coefficient before =
+      combine(bias, factor, [](double b, double f) { return b / f; });
+  if (rounds)
+    dropNegligibleWeights(before, factor, outputScale);
+  coarsenDeadChannels(before);
+  if (!foldOffset(bias, factor, outputScale, rounds) || !proveBound())
     return std::nullopt;
   build();
   return std::move(result);
@@ -330,8 +410,8 @@ std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
 std::optional<IntegerContraction>
 makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
-                       double outputScale) {
-  return Rewriter(context, op).run(factor, offset, outputScale);
+                       double outputScale, bool rounds) {
+  return Rewriter(context, op).run(factor, offset, outputScale, rounds);
 }
 
 Value integerizeContraction(IntegerizeContext &context, const Island &island) {
@@ -358,7 +438,7 @@ Value integerizeContraction(IntegerizeContext &context, const Island &island) {
   Coefficient factor = term.factor.renumbered(toRoot);
   std::optional<IntegerContraction> integer = makeIntegerContraction(
       context, op, factor, island.formula.constant.renumbered(toRoot),
-      island.grid.scale);
+      island.grid.scale, /*rounds=*/true);
   if (!integer)
     return {};
   double sy = island.grid.scale;
@@ -380,6 +460,7 @@ Value integerizeContraction(IntegerizeContext &context, const Island &island) {
                   })
                   .renumbered(toIsland)
             : accumulator.scale;
+  accumulator.zeroShift = integer->zeroShift.renumbered(toIsland);
   for (double lost : integer->offsetError.values)
     accumulator.error = std::max(accumulator.error, lost / sy);
   return makeRequantize(context, island, accumulator);

@@ -34,11 +34,6 @@ Value makeTensor(OpBuilder &builder, Location loc, const Coefficient &values,
   return makeConstant(builder, loc, type, "integers", std::move(tensor));
 }
 
-Value zeroPointOf(OpBuilder &builder, Location loc, const Island &island) {
-  return arith::ConstantOp::create(
-      builder, loc, builder.getI32IntegerAttr(island.grid.zeroPoint));
-}
-
 /// Half a step of every rounding that f32 makes on the way, for results inside
 /// the grid: conversion of the accumulator, two roundings of the scale and the
 /// product. Values beyond the grid saturate alike.
@@ -124,6 +119,10 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
                                        accumulator.inputs.end());
   double error = accumulator.error;
   linalg::GenericOp op;
+  int32_t z = island.grid.zeroPoint;
+  PayloadConstant zero(
+      context, loc, accumulator.zeroShift.map([&](double m) { return z + m; }),
+      i32, island.rank(), inputs);
   if (!context.dyadic) {
     PayloadConstant scale(context, loc, accumulator.scaleF32,
                           builder.getF32Type(), island.rank(), inputs);
@@ -133,7 +132,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
           Value q = qd::RequantizeOp::create(
               b, l, code, accumulator.value(b, l, args), scale.get(b, l, args),
-              zeroPointOf(b, l, island),
+              zero.get(b, l, args),
               qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
               qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
           return makeClamp(b, l, island, q);
@@ -163,7 +162,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
           Value q = qd::RescaleOp::create(
               b, l, code, accumulator.value(b, l, args),
               multiplier.get(b, l, args), shift.get(b, l, args),
-              zeroPointOf(b, l, island),
+              zero.get(b, l, args),
               qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
               qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
           return makeClamp(b, l, island, q);

@@ -68,6 +68,8 @@ struct Accumulator {
   int64_t maxAbs = 0;   ///< proven
   Coefficient scale;    ///< output steps per accumulator step, exact
   Coefficient scaleF32; ///< the same as float mode rounds it
+  /// Whole output steps to add after the rounding, an even number.
+  Coefficient zeroShift = Coefficient::scalar(0);
   /// What the constant folded into the accumulator lost, in output steps.
   double error = 0;
 };
@@ -98,18 +100,21 @@ mlir::Value integerizeTable(IntegerizeContext &context,
 /// The integer contraction in place of a float one: `accumulator[channel] =
 /// init + sum of code * weight`, in which init holds the zero point
 /// compensation and `offset` (a real number per output element, in the root's
-/// dimensions).
+/// dimensions). If its result `rounds` to steps of `outputScale`, an offset
+/// that exceeds the accumulator leaves whole steps of them to the zero point.
 struct IntegerContraction {
   mlir::Value value;
   int64_t maxAbs = 0;
   Coefficient scale;       ///< real value of one step, over channel dimensions
   Coefficient scaleF32;    ///< RN(sx * sw)
   Coefficient offsetError; ///< real value that rounding the offset lost
+  /// Output steps of the offset that are not in the accumulator.
+  Coefficient zeroShift = Coefficient::scalar(0);
 };
 std::optional<IntegerContraction>
 makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
-                       double outputScale);
+                       double outputScale, bool rounds);
 
 /// A constant contraction operand as signed 8-bit weights.
 struct IntegerWeights {

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-lower-alphabets: element types that LLVM does not know become the integer
-// that stores a code, everywhere at once:
+// qd-lower-alphabets: element types that LLVM does not know, floats of at most
+// 8 bits among them, become the integer that stores a code, everywhere at once:
 //
 //   memref<4x!qd.uint<8>>  ->  memref<4xi8>
 //
@@ -28,7 +28,9 @@ struct LowerAlphabetsPass
   void runOnOperation() override {
     AttrTypeReplacer replacer;
     replacer.addReplacement([](Type type) -> std::optional<Type> {
-      if (!isa<qd::QDDialect>(type.getDialect()))
+      auto small = dyn_cast<FloatType>(type);
+      if (!isa<qd::QDDialect>(type.getDialect()) &&
+          !(small && small.getWidth() <= 8))
         return std::nullopt;
       Type storage = qd::getStorageType(type);
       return storage ? std::optional<Type>(storage) : std::nullopt;

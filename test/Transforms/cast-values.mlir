@@ -49,3 +49,21 @@ func.func @params() -> (tensor<f32>, tensor<i32>, tensor<3x1xf32>, tensor<3x1xi3
   %8, %9 = qd.choose_params %h for i8 : tensor<3xf16> -> tensor<f32>, tensor<i32>
   return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9 : tensor<f32>, tensor<i32>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3x2xf32>, tensor<3x2xi32>, tensor<1x4xf32>, tensor<1x4xi32>, tensor<f32>, tensor<i32>
 }
+
+// Minifloats: ties, subnormals, both ends, values that are no numbers, -0.
+// RUN: q-run %s --function=minifloats --print > %t.minifloats
+// RUN: q-run %t.expanded.mlir --function=minifloats --print | diff %t.minifloats -
+func.func @minifloats() -> (tensor<12xf8E4M3FN>, tensor<12xf8E5M2>, tensor<12xf8E4M3FNUZ>, tensor<12xf4E2M1FN>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>) {
+  %x = arith.constant dense<[0.0, -0.0, 0.0009765625, -0.00146484375, 0.0703125, 1.0625, -1.1875, 447.9, 1.0e30, 0xFF800000, 0x7FC00000, -2.5]> : tensor<12xf32>
+  %s = arith.constant dense<0.75> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %0 = qd.quantize %x scale %one rounding(half_even) overflow(saturate) : tensor<12xf32>, tensor<f32> -> tensor<12xf8E4M3FN>
+  %1 = qd.quantize %x scale %s rounding(half_even) overflow(saturate) : tensor<12xf32>, tensor<f32> -> tensor<12xf8E5M2>
+  %2 = qd.quantize %x scale %s rounding(half_even) overflow(saturate) : tensor<12xf32>, tensor<f32> -> tensor<12xf8E4M3FNUZ>
+  %3 = qd.quantize %x scale %one rounding(half_even) overflow(saturate) : tensor<12xf32>, tensor<f32> -> tensor<12xf4E2M1FN>
+  %4 = qd.dequantize %0 scale %s : tensor<12xf8E4M3FN>, tensor<f32> -> tensor<12xf32>
+  %5 = qd.dequantize %1 scale %one : tensor<12xf8E5M2>, tensor<f32> -> tensor<12xf32>
+  %6 = qd.dequantize %2 scale %s : tensor<12xf8E4M3FNUZ>, tensor<f32> -> tensor<12xf32>
+  %7 = qd.dequantize %3 scale %s : tensor<12xf4E2M1FN>, tensor<f32> -> tensor<12xf32>
+  return %0, %1, %2, %3, %4, %5, %6, %7 : tensor<12xf8E4M3FN>, tensor<12xf8E5M2>, tensor<12xf8E4M3FNUZ>, tensor<12xf4E2M1FN>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>
+}

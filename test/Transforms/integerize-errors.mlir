@@ -43,22 +43,23 @@ func.func @scale_along_the_sum(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
 
 // -----
 
-// A bias of 4e9 steps that does not saturate the output: no i32 holds it.
+// A bias of 1.1e9 steps is 1.1 output steps: 2 of them less, or no weights at
+// all, would not bring it into i32 either.
 // CHECK-LABEL: func.func @bias_out_of_range
-// CHECK: qd.fallback = "its bias is 4.00e+09 accumulator steps, which exceeds 32 bits"
-func.func @bias_out_of_range(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
+// CHECK: qd.fallback = "its bias is 1.10e+09 accumulator steps, which exceeds 32 bits"
+func.func @bias_out_of_range(%x: tensor<3x2048xi8>) -> tensor<3x2xi8> {
   %s = arith.constant dense<1.0> : tensor<f32>
-  %sw = arith.constant dense<2.5e-10> : tensor<f32>
-  %w = arith.constant dense<[[3, 1], [-2, 4]]> : tensor<2x2xi8>
+  %sw = arith.constant dense<1.0e-09> : tensor<f32>
+  %w = arith.constant dense<127> : tensor<2048x2xi8>
   %c0 = arith.constant 0.0 : f32
-  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
-  %wd = qd.dequantize %w scale %sw : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %xd = qd.dequantize %x scale %s : tensor<3x2048xi8>, tensor<f32> -> tensor<3x2048xf32>
+  %wd = qd.dequantize %w scale %sw : tensor<2048x2xi8>, tensor<f32> -> tensor<2048x2xf32>
   %e = tensor.empty() : tensor<3x2xf32>
   %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
-  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul ins(%xd, %wd : tensor<3x2048xf32>, tensor<2048x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
   %1 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<3x2xf32>) outs(%e : tensor<3x2xf32>) {
   ^bb0(%a: f32, %o: f32):
-    %b = arith.constant 1.0 : f32
+    %b = arith.constant 1.1 : f32
     %t = arith.addf %a, %b : f32
     linalg.yield %t : f32
   } -> tensor<3x2xf32>

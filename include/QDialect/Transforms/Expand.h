@@ -18,6 +18,10 @@ namespace qdialect {
 /// and math, bit-equal to Numerics.
 void populateExpandOpsPatterns(mlir::RewritePatternSet &patterns);
 
+/// quantize and dequantize of minifloats of at most 8 bits, likewise; part of
+/// populateExpandOpsPatterns.
+void populateExpandMinifloatPatterns(mlir::RewritePatternSet &patterns);
+
 /// Casts, look-ups, gelu and silu on tensors to linalg.generic with the scalar
 /// op as payload.
 void populateCastToLinalgPatterns(mlir::RewritePatternSet &patterns);
