@@ -18,6 +18,7 @@ TESTS = [
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("carried models", ["evaluation", "carried", "--quick"]),
     ("blocked weights", ["integration.matmul_nbits"]),
+    ("symbolic sizes", ["integration.dynamic"]),
     ("bad input", ["integration.bad_input"]),
 ]
 

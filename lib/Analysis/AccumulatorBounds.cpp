@@ -135,7 +135,7 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &s,
 std::optional<AccumulatorBound>
 computeAccumulatorBound(linalg::LinalgOp op, CodeInterval activation) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (!s || llvm::is_contained(s->loopSizes, ShapedType::kDynamic))
+  if (!s || !s->hasStaticWeights())
     return std::nullopt;
   std::optional<ConstantView> view =
       constantView(op->getOperand(s->weightOperand));

@@ -246,8 +246,15 @@ int64_t ContractionStructure::reductionSize() const {
 int64_t ContractionStructure::macs() const {
   int64_t product = 1;
   for (int64_t size : loopSizes)
-    product *= size;
+    product *= ShapedType::isDynamic(size) ? 1 : size;
   return product;
+}
+
+bool ContractionStructure::hasStaticWeights() const {
+  for (auto [loop, size] : llvm::enumerate(loopSizes))
+    if (ShapedType::isDynamic(size) && weightDim(loop))
+      return false;
+  return true;
 }
 
 StringRef stringify(ContractionStructure::Kind kind) {

@@ -32,7 +32,29 @@ struct CompiledModel::Impl {
   std::shared_ptr<LibraryFile> library;
   qd_model *instance = nullptr;
   std::vector<TensorSpec> inputs, outputs;
+
+  Error failure(qd_status status, const Twine &what) const {
+    StringRef why = library->statusString(status);
+    if (status == QD_SHAPE_MISMATCH)
+      why = library->error(instance);
+    return createStringError(what + " model '" + path + "' failed: " + why);
+  }
 };
+
+bool TensorSpec::fits(const HostTensor &tensor) const {
+  return type == tensor.type() && shape.size() == tensor.shape().size() &&
+         all_of(zip(shape, tensor.shape()), [](auto pair) {
+           return std::get<0>(pair) < 0 ||
+                  std::get<0>(pair) == std::get<1>(pair);
+         });
+}
+
+std::string TensorSpec::describe() const {
+  std::string text;
+  for (auto [axis, size] : enumerate(shape))
+    text += (size < 0 ? dimNames[axis] : std::to_string(size)) + "x";
+  return text + qdialect::describe(type, {});
+}
 
 static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
                                          uint32_t count) {
@@ -42,6 +64,9 @@ static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
     spec.name = tensor.name;
     spec.type = static_cast<DType>(tensor.dtype);
     spec.shape.assign(tensor.dims, tensor.dims + tensor.rank);
+    for (int32_t axis = 0; tensor.dim_names && axis < tensor.rank; ++axis)
+      spec.dimNames.push_back(tensor.dim_names[axis] ? tensor.dim_names[axis]
+                                                     : "");
     specs.push_back(std::move(spec));
   }
   return specs;
@@ -127,17 +152,51 @@ std::vector<HostTensor> CompiledModel::makeOutputs() const {
   return tensors;
 }
 
+bool CompiledModel::isDynamic() const {
+  return impl->library->info->num_symbols != 0;
+}
+
+/// The C ABI's view of shapes.
+static SmallVector<const int64_t *> dimsOf(ArrayRef<HostTensor> tensors) {
+  SmallVector<const int64_t *> dims;
+  for (const HostTensor &tensor : tensors)
+    dims.push_back(tensor.shape().data());
+  return dims;
+}
+
 static Error checkTensors(StringRef kind, ArrayRef<TensorSpec> specs,
                           ArrayRef<HostTensor> tensors) {
   if (specs.size() != tensors.size())
     return createStringError("the model has " + Twine(specs.size()) + " " +
                              kind + "s, " + Twine(tensors.size()) + " given");
   for (auto [spec, tensor] : zip(specs, tensors))
-    if (spec.type != tensor.type() || spec.shape != tensor.shape())
+    if (!spec.fits(tensor))
       return createStringError(kind + " '" + spec.name + "' is " +
-                               describe(spec.type, spec.shape) + ", given " +
+                               spec.describe() + ", given " +
                                describe(tensor.type(), tensor.shape()));
   return Error::success();
+}
+
+Expected<std::vector<HostTensor>>
+CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
+  if (!isDynamic())
+    return makeOutputs();
+  if (Error error = checkTensors("input", impl->inputs, inputs))
+    return std::move(error);
+  std::vector<std::vector<int64_t>> shapes;
+  SmallVector<int64_t *> targets;
+  for (const TensorSpec &spec : impl->outputs)
+    shapes.push_back(spec.shape);
+  for (std::vector<int64_t> &shape : shapes)
+    targets.push_back(shape.data());
+  qd_status status = impl->library->outputDims(
+      impl->instance, dimsOf(inputs).data(), targets.data());
+  if (status != QD_OK)
+    return impl->failure(status, "running");
+  std::vector<HostTensor> tensors;
+  for (auto [spec, shape] : zip(impl->outputs, shapes))
+    tensors.emplace_back(spec.type, shape);
+  return tensors;
 }
 
 Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
@@ -152,18 +211,34 @@ Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
     sources.push_back(tensor.bytes());
   for (HostTensor &tensor : outputs)
     targets.push_back(tensor.mutableBytes());
-  qd_status status =
-      impl->library->run(impl->instance, sources.data(), targets.data());
+  qd_status status = QD_OK;
+  if (isDynamic()) {
+    // Whoever made the outputs may have made them for other inputs.
+    auto wanted = makeOutputs(inputs);
+    if (!wanted)
+      return wanted.takeError();
+    for (auto [spec, made, given] : zip(impl->outputs, *wanted, outputs))
+      if (made.shape() != given.shape())
+        return createStringError("output '" + spec.name + "' is " +
+                                 describe(made.type(), made.shape()) +
+                                 ", given " +
+                                 describe(given.type(), given.shape()));
+    status = impl->library->runDims(impl->instance, sources.data(),
+                                    dimsOf(inputs).data(), targets.data());
+  } else {
+    status = impl->library->run(impl->instance, sources.data(), targets.data());
+  }
   if (status == QD_OK)
     return Error::success();
-  return createStringError("running model '" + impl->path +
-                           "' failed: " + impl->library->statusString(status));
+  return impl->failure(status, "running");
 }
 
 Expected<std::vector<HostTensor>>
 CompiledModel::run(ArrayRef<HostTensor> inputs) {
-  std::vector<HostTensor> outputs = makeOutputs();
-  if (Error error = runInto(inputs, outputs))
+  auto outputs = makeOutputs(inputs);
+  if (!outputs)
+    return outputs.takeError();
+  if (Error error = runInto(inputs, *outputs))
     return std::move(error);
   return outputs;
 }

@@ -79,6 +79,9 @@ Error LibraryFile::bind(StringRef path, const std::string &prefix) {
   bindOne(getInfo, "_info");
   bindOne(create, "_create");
   bindOne(run, "_run");
+  bindOne(runDims, "_run_dims");
+  bindOne(outputDims, "_output_dims");
+  bindOne(error, "_error");
   bindOne(destroy, "_destroy");
   bindOne(variant, "_variant");
   bindOne(profile, "_profile");

@@ -26,6 +26,9 @@ public:
   const qd_info *info = nullptr;
   decltype(&qd_model_create) create = nullptr;
   decltype(&qd_model_run) run = nullptr;
+  decltype(&qd_model_run_dims) runDims = nullptr;
+  decltype(&qd_model_output_dims) outputDims = nullptr;
+  decltype(&qd_model_error) error = nullptr;
   decltype(&qd_model_destroy) destroy = nullptr;
   decltype(&qd_model_variant) variant = nullptr;
   decltype(&qd_model_profile) profile = nullptr;

@@ -40,10 +40,9 @@ Error Binder::bind(size_t index, StringRef file, HostTensor tensor) {
   const TensorSpec &spec = specs[index];
   if (bound[index])
     return createStringError("input '" + spec.name + "' is given twice");
-  if (tensor.type() != spec.type || tensor.shape() != spec.shape)
-    return createStringError("input '" + spec.name + "' is " +
-                             describe(spec.type, spec.shape) + ", file '" +
-                             file + "' holds " +
+  if (!spec.fits(tensor))
+    return createStringError("input '" + spec.name + "' is " + spec.describe() +
+                             ", file '" + file + "' holds " +
                              describe(tensor.type(), tensor.shape()));
   bound[index] = std::move(tensor);
   return Error::success();
@@ -92,8 +91,7 @@ Expected<std::vector<HostTensor>> Binder::finish() {
   std::vector<HostTensor> tensors;
   for (auto [spec, tensor] : zip(specs, bound)) {
     if (!tensor)
-      return createStringError("input '" + spec.name + "' (" +
-                               describe(spec.type, spec.shape) +
+      return createStringError("input '" + spec.name + "' (" + spec.describe() +
                                ") is not given");
     tensors.push_back(std::move(*tensor));
   }
@@ -120,7 +118,11 @@ std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs) {
     return state >> 8;
   };
   for (const TensorSpec &spec : specs) {
-    HostTensor tensor(spec.type, spec.shape);
+    // Symbolic sizes: 1, which every model takes unless its bounds say no.
+    std::vector<int64_t> shape = spec.shape;
+    for (int64_t &size : shape)
+      size = std::max<int64_t>(size, size < 0 ? 1 : 0);
+    HostTensor tensor(spec.type, shape);
     char *bytes = tensor.mutableBytes();
     if (spec.type == DType::F32)
       for (int64_t i = 0; i < tensor.size(); ++i)

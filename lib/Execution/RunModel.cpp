@@ -53,11 +53,9 @@ void Runner::printInfo() {
       << "weights    " << model->weightsBytes() << " bytes\n"
       << "scratch    " << model->scratchBytes() << " bytes an instance\n";
   for (const TensorSpec &spec : model->inputs())
-    out << "input      " << spec.name << "  " << describe(spec.type, spec.shape)
-        << "\n";
+    out << "input      " << spec.name << "  " << spec.describe() << "\n";
   for (const TensorSpec &spec : model->outputs())
-    out << "output     " << spec.name << "  " << describe(spec.type, spec.shape)
-        << "\n";
+    out << "output     " << spec.name << "  " << spec.describe() << "\n";
 }
 
 Error Runner::writeOutputs() {

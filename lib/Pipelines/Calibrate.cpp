@@ -66,8 +66,8 @@ llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
 
   auto main = module.lookupSymbol<func::FuncOp>("main");
   StatisticsCollector collector(getProgramDigest(main).str());
-  std::vector<HostTensor> outputs = model.makeOutputs();
-  size_t first = outputs.size() - names.size();
+  std::vector<HostTensor> outputs;
+  size_t first = model.outputs().size() - names.size();
   auto lastReport = std::chrono::steady_clock::now();
   int64_t done = 0;
   while (true) {
@@ -76,11 +76,22 @@ llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
       return sample.takeError();
     if (!*sample)
       break;
+    // Samples may differ in their symbolic sizes.
+    if (outputs.empty() || model.isDynamic()) {
+      auto made = model.makeOutputs(**sample);
+      if (!made)
+        return failure(source->lastSampleName() + ": " +
+                       llvm::toString(made.takeError()));
+      outputs = std::move(*made);
+    }
     if (llvm::Error error = model.runInto(**sample, outputs))
       return std::move(error);
     for (auto [i, name] : llvm::enumerate(names)) {
       const HostTensor &value = outputs[first + i];
-      int64_t channels = value.rank() ? value.shape().back() : 1;
+      // A last dimension of symbolic size is none of channels.
+      const TensorSpec &spec = model.outputs()[first + i];
+      bool hasChannels = value.rank() && spec.shape.back() >= 0;
+      int64_t channels = hasChannels ? value.shape().back() : 1;
       if (llvm::Error error = collector.add(
               name, ArrayRef<float>(value.data<float>(), value.size()),
               channels))

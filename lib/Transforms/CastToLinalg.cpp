@@ -16,6 +16,7 @@
 // away; a group index is read in the payload, because no affine map can.
 
 #include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -63,10 +64,8 @@ public:
   void replace(
       llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
     Location loc = op->getLoc();
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(rewriter, loc, op->getOperand(0));
-    Value init = tensor::EmptyOp::create(rewriter, loc, sizes,
-                                         resultType.getElementType());
+    Value init = makeEmptyLike(rewriter, loc, op->getOperand(0),
+                               resultType.getElementType());
     maps.push_back(rewriter.getMultiDimIdentityMap(rank()));
     SmallVector<utils::IteratorType> iterators(rank(),
                                                utils::IteratorType::parallel);

@@ -17,6 +17,7 @@
 #include "IntegerizeGrid.h"
 #include "IntegerizeRetype.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -53,9 +54,8 @@ Value rearrange(OpBuilder &builder, Operation *op, Value input) {
   Type result = withElement(op->getResult(0).getType(), element);
   Operation *copy;
   if (auto transpose = dyn_cast<linalg::TransposeOp>(op)) {
-    Value empty = tensor::EmptyOp::create(
-        builder, op->getLoc(), cast<RankedTensorType>(result).getShape(),
-        element);
+    Value empty = makePermutedEmpty(builder, op->getLoc(), input,
+                                    transpose.getPermutation());
     copy = linalg::TransposeOp::create(builder, op->getLoc(), input, empty,
                                        transpose.getPermutation());
   } else {
@@ -96,9 +96,7 @@ Value maxOfCodes(OpBuilder &builder, linalg::LinalgOp op, Value input,
                  const CodeGrid &grid) {
   Location loc = op.getLoc();
   auto empty = [&](Value like) -> Value {
-    return tensor::EmptyOp::create(
-        builder, loc, cast<RankedTensorType>(like.getType()).getShape(),
-        grid.alphabet);
+    return makeEmptyLike(builder, loc, like, grid.alphabet);
   };
   SmallVector<Value> operands{input};
   if (op.getNumDpsInputs() == 2) // a window, of which only the shape counts
@@ -212,8 +210,7 @@ struct SinkDequantize : RewritePattern {
   static Value reluOfCodes(Operation *op, Value codes, const CodeGrid &grid,
                            PatternRewriter &rewriter) {
     auto type = cast<RankedTensorType>(codes.getType());
-    Value empty = tensor::EmptyOp::create(rewriter, op->getLoc(),
-                                          type.getShape(), grid.alphabet);
+    Value empty = makeEmptyLike(rewriter, op->getLoc(), codes, grid.alphabet);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     auto max = linalg::GenericOp::create(
         rewriter, op->getLoc(), type, ValueRange{codes}, ValueRange{empty},
@@ -370,8 +367,7 @@ struct HoistElementwiseOverReshape : OpRewritePattern<linalg::GenericOp> {
     Value source = reshape->getOperand(0);
     auto type = cast<RankedTensorType>(source.getType());
     Type element = getElementTypeOrSelf(op.getType(0));
-    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(),
-                                          type.getShape(), element);
+    Value empty = makeEmptyLike(rewriter, op.getLoc(), source, element);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     AffineMap scalar = AffineMap::get(type.getRank(), 0, op.getContext());
     SmallVector<Value> inputs;

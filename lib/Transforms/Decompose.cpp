@@ -15,6 +15,7 @@
 
 #include "LinalgEmitter.h"
 #include "MathEmitter.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
@@ -43,11 +44,9 @@ Value abs(NamedMathEmitter &o, Value x) { return o.b.make<math::AbsFOp>(x); }
 
 using namespace qdialect;
 
-/// Static f32 tensors are what the reductions are written for.
-static LogicalResult matchStaticF32(Operation *op, PatternRewriter &rewriter) {
+/// f32 tensors are what the reductions are written for.
+static LogicalResult matchF32(Operation *op, PatternRewriter &rewriter) {
   auto type = cast<RankedTensorType>(op->getOperand(0).getType());
-  if (!type.hasStaticShape())
-    return rewriter.notifyMatchFailure(op, "dynamic shape");
   if (!type.getElementType().isF32())
     return rewriter.notifyMatchFailure(op, "not f32");
   return success();
@@ -65,7 +64,7 @@ struct DecomposeSoftmax : OpRewritePattern<qd::SoftmaxOp> {
 
   LogicalResult matchAndRewrite(qd::SoftmaxOp op,
                                 PatternRewriter &rewriter) const override {
-    if (failed(matchStaticF32(op, rewriter)))
+    if (failed(matchF32(op, rewriter)))
       return failure();
     LinalgEmitter emitter(rewriter, op.getLoc());
     Value x = op.getInput();
@@ -96,10 +95,13 @@ struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
 
   LogicalResult matchAndRewrite(qd::LayerNormOp op,
                                 PatternRewriter &rewriter) const override {
-    if (failed(matchStaticF32(op, rewriter)))
+    if (failed(matchF32(op, rewriter)))
       return failure();
     LinalgEmitter emitter(rewriter, op.getLoc());
     auto axis = static_cast<unsigned>(op.getAxis());
+    if (llvm::any_of(op.getType().getShape().drop_front(axis),
+                     ShapedType::isDynamic))
+      return rewriter.notifyMatchFailure(op, "dynamic normalized dimensions");
     Value x = mergeTrailing(rewriter, op.getLoc(), op.getInput(), axis);
     auto type = cast<RankedTensorType>(x.getType());
     AffineMap all = emitter.identity(type.getRank());
@@ -116,8 +118,9 @@ struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
     if (result.getType() != op.getType()) {
       SmallVector<ReassociationIndices> groups =
           trailingGroups(op.getType().getRank(), axis);
-      result = tensor::ExpandShapeOp::create(rewriter, op.getLoc(),
-                                             op.getType(), result, groups);
+      result = tensor::ExpandShapeOp::create(
+          rewriter, op.getLoc(), op.getType(), result, groups,
+          sizesOf(rewriter, op.getLoc(), op.getInput()));
     }
     result.getDefiningOp()->setDiscardableAttrs(
         op->getDiscardableAttrDictionary());

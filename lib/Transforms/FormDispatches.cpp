@@ -15,8 +15,11 @@
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -39,15 +42,40 @@ bool isFreeView(Operation *op) {
   return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op);
 }
 
-/// Copied into each dispatch that reads it: cheap and made of constants.
+/// Sizes of dynamic dimensions stay outside; dispatches read them as operands.
+bool isSize(Operation *op) {
+  return op->getNumResults() == 1 && op->getResult(0).getType().isIndex() &&
+         (isa<tensor::DimOp>(op) || isa<arith::ArithDialect>(op->getDialect()));
+}
+
+/// The bias of a contraction, spread over its result.
+bool isBroadcast(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic)
+    return false;
+  auto yielded = dyn_cast<BlockArgument>(
+      generic.getBlock()->getTerminator()->getOperand(0));
+  return yielded && generic.getBlock()->getOperations().size() == 1;
+}
+
+/// Copied into each dispatch that reads it: cheap and made of constants, or a
+/// scalar made of sizes.
 bool isSunk(Operation *op) {
+  if (isa<arith::IndexCastOp, arith::SIToFPOp>(op) &&
+      !isa<ShapedType>(op->getResult(0).getType()))
+    return true;
   if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
     return true;
   // Weights that the kernel takes as codes.
   if (isa<qd::DequantizeOp>(op))
     return isComputedFromConstants(op->getResult(0));
-  if (isa<linalg::FillOp>(op) || isFreeView(op) || isElementwiseGeneric(op))
+  if (isa<linalg::FillOp>(op))
     return isComputedFromConstants(op->getResult(0));
+  if (isFreeView(op) || isElementwiseGeneric(op))
+    return (isBroadcast(op) ||
+            cast<RankedTensorType>(op->getResult(0).getType())
+                .hasStaticShape()) &&
+           isComputedFromConstants(op->getResult(0));
   return false;
 }
 
@@ -220,7 +248,7 @@ LogicalResult Former::build(Group &group) {
     inner.clone(*member, map);
   }
   for (Value input : inputs)
-    if (!isa<RankedTensorType>(input.getType()))
+    if (!isa<RankedTensorType, IndexType>(input.getType()))
       return last->emitOpError("cannot form a dispatch: operand of type ")
              << input.getType() << " is neither a tensor nor a constant";
   OpBuilder outer(last);
@@ -238,13 +266,32 @@ LogicalResult Former::build(Group &group) {
   return success();
 }
 
+/// Sizes of values inside the program are asked where they come from: nothing
+/// is computed for its shape alone.
+void resolveSizes(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    auto dim = dyn_cast<tensor::DimOp>(op);
+    if (!dim || isa<BlockArgument>(dim.getSource()) || !dim.getConstantIndex())
+      continue;
+    OpBuilder builder(dim);
+    OpFoldResult size = sizesOf(builder, dim.getLoc(),
+                                dim.getSource())[*dim.getConstantIndex()];
+    Value value = getValueOrCreateConstantIndexOp(builder, dim.getLoc(), size);
+    if (value == dim.getResult())
+      continue;
+    dim.getResult().replaceAllUsesWith(value);
+    dim.erase();
+  }
+}
+
 LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("expected a single block");
   Block &block = function.getBody().front();
+  resolveSizes(block);
   for (Operation &op : block) {
-    if (isa<qd::DispatchOp>(op) || isTopLevel(&op) || isSunk(&op) ||
-        isAbsorbedEverywhere(&op))
+    if (isa<qd::DispatchOp>(op) || isTopLevel(&op) || isSize(&op) ||
+        isSunk(&op) || isAbsorbedEverywhere(&op))
       continue;
     assign(&op);
   }

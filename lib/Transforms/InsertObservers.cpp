@@ -100,7 +100,10 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     builder.setInsertionPointAfterValue(value);
     auto op = qd::ObserveOp::create(builder, value.getLoc(), value.getType(),
                                     value, uniqueName(value));
-    value.replaceAllUsesExcept(op.getResult(), op);
+    // Sizes are asked of the value itself.
+    value.replaceUsesWithIf(op.getResult(), [&](OpOperand &use) {
+      return use.getOwner() != op && !isa<tensor::DimOp>(use.getOwner());
+    });
     ++numObserved;
   }
 

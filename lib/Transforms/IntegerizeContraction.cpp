@@ -134,7 +134,8 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
       constant, init.indexingMap(type.getRank(), builder.getContext())};
   return makeElementwise(
              builder, loc, type.clone(builder.getI32Type()), input,
-             [](OpBuilder &, Location, ValueRange args) { return args[0]; })
+             [](OpBuilder &, Location, ValueRange args) { return args[0]; },
+             op.getDpsInits()[0])
       .getResult(0);
 }
 
@@ -203,10 +204,10 @@ private:
 };
 
 bool Rewriter::readOperands() {
-  if (llvm::is_contained(s.loopSizes, ShapedType::kDynamic))
-    return refuse("its shape is not static");
   if (!s.weightIsConstant)
     return refuse("both of its operands are activations");
+  if (!s.hasStaticWeights())
+    return refuse("its weights have no static shape");
   std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())

@@ -5,6 +5,7 @@
 // What every family ends in: an element-wise op with a rounding and a clamp.
 
 #include "IntegerizeFamilies.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Numerics/Rescale.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,15 +45,16 @@ double float32Error() { return 4 * 256.0 * std::ldexp(1.0, -24) * 1.001; }
 linalg::GenericOp makeElementwise(
     OpBuilder &builder, Location loc, RankedTensorType type,
     ArrayRef<ElementwiseInput> inputs,
-    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload) {
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                        type.getElementType());
+    llvm::function_ref<Value(OpBuilder &, Location, ValueRange)> payload,
+    Value like) {
   SmallVector<Value> values;
   SmallVector<AffineMap> maps;
   for (const ElementwiseInput &input : inputs) {
     values.push_back(input.value);
     maps.push_back(input.map);
   }
+  Value empty = like ? makeEmptyLike(builder, loc, like, type.getElementType())
+                     : makeEmptyFor(builder, loc, type, values, maps);
   maps.push_back(builder.getMultiDimIdentityMap(type.getRank()));
   return linalg::GenericOp::create(
       builder, loc, type, values, ValueRange{empty}, maps,

@@ -34,13 +34,15 @@ struct ElementwiseInput {
   mlir::AffineMap map;
 };
 
-/// An element-wise linalg.generic of `type` (PhaseContract section 1).
+/// An element-wise linalg.generic of `type` (PhaseContract section 1). Its
+/// sizes are those of `like`, or follow from the inputs.
 mlir::linalg::GenericOp makeElementwise(
     mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type,
     llvm::ArrayRef<ElementwiseInput> inputs,
     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                    mlir::ValueRange)>
-        payload);
+        payload,
+    mlir::Value like = {});
 
 /// The coefficient's numbers as an element of a payload: a constant in the
 /// payload for one number, else another input. Integers are rounded already.

@@ -12,6 +12,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -63,9 +64,8 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
 
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                        builder.getI32Type());
+  Value empty =
+      makeEmptyLike(builder, loc, op->getResult(0), builder.getI32Type());
   Value first =
       arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(init));
   SmallVector<Value> operands{dequantize.getInput()};

@@ -6,6 +6,7 @@
 
 #include "LayoutOps.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -153,8 +154,8 @@ static Value buildElementwise(RewriterBase &rewriter, linalg::GenericOp op,
   }
   RankedTensorType type = permuteType(
       cast<RankedTensorType>(op.getResult(0).getType()), permutation);
-  Value init = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
-                                       type.getElementType());
+  Value init =
+      makePermutedEmpty(rewriter, loc, op.getDpsInits()[0], permutation);
   maps.push_back(AffineMap::getMultiDimIdentityMap(op.getNumLoops(), context));
   auto result = linalg::GenericOp::create(rewriter, loc, TypeRange{type},
                                           inputs, ValueRange{init}, maps,

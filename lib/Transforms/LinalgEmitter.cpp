@@ -7,6 +7,7 @@
 // element is left. A missing element counts as +0, which changes no lane.
 
 #include "LinalgEmitter.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Numerics/Reductions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -19,6 +20,13 @@ using namespace qdialect;
 
 static RankedTensorType typeOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType());
+}
+
+static Value ceilDiv(OpBuilder &builder, Location loc, Value size, int64_t by) {
+  Value divisor = arith::ConstantIndexOp::create(builder, loc, by);
+  Value rest = arith::ConstantIndexOp::create(builder, loc, by - 1);
+  return arith::DivUIOp::create(
+      builder, loc, arith::AddIOp::create(builder, loc, size, rest), divisor);
 }
 
 static RankedTensorType withoutDimension(RankedTensorType type, unsigned axis) {
@@ -44,9 +52,8 @@ Value LinalgEmitter::elementwise(RankedTensorType type,
     values.push_back(input.value);
     maps.push_back(input.map);
   }
+  Value init = makeEmptyFor(builder, loc, type, values, maps);
   maps.push_back(identity(type.getRank()));
-  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                       type.getElementType());
   SmallVector<utils::IteratorType> iterators(type.getRank(),
                                              utils::IteratorType::parallel);
   return linalg::GenericOp::create(
@@ -64,8 +71,10 @@ Value LinalgEmitter::reduce(Value x, unsigned axis, double init,
   RankedTensorType type = withoutDimension(from, axis);
   Value start = arith::ConstantOp::create(
       builder, loc, builder.getFloatAttr(from.getElementType(), init));
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                        type.getElementType());
+  SmallVector<OpFoldResult> sizes = sizesOf(builder, loc, x);
+  sizes.erase(sizes.begin() + axis);
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
   Value filled =
       linalg::FillOp::create(builder, loc, start, empty).getResult(0);
   SmallVector<utils::IteratorType> iterators(from.getRank(),
@@ -86,9 +95,7 @@ Value LinalgEmitter::slice(Value x, unsigned axis, int64_t offset,
                                     builder.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(typeOf(x).getRank(),
                                     builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes;
-  for (int64_t extent : typeOf(x).getShape())
-    sizes.push_back(builder.getIndexAttr(extent));
+  SmallVector<OpFoldResult> sizes = sizesOf(builder, loc, x);
   offsets[axis] = builder.getIndexAttr(offset);
   sizes[axis] = builder.getIndexAttr(size);
   return tensor::ExtractSliceOp::create(builder, loc, x, offsets, sizes,
@@ -98,17 +105,29 @@ Value LinalgEmitter::slice(Value x, unsigned axis, int64_t offset,
 Value LinalgEmitter::padToMultiple(Value x, unsigned axis, int64_t multiple) {
   RankedTensorType from = typeOf(x);
   SmallVector<int64_t> shape(from.getShape());
-  shape[axis] = llvm::alignTo(shape[axis], multiple);
-  if (shape[axis] == from.getDimSize(axis))
-    return x;
   SmallVector<OpFoldResult> low(shape.size(), builder.getIndexAttr(0));
   SmallVector<OpFoldResult> high = low;
-  high[axis] = builder.getIndexAttr(shape[axis] - from.getDimSize(axis));
+  if (from.isDynamicDim(axis)) {
+    Value size = cast<Value>(sizesOf(builder, loc, x)[axis]);
+    Value lanes = arith::ConstantIndexOp::create(builder, loc, multiple);
+    Value blocks = ceilDiv(builder, loc, size, multiple);
+    Value whole = arith::MulIOp::create(builder, loc, blocks, lanes);
+    high[axis] = arith::SubIOp::create(builder, loc, whole, size).getResult();
+  } else {
+    shape[axis] = llvm::alignTo(shape[axis], multiple);
+    if (shape[axis] == from.getDimSize(axis))
+      return x;
+    high[axis] = builder.getIndexAttr(shape[axis] - from.getDimSize(axis));
+  }
   Value zero = arith::ConstantOp::create(
       builder, loc, builder.getFloatAttr(from.getElementType(), 0.0));
   return tensor::PadOp::create(
       builder, loc, RankedTensorType::get(shape, from.getElementType()), x, low,
       high, zero);
+}
+
+OpFoldResult LinalgEmitter::blocksOf(Value size) {
+  return ceilDiv(builder, loc, size, kReductionLanes);
 }
 
 Value LinalgEmitter::rowMax(Value x, unsigned axis) {
@@ -129,21 +148,28 @@ Value LinalgEmitter::rowSum(Value x, unsigned axis) {
   // (..., n, ...) as (..., n / 16, 16, ...), of which the first part is
   // reduced.
   SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> sizes = sizesOf(builder, loc, x), split;
   SmallVector<ReassociationIndices> groups;
   for (auto [dimension, size] : llvm::enumerate(type.getShape())) {
     auto next = static_cast<int64_t>(shape.size());
     if (dimension == axis) {
-      shape.append({size / kReductionLanes, kReductionLanes});
+      bool isDynamic = ShapedType::isDynamic(size);
+      shape.append(
+          {isDynamic ? size : size / kReductionLanes, kReductionLanes});
+      split.append({isDynamic ? blocksOf(cast<Value>(sizes[dimension]))
+                              : builder.getIndexAttr(shape[next]),
+                    builder.getIndexAttr(kReductionLanes)});
       groups.push_back({next, next + 1});
       continue;
     }
     shape.push_back(size);
+    split.push_back(sizes[dimension]);
     groups.push_back({next});
   }
   auto laneType = RankedTensorType::get(shape, type.getElementType());
-  Value split =
-      tensor::ExpandShapeOp::create(builder, loc, laneType, padded, groups);
-  Value lanes = reduce(split, axis, 0.0, add);
+  Value expanded = tensor::ExpandShapeOp::create(builder, loc, laneType, padded,
+                                                 groups, split);
+  Value lanes = reduce(expanded, axis, 0.0, add);
 
   for (int64_t width = kReductionLanes / 2; width >= 1; width /= 2) {
     Value low = slice(lanes, axis, 0, width);
@@ -157,9 +183,21 @@ Value LinalgEmitter::rowSum(Value x, unsigned axis) {
   }
   // The axis has size 1 now: fold it into a neighbour.
   RankedTensorType result = withoutDimension(typeOf(lanes), axis);
-  std::optional<SmallVector<ReassociationIndices>> collapse =
-      getReassociationIndicesForCollapse(typeOf(lanes).getShape(),
-                                         result.getShape());
+  if (result.hasStaticShape())
+    return tensor::CollapseShapeOp::create(
+        builder, loc, result, lanes,
+        *getReassociationIndicesForCollapse(typeOf(lanes).getShape(),
+                                            result.getShape()));
+  // Joined to the dimension before, or behind the first.
+  SmallVector<ReassociationIndices> joinedGroups;
+  unsigned joined = axis == 0 ? 1 : axis;
+  for (unsigned dimension = 0; dimension < typeOf(lanes).getRank();
+       ++dimension) {
+    if (dimension == joined)
+      joinedGroups.back().push_back(dimension);
+    else
+      joinedGroups.push_back({dimension});
+  }
   return tensor::CollapseShapeOp::create(builder, loc, result, lanes,
-                                         *collapse);
+                                         joinedGroups);
 }

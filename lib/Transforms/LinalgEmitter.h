@@ -40,6 +40,8 @@ public:
 
   /// Numerics' rowSum and rowMax along `axis`, which disappears.
   mlir::Value rowSum(mlir::Value x, unsigned axis);
+  /// The number of groups of lanes that `size` elements fill.
+  mlir::OpFoldResult blocksOf(mlir::Value size);
   mlir::Value rowMax(mlir::Value x, unsigned axis);
 
 private:

@@ -5,6 +5,7 @@
 // The numbering of output channels (OutputChannels.h).
 
 #include "OutputChannels.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,10 +61,10 @@ static SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
 
 std::optional<OutputChannels> getOutputChannels(linalg::LinalgOp op,
                                                 const ContractionStructure &s) {
-  if (llvm::any_of(s.loopSizes, ShapedType::isDynamic))
-    return std::nullopt;
   OutputChannels channels;
   for (unsigned loop : channelLoops(s)) {
+    if (ShapedType::isDynamic(s.loopSizes[loop]))
+      return std::nullopt;
     channels.dims.push_back(*s.outputDim(loop));
     channels.sizes.push_back(s.loopSizes[loop]);
   }
@@ -138,8 +139,7 @@ linalg::GenericOp addPerChannel(OpBuilder &builder, Location loc, Value x,
       "bias", tensor);
   auto type = cast<RankedTensorType>(x.getType());
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
-  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                       type.getElementType());
+  Value init = makeEmptyLike(builder, loc, x, type.getElementType());
   return linalg::GenericOp::create(
       builder, loc, TypeRange{type}, ValueRange{x, bias}, ValueRange{init},
       ArrayRef<AffineMap>{

@@ -5,6 +5,7 @@
 // Permuting values, constants in memory (Permutations.h).
 
 #include "Permutations.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -171,10 +172,8 @@ Value permuteValue(OpBuilder &builder, Location loc, Value value,
         composePermutations(transpose.getPermutation(), permutation));
   if (Value constant = permuteConstant(builder, value, permutation))
     return constant;
-  auto type = permuteType(cast<RankedTensorType>(value.getType()), permutation);
   auto empty = [&]() -> Value {
-    return tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                   type.getElementType());
+    return makePermutedEmpty(builder, loc, value, permutation);
   };
   if (value.getDefiningOp<tensor::EmptyOp>())
     return empty();

@@ -191,7 +191,8 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
   if (unit.kind.empty())
     return false;
   llvm::append_range(unit.inputs, variableOperands(generic));
-  return true;
+  // What a payload converts from integers has no grid.
+  return llvm::all_of(unit.inputs, isFloatTensor);
 }
 
 /// Do the constants of `op` have one value, or one an output channel?

@@ -14,6 +14,7 @@
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -66,7 +67,7 @@ private:
 Value Rebaser::flipTopBit(OpBuilder &builder, Location loc, Value codes) {
   auto type = cast<RankedTensorType>(codes.getType());
   Type element = type.getElementType();
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), element);
+  Value empty = makeEmptyLike(builder, loc, codes, element);
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   auto flip = linalg::GenericOp::create(
       builder, loc, type, ValueRange{codes}, ValueRange{empty},
@@ -217,7 +218,7 @@ void Rebaser::moveCodes(Operation *op) {
         map.map(
             operand,
             tensor::EmptyOp::create(
-                builder, op->getLoc(), empty.getType().getShape(),
+                builder, op->getLoc(), empty.getMixedSizes(),
                 cast<RankedTensorType>(signedType(operand)).getElementType()));
       else
         map.map(operand, signedForm(operand));

@@ -10,7 +10,10 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           None, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16
-ABI_VERSION = 1
+ABI_VERSION = 2
+
+
+SHAPE_MISMATCH = 6
 
 
 class ModelError(RuntimeError):
@@ -19,7 +22,11 @@ class ModelError(RuntimeError):
 
 class _TensorInfo(c.Structure):
     _fields_ = [("name", c.c_char_p), ("dtype", c.c_int32), ("rank", c.c_int32), ("dims", c.POINTER(c.c_int64)),
-                ("bytes", c.c_uint64)]
+                ("bytes", c.c_uint64), ("dim_names", c.POINTER(c.c_char_p))]
+
+
+class _Symbol(c.Structure):
+    _fields_ = [("name", c.c_char_p), ("low", c.c_int64), ("high", c.c_int64)]
 
 
 class _Info(c.Structure):
@@ -27,7 +34,8 @@ class _Info(c.Structure):
                 ("num_inputs", c.c_uint32), ("num_outputs", c.c_uint32), ("num_steps", c.c_uint32),
                 ("num_variants", c.c_uint32), ("inputs", c.POINTER(_TensorInfo)), ("outputs", c.POINTER(_TensorInfo)),
                 ("step_names", c.POINTER(c.c_char_p)), ("variants", c.POINTER(c.c_char_p)), ("receipt", c.c_char_p),
-                ("receipt_size", c.c_uint64), ("scratch_bytes", c.c_uint64), ("weights_bytes", c.c_uint64)]
+                ("receipt_size", c.c_uint64), ("scratch_bytes", c.c_uint64), ("weights_bytes", c.c_uint64),
+                ("num_symbols", c.c_uint32), ("symbols", c.POINTER(_Symbol))]
 
 
 class _Options(c.Structure):
@@ -35,25 +43,32 @@ class _Options(c.Structure):
 
 
 class TensorInfo:
-    """Name, numpy dtype and shape of one input or output."""
+    """Name, numpy dtype and shape of one input or output; a symbolic size is its name."""
 
     def __init__(self, raw):
         self.name = raw.name.decode()
         self.dtype = np.dtype(DTYPES[raw.dtype])
-        self.shape = tuple(raw.dims[i] for i in range(raw.rank))
+        self.shape = tuple(raw.dim_names[i].decode() if raw.dims[i] < 0 else raw.dims[i] for i in range(raw.rank))
+
+    def fits(self, array):
+        return (array.dtype == self.dtype and array.ndim == len(self.shape)
+                and all(isinstance(want, str) or want == got
+                        for want, got in zip(self.shape, array.shape, strict=True)))
 
 
 class Model:
     """One instance of a compiled model.
 
     threads: 0 takes every CPU; variant: None takes the best one, else "avx512vnni", "avx2", "scalar".
-    run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name.
+    run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name. Symbolic
+    sizes (`symbols`: name -> (low, high)) follow from the arrays of each call.
     """
 
     def __init__(self, path, threads=0, variant=None, prefix="qd_model"):
         self._lib = c.CDLL(path)
         self._call = {}
         for name, result in (("info", c.POINTER(_Info)), ("create", c.c_int), ("run", c.c_int), ("destroy", None),
+                             ("run_dims", c.c_int), ("output_dims", c.c_int), ("error", c.c_char_p),
                              ("variant", c.c_char_p), ("status_string", c.c_char_p)):
             function = getattr(self._lib, f"{prefix}_{name}")
             function.restype = result
@@ -64,6 +79,7 @@ class Model:
         self.inputs = [TensorInfo(info.inputs[i]) for i in range(info.num_inputs)]
         self.outputs = [TensorInfo(info.outputs[i]) for i in range(info.num_outputs)]
         self.variants = [info.variants[i].decode() for i in range(info.num_variants)]
+        self.symbols = {s.name.decode(): (s.low, s.high) for s in (info.symbols[i] for i in range(info.num_symbols))}
         self.receipt = json.loads(info.receipt)
         options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None)
         self._handle = c.c_void_p()
@@ -71,6 +87,8 @@ class Model:
         self.variant = self._call["variant"](self._handle).decode()
 
     def _check(self, status, what):
+        if status == SHAPE_MISMATCH:
+            raise ModelError(f"{what}: {self._call['error'](self._handle).decode()}")
         if status:
             raise ModelError(f"{what}: {self._call['status_string'](status).decode()}")
 
@@ -81,12 +99,26 @@ class Model:
             if value is None:
                 raise ModelError(f"input '{info.name}' is missing")
             arrays[i] = np.ascontiguousarray(value)
-            if arrays[i].shape != info.shape or arrays[i].dtype != info.dtype:
+            if not info.fits(arrays[i]):
                 raise ModelError(f"input '{info.name}' is {arrays[i].dtype}{list(arrays[i].shape)}, "
                                  f"the model wants {info.dtype}{list(info.shape)}")
-        out = [np.empty(info.shape, info.dtype) for info in self.outputs]
-        self._check(self._call["run"](self._handle, self._pointers(arrays), self._pointers(out)), "run")
+        if not self.symbols:
+            out = [np.empty(info.shape, info.dtype) for info in self.outputs]
+            self._check(self._call["run"](self._handle, self._pointers(arrays), self._pointers(out)), "run")
+        else:
+            dims, made = self._dims([a.shape for a in arrays]), [(c.c_int64 * len(o.shape))() for o in self.outputs]
+            targets = (c.c_void_p * len(made))(*[c.addressof(m) for m in made])
+            self._check(self._call["output_dims"](self._handle, dims, targets), "run")
+            out = [np.empty(tuple(m), info.dtype) for m, info in zip(made, self.outputs, strict=True)]
+            self._check(self._call["run_dims"](self._handle, self._pointers(arrays), dims, self._pointers(out)), "run")
         return {info.name: array for info, array in zip(self.outputs, out, strict=True)}
+
+    @staticmethod
+    def _dims(shapes):
+        arrays = [(c.c_int64 * max(len(shape), 1))(*shape) for shape in shapes]
+        result = (c.c_void_p * len(arrays))(*[c.addressof(a) for a in arrays])
+        result.kept = arrays
+        return result
 
     @staticmethod
     def _pointers(arrays):

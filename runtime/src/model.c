@@ -12,6 +12,7 @@
 #include "cpu.h"
 #include "pool.h"
 #include "program.h"
+#include "sizes.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ struct qd_model {
   const qd_variant *variant;
   const char *variant_name;
   char *arena;
+  uint64_t arena_bytes;
+  qd_sizes sizes; /* of programs with symbols */
   uint64_t runs;
   atomic_flag busy;
 };
@@ -92,8 +95,13 @@ static int choose_variant(const qd_program *program, const char *wanted) {
   return -1;
 }
 
-static qd_status allocate_arena(qd_model *model) {
-  uint64_t bytes = model->program->info.scratch_bytes;
+/* Makes the arena at least `bytes` large; what it held is lost. */
+static qd_status grow_arena(qd_model *model, uint64_t bytes) {
+  if (model->arena && bytes <= model->arena_bytes)
+    return QD_OK;
+  free(model->arena);
+  model->arena = NULL;
+  model->arena_bytes = 0;
   int huge = bytes >= kHugePage;
   /* A page fault for every 4 KiB of a large arena costs more than it saves. */
   if (posix_memalign((void **)&model->arena, huge ? kHugePage : QD_ALIGNMENT,
@@ -101,6 +109,7 @@ static qd_status allocate_arena(qd_model *model) {
     return QD_OUT_OF_MEMORY;
   if (huge)
     madvise(model->arena, bytes, MADV_HUGEPAGE);
+  model->arena_bytes = bytes;
   return QD_OK;
 }
 
@@ -126,7 +135,9 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
   model->variant = &program->variants[variant];
   model->variant_name = program->info.variants[variant];
   atomic_flag_clear(&model->busy);
-  qd_status status = allocate_arena(model);
+  qd_status status = grow_arena(model, program->info.scratch_bytes);
+  if (status == QD_OK)
+    status = qd_sizes_create(program, &model->sizes);
   if (status == QD_OK && options->profile) {
     /* One more: a program may have no step at all. */
     model->context.nanoseconds =
@@ -152,30 +163,75 @@ static int pointers_valid(const void *const *pointers,
   if (!pointers)
     return count == 0;
   for (uint32_t i = 0; i < count; ++i)
-    if (!pointers[i] && tensors[i].bytes)
+    if (!pointers[i] && (tensors[i].bytes || tensors[i].dim_names))
       return 0;
   return 1;
 }
 
-qd_status qd_rt_run(qd_model *model, const void *const *inputs,
-                    void *const *outputs) {
+/* Whoever holds the instance. */
+static int enter(qd_model *model) {
+  return !atomic_flag_test_and_set_explicit(&model->busy, memory_order_acquire);
+}
+
+static void leave(qd_model *model) {
+  atomic_flag_clear_explicit(&model->busy, memory_order_release);
+}
+
+static qd_status run(qd_model *model, const void *const *inputs,
+                     const int64_t *const *input_dims, void *const *outputs) {
+  const qd_program *program = model->program;
+  qd_status status = qd_sizes_bind(program, &model->sizes, input_dims);
+  if (status == QD_OK)
+    status = grow_arena(model, model->sizes.arena_bytes
+                                   ? model->sizes.arena_bytes
+                                   : program->info.scratch_bytes);
+  if (status != QD_OK)
+    return status;
+  uint32_t state = qd_cpu_default_float();
+  program->main(&model->context, model->arena, model->variant->kernels, inputs,
+                outputs, model->sizes.values, model->sizes.offsets);
+  qd_cpu_restore_float(state);
+  ++model->runs;
+  return QD_OK;
+}
+
+qd_status qd_rt_run_dims(qd_model *model, const void *const *inputs,
+                         const int64_t *const *input_dims,
+                         void *const *outputs) {
   if (!model)
     return QD_INVALID_ARGUMENT;
-  const qd_program *program = model->program;
-  const qd_info *info = &program->info;
+  const qd_info *info = &model->program->info;
   if (!pointers_valid(inputs, info->inputs, info->num_inputs) ||
       !pointers_valid((const void *const *)outputs, info->outputs,
                       info->num_outputs))
     return QD_INVALID_ARGUMENT;
-  if (atomic_flag_test_and_set_explicit(&model->busy, memory_order_acquire))
+  if (!enter(model))
     return QD_BUSY;
-  uint32_t state = qd_cpu_default_float();
-  program->main(&model->context, model->arena, model->variant->kernels, inputs,
-                outputs);
-  qd_cpu_restore_float(state);
-  ++model->runs;
-  atomic_flag_clear_explicit(&model->busy, memory_order_release);
-  return QD_OK;
+  qd_status status = run(model, inputs, input_dims, outputs);
+  leave(model);
+  return status;
+}
+
+qd_status qd_rt_run(qd_model *model, const void *const *inputs,
+                    void *const *outputs) {
+  return qd_rt_run_dims(model, inputs, NULL, outputs);
+}
+
+qd_status qd_rt_output_dims(qd_model *model, const int64_t *const *input_dims,
+                            int64_t *const *output_dims) {
+  if (!model || !output_dims)
+    return QD_INVALID_ARGUMENT;
+  if (!enter(model))
+    return QD_BUSY;
+  qd_status status = qd_sizes_bind(model->program, &model->sizes, input_dims);
+  if (status == QD_OK)
+    qd_sizes_outputs(model->program, &model->sizes, output_dims);
+  leave(model);
+  return status;
+}
+
+const char *qd_rt_error(const qd_model *model) {
+  return model ? model->sizes.error : "";
 }
 
 void qd_rt_destroy(qd_model *model) {
@@ -184,6 +240,7 @@ void qd_rt_destroy(qd_model *model) {
   qd_pool_destroy(model->context.pool);
   free(model->context.nanoseconds);
   free(model->arena);
+  qd_sizes_destroy(&model->sizes);
   free(model);
 }
 
@@ -215,6 +272,8 @@ const char *qd_rt_status_string(qd_status status) {
     return "a thread could not be started";
   case QD_BUSY:
     return "the model instance is in use by another caller";
+  case QD_SHAPE_MISMATCH:
+    return "an input has a size that the model does not take";
   }
   return "unknown status";
 }

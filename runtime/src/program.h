@@ -29,11 +29,44 @@ typedef struct qd_variant {
   const qd_kernel *kernels;
 } qd_variant;
 
+/* One number of a program with symbols, computed from those before it. */
+typedef enum qd_size_kind {
+  QD_SIZE_NUMBER = 0,
+  QD_SIZE_SYMBOL = 1, /* symbol number `lhs` */
+  QD_SIZE_ADD = 2,
+  QD_SIZE_MUL = 3,
+  QD_SIZE_FLOOR_DIV = 4,
+  QD_SIZE_MAX = 5,
+  QD_SIZE_MIN = 6,
+  QD_SIZE_COPY = 7 /* number `lhs` again, so that some follow each other */
+} qd_size_kind;
+
+typedef struct qd_size {
+  uint32_t kind, lhs, rhs;
+  int64_t number;
+} qd_size;
+
+/* A buffer of the arena, alive from the step that writes it to the last one
+ * that reads it. */
+typedef struct qd_buffer {
+  uint32_t bytes; /* the number of a qd_size */
+  int32_t first_step, last_step;
+} qd_buffer;
+
 typedef struct qd_program {
   qd_info info;
   const qd_variant *variants; /* info.num_variants, best first */
+  /* sizes and offsets: the values of `sizes` and the places of `buffers` in
+   * the arena; NULL without symbols. */
   void (*main)(qd_context *context, char *arena, const qd_kernel *kernels,
-               const void *const *inputs, void *const *outputs);
+               const void *const *inputs, void *const *outputs,
+               const int64_t *sizes, const int64_t *offsets);
+  uint32_t num_sizes, num_buffers;
+  const qd_size *sizes;
+  const qd_buffer *buffers;
+  /* The qd_size of every dimension, one tensor after the other. Those of
+   * inputs are symbols and numbers. */
+  const uint32_t *input_dims, *output_dims;
 } qd_program;
 
 /* Called by the emitted main function: runs all tasks of one kernel on the
@@ -45,6 +78,13 @@ void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
 void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, int64_t num_tasks);
 
+/* Runs `num_tasks` tasks for each of `num_blocks` blocks: every argument of
+ * block b lies offsets[i] + b * strides[i] bytes behind args[i]. */
+void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
+                  void **args, uint32_t num_args, const int64_t *offsets,
+                  const int64_t *strides, int64_t num_tasks,
+                  int64_t num_blocks);
+
 /* Copies bytes as one step of the program, each xor `flip` (0x80 turns plain i8
  * codes into the offset binary of the kernels and back; 0 copies). */
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,
@@ -55,6 +95,12 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
                        qd_model **model);
 qd_status qd_rt_run(qd_model *model, const void *const *inputs,
                     void *const *outputs);
+qd_status qd_rt_run_dims(qd_model *model, const void *const *inputs,
+                         const int64_t *const *input_dims,
+                         void *const *outputs);
+qd_status qd_rt_output_dims(qd_model *model, const int64_t *const *input_dims,
+                            int64_t *const *output_dims);
+const char *qd_rt_error(const qd_model *model);
 void qd_rt_destroy(qd_model *model);
 const char *qd_rt_variant(const qd_model *model);
 qd_status qd_rt_profile(const qd_model *model, qd_profile *profile);

@@ -9,6 +9,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Support/Npy.h"
+#include "QDialect/Transforms/RetypeShapes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -88,12 +89,13 @@ static llvm::Expected<std::vector<InputSpec>> specsOf(func::FuncOp function) {
     auto shaped = dyn_cast<ShapedType>(type);
     std::optional<DType> dtype =
         hostType(shaped ? shaped.getElementType() : type);
-    if (!dtype || (shaped && !shaped.hasStaticShape()))
+    if (!dtype)
       return llvm::createStringError("input '" + spec.name +
                                      "' has a type without host form");
     spec.type = *dtype;
     if (shaped)
-      spec.shape = shaped.getShape().vec();
+      for (int64_t size : shaped.getShape())
+        spec.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
     specs.push_back(std::move(spec));
   }
   return specs;
@@ -120,6 +122,27 @@ static llvm::Error writeOutputs(StringRef folder, ArrayRef<std::string> names,
   return llvm::Error::success();
 }
 
+/// Interprets the function; one with symbolic sizes as a copy for the shapes of
+/// these inputs.
+static llvm::Expected<SmallVector<HostTensor>>
+interpretShaped(func::FuncOp function, ArrayRef<HostTensor> inputs,
+                const InterpretProgramOptions &options) {
+  bool isDynamic = llvm::any_of(function.getArgumentTypes(), [](Type type) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    return shaped && !shaped.hasStaticShape();
+  });
+  if (!isDynamic)
+    return interpret(function, inputs, options.interpreter);
+  std::vector<std::vector<int64_t>> shapes;
+  for (const HostTensor &input : inputs)
+    shapes.push_back(input.shape());
+  auto module = specializeShapes(function, shapes);
+  if (!module)
+    return module.takeError();
+  return interpret(*(*module)->getOps<func::FuncOp>().begin(), inputs,
+                   options.interpreter);
+}
+
 /// Runs the function on every sample of `options.data`; each result gains a
 /// leading axis of samples.
 static llvm::Expected<SmallVector<HostTensor>>
@@ -135,10 +158,14 @@ interpretSamples(func::FuncOp function, ArrayRef<InputSpec> specs,
       return inputs.takeError();
     if (!*inputs)
       return stacked;
-    auto results = interpret(function, **inputs, options.interpreter);
+    auto results = interpretShaped(function, **inputs, options);
     if (!results)
       return results.takeError();
     for (auto [i, result] : llvm::enumerate(*results)) {
+      if (sample > 0 && result.size() * count != stacked[i].size())
+        return llvm::createStringError(
+            source->lastSampleName() +
+            ": samples of different sizes have no common result");
       if (sample == 0) {
         std::vector<int64_t> shape{count};
         shape.insert(shape.end(), result.shape().begin(), result.shape().end());
@@ -163,7 +190,7 @@ static llvm::Error runFunction(func::FuncOp function, bool print,
     auto inputs = bindProgramInputs(*specs, options.inputs);
     if (!inputs)
       return inputs.takeError();
-    return interpret(function, *inputs, options.interpreter);
+    return interpretShaped(function, *inputs, options);
   }();
   if (!results)
     return results.takeError();
@@ -245,7 +272,7 @@ qdialect::interpretReference(StringRef path,
                                      spec.name + "' that the model lacks");
     ordered.push_back(it->second);
   }
-  auto results = interpret(function, ordered, options.interpreter);
+  auto results = interpretShaped(function, ordered, options);
   if (!results)
     return results.takeError();
   std::map<std::string, HostTensor> named;

@@ -15,6 +15,10 @@ using namespace qdialect;
 
 static Expected<HostTensor> parseLiteral(StringRef text,
                                          const InputSpec &spec) {
+  if (is_contained(spec.shape, -1))
+    return createStringError("input '" + spec.name + "' has symbolic sizes (" +
+                             describe(spec.type, spec.shape) +
+                             "): numbers need the shape of a .npy file");
   HostTensor tensor(DType::F64, spec.shape);
   HostTensor integers(DType::I64, spec.shape);
   text.consume_front("dense<");
@@ -57,7 +61,12 @@ static Expected<HostTensor> parseLiteral(StringRef text,
 
 static Error checkType(const InputSpec &spec, const HostTensor &tensor,
                        StringRef file) {
-  bool fits = spec.type == tensor.type() && spec.shape == tensor.shape();
+  bool fits =
+      spec.type == tensor.type() &&
+      spec.shape.size() == tensor.shape().size() &&
+      all_of(zip(spec.shape, tensor.shape()), [](auto pair) {
+        return std::get<0>(pair) < 0 || std::get<0>(pair) == std::get<1>(pair);
+      });
   if (fits)
     return Error::success();
   return createStringError(

@@ -59,7 +59,8 @@ constexpr int64_t kSize = 8;
 
 /// Step 0 copies the input into the arena, step 1 adds.
 void programMain(qd_context *context, char *arena, const qd_kernel *kernels,
-                 const void *const *inputs, void *const *outputs) {
+                 const void *const *inputs, void *const *outputs,
+                 const int64_t *, const int64_t *) {
   qd_rt_copy(context, 0, arena, static_cast<const char *>(inputs[0]),
              kSize * sizeof(float), 0);
   void *args[] = {arena, outputs[0]};
@@ -67,7 +68,8 @@ void programMain(qd_context *context, char *arena, const qd_kernel *kernels,
 }
 
 const int64_t kDims[] = {kSize};
-const qd_tensor_info kTensor = {"x", QD_F32, 1, kDims, kSize * sizeof(float)};
+const qd_tensor_info kTensor = {"x",    QD_F32, 1, kDims, kSize * sizeof(float),
+                                nullptr};
 const char *const kSteps[] = {"copy-in", "add"};
 const char *const kVariantNames[] = {"avx512vnni", "avx2", "scalar"};
 const qd_kernel kAvx512Kernels[] = {addKernel<3>};
@@ -93,7 +95,9 @@ qd_program makeProgram(unsigned firstVariant = 0, unsigned numVariants = 3) {
                   "{}",
                   2,
                   kSize * sizeof(float),
-                  0};
+                  0,
+                  0,
+                  nullptr};
   program.variants = kVariants + firstVariant;
   program.main = programMain;
   return program;
@@ -212,7 +216,8 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
 
 TEST_F(ModelTest, SerialStepsRunOnTheCaller) {
   program.main = [](qd_context *context, char *, const qd_kernel *kernels,
-                    const void *const *inputs, void *const *outputs) {
+                    const void *const *inputs, void *const *outputs,
+                    const int64_t *, const int64_t *) {
     void *args[] = {const_cast<void *>(inputs[0]), outputs[0]};
     qd_rt_serial(context, 1, kernels[0], args, kSize);
     qd_rt_serial(context, 1, kernels[0], args, 0);
@@ -285,7 +290,8 @@ TEST(CopyTest, EveryByteIsCopiedAndFlipped) {
   // A context is only made with a model; this program is one copy.
   struct Copy {
     static void main(qd_context *context, char *, const qd_kernel *,
-                     const void *const *inputs, void *const *outputs) {
+                     const void *const *inputs, void *const *outputs,
+                     const int64_t *, const int64_t *) {
       qd_rt_copy(context, 0, static_cast<char *>(outputs[0]),
                  static_cast<const char *>(inputs[0]),
                  *static_cast<const int64_t *>(inputs[1]),

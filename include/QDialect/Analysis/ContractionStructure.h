@@ -82,8 +82,10 @@ struct ContractionStructure {
   int64_t numOutputChannels() const;
   /// Products summed into one output element.
   int64_t reductionSize() const;
-  /// Multiply-accumulates of the whole op.
+  /// Multiply-accumulates of the whole op; symbolic sizes count as 1.
   int64_t macs() const;
+  /// True if every loop of the weight has a static size.
+  bool hasStaticWeights() const;
 };
 
 /// The structure of `op`, or nothing when its payload is not

@@ -21,7 +21,14 @@ namespace qdialect {
 struct TensorSpec {
   std::string name;
   DType type = DType::F32;
-  std::vector<int64_t> shape;
+  std::vector<int64_t> shape;        ///< -1 for a symbolic size
+  std::vector<std::string> dimNames; ///< of symbolic sizes; empty if none is
+
+  bool isDynamic() const { return !dimNames.empty(); }
+  /// True if a tensor has the type, and the shape but for symbolic sizes.
+  bool fits(const HostTensor &tensor) const;
+  /// "batchx3xhxwxf32".
+  std::string describe() const;
 };
 
 struct LoadOptions {
@@ -58,10 +65,16 @@ public:
   llvm::Expected<std::vector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs);
   /// The same into existing memory; what a benchmark measures. `outputs` need
-  /// the types and shapes of outputs() (makeOutputs).
+  /// the types and shapes that makeOutputs gives.
   llvm::Error runInto(llvm::ArrayRef<HostTensor> inputs,
                       llvm::MutableArrayRef<HostTensor> outputs);
+  /// Outputs of a model without symbols.
   std::vector<HostTensor> makeOutputs() const;
+  /// Outputs for inputs of these shapes; the error names the dimension that the
+  /// model does not take.
+  llvm::Expected<std::vector<HostTensor>>
+  makeOutputs(llvm::ArrayRef<HostTensor> inputs) const;
+  bool isDynamic() const;
 
   /// Makes a new instance with this many threads; profile counters restart.
   llvm::Error setThreads(int threads);

@@ -46,7 +46,8 @@ def QD_DispatchOp : QD_Op<"dispatch", [IsolatedFromAbove, RecursiveMemoryEffects
     Nothing is reordered across its border.
 
     *Constraints.*
-    * C1: the body's arguments have the types of the inputs.
+    * C1: the body's arguments have the types of the inputs: tensors, and indices
+      that are sizes of dynamic dimensions.
     * C2: the body ends in `qd.yield`.
     * C3: the yielded values have the types of the results.
     * The body sees nothing but its arguments (IsolatedFromAbove).
@@ -61,7 +62,7 @@ def QD_DispatchOp : QD_Op<"dispatch", [IsolatedFromAbove, RecursiveMemoryEffects
     }
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs);
+  let arguments = (ins Variadic<AnyTypeOf<[AnyRankedTensor, Index]>>:$inputs);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{

@@ -6,13 +6,20 @@
 // bufferized as a function over memrefs, its linalg ops become loops, and the
 // loops go to the llvm dialect. It shares nothing with the kernel builders, so
 // it doubles as the oracle that they are tested against.
+//
+// Tensors of dynamic sizes come as bare pointers too; their sizes, and indices
+// that the region reads, are numbers in the array behind the constants
+// (KernelPlan.h, kernelSizes).
 
 #include "Families.h"
 
 #include "Emitter.h"
 #include "GenericLowering.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 
@@ -54,6 +61,51 @@ private:
     auto type = cast<RankedTensorType>(tensor);
     return MemRefType::get(type.getShape(), type.getElementType());
   }
+  /// What a function can take as a bare pointer.
+  static MemRefType argumentType(Type tensor) {
+    auto type = cast<RankedTensorType>(tensor);
+    if (type.hasStaticShape())
+      return bufferType(type);
+    return MemRefType::get({1}, type.getElementType());
+  }
+
+  /// The memory behind a bare pointer, with its sizes.
+  static Value withSizes(OpBuilder &builder, Location loc, Value pointer,
+                         RankedTensorType type, ValueRange &sizes) {
+    if (type.hasStaticShape())
+      return pointer;
+    int64_t rank = type.getRank();
+    SmallVector<OpFoldResult> shape, strides(rank);
+    for (int64_t size : type.getShape()) {
+      if (ShapedType::isStatic(size)) {
+        shape.push_back(builder.getIndexAttr(size));
+        continue;
+      }
+      shape.push_back(sizes.front());
+      sizes = sizes.drop_front();
+    }
+    OpFoldResult stride = builder.getIndexAttr(1);
+    for (int64_t axis = rank; axis-- > 0;) {
+      strides[axis] = stride;
+      auto constant = [](OpFoldResult number) {
+        return getConstantIntValue(number);
+      };
+      if (constant(stride) && constant(shape[axis])) {
+        stride =
+            builder.getIndexAttr(*constant(stride) * *constant(shape[axis]));
+        continue;
+      }
+      auto value = [&](OpFoldResult number) -> Value {
+        return getValueOrCreateConstantIndexOp(builder, loc, number);
+      };
+      stride =
+          arith::MulIOp::create(builder, loc, value(stride), value(shape[axis]))
+              .getResult();
+    }
+    Value view = memref::ReinterpretCastOp::create(
+        builder, loc, pointer, builder.getIndexAttr(0), shape, strides);
+    return memref::CastOp::create(builder, loc, bufferType(type), view);
+  }
 
   /// func @body(inputs, output, constants) with the region inside.
   OwningOpRef<ModuleOp> buildModule(StringRef bodyName) {
@@ -61,35 +113,52 @@ private:
     OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
     OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
     SmallVector<Type> types;
-    for (Type type : dispatch.getBody().getArgumentTypes())
-      types.push_back(bufferType(type));
-    types.push_back(bufferType(dispatch->getResult(0).getType()));
+    for (BlockArgument argument : dispatch.getBody().getArguments())
+      if (isa<RankedTensorType>(argument.getType()))
+        types.push_back(argumentType(argument.getType()));
+    auto resultType = cast<RankedTensorType>(dispatch->getResult(0).getType());
+    types.push_back(argumentType(resultType));
     for (arith::ConstantOp constant : constantOps)
       types.push_back(bufferType(constant.getType()));
+    numPointers = types.size();
+    types.append(kernelSizes(dispatch).size(), builder.getIndexType());
     auto func = func::FuncOp::create(builder, loc, bodyName,
                                      builder.getFunctionType(types, {}));
     Block *block = func.addEntryBlock();
     builder.setInsertionPointToStart(block);
-    auto read = [&](unsigned argument, Type tensor) -> Value {
-      return bufferization::ToTensorOp::create(builder, loc, tensor,
-                                               block->getArgument(argument),
+    auto read = [&](Value memory, Type tensor) -> Value {
+      return bufferization::ToTensorOp::create(builder, loc, tensor, memory,
                                                /*restrict=*/true);
     };
     IRMapping mapping;
-    unsigned numInputs = dispatch.getInputs().size();
-    for (BlockArgument argument : dispatch.getBody().getArguments())
-      mapping.map(argument, read(argument.getArgNumber(), argument.getType()));
+    ValueRange sizes =
+        ValueRange(block->getArguments()).drop_front(numPointers);
+    unsigned numInputs = 0;
+    for (BlockArgument argument : dispatch.getBody().getArguments()) {
+      if (argument.getType().isIndex()) {
+        mapping.map(argument, sizes.front());
+        sizes = sizes.drop_front();
+        continue;
+      }
+      Value memory =
+          withSizes(builder, loc, block->getArgument(numInputs++),
+                    cast<RankedTensorType>(argument.getType()), sizes);
+      mapping.map(argument, read(memory, argument.getType()));
+    }
+    Value output = withSizes(builder, loc, block->getArgument(numInputs),
+                             resultType, sizes);
     for (auto [i, constant] : llvm::enumerate(constantOps))
-      mapping.map(constant.getResult(),
-                  read(numInputs + 1 + i, constant.getType()));
+      mapping.map(
+          constant.getResult(),
+          read(block->getArgument(numInputs + 1 + i), constant.getType()));
     for (Operation &op : dispatch.getBody().front().without_terminator())
       if (!mapping.contains(&op) &&
           !(op.getNumResults() == 1 && mapping.contains(op.getResult(0))))
         builder.clone(op, mapping);
     bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(),
-        mapping.lookupOrDefault(dispatch.getYield().getOperand(0)),
-        block->getArgument(numInputs), /*restrict=*/true, /*writable=*/true);
+        mapping.lookupOrDefault(dispatch.getYield().getOperand(0)), output,
+        /*restrict=*/true, /*writable=*/true);
     func::ReturnOp::create(builder, loc);
     return module;
   }
@@ -127,16 +196,28 @@ private:
                                             /*internal=*/false);
     // One task: an empty range does nothing.
     e.ifThen(e.less(func.getArgument(1), func.getArgument(2)), [&] {
-      SmallVector<Value> pointers;
-      for (unsigned i = 0; i < body.getNumArguments(); ++i)
-        pointers.push_back(e.argument(func.getArgument(0), i));
-      e.call(body, pointers);
+      SmallVector<Value> values;
+      Value args = func.getArgument(0);
+      unsigned place = 0;
+      for (Value input : dispatch.getInputs()) {
+        if (!input.getType().isIndex())
+          values.push_back(e.argument(args, place));
+        ++place;
+      }
+      for (unsigned i = 0; i < 1 + constantOps.size(); ++i)
+        values.push_back(e.argument(args, place++));
+      unsigned numSizes = body.getNumArguments() - values.size();
+      Value sizes = numSizes ? e.argument(args, place) : Value();
+      for (unsigned i = 0; i < numSizes; ++i)
+        values.push_back(e.load(e.i64(), e.at(sizes, 8 * i), 8));
+      e.call(body, values);
     });
     e.ret();
   }
 
   qd::DispatchOp dispatch;
   SmallVector<arith::ConstantOp> constantOps;
+  unsigned numPointers = 0;
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "QDialect/CodeGen/CPU/KernelPlan.h"
 
 #include "Families.h"
+#include "mlir/IR/BuiltinTypes.h"
 
 using namespace mlir;
 
@@ -26,12 +27,31 @@ std::string KernelPlan::instruction(const CpuTarget &target) const {
   llvm_unreachable("unknown instruction set");
 }
 
+SmallVector<KernelSize> kernelSizes(qd::DispatchOp dispatch) {
+  SmallVector<KernelSize> sizes;
+  auto addTensor = [&](unsigned input, Type type) {
+    if (type.isIndex()) {
+      sizes.push_back({input, -1});
+      return;
+    }
+    for (auto [axis, size] :
+         llvm::enumerate(cast<RankedTensorType>(type).getShape()))
+      if (ShapedType::isDynamic(size))
+        sizes.push_back({input, static_cast<int64_t>(axis)});
+  };
+  for (auto [number, input] : llvm::enumerate(dispatch.getInputs()))
+    addTensor(number, input.getType());
+  addTensor(dispatch.getInputs().size(), dispatch->getResult(0).getType());
+  return sizes;
+}
+
 FailureOr<std::unique_ptr<KernelPlan>>
 planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result to become a kernel");
   loadKernelDialects(*dispatch->getContext());
-  if (options.generic)
+  // The other families know static sizes only.
+  if (options.generic || !kernelSizes(dispatch).empty())
     return cpu::planGeneric(dispatch);
   if (std::optional<cpu::KernelRegion> region =
           cpu::KernelRegion::analyze(dispatch))

@@ -32,7 +32,9 @@ bool isElementwiseStep(Operation *op) {
          generic.getNumParallelLoops() == generic.getNumLoops() &&
          generic.getMatchingIndexingMap(generic.getDpsInitOperand(0))
              .isIdentity() &&
-         generic.getBlock()->getArguments().back().use_empty();
+         generic.getBlock()->getArguments().back().use_empty() &&
+         // Reads of whole tensors have no payload code yet.
+         generic.getBlock()->getOps<tensor::ExtractOp>().empty();
 }
 
 /// Nothing is computed for it: an argument, a constant or a view of one.

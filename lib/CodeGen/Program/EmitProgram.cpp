@@ -4,18 +4,20 @@
 //
 // One straight-line main function: for each step it computes the addresses of
 // the arguments, stores them in an array and calls the runtime. Every address
-// and every size comes from one function here (address, bytes), which is where
-// run-time expressions over the dimensions will go.
+// and every size comes from one function here (address, bytes). Symbolic sizes
+// and the places of arena buffers are read from arrays that the runtime fills
+// before it calls main: it evaluates the expressions of the description.
 //
 // The structs mirror runtime/include/qdialect/model.h and
 // runtime/src/program.h field by field.
 
 #include "QDialect/CodeGen/Program/EmitProgram.h"
-#include "qdialect/model.h"
+#include "program.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CodeGen.h"
+#include <map>
 
 using namespace llvm;
 using namespace qdialect;
@@ -61,7 +63,7 @@ public:
     result->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
     return result;
   }
-  Constant *tensors(ArrayRef<ProgramTensor> list);
+  Constant *tensors(ArrayRef<ProgramTensor> list, const SymbolicSizes &sizes);
   Constant *strings(ArrayRef<std::string> list);
 
 private:
@@ -70,15 +72,23 @@ private:
   PointerType *pointer;
 };
 
-Constant *DescriptionBuilder::tensors(ArrayRef<ProgramTensor> list) {
+Constant *DescriptionBuilder::tensors(ArrayRef<ProgramTensor> list,
+                                      const SymbolicSizes &sizes) {
   SmallVector<Constant *> records;
   for (const ProgramTensor &tensor : list) {
-    SmallVector<Constant *> dims;
+    SmallVector<Constant *> dims, names;
     for (int64_t dim : tensor.shape)
       dims.push_back(i64(dim));
+    bool dynamic = SymbolicSizes::anySymbolic(tensor.sizes);
+    for (int64_t size : tensor.sizes)
+      if (dynamic)
+        names.push_back(SymbolicSizes::isSymbolic(size)
+                            ? string(sizes.print(size))
+                            : ConstantPointerNull::get(pointer));
     records.push_back(
         record({string(tensor.name), i32(static_cast<uint32_t>(tensor.type)),
-                i32(tensor.shape.size()), array(dims), i64(tensor.bytes)}));
+                i32(tensor.shape.size()), array(dims),
+                i64(dynamic ? 0 : tensor.bytes), array(names)}));
   }
   return array(records);
 }
@@ -90,13 +100,88 @@ Constant *DescriptionBuilder::strings(ArrayRef<std::string> list) {
   return array(pointers);
 }
 
+/// The expressions of a program as the runtime evaluates them, each over those
+/// before it.
+class SizeTable {
+public:
+  explicit SizeTable(const SymbolicSizes &sizes) : sizes(sizes) {}
+
+  struct Node {
+    qd_size_kind kind;
+    unsigned lhs = 0, rhs = 0;
+    int64_t number = 0;
+  };
+  std::vector<Node> nodes;
+
+  unsigned node(int64_t size);
+  /// Nodes that follow each other in memory; the number of the first.
+  unsigned run(ArrayRef<int64_t> list);
+
+private:
+  unsigned push(Node node) {
+    nodes.push_back(node);
+    return nodes.size() - 1;
+  }
+  unsigned atomNode(const SymbolicSizes::Atom &atom);
+
+  const SymbolicSizes &sizes;
+  std::map<int64_t, unsigned> known;
+};
+
+unsigned SizeTable::atomNode(const SymbolicSizes::Atom &atom) {
+  using Atom = SymbolicSizes::Atom;
+  if (atom.kind == Atom::Symbol)
+    return push({QD_SIZE_SYMBOL, atom.symbol, 0, 0});
+  unsigned lhs = node(atom.lhs), rhs = node(atom.rhs);
+  switch (atom.kind) {
+  case Atom::FloorDiv:
+    return push({QD_SIZE_FLOOR_DIV, lhs, rhs, 0});
+  case Atom::Max:
+    return push({QD_SIZE_MAX, lhs, rhs, 0});
+  case Atom::Min:
+    return push({QD_SIZE_MIN, lhs, rhs, 0});
+  default:
+    return push({QD_SIZE_MUL, lhs, rhs, 0});
+  }
+}
+
+unsigned SizeTable::node(int64_t size) {
+  if (auto entry = known.find(size); entry != known.end())
+    return entry->second;
+  std::optional<unsigned> sum;
+  if (!SymbolicSizes::isSymbolic(size))
+    sum = push({QD_SIZE_NUMBER, 0, 0, size});
+  for (const SymbolicSizes::Term &term : sizes.terms(size)) {
+    std::optional<unsigned> product;
+    if (term.factor != 1 || term.atoms.empty())
+      product = node(term.factor);
+    for (unsigned number : term.atoms) {
+      unsigned factor = atomNode(sizes.atom(number));
+      product = product ? push({QD_SIZE_MUL, *product, factor, 0}) : factor;
+    }
+    sum = sum ? push({QD_SIZE_ADD, *sum, *product, 0}) : *product;
+  }
+  known[size] = *sum;
+  return *sum;
+}
+
+unsigned SizeTable::run(ArrayRef<int64_t> list) {
+  SmallVector<unsigned> sources;
+  for (int64_t size : list)
+    sources.push_back(node(size));
+  unsigned first = nodes.size();
+  for (unsigned source : sources)
+    push({QD_SIZE_COPY, source, 0, 0});
+  return first;
+}
+
 class ProgramEmitter {
 public:
   ProgramEmitter(Module &module, const Program &program,
                  const WeightsLayout &weights)
       : module(module), context(module.getContext()), program(program),
         weights(weights), builder(context), describe(module),
-        pointer(PointerType::getUnqual(context)) {}
+        table(program.sizes), pointer(PointerType::getUnqual(context)) {}
 
   Function *emitMain();
   GlobalVariable *emitDescription(ArrayRef<CpuTarget> targets,
@@ -108,11 +193,20 @@ private:
   Function *runtimeFunction(StringRef name, Type *result,
                             ArrayRef<Type *> arguments);
   void emitStep(unsigned number, const ProgramStep &step);
+  void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
+  Constant *dims(ArrayRef<ProgramTensor> tensors);
+  Value *sizeAddress(unsigned node) {
+    return builder.CreateConstGEP1_64(builder.getInt64Ty(), sizes, node);
+  }
+  Value *size(int64_t value) {
+    if (!SymbolicSizes::isSymbolic(value))
+      return builder.getInt64(value);
+    return builder.CreateLoad(builder.getInt64Ty(),
+                              sizeAddress(table.node(value)));
+  }
   Value *address(const ProgramBuffer &buffer);
   Value *constantAddress(unsigned number);
-  Value *bytes(const ProgramBuffer &buffer) {
-    return builder.getInt64(buffer.bytes);
-  }
+  Value *bytes(const ProgramBuffer &buffer) { return size(buffer.bytes); }
   Value *byteOffset(Value *base, int64_t offset) {
     return builder.CreateGEP(builder.getInt8Ty(), base,
                              builder.getInt64(offset));
@@ -128,13 +222,18 @@ private:
   const WeightsLayout &weights;
   IRBuilder<> builder;
   DescriptionBuilder describe;
+  SizeTable table;
   PointerType *pointer;
   // Values of the main function.
   Value *runtime = nullptr, *arena = nullptr, *kernels = nullptr;
+  Value *sizes = nullptr, *offsets = nullptr;
+  /// Arena buffers of a program with symbols, by their number there.
+  SmallVector<const ProgramBuffer *> placed;
   SmallVector<Value *> inputs, outputs;
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
-  Function *parallel = nullptr, *serial = nullptr, *copy = nullptr;
+  Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
+           *blocked = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -154,6 +253,13 @@ Value *ProgramEmitter::constantAddress(unsigned number) {
 Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
   switch (buffer.storage) {
   case Storage::Arena:
+    if (program.isDynamic() && buffer.bytes) {
+      auto place = find(placed, &buffer);
+      Value *slot = builder.CreateConstGEP1_64(builder.getInt64Ty(), offsets,
+                                               place - placed.begin());
+      return builder.CreateGEP(builder.getInt8Ty(), arena,
+                               builder.CreateLoad(builder.getInt64Ty(), slot));
+    }
     return byteOffset(arena, buffer.offset);
   case Storage::Input:
     return inputs[buffer.index];
@@ -176,15 +282,36 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
   }
   SmallVector<Value *> pointers;
   for (unsigned buffer : step.args)
-    pointers.push_back(address(program.buffers[buffer]));
+    pointers.push_back(buffer < program.buffers.size()
+                           ? address(program.buffers[buffer])
+                           : ConstantPointerNull::get(pointer));
   for (unsigned i = 0; i < step.plan->constants.size(); ++i)
     pointers.push_back(constantAddress(step.firstConstant + i));
+  if (!step.sizes.empty())
+    pointers.push_back(sizeAddress(table.run(step.sizes)));
   for (auto [i, value] : enumerate(pointers))
     builder.CreateStore(value, builder.CreateConstGEP1_64(pointer, args, i));
+  if (step.blocks)
+    return emitBlocks(number, step, pointers.size());
   builder.CreateCall(step.serial ? serial : parallel,
                      {runtime, builder.getInt32(number),
                       element(kernels, step.kernel), args,
                       builder.getInt64(step.plan->numTasks)});
+}
+
+void ProgramEmitter::emitBlocks(unsigned number, const ProgramStep &step,
+                                unsigned numArgs) {
+  const ProgramStep::Blocks &blocks = *step.blocks;
+  auto padded = [&](ArrayRef<int64_t> bytes) {
+    SmallVector<int64_t> list(bytes);
+    list.resize(numArgs, 0); // constants and sizes stay
+    return sizeAddress(table.run(list));
+  };
+  builder.CreateCall(
+      blocked, {runtime, builder.getInt32(number),
+                element(kernels, step.kernel), args, builder.getInt32(numArgs),
+                padded(blocks.offsets), padded(blocks.strides),
+                builder.getInt64(step.plan->numTasks), size(blocks.count)});
 }
 
 Function *ProgramEmitter::emitMain() {
@@ -194,6 +321,9 @@ Function *ProgramEmitter::emitMain() {
                              {pointer, i32, pointer, pointer, i64});
   serial = runtimeFunction("qd_rt_serial", none,
                            {pointer, i32, pointer, pointer, i64});
+  blocked = runtimeFunction(
+      "qd_rt_blocks", none,
+      {pointer, i32, pointer, pointer, i32, pointer, pointer, i64, i64});
   copy = runtimeFunction("qd_rt_copy", none,
                          {pointer, i32, pointer, pointer, i64, i32});
   weightsImage = new GlobalVariable(
@@ -205,13 +335,17 @@ Function *ProgramEmitter::emitMain() {
   weightsImage->setCodeModel(CodeModel::Large);
 
   auto *main = Function::Create(
-      FunctionType::get(none, {pointer, pointer, pointer, pointer, pointer},
-                        false),
+      FunctionType::get(none, SmallVector<Type *>(7, pointer), false),
       GlobalValue::InternalLinkage, "qd_program_main", module);
   builder.SetInsertPoint(BasicBlock::Create(context, "entry", main));
   runtime = main->getArg(0);
   arena = main->getArg(1);
   kernels = main->getArg(2);
+  sizes = main->getArg(5);
+  offsets = main->getArg(6);
+  for (const ProgramBuffer &buffer : program.buffers)
+    if (program.isDynamic() && buffer.storage == Storage::Arena && buffer.bytes)
+      placed.push_back(&buffer);
   for (unsigned i = 0; i < program.inputs.size(); ++i)
     inputs.push_back(element(main->getArg(3), i));
   for (unsigned i = 0; i < program.outputs.size(); ++i)
@@ -219,12 +353,22 @@ Function *ProgramEmitter::emitMain() {
   size_t most = 1;
   for (const ProgramStep &step : program.steps)
     if (step.plan)
-      most = std::max(most, step.args.size() + step.plan->constants.size());
+      most = std::max(most, step.args.size() + step.plan->constants.size() +
+                                !step.sizes.empty());
   args = builder.CreateAlloca(ArrayType::get(pointer, most));
   for (auto [number, step] : enumerate(program.steps))
     emitStep(number, step);
   builder.CreateRetVoid();
   return main;
+}
+
+/// The nodes of all dimensions, one tensor after the other.
+Constant *ProgramEmitter::dims(ArrayRef<ProgramTensor> tensors) {
+  SmallVector<Constant *> list;
+  for (const ProgramTensor &tensor : tensors)
+    for (int64_t size : tensor.sizes)
+      list.push_back(describe.i32(table.node(size)));
+  return describe.array(list);
 }
 
 GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
@@ -246,17 +390,42 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
   for (const ProgramStep &step : program.steps)
     stepNames.push_back(step.name);
 
+  SmallVector<Constant *> symbols, nodes, buffers;
+  for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
+    symbols.push_back(
+        describe.record({describe.string(symbol.name), describe.i64(symbol.low),
+                         describe.i64(symbol.high)}));
+  Constant *inputDims = nullptr, *outputDims = nullptr;
+  if (program.isDynamic()) {
+    inputDims = dims(program.inputs);
+    outputDims = dims(program.outputs);
+    for (const ProgramBuffer *buffer : placed)
+      buffers.push_back(describe.record(
+          {describe.i32(table.node(buffer->bytes)),
+           describe.i32(buffer->firstStep), describe.i32(buffer->lastStep)}));
+    for (const SizeTable::Node &node : table.nodes)
+      nodes.push_back(
+          describe.record({describe.i32(node.kind), describe.i32(node.lhs),
+                           describe.i32(node.rhs), describe.i64(node.number)}));
+  } else {
+    inputDims = outputDims = ConstantPointerNull::get(pointer);
+  }
+
   Constant *info = describe.record(
       {describe.i32(QDIALECT_MODEL_ABI), describe.i32(QD_ALIGNMENT),
        describe.string(identity.prefix), describe.i32(program.inputs.size()),
        describe.i32(program.outputs.size()), describe.i32(stepNames.size()),
-       describe.i32(variantNames.size()), describe.tensors(program.inputs),
-       describe.tensors(program.outputs), describe.strings(stepNames),
-       describe.strings(variantNames), describe.string(identity.receipt),
-       describe.i64(identity.receipt.size()), describe.i64(program.arenaBytes),
-       describe.i64(weights.bytes)});
-  return describe.global(
-      describe.record({info, describe.array(variants), main}));
+       describe.i32(variantNames.size()),
+       describe.tensors(program.inputs, program.sizes),
+       describe.tensors(program.outputs, program.sizes),
+       describe.strings(stepNames), describe.strings(variantNames),
+       describe.string(identity.receipt), describe.i64(identity.receipt.size()),
+       describe.i64(program.arenaBytes), describe.i64(weights.bytes),
+       describe.i32(symbols.size()), describe.array(symbols)});
+  return describe.global(describe.record(
+      {info, describe.array(variants), main, describe.i32(nodes.size()),
+       describe.i32(buffers.size()), describe.array(nodes),
+       describe.array(buffers), inputDims, outputDims}));
 }
 
 /// `<prefix>_create(a, b)` calls `qd_rt_create(program, a, b)`, the others pass
@@ -273,6 +442,9 @@ void ProgramEmitter::emitEntryPoints(StringRef prefix,
   const EntryPoint entryPoints[] = {
       {"create", i32, {pointer, pointer}, true},
       {"run", i32, {pointer, pointer, pointer}, false},
+      {"run_dims", i32, {pointer, pointer, pointer, pointer}, false},
+      {"output_dims", i32, {pointer, pointer, pointer}, false},
+      {"error", pointer, {pointer}, false},
       {"destroy", none, {pointer}, false},
       {"variant", pointer, {pointer}, false},
       {"profile", i32, {pointer, pointer}, false},

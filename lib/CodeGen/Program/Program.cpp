@@ -9,7 +9,9 @@
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
+#include "QDialect/CodeGen/Program/RowBlocks.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -52,6 +54,9 @@ std::optional<DType> memoryType(Type elementType) {
   return hostType(elementType);
 }
 
+/// The place of an index in a kernel's arguments.
+constexpr unsigned kNoBuffer = ~0u;
+
 class Planner {
 public:
   Planner(ModuleOp module, const KernelOptions &options)
@@ -60,12 +65,16 @@ public:
   FailureOr<Program> plan();
 
 private:
-  FailureOr<ProgramTensor> describe(Operation *where, Type type,
+  FailureOr<ProgramTensor> describe(Operation *where, Value value,
                                     std::string name);
   LogicalResult addArguments(func::FuncOp function);
   LogicalResult addOp(Operation &op);
   LogicalResult addConstant(arith::ConstantOp constant);
   LogicalResult addDispatch(qd::DispatchOp dispatch);
+  LogicalResult addRowBlocks(qd::DispatchOp dispatch, const RowBlocks &rows,
+                             ArrayRef<unsigned> args, unsigned target);
+  LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
+                          std::optional<unsigned> constants);
   LogicalResult addResults(func::ReturnOp op);
   unsigned addBuffer(Storage storage, unsigned index, int64_t bytes);
   void addCopy(unsigned source, unsigned target, bool flip, Twine name);
@@ -75,6 +84,7 @@ private:
 
   ModuleOp module;
   KernelOptions options;
+  std::optional<SymbolicShapes> shapes;
   Program program;
   /// The buffer of each tensor, as its producer left it.
   llvm::DenseMap<Value, unsigned> bufferOf;
@@ -85,19 +95,28 @@ private:
   llvm::StringMap<unsigned> kernelOfKey;
 };
 
-FailureOr<ProgramTensor> Planner::describe(Operation *where, Type type,
+FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
                                            std::string name) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape())
+  auto tensor = dyn_cast<RankedTensorType>(value.getType());
+  if (!tensor)
+    return where->emitOpError("'")
+           << name << "' of type " << value.getType() << " is no tensor";
+  SymbolicShapes::Shape sizes = shapes->shapeOf(value);
+  if (llvm::any_of(sizes, ShapedType::isDynamic))
     return where->emitOpError("tensor '")
-           << name << "' of type " << type << " has no static shape";
+           << name << "' of type " << tensor
+           << " has a size that does not follow from the inputs' shapes";
   std::optional<DType> element = memoryType(tensor.getElementType());
   if (!element)
     return where->emitOpError("tensor '")
            << name << "': element type " << tensor.getElementType()
            << " has no form in the memory of compiled programs";
-  ProgramTensor result{std::move(name), *element, tensor.getShape().vec(), 0};
-  result.bytes = tensor.getNumElements() * byteWidth(*element);
+  ProgramTensor result{std::move(name), *element, {}, 0, {}};
+  result.sizes.assign(sizes.begin(), sizes.end());
+  for (int64_t size : sizes)
+    result.shape.push_back(SymbolicSizes::isSymbolic(size) ? -1 : size);
+  result.bytes =
+      shapes->sizes.mul(shapes->sizes.product(sizes), byteWidth(*element));
   return result;
 }
 
@@ -132,16 +151,17 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
     auto tensor =
-        describe(function, argument.getType(),
+        describe(function, argument,
                  nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
     bufferOf[argument] = addBuffer(Storage::Input, index, tensor->bytes);
     program.inputs.push_back(std::move(*tensor));
   }
-  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
+  Operation *ret = function.getBody().front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(ret->getOperands())) {
     auto tensor = describe(
-        function, type,
+        function, value,
         nameIn(function.getResultAttr(index, "qd.name"), "result", index));
     if (failed(tensor))
       return failure();
@@ -151,7 +171,7 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
 }
 
 LogicalResult Planner::addConstant(arith::ConstantOp constant) {
-  auto tensor = describe(constant, constant.getType(), "constant");
+  auto tensor = describe(constant, constant.getResult(), "constant");
   if (failed(tensor))
     return failure();
   std::optional<ConstantView> view = constantView(constant.getResult());
@@ -232,38 +252,136 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
     return dispatch.emitOpError("must have one result, has ")
            << dispatch->getNumResults();
   Value result = dispatch->getResult(0);
-  auto tensor = describe(dispatch, result.getType(), "result");
+  auto tensor = describe(dispatch, result, "result");
   if (failed(tensor))
     return failure();
   if (tensor->bytes == 0) { // nothing to compute; no kernel is asked for it
     bufferOf[result] = addBuffer(Storage::Arena, 0, 0);
     return success();
   }
+  // Operands first: their copies are steps before this one.
+  SmallVector<unsigned> args;
+  for (Value input : dispatch->getOperands())
+    args.push_back(input.getType().isIndex() ? kNoBuffer
+                                             : kernelOperand(input));
+  bufferOf[result] = addBuffer(Storage::Arena, 0, tensor->bytes);
+  if (std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes))
+    return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
+  ProgramStep step;
+  step.name = dispatchName(dispatch, program.steps.size());
+  step.args = args;
+  step.args.push_back(bufferOf[result]);
+  for (KernelSize size : kernelSizes(dispatch)) {
+    if (size.axis < 0)
+      step.sizes.push_back(shapes->sizeOf(dispatch.getInputs()[size.input]));
+    else
+      step.sizes.push_back(shapes->shapeOf(
+          size.input < args.size() ? dispatch.getInputs()[size.input]
+                                   : result)[size.axis]);
+  }
+  return addKernel(dispatch, std::move(step), std::nullopt);
+}
 
+/// One step for each height of blocks: the tall ones first, then what is left.
+LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
+                                    const RowBlocks &rows,
+                                    ArrayRef<unsigned> args, unsigned target) {
+  SymbolicSizes &sizes = shapes->sizes;
+  if (!program.rowDispatches)
+    program.rowDispatches = ModuleOp::create(dispatch.getLoc());
+  Value result = dispatch->getResult(0);
+  std::string name = dispatchName(dispatch, program.steps.size());
+  /// Bytes of one row, of the tensors that have rows.
+  auto rowBytes = [&](Value tensor) {
+    SymbolicShapes::Shape shape = shapes->shapeOf(tensor);
+    Type element = getElementTypeOrSelf(tensor.getType());
+    return sizes.mul(sizes.product(ArrayRef(shape).drop_front(rows.numDims)),
+                     byteWidth(*memoryType(element)));
+  };
+  int64_t all =
+      sizes.product(ArrayRef(shapes->shapeOf(result)).take_front(rows.numDims));
+  int64_t done = 0;
+  std::optional<unsigned> constants;
+  for (int64_t height : rows.heights()) {
+    SmallVector<unsigned> inputs;
+    qd::DispatchOp copy =
+        rows.build(dispatch, *shapes, height, *program.rowDispatches, inputs);
+    ProgramStep step;
+    step.name = height == 1 || done == 0 ? name : (name + " (rest)");
+    ProgramStep::Blocks blocks;
+    blocks.count = sizes.floorDiv(sizes.sub(all, done), height);
+    auto addArgument = [&](unsigned buffer, Value tensor, bool hasRows) {
+      step.args.push_back(buffer);
+      int64_t bytes = hasRows ? rowBytes(tensor) : 0;
+      blocks.offsets.push_back(sizes.mul(bytes, done));
+      blocks.strides.push_back(sizes.mul(bytes, height));
+    };
+    for (unsigned input : inputs)
+      addArgument(args[input], dispatch.getInputs()[input],
+                  rows.inputHasRows[input]);
+    addArgument(target, result, true);
+    for (KernelSize size : kernelSizes(copy)) {
+      Value whole = size.input < inputs.size()
+                        ? Value(dispatch.getInputs()[inputs[size.input]])
+                        : result;
+      step.sizes.push_back(size.axis < 0 ? shapes->sizeOf(whole)
+                                         : shapes->shapeOf(whole)[size.axis]);
+    }
+    done = sizes.add(done, sizes.mul(blocks.count, height));
+    step.blocks = std::move(blocks);
+    unsigned first = program.constants.size();
+    if (failed(addKernel(copy, std::move(step), constants)))
+      return failure();
+    if (!constants)
+      constants = first;
+  }
+  return success();
+}
+
+/// True if two lists of constants hold the same bytes.
+static bool sameConstants(ArrayRef<ConstantBlob> a, ArrayRef<ConstantBlob> b) {
+  if (a.size() != b.size())
+    return false;
+  for (auto [x, y] : llvm::zip_equal(a, b)) {
+    if (x.size != y.size || x.alignment != y.alignment)
+      return false;
+    std::vector<char> left(x.size), right(y.size);
+    x.fill(left);
+    y.fill(right);
+    if (left != right)
+      return false;
+  }
+  return true;
+}
+
+/// Plans the kernel of a step whose name, arguments and sizes are set.
+/// `constants`: where an earlier step's lie that are likely the same.
+LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
+                                 std::optional<unsigned> constants) {
   FailureOr<std::unique_ptr<KernelPlan>> plan = planKernel(dispatch, options);
   if (failed(plan))
     return failure();
-  ProgramStep step;
   step.dispatch = dispatch;
   step.plan = plan->get();
   step.kernel = kernelNumber(**plan);
   step.firstConstant = program.constants.size();
-  llvm::append_range(program.constants, (*plan)->constants);
-  // Operands first: their copies are steps before this one.
-  for (Value input : dispatch->getOperands())
-    step.args.push_back(kernelOperand(input));
-  int64_t number = program.steps.size();
-  step.name = dispatchName(dispatch, number);
-  for (unsigned input : step.args)
-    program.buffers[input].lastStep = number;
-  bufferOf[result] = addBuffer(Storage::Arena, 0, tensor->bytes);
-  step.args.push_back(bufferOf[result]);
-  int64_t bytes = 0;
-  for (unsigned buffer : step.args)
-    bytes += program.buffers[buffer].bytes;
-  for (const ConstantBlob &constant : (*plan)->constants)
-    bytes += constant.size;
-  step.serial = isSmall(dispatch, bytes);
+  ArrayRef<ConstantBlob> own = (*plan)->constants;
+  if (constants && program.constants.size() >= *constants + own.size() &&
+      sameConstants(own,
+                    ArrayRef(program.constants).slice(*constants, own.size())))
+    step.firstConstant = *constants;
+  else
+    llvm::append_range(program.constants, own);
+  int64_t number = program.steps.size(), bytes = 0;
+  for (unsigned buffer : step.args) {
+    if (buffer == kNoBuffer)
+      continue;
+    program.buffers[buffer].lastStep = number;
+    bytes = shapes->sizes.add(bytes, program.buffers[buffer].bytes);
+  }
+  for (const ConstantBlob &constant : own)
+    bytes = shapes->sizes.add(bytes, constant.size);
+  step.serial = !SymbolicSizes::isSymbolic(bytes) && isSmall(dispatch, bytes);
   program.steps.push_back(std::move(step));
   program.plans.push_back(std::move(*plan));
   return success();
@@ -299,16 +417,24 @@ LogicalResult Planner::addOp(Operation &op) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();
       })
-      .Case<arith::ConstantOp>(
-          [&](auto constant) { return addConstant(constant); })
+      .Case<arith::ConstantOp>([&](auto constant) {
+        return isa<RankedTensorType>(constant.getType()) ? addConstant(constant)
+                                                         : success();
+      })
       .Case<func::ReturnOp>([&](auto ret) { return addResults(ret); })
       .Default([](Operation *other) {
-        return other->emitOpError(
-            "is not allowed between the dispatches of a program");
+        // Sizes: the runtime computes them from the inputs' shapes.
+        if (other->getNumResults() == 1 &&
+            other->getResult(0).getType().isIndex())
+          return LogicalResult(success());
+        return LogicalResult(other->emitOpError(
+            "is not allowed between the dispatches of a program"));
       });
 }
 
 void Planner::placeBuffers() {
+  if (program.isDynamic())
+    return; // where they lie depends on their sizes
   llvm::SmallVector<ArenaBuffer> placed;
   for (const ProgramBuffer &buffer : program.buffers)
     if (buffer.storage == Storage::Arena && buffer.bytes)
@@ -328,11 +454,13 @@ FailureOr<Program> Planner::plan() {
   func::FuncOp function = *functions.begin();
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("must have one block");
+  shapes.emplace(function);
   if (failed(addArguments(function)))
     return failure();
   for (Operation &op : function.getBody().front())
     if (failed(addOp(op)))
       return failure();
+  program.sizes = std::move(shapes->sizes);
   placeBuffers();
   return std::move(program);
 }

@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 1
+#define QDIALECT_MODEL_ABI 2
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,7 +43,9 @@ typedef enum qd_status {
                              the variant asked for (options, QDIALECT_CPU) is
                              not in the library or not possible here */
   QD_THREAD_FAILURE = 4,  /* the operating system gave no more threads */
-  QD_BUSY = 5             /* another caller is inside this qd_model */
+  QD_BUSY = 5,            /* another caller is inside this qd_model */
+  QD_SHAPE_MISMATCH = 6   /* a size that the model does not take; see
+                             qd_model_error */
 } qd_status;
 
 /* Element types; the values never change. */
@@ -67,9 +69,17 @@ typedef struct qd_tensor_info {
   const char *name;
   int32_t dtype; /* qd_dtype */
   int32_t rank;
-  const int64_t *dims;
-  uint64_t bytes;
+  const int64_t *dims;          /* -1 for a symbolic one */
+  uint64_t bytes;               /* 0 if there is one */
+  const char *const *dim_names; /* of the symbolic ones ("batch", "2 * seq"),
+                                   NULL for the others; NULL if all are */
 } qd_tensor_info;
+
+/* A dimension whose size is known only when the model runs. */
+typedef struct qd_symbol {
+  const char *name;
+  int64_t low, high; /* the sizes it may have */
+} qd_symbol;
 
 typedef struct qd_info {
   uint32_t abi_version; /* QDIALECT_MODEL_ABI of the library */
@@ -85,8 +95,11 @@ typedef struct qd_info {
   const char *const *variants;
   const char *receipt; /* JSON, receipt_size bytes, then a zero byte */
   uint64_t receipt_size;
-  uint64_t scratch_bytes; /* memory that every qd_model allocates */
+  uint64_t scratch_bytes; /* memory that every qd_model allocates; 0 if that
+                             depends on symbols */
   uint64_t weights_bytes;
+  uint32_t num_symbols;
+  const qd_symbol *symbols;
 } qd_info;
 
 typedef struct qd_options {
@@ -105,7 +118,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 1
+#elif QDIALECT_MODEL_ABI != 2
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 
@@ -122,6 +135,23 @@ qd_status qd_model_create(const qd_options *options, qd_model **model);
 /* Computes outputs[0 .. num_outputs) from inputs[0 .. num_inputs). */
 qd_status qd_model_run(qd_model *model, const void *const *inputs,
                        void *const *outputs);
+
+/* For models with symbols. input_dims[i] are the sizes of input i, as many as
+ * its rank. The scratch memory grows to what these sizes need and is kept;
+ * calling again with the same sizes computes nothing twice. */
+qd_status qd_model_run_dims(qd_model *model, const void *const *inputs,
+                            const int64_t *const *input_dims,
+                            void *const *outputs);
+
+/* The sizes of the outputs for those of the inputs: output_dims[i] has room for
+ * the rank of output i. */
+qd_status qd_model_output_dims(qd_model *model,
+                               const int64_t *const *input_dims,
+                               int64_t *const *output_dims);
+
+/* What was wrong with the last call that gave QD_SHAPE_MISMATCH, an English
+ * sentence that names input, dimension and both sizes; "" before. */
+const char *qd_model_error(const qd_model *model);
 
 /* Frees an instance; NULL is allowed. */
 void qd_model_destroy(qd_model *model);

@@ -71,6 +71,20 @@ protected:
   std::string keyText;
 };
 
+/// A size that a kernel reads while it runs: dimension `axis` of input number
+/// `input` (of the result if that is the number of inputs), or the input itself
+/// if it is an index (axis -1).
+struct KernelSize {
+  unsigned input;
+  int64_t axis;
+};
+
+/// The sizes that a dispatch's kernel finds in the array of i64 whose address
+/// stands in `args` behind the constants: every index and every dynamic
+/// dimension of inputs and result, in order. None for static dispatches, whose
+/// `args` have no such array. An index has a place in `args` that is not read.
+llvm::SmallVector<KernelSize> kernelSizes(qd::DispatchOp dispatch);
+
 /// Plans the kernel of a dispatch. Every legal dispatch has a plan: what no
 /// family recognises goes to "generic". Fails (with a diagnostic) only on a
 /// region that breaks the contract of docs/PhaseContract.md section 6.

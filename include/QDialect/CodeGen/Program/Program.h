@@ -5,15 +5,22 @@
 // The plan of a whole program between the dispatches and the object files:
 // which kernels there are, in which order they run, and where each tensor lies.
 // It holds no code; EmitProgram.h turns it into LLVM IR.
+//
+// A size is a number, or a handle of Program::sizes where the program has
+// symbolic dimensions. Such programs have no offsets here: the runtime places
+// the buffers when it knows the numbers.
 
 #ifndef QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
 #define QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
 
 #include "QDialect/CodeGen/CPU/KernelPlan.h"
 #include "QDialect/Support/HostTensor.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +30,9 @@ namespace qdialect {
 struct ProgramTensor {
   std::string name;
   DType type = DType::F32;
-  std::vector<int64_t> shape;
-  int64_t bytes = 0;
+  std::vector<int64_t> shape; ///< -1 for a symbolic size
+  int64_t bytes = 0;          ///< 0 if one is
+  std::vector<int64_t> sizes; ///< the shape with handles
 };
 
 /// One piece of memory; tensors that are views of each other share it.
@@ -56,6 +64,15 @@ struct ProgramStep {
   unsigned kernel = 0;              ///< number in Program::kernels
   llvm::SmallVector<unsigned> args; ///< Copy: source, target
   unsigned firstConstant = 0;       ///< the plan's constants follow each other
+  /// What kernelSizes lists, as sizes.
+  llvm::SmallVector<int64_t> sizes;
+  /// The kernel is for a block of rows (RowBlocks.h): it runs `count` times
+  /// numTasks tasks, each time with every argument moved on by its stride.
+  struct Blocks {
+    int64_t count = 0;
+    llvm::SmallVector<int64_t> offsets, strides; ///< bytes, by args
+  };
+  std::optional<Blocks> blocks;
   /// Done by the caller alone: handing it to threads would take longer.
   bool serial = false;
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
@@ -78,7 +95,12 @@ struct Program {
   std::vector<ProgramKernel> kernels;
   std::vector<ConstantBlob> constants;
   std::vector<std::unique_ptr<KernelPlan>> plans;
-  int64_t arenaBytes = 0;
+  int64_t arenaBytes = 0; ///< 0 if there are symbols
+  SymbolicSizes sizes;
+  /// Holds the dispatches that were copied for blocks of rows.
+  mlir::OwningOpRef<mlir::ModuleOp> rowDispatches;
+
+  bool isDynamic() const { return !sizes.symbols().empty(); }
 };
 
 /// Plans the program of a module after the dispatch phase. Refers to the

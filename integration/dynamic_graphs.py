@@ -1,0 +1,137 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random networks with symbolic sizes, as exporters write them: shape chains and all."""
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+KINDS = ["cnn", "transformer", "shapes"]
+
+
+class Graph:
+    """Nodes and initializers under construction; values are known by name."""
+
+    def __init__(self, rng):
+        self.rng, self.nodes, self.inits = rng, [], {}
+
+    def op(self, kind, *inputs, name=None, **attributes):
+        name = name or f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def constant(self, value):
+        name = f"c{len(self.inits)}"
+        self.inits[name] = numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+    def weight(self, *shape):
+        fan = int(np.prod(shape)) // max(shape)
+        return self.constant((self.rng.standard_normal(shape) / np.sqrt(fan)).astype(np.float32))
+
+    def model(self, name, inputs, outputs):
+        def value(spec):
+            return helper.make_tensor_value_info(spec[0], spec[1], spec[2])
+
+        graph = helper.make_graph(self.nodes, name, [value(i) for i in inputs], [value(o) for o in outputs],
+                                  list(self.inits.values()))
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def cnn(rng):
+    """Symbolic batch and image size: strides, pads, groups, pools, a residual."""
+    g = Graph(rng)
+    channels = int(rng.integers(1, 5)) * 8
+    x = g.op("Conv", "x", g.weight(channels, 3, 3, 3), g.weight(channels), pads=[1, 1, 1, 1])
+    x = g.op("Relu", x)
+    if rng.random() < 0.5:
+        x = g.op("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=int(rng.integers(2)))
+    wide = g.op("Conv", x, g.weight(2 * channels, channels, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER")
+    deep = g.op("Conv", wide, g.weight(2 * channels, 1, 3, 3), pads=[1, 1, 1, 1], group=2 * channels)
+    x = g.op("Relu", g.op("Add", wide, deep))
+    if rng.random() < 0.5:
+        x = g.op("AveragePool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    x = g.op("Flatten", g.op("GlobalAveragePool", x))
+    g.op("Gemm", x, g.weight(2 * channels, 10), g.weight(10), name="y")
+    return g.model("cnn", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+                   [("y", TensorProto.FLOAT, ["batch", 10])])
+
+
+def transformer(rng):
+    """An encoder block over token numbers and a mask, its reshapes computed from Shape."""
+    g = Graph(rng)
+    heads = int(rng.integers(1, 4))
+    width = heads * 8
+    scalar = [g.constant(np.int64(i)) for i in range(2)]
+    axis0, minus = g.constant(np.int64([0])), g.constant(np.int64([-1]))
+    x = g.op("Gather", g.constant(rng.standard_normal((50, width)).astype(np.float32)), "ids")
+    shape = g.op("Shape", "ids")
+    batch, seq = (g.op("Unsqueeze", g.op("Gather", shape, i), axis0) for i in scalar)
+    split = g.op("Concat", batch, seq, g.constant(np.int64([heads])), minus, axis=0)
+    merge = g.op("Concat", batch, seq, g.constant(np.int64([width])), axis=0)
+
+    def linear(value, size):
+        return g.op("Add", g.op("MatMul", value, g.weight(width, size)), g.weight(size))
+
+    def head(permutation):
+        return g.op("Transpose", g.op("Reshape", linear(x, width), split), perm=permutation)
+
+    scores = g.op("MatMul", head([0, 2, 1, 3]), head([0, 2, 3, 1]))
+    scores = g.op("Mul", scores, g.constant(np.float32(8 ** -0.5)))
+    mask = g.op("Unsqueeze", "mask", g.constant(np.int64([1, 2])))
+    hidden = g.op("Where", g.op("Equal", mask, g.constant(np.int64(0))), g.constant(np.float32(-1e4)),
+                  g.constant(np.float32(0)))
+    weights = g.op("Softmax", g.op("Add", scores, hidden), axis=-1)
+    mixed = g.op("Transpose", g.op("MatMul", weights, head([0, 2, 1, 3])), perm=[0, 2, 1, 3])
+    y = g.op("Add", linear(g.op("Reshape", mixed, merge), width), x)
+    y = g.op("LayerNormalization", y, g.weight(width), g.weight(width), axis=-1)
+    position = g.op("Cast", g.op("Range", scalar[0], g.op("Gather", shape, scalar[1]), scalar[1]), to=1)
+    y = g.op("Add", y, g.op("Unsqueeze", position, g.constant(np.int64([1]))), name="y")
+    g.op("ReduceMean", y, axes=[1], keepdims=0, name="pooled")
+    ids = TensorProto.INT64
+    return g.model("transformer", [("ids", ids, ["batch", "seq"]), ("mask", ids, ["batch", "seq"])],
+                   [("y", TensorProto.FLOAT, ["batch", "seq", width]), ("pooled", TensorProto.FLOAT, ["batch", width])])
+
+
+def shapes(rng):
+    """Arithmetic on sizes: slices from both ends, Expand by Shape, ConstantOfShape, Concat of unequal lengths."""
+    g = Graph(rng)
+    one, big, zero = g.constant(np.int64([1])), g.constant(np.int64([2**63 - 1])), g.constant(np.int64([0]))
+    shape = g.op("Shape", "x")
+    seq = g.op("Slice", shape, one, g.constant(np.int64([2])))
+    half = g.op("Div", g.op("Add", seq, one), g.constant(np.int64([2])))
+    tail = g.op("Slice", "x", g.constant(np.int64([-1])), big, one)
+    front = g.op("Slice", "x", zero, half, one)
+    g.op("Concat", "x", tail, front, axis=1, name="y")
+    rows = g.op("ReduceMax", "x", axes=[1], keepdims=1)
+    spread = g.op("Expand", rows, shape)
+    fill = g.op("ConstantOfShape", shape, value=helper.make_tensor("v", TensorProto.FLOAT, [1], [0.5]))
+    z = g.op("Mul", g.op("Sub", spread, "x"), fill)
+    count = g.op("Cast", g.op("ReduceProd", shape, keepdims=0), to=1)
+    g.op("Div", z, count, name="z")
+    return g.model("shapes", [("x", TensorProto.FLOAT, ["batch", "seq", 8])],
+                   [("y", TensorProto.FLOAT, ["batch", "longer", 8]), ("z", TensorProto.FLOAT, ["batch", "seq", 8])])
+
+
+def build(kind, rng):
+    """(model, bounds by symbol, the sizes to run it at)."""
+    if kind == "cnn":
+        bounds = {"batch": (1, 16), "height": (4, 64), "width": (4, 64)}
+    else:
+        bounds = {"batch": (1, 16), "seq": (1, 64)}
+    sizes = [{name: low for name, (low, _) in bounds.items()}]
+    for _ in range(3):
+        sizes.append({name: int(rng.integers(low, min(high, 40) + 1)) for name, (low, high) in bounds.items()})
+    return globals()[kind](rng), bounds, sizes
+
+
+def feeds(kind, size, rng):
+    """Inputs of one size."""
+    if kind == "cnn":
+        return {"x": rng.standard_normal((size["batch"], 3, size["height"], size["width"])).astype(np.float32)}
+    shape = (size["batch"], size["seq"])
+    if kind == "shapes":
+        return {"x": rng.standard_normal((*shape, 8)).astype(np.float32)}
+    mask = (rng.random(shape) < 0.8).astype(np.int64)
+    mask[:, 0] = 1
+    return {"ids": rng.integers(0, 50, shape), "mask": mask}

@@ -1,0 +1,208 @@
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * Every value saturates at kLargest, and what would need an arena beyond it is
+ * refused, so that no size wraps around.
+ */
+#include "sizes.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As in QDialect/CodeGen/Program/ArenaPlan.h. */
+enum { kAlignment = 64, kPadding = 64 };
+static const int64_t kLargest = (int64_t)1 << 46;
+
+qd_status qd_sizes_create(const qd_program *program, qd_sizes *sizes) {
+  memset(sizes, 0, sizeof(*sizes));
+  uint32_t num_symbols = program->info.num_symbols;
+  if (!num_symbols)
+    return QD_OK;
+  /* One more each: a program may need none. */
+  sizes->values = calloc(program->num_sizes + 1, sizeof(int64_t));
+  sizes->offsets = calloc(program->num_buffers + 1, sizeof(int64_t));
+  sizes->symbols = calloc(num_symbols, sizeof(int64_t));
+  sizes->wanted = calloc(num_symbols, sizeof(int64_t));
+  sizes->order = calloc(program->num_buffers + 1, sizeof(uint32_t));
+  if (sizes->values && sizes->offsets && sizes->symbols && sizes->wanted &&
+      sizes->order)
+    return QD_OK;
+  return QD_OUT_OF_MEMORY; /* the caller destroys */
+}
+
+void qd_sizes_destroy(qd_sizes *sizes) {
+  free(sizes->values);
+  free(sizes->offsets);
+  free(sizes->symbols);
+  free(sizes->wanted);
+  free(sizes->order);
+}
+
+static qd_status mismatch(qd_sizes *sizes, const qd_tensor_info *input,
+                          int axis, int64_t found, const char *wanted) {
+  snprintf(sizes->error, kErrorBytes,
+           "dimension %d of input '%.60s' is %lld, but must be %s", axis,
+           input->name, (long long)found, wanted);
+  return QD_SHAPE_MISMATCH;
+}
+
+/* One dimension of an input against the program's. */
+static qd_status bind_dim(const qd_program *program, qd_sizes *sizes,
+                          const qd_tensor_info *input, int axis, int64_t found,
+                          const qd_size *size) {
+  char wanted[128];
+  if (size->kind == QD_SIZE_NUMBER) {
+    if (found == size->number)
+      return QD_OK;
+    snprintf(wanted, sizeof(wanted), "%lld", (long long)size->number);
+    return mismatch(sizes, input, axis, found, wanted);
+  }
+  const qd_symbol *symbol = &program->info.symbols[size->lhs];
+  int64_t *known = &sizes->wanted[size->lhs];
+  if (*known >= 0 && *known != found) {
+    snprintf(wanted, sizeof(wanted), "%lld like every '%.60s'",
+             (long long)*known, symbol->name);
+    return mismatch(sizes, input, axis, found, wanted);
+  }
+  if (found < symbol->low || found > symbol->high) {
+    snprintf(wanted, sizeof(wanted), "from %lld to %lld ('%.60s')",
+             (long long)symbol->low, (long long)symbol->high, symbol->name);
+    return mismatch(sizes, input, axis, found, wanted);
+  }
+  *known = found;
+  return QD_OK;
+}
+
+static int64_t saturate(__int128 value) {
+  if (value > kLargest)
+    return kLargest;
+  return value < -kLargest ? -kLargest : (int64_t)value;
+}
+
+static int64_t evaluate(const qd_size *size, const int64_t *values,
+                        const int64_t *symbols) {
+  if (size->kind == QD_SIZE_NUMBER)
+    return size->number;
+  if (size->kind == QD_SIZE_SYMBOL)
+    return symbols[size->lhs];
+  int64_t a = values[size->lhs], b = values[size->rhs];
+  switch (size->kind) {
+  case QD_SIZE_ADD:
+    return saturate((__int128)a + b);
+  case QD_SIZE_MUL:
+    return saturate((__int128)a * b);
+  case QD_SIZE_FLOOR_DIV:
+    if (b <= 0)
+      return 0;
+    return a / b - (a % b < 0);
+  case QD_SIZE_MAX:
+    return a > b ? a : b;
+  case QD_SIZE_MIN:
+    return a < b ? a : b;
+  default:
+    return a;
+  }
+}
+
+static int64_t padded(int64_t bytes) {
+  return (bytes + kPadding + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+static int overlap_in_time(const qd_buffer *a, const qd_buffer *b) {
+  return a->first_step <= b->last_step && b->first_step <= a->last_step;
+}
+
+/* Each buffer, the largest first, at the lowest place that those of overlapping
+ * lifetime leave. */
+static void place(const qd_program *program, qd_sizes *sizes) {
+  const qd_buffer *buffers = program->buffers;
+  uint32_t count = program->num_buffers, *order = sizes->order;
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t at = i;
+    for (; at > 0 && sizes->values[buffers[order[at - 1]].bytes] <
+                         sizes->values[buffers[i].bytes];
+         --at)
+      order[at] = order[at - 1];
+    order[at] = i;
+  }
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const qd_buffer *buffer = &buffers[order[i]];
+    int64_t size = padded(sizes->values[buffer->bytes]), start = 0;
+    /* Past every buffer in the way, until none is. */
+    for (int moved = 1; moved;) {
+      moved = 0;
+      for (uint32_t j = 0; j < i; ++j) {
+        const qd_buffer *other = &buffers[order[j]];
+        int64_t begin = sizes->offsets[order[j]];
+        int64_t end = begin + padded(sizes->values[other->bytes]);
+        if (overlap_in_time(buffer, other) && begin < start + size &&
+            start < end) {
+          start = end;
+          moved = 1;
+        }
+      }
+    }
+    sizes->offsets[order[i]] = start;
+    if ((uint64_t)(start + size) > total)
+      total = (uint64_t)(start + size);
+  }
+  sizes->arena_bytes = total;
+}
+
+qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
+                        const int64_t *const *dims) {
+  const qd_info *info = &program->info;
+  uint32_t num_symbols = info->num_symbols;
+  if (!dims) {
+    if (!num_symbols)
+      return QD_OK;
+    snprintf(sizes->error, kErrorBytes,
+             "the size '%.60s' is symbolic: call run_dims with the shapes",
+             info->symbols[0].name);
+    return QD_SHAPE_MISMATCH;
+  }
+  for (uint32_t i = 0; i < num_symbols; ++i)
+    sizes->wanted[i] = -1;
+  const uint32_t *node = program->input_dims;
+  for (uint32_t i = 0; i < info->num_inputs; ++i) {
+    const qd_tensor_info *input = &info->inputs[i];
+    if (!dims[i] && input->rank)
+      return QD_INVALID_ARGUMENT;
+    for (int32_t axis = 0; axis < input->rank; ++axis) {
+      qd_size fixed = {QD_SIZE_NUMBER, 0, 0, input->dims[axis]};
+      const qd_size *size = num_symbols ? &program->sizes[*node++] : &fixed;
+      qd_status status =
+          bind_dim(program, sizes, input, axis, dims[i][axis], size);
+      if (status != QD_OK)
+        return status;
+    }
+  }
+  if (!num_symbols ||
+      !memcmp(sizes->wanted, sizes->symbols, num_symbols * sizeof(int64_t)))
+    return QD_OK;
+  for (uint32_t i = 0; i < program->num_sizes; ++i)
+    sizes->values[i] =
+        evaluate(&program->sizes[i], sizes->values, sizes->wanted);
+  int64_t sum = 0;
+  for (uint32_t i = 0; i < program->num_buffers; ++i)
+    sum = saturate((__int128)sum + sizes->values[program->buffers[i].bytes]);
+  if (sum >= kLargest) {
+    sizes->symbols[0] = 0; /* values are those of no shape now */
+    return QD_OUT_OF_MEMORY;
+  }
+  place(program, sizes);
+  memcpy(sizes->symbols, sizes->wanted, num_symbols * sizeof(int64_t));
+  return QD_OK;
+}
+
+void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
+                      int64_t *const *dims) {
+  const qd_info *info = &program->info;
+  const uint32_t *node = program->output_dims;
+  for (uint32_t i = 0; i < info->num_outputs; ++i)
+    for (int32_t axis = 0; axis < info->outputs[i].rank; ++axis)
+      dims[i][axis] = info->num_symbols ? sizes->values[*node++]
+                                        : info->outputs[i].dims[axis];
+}

@@ -1,0 +1,36 @@
+/* Part of the QDialect project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * The sizes of one instance of a program with symbols: bound to the shapes of
+ * the inputs, evaluated, and the buffers of the arena placed for them.
+ */
+#ifndef QDIALECT_RUNTIME_SIZES_H
+#define QDIALECT_RUNTIME_SIZES_H
+
+#include "program.h"
+
+enum { kErrorBytes = 256 };
+
+typedef struct qd_sizes {
+  int64_t *values;  /* by qd_size */
+  int64_t *offsets; /* by qd_buffer */
+  int64_t *symbols; /* the values bound last; 0 before */
+  int64_t *wanted;  /* those of the call */
+  uint32_t *order;  /* scratch of the placement */
+  uint64_t arena_bytes;
+  char error[kErrorBytes];
+} qd_sizes;
+
+qd_status qd_sizes_create(const qd_program *program, qd_sizes *sizes);
+void qd_sizes_destroy(qd_sizes *sizes);
+
+/* Compares the shapes with the program's; if they are others than those bound
+ * last, evaluates and places anew. `dims` may be NULL if all are numbers. */
+qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
+                        const int64_t *const *dims);
+
+void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
+                      int64_t *const *dims);
+
+#endif /* QDIALECT_RUNTIME_SIZES_H */
