@@ -110,7 +110,19 @@ qdialect::bindInputs(ArrayRef<TensorSpec> specs,
   return binder.finish();
 }
 
-std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs) {
+/// A symbolic size as the caller wants it.
+static int64_t chosenSize(StringRef name, ArrayRef<std::string> sizes) {
+  for (StringRef text : sizes) {
+    auto [key, number] = text.rsplit('=');
+    int64_t size = 0;
+    if (key == name && !number.getAsInteger(10, size) && size >= 1)
+      return size;
+  }
+  return 1;
+}
+
+std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
+                                                  ArrayRef<std::string> sizes) {
   std::vector<HostTensor> tensors;
   uint32_t state = 1;
   auto next = [&] { // the generator of C's example rand()
@@ -118,10 +130,10 @@ std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs) {
     return state >> 8;
   };
   for (const TensorSpec &spec : specs) {
-    // Symbolic sizes: 1, which every model takes unless its bounds say no.
     std::vector<int64_t> shape = spec.shape;
-    for (int64_t &size : shape)
-      size = std::max<int64_t>(size, size < 0 ? 1 : 0);
+    for (size_t axis = 0; axis < shape.size(); ++axis)
+      if (shape[axis] < 0)
+        shape[axis] = chosenSize(spec.dimNames[axis], sizes);
     HostTensor tensor(spec.type, shape);
     char *bytes = tensor.mutableBytes();
     if (spec.type == DType::F32)

@@ -24,8 +24,10 @@ bindInputs(llvm::ArrayRef<TensorSpec> specs,
            llvm::ArrayRef<std::string> arguments);
 
 /// Reproducible data for measuring: floats in [0, 1), integers over their
-/// range.
-std::vector<HostTensor> syntheticInputs(llvm::ArrayRef<TensorSpec> specs);
+/// range. Symbolic sizes are those of `sizes` ("name=number"), else 1.
+std::vector<HostTensor>
+syntheticInputs(llvm::ArrayRef<TensorSpec> specs,
+                llvm::ArrayRef<std::string> sizes = {});
 
 } // namespace qdialect
 

@@ -219,7 +219,7 @@ Error Runner::run() {
   // Speed hardly depends on the data, so measuring needs no file.
   if (options.inputs.empty() && (options.benchmark || options.profile) &&
       options.compare.empty() && options.outputDir.empty()) {
-    inputs = syntheticInputs(model->inputs());
+    inputs = syntheticInputs(model->inputs(), options.sizes);
   } else {
     auto bound = bindInputs(model->inputs(), options.inputs);
     if (!bound)

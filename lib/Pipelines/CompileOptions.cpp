@@ -121,8 +121,10 @@ void CompileOptions::bindOptions() {
                "quantized model, asks for integers"),
       cl::cat(category()));
   new cl::list<std::string, std::vector<std::string>>(
-      "dim", cl::location(dims), cl::value_desc("name=value"),
-      cl::desc("Size of a symbolic dimension; may be given several times"),
+      "dim", cl::location(dims), cl::value_desc("name=size"),
+      cl::desc(
+          "Size of a symbolic dimension (name=4), or its bounds if it stays "
+          "symbolic (name=1..64); may be given several times"),
       cl::cat(category()));
 }
 

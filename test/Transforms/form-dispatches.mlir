@@ -130,3 +130,35 @@ func.func @movement(%x: tensor<4x8xf32>) -> (tensor<32xf32>, tensor<2xf32>) {
   %v = tensor.collapse_shape %t [[0, 1]] : tensor<8x4xf32> into tensor<32xf32>
   return %v, %c : tensor<32xf32>, tensor<2xf32>
 }
+
+// -----
+
+// Sizes of symbolic dimensions stay outside and are operands; a size of a value
+// inside the program is that of the argument it comes from.
+// CHECK-LABEL: func @symbolic_sizes(
+// CHECK-SAME:    %[[X:.*]]: tensor<?x8xf32>)
+#map = affine_map<(d0, d1) -> (d0, d1)>
+func.func @symbolic_sizes(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK: %[[N:.*]] = tensor.dim %[[X]]
+  // CHECK: %[[A:.*]] = qd.dispatch ins(%[[X]], %[[N]] : tensor<?x8xf32>, index)
+  // CHECK: ^bb0(%{{.*}}: tensor<?x8xf32>, %[[M:.*]]: index):
+  // CHECK: tensor.empty(%[[M]])
+  // CHECK: qd.dispatch ins(%[[A]], %[[N]] : tensor<?x8xf32>, index)
+  // CHECK: tensor.pad
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %e = tensor.empty(%n) : tensor<?x8xf32>
+  %y = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.negf %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x8xf32>
+  %m = tensor.dim %y, %c0 : tensor<?x8xf32>
+  %p = tensor.pad %y low[0, 0] high[%m, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<?x8xf32> to tensor<?x8xf32>
+  return %p : tensor<?x8xf32>
+}

@@ -49,7 +49,10 @@ struct Options {
                                  "[name=][1, 2]")};
   Text data{"data", cl::desc("interpret every sample of this .npz, .npy or "
                              "folder; outputs are stacked")};
-  Texts dims{"dim", cl::desc("name=value, a symbolic ONNX dimension")};
+  Texts dims{
+      "dim",
+      cl::desc("name=value, a symbolic dimension of an ONNX model, or its "
+               "size in the benchmark of a library")};
   Text outputDir{"output-dir", cl::desc("write <output name>.npy there")};
   Flag interpret{"interpret",
                  cl::desc("MODEL is a program, whatever its name")};
@@ -93,11 +96,12 @@ int main(int argc, char **argv) {
   RunModelOptions options{
       o.model,     o.inputs,  o.outputDir, o.compare, o.requireEqual,
       o.benchmark, o.minTime, o.json,      o.profile, o.receipt,
-      o.info,      {},        {}};
+      o.info,      {},        {},          {}};
   options.load.threads = o.threads;
   options.reference = [&](StringRef path, const auto &named) {
     return interpretReference(path, named, program);
   };
+  options.sizes = o.dims;
   if (isLibrary)
     return runModel(options, outs(), errs());
   CompileOptions compile;

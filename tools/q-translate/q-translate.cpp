@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
                              cl::desc("Import an ONNX model"));
   cl::list<std::string> dims(
       "dim", cl::value_desc("name=value"),
-      cl::desc("Fix a symbolic dimension (or input:axis)"));
+      cl::desc("Fix or bound (name=1..64) a symbolic dimension or input:axis"));
   cl::opt<bool> coverage("onnx-coverage",
                          cl::desc("Print the table of known ONNX operators"));
   cl::opt<std::string> outputPath("o", cl::init("-"), cl::desc("Output file"));

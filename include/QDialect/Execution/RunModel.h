@@ -35,6 +35,8 @@ struct RunModelOptions {
   LoadOptions load;
   /// For a reference that is neither a library nor a folder; may be empty.
   ReferenceRunner reference;
+  /// "name=number": symbolic sizes of made up inputs, 1 without.
+  std::vector<std::string> sizes;
 };
 
 /// Exit codes of runModel.

@@ -51,6 +51,58 @@ LogicalResult decomposeConcats(ModuleOp module) {
   return applyPatternsGreedily(module, std::move(patterns));
 }
 
+/// Is `loop` walked element by element through memory?
+bool isContiguous(linalg::LinalgOp op, unsigned loop) {
+  bool any = false;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    if (!map.isFunctionOfDim(loop))
+      continue;
+    auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
+    if (!last || last.getPosition() != loop)
+      return false;
+    any = true;
+  }
+  return any;
+}
+
+/// Sums walk the result's innermost dimension innermost where all operands lie
+/// that way: a loop that vectorizes. Each result is still summed in the order
+/// of the reduction loops, so its bits stay.
+void interchangeSums(ModuleOp module) {
+  SmallVector<linalg::LinalgOp> sums;
+  module.walk([&](linalg::LinalgOp op) {
+    if (op.getNumReductionLoops() > 0 && op.getNumDpsInits() == 1)
+      sums.push_back(op);
+  });
+  for (linalg::LinalgOp op : sums) {
+    AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+    if (output.getNumResults() == 0)
+      continue;
+    auto last = dyn_cast<AffineDimExpr>(output.getResults().back());
+    if (!last || last.getPosition() + 1 == op.getNumLoops() ||
+        !isContiguous(op, last.getPosition()))
+      continue;
+    SmallVector<unsigned> order;
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+      if (loop != last.getPosition())
+        order.push_back(loop);
+    order.push_back(last.getPosition());
+    IRRewriter rewriter(op->getContext());
+    rewriter.setInsertionPoint(op);
+    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+    if (!generic) {
+      FailureOr<linalg::GenericOp> made =
+          linalg::generalizeNamedOp(rewriter, op);
+      if (failed(made))
+        continue;
+      generic = *made;
+    }
+    // What cannot be interchanged stays as it is.
+    (void)linalg::interchangeGenericOp(rewriter, generic, order);
+  }
+}
+
 LogicalResult bufferize(ModuleOp module) {
   bufferization::OneShotBufferizationOptions options;
   options.allowUnknownOps = false;
@@ -109,6 +161,7 @@ LogicalResult lowerGenericModule(ModuleOp module) {
   if (failed(decomposeConcats(module)) || failed(bufferize(module)))
     return failure();
   freeBuffers(module);
+  interchangeSums(module);
 
   PassManager loops(context);
   loops.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());

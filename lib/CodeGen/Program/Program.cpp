@@ -307,8 +307,10 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
     qd::DispatchOp copy =
         rows.build(dispatch, *shapes, height, *program.rowDispatches, inputs);
     ProgramStep step;
-    step.name = height == 1 || done == 0 ? name : (name + " (rest)");
+    step.name = done == 0 ? name : name + " (rest)";
     ProgramStep::Blocks blocks;
+    blocks.rows = height;
+    blocks.rest = done != 0;
     blocks.count = sizes.floorDiv(sizes.sub(all, done), height);
     auto addArgument = [&](unsigned buffer, Value tensor, bool hasRows) {
       step.args.push_back(buffer);

@@ -191,6 +191,10 @@ void Writer::layer(size_t number, const ProgramStep &step) {
   auto dispatch = cast<qd::DispatchOp>(step.dispatch);
   Operation *root = findRoot(dispatch);
   Macs macs = countMacs(dispatch);
+  // Of one row, however many a block has.
+  int64_t rows = step.blocks ? step.blocks->rows : 1;
+  macs.total /= rows;
+  macs.integer /= rows;
   summary.totalMacs += macs.total;
   summary.intMacs += macs.integer;
   out.object([&] {
@@ -211,6 +215,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
       for (const CpuTarget &target : targets)
         out.attribute(target.name, step.plan->instruction(target));
     });
+    if (step.blocks)
+      out.attribute("rows", rows);
     out.attribute("macs", macs.total);
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       out.attributeArray("accumulator_bound", [&] {
@@ -272,7 +278,7 @@ std::string qdialect::makeReceipt(const Program &program,
     writer.tensors("outputs", program.outputs);
     out.attributeArray("layers", [&] {
       for (auto [number, step] : llvm::enumerate(program.steps))
-        if (step.dispatch) {
+        if (step.dispatch && !(step.blocks && step.blocks->rest)) {
           ++summary.steps;
           writer.layer(number, step);
         }

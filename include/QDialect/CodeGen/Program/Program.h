@@ -69,6 +69,8 @@ struct ProgramStep {
   /// The kernel is for a block of rows (RowBlocks.h): it runs `count` times
   /// numTasks tasks, each time with every argument moved on by its stride.
   struct Blocks {
+    int64_t rows = 1;  ///< of a block
+    bool rest = false; ///< the rows that the step before left
     int64_t count = 0;
     llvm::SmallVector<int64_t> offsets, strides; ///< bytes, by args
   };
