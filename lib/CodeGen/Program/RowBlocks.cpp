@@ -244,8 +244,9 @@ SmallVector<int64_t> RowBlocks::heights() const {
   constexpr int64_t kElements = 8192;
   if (!isStatic || rowMacs >= kMacs || rowElements >= kElements)
     return {1};
+  // Every block reads all weights: few rows should be few blocks.
   if (rowMacs > 0)
-    return {64, 8, 1};
+    return {64, 16, 4, 2, 1};
   int64_t rows = kElements / std::max<int64_t>(rowElements, 1);
   return rows >= 16 ? SmallVector<int64_t>{rows, 8, 1}
                     : SmallVector<int64_t>{rows, 1};
