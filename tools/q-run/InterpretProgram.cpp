@@ -218,6 +218,11 @@ int qdialect::interpretProgram(const InterpretProgramOptions &options,
     errors << "error: " << toString(std::move(error)) << '\n';
     return 1;
   };
+  if (!options.dumpCodes.empty()) {
+    if (llvm::Error error = dumpCodes(*program.module, options.dumpCodes, out))
+      return report(std::move(error));
+    return 0;
+  }
   StringRef name = "main";
   if (!options.function.empty())
     name = options.function;

@@ -9,6 +9,7 @@
 
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/InputSource.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
 #include <string>
@@ -24,6 +25,7 @@ struct InterpretProgramOptions {
   std::vector<std::string> dims;   ///< name=value for symbolic ONNX dimensions
   std::string outputDir;           ///< writes <output name>.npy there
   bool print = false;
+  std::string dumpCodes; ///< see dumpCodes; nothing is run then
   InterpreterOptions interpreter;
 };
 
@@ -32,6 +34,11 @@ struct InterpretProgramOptions {
 /// function's name. Returns the exit code.
 int interpretProgram(const InterpretProgramOptions &options,
                      llvm::raw_ostream &out, llvm::raw_ostream &errors);
+
+/// Writes the constant codes, scales and zero points of all casts to
+/// `folder`/<name in the model>.npy.
+llvm::Error dumpCodes(mlir::ModuleOp module, llvm::StringRef folder,
+                      llvm::raw_ostream &out);
 
 /// Outputs by name of the program at `path` on inputs by name.
 llvm::Expected<std::map<std::string, HostTensor>>

@@ -24,6 +24,7 @@ static constexpr const char *kOverview =
   q-run model.so --benchmark --threads 2 --json t.json time of one run
   q-run model.onnx --input x.npy --print               the interpreter
   q-run model.onnx --benchmark                         compiled as float first
+  q-run model.onnx --dump-codes codes                  its quantized constants
 
 A program (.onnx, .mlir, .mlirbc) is interpreted op by op: slow, and by
 definition right. With --benchmark, --profile, --receipt or --info it is compiled
@@ -60,6 +61,9 @@ struct Options {
   Flag print{"print", cl::desc("print a program's outputs")};
   Flag exactIslands{"exact-islands",
                     cl::desc("floats between casts in f64, rounded once")};
+  Text dumpCodes{"dump-codes",
+                 cl::desc("write the codes, scales and zero points of a "
+                          "program's constants there, and run nothing")};
   Text compare{"compare", cl::desc("reference: a model or a folder")};
   Flag requireEqual{"require-equal", cl::desc("exit 2 unless bit-equal")};
   Flag benchmark{"benchmark", cl::desc("measure the time of one run")};
@@ -89,9 +93,15 @@ int main(int argc, char **argv) {
   InterpretProgramOptions program{o.model, o.function,  o.inputs, o.data,
                                   o.dims,  o.outputDir, o.print,  {}};
   program.interpreter.exactIslands = o.exactIslands;
+  program.dumpCodes = o.dumpCodes;
   bool isLibrary = StringRef(o.model).ends_with(".so");
+  if (isLibrary && !o.dumpCodes.empty()) {
+    errs() << "error: --dump-codes reads a program, but '" << o.model
+           << "' is a library\n";
+    return kRunFailure;
+  }
   bool needsCode = o.benchmark || o.profile || o.receipt || o.info;
-  if (o.interpret || (!isLibrary && !needsCode))
+  if (o.interpret || (!isLibrary && !needsCode) || !o.dumpCodes.empty())
     return interpretProgram(program, outs(), errs());
   RunModelOptions options{
       o.model,     o.inputs,  o.outputDir, o.compare, o.requireEqual,
