@@ -17,6 +17,7 @@ const OpRegistry &OpRegistry::get() {
     registerConvolutionOps(*made);
     registerConstantOps(*made);
     registerElementwiseOps(*made);
+    registerFusedMatmulOps(*made);
     registerGatherOps(*made);
     registerIntegerProductOps(*made);
     registerLogicOps(*made);

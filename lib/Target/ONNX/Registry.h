@@ -88,6 +88,7 @@ void registerActivationOps(OpRegistry &registry);
 void registerConvolutionOps(OpRegistry &registry);
 void registerConstantOps(OpRegistry &registry);
 void registerElementwiseOps(OpRegistry &registry);
+void registerFusedMatmulOps(OpRegistry &registry);
 void registerGatherOps(OpRegistry &registry);
 void registerIntegerProductOps(OpRegistry &registry);
 void registerLogicOps(OpRegistry &registry);
