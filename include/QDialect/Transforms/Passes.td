@@ -37,8 +37,8 @@ def ExpandOpsPass : Pass<"qd-expand-ops"> {
     formulas of Numerics/Quantize.h and Numerics/Rescale.h), and qd.lookup on
     scalars by tensor.extract. Run on the payloads
     of linalg.generic or after vectorization, before conversion to LLVM. Integer
-    and ternary alphabets only; ops on tensors, on other alphabets or with
-    stochastic rounding are left alone.
+    and ternary alphabets, and minifloats rounded half to even and saturated; ops
+    on tensors, on other alphabets or with stochastic rounding are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
