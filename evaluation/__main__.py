@@ -11,7 +11,8 @@ from evaluation.report import Report
 from evaluation.tools import Tools
 
 SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
-          "topologies": "evaluation.topologies", "carried": "evaluation.carried"}
+          "topologies": "evaluation.topologies", "carried": "evaluation.carried",
+          "minilm": "evaluation.minilm", "magika": "evaluation.magika"}
 
 
 def main():

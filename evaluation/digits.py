@@ -43,12 +43,17 @@ def run_so(so, images, threads=1, variant=None):
         return np.concatenate([m.run(image=x[None])["logits"] for x in images])
 
 
-def interpret(tools, program, images, name, *args):
-    data = tools.path("images.npz")
-    np.savez(data, image=images)
+def interpret_results(tools, program, inputs, name, output, *args):
+    """One output of the interpreter for samples stacked by input name."""
+    data = tools.path(f"{name}.npz")
+    np.savez(data, **inputs)
     folder = tools.path(name)
     tools.run("q-run", "--interpret", program, "--data", data, "--output-dir", folder, *args)
-    return np.load(os.path.join(folder, "logits.npy")).reshape(len(images), -1)
+    return np.load(os.path.join(folder, f"{output}.npy"))
+
+
+def interpret(tools, program, images, name, *args):
+    return interpret_results(tools, program, {"image": images}, name, "logits", *args).reshape(len(images), -1)
 
 
 def compare_exact_islands(report, tools, case, common, mode, images, reference):

@@ -3,20 +3,24 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Build the float ONNX models that tests and benchmarks use, from PyPI packages.
 
-  python -m models.build efficientnet-lite0|resnet50|squeezenet -o MODEL.onnx
+  python -m models.build efficientnet-lite0|resnet50|squeezenet|minilm|minilm-parts|magika -o MODEL.onnx
 """
 
 import argparse
 import os
 
-from models import efficientnet_lite0, light, packages
+from models import efficientnet_lite0, light, magika, minilm, packages
 
-NAMES = ["efficientnet-lite0", "resnet50", "squeezenet"]
+NAMES = ["efficientnet-lite0", "resnet50", "squeezenet", "minilm", "minilm-parts", "magika"]
 
 
 def build(name, path):
     if name == "efficientnet-lite0":
         efficientnet_lite0.build(path)
+    elif name.startswith("minilm"):
+        minilm.build(path, parts=name == "minilm-parts")
+    elif name == "magika":
+        magika.build(path)
     else:
         light.build(name, path)
 

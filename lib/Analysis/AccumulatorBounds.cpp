@@ -135,7 +135,8 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &s,
 std::optional<AccumulatorBound>
 computeAccumulatorBound(linalg::LinalgOp op, CodeInterval activation) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (!s || !s->hasStaticWeights())
+  if (!s || !s->hasStaticWeights() || s->activationZeroPoint ||
+      s->weightZeroPoint)
     return std::nullopt;
   std::optional<ConstantView> view =
       constantView(op->getOperand(s->weightOperand));

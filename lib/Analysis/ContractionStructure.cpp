@@ -31,8 +31,27 @@ Value skipExtensions(Value value) {
   return value;
 }
 
-/// Is the payload `yield out + ext(a) * ext(b)`?
-bool isMultiplyAccumulate(Block &body) {
+/// The argument behind widening casts and the subtraction of a constant.
+struct Factor {
+  Value argument;
+  int64_t zeroPoint = 0;
+};
+
+Factor readFactor(Value value) {
+  Factor factor;
+  IntegerAttr zeroPoint;
+  if (auto sub = value.getDefiningOp<arith::SubIOp>())
+    if (matchPattern(sub.getRhs(), m_Constant(&zeroPoint))) {
+      factor.zeroPoint = zeroPoint.getInt();
+      value = sub.getLhs();
+    }
+  factor.argument = skipExtensions(value);
+  return factor;
+}
+
+/// Is the payload `yield out + (ext(a) - za) * (ext(b) - zb)`? Fills the zero
+/// points of the two arguments.
+bool isMultiplyAccumulate(Block &body, int64_t zeroPoints[2]) {
   if (body.getNumArguments() != 3)
     return false;
   auto *terminator = body.getTerminator();
@@ -47,10 +66,14 @@ bool isMultiplyAccumulate(Block &body) {
     Operation *mul = skipExtensions(add->getOperand(1 - side)).getDefiningOp();
     if (!mul || !isa<arith::MulIOp, arith::MulFOp>(mul))
       continue;
-    Value a = skipExtensions(mul->getOperand(0));
-    Value b = skipExtensions(mul->getOperand(1));
-    return (a == body.getArgument(0) && b == body.getArgument(1)) ||
-           (a == body.getArgument(1) && b == body.getArgument(0));
+    Factor a = readFactor(mul->getOperand(0));
+    Factor b = readFactor(mul->getOperand(1));
+    if (a.argument == body.getArgument(1))
+      std::swap(a, b);
+    zeroPoints[0] = a.zeroPoint;
+    zeroPoints[1] = b.zeroPoint;
+    return a.argument == body.getArgument(0) &&
+           b.argument == body.getArgument(1);
   }
   return false;
 }
@@ -197,7 +220,8 @@ getContractionStructure(linalg::LinalgOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
       op->getNumRegions() != 1 || !op.hasPureTensorSemantics())
     return std::nullopt;
-  if (!isMultiplyAccumulate(*op.getBlock()))
+  int64_t zeroPoints[2] = {0, 0};
+  if (!isMultiplyAccumulate(*op.getBlock(), zeroPoints))
     return std::nullopt;
   ContractionStructure s;
   chooseOperands(op, s);
@@ -210,6 +234,10 @@ getContractionStructure(linalg::LinalgOp op) {
     return std::nullopt;
   if (s.inputChannel.empty() && s.filterLoop.empty())
     return std::nullopt; // an element-wise product, nothing is contracted
+  s.activationZeroPoint = zeroPoints[s.activationOperand];
+  s.weightZeroPoint = zeroPoints[s.weightOperand];
+  if ((s.activationZeroPoint || s.weightZeroPoint) && !s.filterLoop.empty())
+    return std::nullopt;
   s.loopSizes = llvm::to_vector<8>(op.getStaticLoopRanges());
   if (s.filterLoop.empty())
     s.kind = ContractionStructure::Kind::Matmul;

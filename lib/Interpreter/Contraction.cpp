@@ -5,11 +5,13 @@
 // Sums of products over linear maps, recognised whatever the op is called, and
 // given to Numerics' reference kernels. Same bits as the payload walk: the
 // kernels add in the order of the reduction loops, integers wrap.
-//   payload:  out + ext(a) * ext(b)   with each ext absent or extsi / extui
+//   payload:  out + (ext(a) - za) * (ext(b) - zb)
+//             with each ext absent or extsi / extui and zero points of codes
 
 #include "QDialect/Numerics/ReferenceKernels.h"
 #include "Structured.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace qdialect;
@@ -21,12 +23,23 @@ namespace {
 struct Factor {
   size_t input = 0;
   DType type = DType::F32;
+  int64_t zeroPoint = 0;
 };
 } // namespace
+
+/// Zero points for which code - zero point fits i16.
+static constexpr int64_t kMaxZeroPoint = 30000;
 
 static std::optional<Factor> factorOf(Value value, const Structured &s) {
   bool zeroExtends = false;
   bool extends = false;
+  IntegerAttr zeroPoint;
+  if (auto sub = value.getDefiningOp<arith::SubIOp>()) {
+    if (!matchPattern(sub.getRhs(), m_Constant(&zeroPoint)) ||
+        std::abs(zeroPoint.getInt()) > kMaxZeroPoint)
+      return std::nullopt;
+    value = sub.getLhs();
+  }
   if (auto ext = value.getDefiningOp<arith::ExtSIOp>()) {
     value = ext.getIn();
     extends = true;
@@ -39,7 +52,8 @@ static std::optional<Factor> factorOf(Value value, const Structured &s) {
       argument.getArgNumber() >= s.numInputs())
     return std::nullopt;
   const Element &element = s.elements[argument.getArgNumber()];
-  Factor factor{argument.getArgNumber(), element.memory};
+  Factor factor{argument.getArgNumber(), element.memory,
+                zeroPoint ? zeroPoint.getInt() : 0};
   if (element.kind != Kind::I64) {
     bool plain = element.rounding == DType::F32 && !extends;
     return plain ? std::optional<Factor>(factor) : std::nullopt;
@@ -90,6 +104,32 @@ static HostTensor run(const Structured &s, const std::vector<LoopDim> &loops,
   return result;
 }
 
+/// The codes less their zero point.
+static HostTensor centred(const HostTensor &codes, int64_t zeroPoint) {
+  HostTensor result(DType::I16, codes.shape());
+  for (int64_t i = 0, e = codes.size(); i < e; ++i)
+    result.mutableData<int16_t>()[i] =
+        static_cast<int16_t>(codes.data<int8_t>()[i] - zeroPoint);
+  return result;
+}
+
+static std::optional<HostTensor>
+runCentred(const Structured &s, const std::vector<LoopDim> &loops, Factor lhs,
+           Factor rhs) {
+  size_t init = s.numInputs();
+  if (lhs.type != DType::I8 || rhs.type != DType::I8 ||
+      s.elements[init].memory != DType::I32)
+    return std::nullopt;
+  HostTensor a = centred(s.operands[lhs.input], lhs.zeroPoint);
+  HostTensor b = centred(s.operands[rhs.input], rhs.zeroPoint);
+  HostTensor result = s.operands[init];
+  contract<int16_t, int16_t, int32_t>(
+      loops, a.data<int16_t>() + s.addresses[lhs.input].base,
+      b.data<int16_t>() + s.addresses[rhs.input].base,
+      result.mutableData<int32_t>() + s.addresses[init].base);
+  return result;
+}
+
 std::optional<HostTensor> interp::runContraction(const Structured &s) {
   auto factors = matchPayload(s);
   if (!factors)
@@ -112,6 +152,8 @@ std::optional<HostTensor> interp::runContraction(const Structured &s) {
   if (llvm::is_contained(s.sizes, 0))
     return s.operands[init];
 
+  if (lhs.zeroPoint || rhs.zeroPoint)
+    return runCentred(s, loops, lhs, rhs);
   auto is = [&](DType l, DType r, DType a) {
     return lhs.type == l && rhs.type == r && acc.memory == a;
   };

@@ -19,9 +19,12 @@ namespace qdialect {
 
 void buildNormalizePipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
+  pm.addNestedPass<func::FuncOp>(createRaiseFloatOpsPass());
   pm.addNestedPass<func::FuncOp>(createFoldChannelAffinePass());
   pm.addNestedPass<func::FuncOp>(createConvertToChannelLastPass());
   pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
+  pm.addNestedPass<func::FuncOp>(createFoldLayoutIntoProductsPass());
+  pm.addNestedPass<func::FuncOp>(createSinkReshapesPass());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addPass(createCSEPass());
 }

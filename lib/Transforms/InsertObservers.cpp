@@ -8,15 +8,16 @@
 //   %z = linalg.generic (bias, relu) %y     %z = linalg.generic %y
 //                                           %o = qd.observe %z "relu1"
 //
-// Observed are the result of each unit (QuantizableUnits.h) and what each unit
-// reads, at its source: max pools, reshapes, transposes, slices and pads keep
-// the grid, so nothing stands behind them.
+// Observed are the results that units (QuantizableUnits.h) round and what
+// integer units read, at its source: max pools, reshapes, transposes, slices and
+// pads keep the grid, so nothing stands behind them. What a float op made is
+// rounded for the integer units among its readers alone.
 
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
-#include "QuantizableUnits.h"
+#include "QuantizationPlan.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -80,31 +81,59 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     }
     function->setAttr(kProgramAttr,
                       StringAttr::get(&getContext(), programDigest(function)));
+    QuantizationPlan plan(function, *loaded);
     llvm::SetVector<Value> values;
-    for (const QuantizableUnit &unit : collectUnits(function)) {
-      if (loaded->layer(unit.names(), unit.kind).keepFloat) {
+    for (const PlannedUnit &planned : plan.units) {
+      if (!planned.isInteger) {
         ++numKeptFloat;
         continue;
       }
-      for (Value input : unit.inputs)
+      for (Value input : planned.unit.inputs)
         if (Value source = gridSource(input); !isComputedFromConstants(source))
           values.insert(source);
-      values.insert(unit.result());
+      if (planned.roundsResult)
+        values.insert(planned.unit.result());
     }
     for (Value value : values)
-      observe(value);
+      observe(value, plan);
   }
 
-  void observe(Value value) {
+  void observe(Value value, const QuantizationPlan &plan) {
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfterValue(value);
     auto op = qd::ObserveOp::create(builder, value.getLoc(), value.getType(),
                                     value, uniqueName(value));
     // Sizes are asked of the value itself.
-    value.replaceUsesWithIf(op.getResult(), [&](OpOperand &use) {
-      return use.getOwner() != op && !isa<tensor::DimOp>(use.getOwner());
-    });
+    if (plan.isRounded(value))
+      value.replaceUsesWithIf(op.getResult(), [&](OpOperand &use) {
+        return use.getOwner() != op && !isa<tensor::DimOp>(use.getOwner());
+      });
+    else
+      redirect(value, op.getResult(), plan);
     ++numObserved;
+  }
+
+  /// Lets the integer readers of `value` read `observed`, through copies of the
+  /// grid-keeping ops that float ops read, too.
+  static void redirect(Value value, Value observed,
+                       const QuantizationPlan &plan) {
+    for (OpOperand &use : llvm::make_early_inc_range(value.getUses())) {
+      Operation *user = use.getOwner();
+      if (user == observed.getDefiningOp())
+        continue;
+      if (plan.isIntegerUse(use)) {
+        use.set(observed);
+      } else if (keepsGrid(user) && use.getOperandNumber() == 0 &&
+                 plan.isWanted(user->getResult(0))) {
+        OpBuilder builder(user);
+        builder.setInsertionPointAfter(user);
+        Operation *copy = builder.clone(*user);
+        copy->setOperand(0, observed);
+        redirect(user->getResult(0), copy->getResult(0), plan);
+        if (user->use_empty())
+          user->erase();
+      }
+    }
   }
 
   /// The name of `value`, or of what a reshape that alone reads it makes of it:

@@ -139,7 +139,8 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
       .getResult(0);
 }
 
-/// The codes of the activation operand and their grid.
+} // namespace
+
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
                                        Value activation) {
   auto dequantize = activation.getDefiningOp<qd::DequantizeOp>();
@@ -157,8 +158,6 @@ std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
   }
   return grid;
 }
-
-} // namespace
 
 namespace {
 
@@ -204,8 +203,6 @@ private:
 };
 
 bool Rewriter::readOperands() {
-  if (!s.weightIsConstant)
-    return refuse("both of its operands are activations");
   if (!s.hasStaticWeights())
     return refuse("its weights have no static shape");
   std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
@@ -412,6 +409,8 @@ std::optional<IntegerContraction>
 makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
                        double outputScale, bool rounds) {
+  if (!getContractionStructure(op)->weightIsConstant)
+    return makeIntegerProduct(context, op, offset);
   return Rewriter(context, op).run(factor, offset, outputScale, rounds);
 }
 

@@ -118,6 +118,16 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
                        double outputScale, bool rounds);
 
+/// The same for a product of two activations, whose zero points stand in the
+/// payload: out + (ext(a) - za) * (ext(b) - zb).
+std::optional<IntegerContraction>
+makeIntegerProduct(IntegerizeContext &context, mlir::linalg::LinalgOp op,
+                   const Coefficient &offset);
+
+/// The codes of an activation operand and their grid; a reason otherwise.
+std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
+                                       mlir::Value activation);
+
 /// A constant contraction operand as signed 8-bit weights.
 struct IntegerWeights {
   mlir::Value value; ///< an i8 constant of the operand's shape

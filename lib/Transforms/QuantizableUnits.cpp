@@ -166,7 +166,7 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
     return true;
   }
   if (isa<qd::GeluOp, qd::SiluOp>(op)) {
-    unit.kind = "unary";
+    unit.kind = isa<qd::GeluOp>(op) ? "gelu" : "silu";
     unit.inputs.push_back(op->getOperand(0));
     return true;
   }
@@ -187,8 +187,14 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
   if (!isElementwiseGeneric(op))
     return false;
   auto generic = cast<linalg::GenericOp>(op);
+  // A table look-up or a function of indices has no grid to read.
+  if (llvm::any_of(*generic.getBlock(), [](Operation &inner) {
+        return isa<tensor::ExtractOp, linalg::IndexOp>(inner);
+      }))
+    return false;
   unit.kind = elementwiseKind(generic);
-  if (unit.kind.empty())
+  if (unit.kind.empty() ||
+      !llvm::all_of(variableOperands(generic), isFloatTensor))
     return false;
   llvm::append_range(unit.inputs, variableOperands(generic));
   // What a payload converts from integers has no grid.

@@ -11,8 +11,8 @@
 //   a * b (+ relu | clip)                     mul
 //   sum over a window or axis (* constant)    pool
 //   concatenation                             concat
-//   function of one value                     unary, affine (constants a
-//                                             channel)
+//   function of one value                     gelu, silu, unary, affine
+//                                             (constants a channel)
 //
 // Max pools, reshapes, transposes, slices and pads belong to no unit: they keep
 // the grid of what they read.

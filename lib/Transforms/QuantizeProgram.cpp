@@ -19,7 +19,7 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QDialect/Transforms/Quantize.h"
-#include "QuantizableUnits.h"
+#include "QuantizationPlan.h"
 #include "QuantizeContraction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
@@ -45,38 +45,36 @@ public:
   ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
                    const Statistics &statistics, QuantizeSummary &summary)
       : function(function), recipe(recipe), statistics(statistics),
-        summary(summary), units(collectUnits(function)) {
-    for (const QuantizableUnit &unit : units)
-      layers.push_back(recipe.layer(unit.names(), unit.kind));
-  }
+        summary(summary), units(QuantizationPlan(function, recipe).units) {}
 
   LogicalResult run() {
     if (failed(chooseGrids()))
       return failure();
-    for (size_t i = units.size(); i-- > 0;)
-      shareConcatGrid(units[i]);
+    for (const PlannedUnit &planned : llvm::reverse(units))
+      shareConcatGrid(planned.unit);
     for (auto &[observe, grid] : grids)
       emitCasts(observe, grid);
-    for (auto [unit, layer] : llvm::zip(units, layers))
-      quantizeUnit(unit, layer);
+    for (PlannedUnit &planned : units)
+      quantizeUnit(planned);
     for (Operation &op : function.getBody().front())
       requestGridKeeper(&op);
     return success();
   }
 
 private:
-  /// The recipe for each observed value: its producer's, else (an argument of
-  /// the program, the result of a float op) its first reader's.
+  /// The recipe for each observed value: its producer's, float or not, else (an
+  /// argument of the program, the result of an op that is no unit) its first
+  /// reader's.
   llvm::DenseMap<Value, TensorRecipe> activationRecipes() const {
     llvm::DenseMap<Value, TensorRecipe> result;
-    for (auto [unit, layer] : llvm::zip(units, layers))
-      if (!layer.keepFloat)
-        result[unit.result()] = layer.activations;
-    for (auto [unit, layer] : llvm::zip(units, layers))
-      for (Value input : unit.inputs)
+    for (const PlannedUnit &planned : units)
+      if (planned.roundsResult || planned.layer.keepFloat)
+        result[planned.unit.result()] = planned.layer.activations;
+    for (const PlannedUnit &planned : units)
+      for (Value input : planned.unit.inputs)
         if (auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>())
-          if (!layer.keepFloat)
-            result.try_emplace(observe.getInput(), layer.activations);
+          if (planned.isInteger)
+            result.try_emplace(observe.getInput(), planned.layer.activations);
     return result;
   }
 
@@ -151,9 +149,11 @@ private:
     ++summary.activations;
   }
 
-  void quantizeUnit(QuantizableUnit &unit, const LayerRecipe &layer) {
-    if (layer.keepFloat)
+  void quantizeUnit(PlannedUnit &planned) {
+    if (!planned.isInteger)
       return;
+    QuantizableUnit &unit = planned.unit;
+    const LayerRecipe &layer = planned.layer;
     if (recipe.mustBeInteger(unit.kind))
       unit.root->setAttr(
           kRequestedAttr,
@@ -203,8 +203,7 @@ private:
   const Recipe &recipe;
   const Statistics &statistics;
   QuantizeSummary &summary;
-  std::vector<QuantizableUnit> units;
-  std::vector<LayerRecipe> layers;
+  std::vector<PlannedUnit> units;
   /// In program order.
   llvm::MapVector<qd::ObserveOp, ActivationGrid> grids;
   /// The scale of each dequantize that this pass made.

@@ -66,6 +66,10 @@ struct ContractionStructure {
   /// through casts, reshapes and the like).
   bool weightIsConstant = false;
 
+  /// What the payload subtracts from each code before it multiplies; only for
+  /// Matmul, elsewhere zero points are folded into the init.
+  int64_t activationZeroPoint = 0, weightZeroPoint = 0;
+
   mlir::AffineMap activationMap, weightMap, outputMap;
   /// Trip counts by loop; ShapedType::kDynamic where unknown.
   llvm::SmallVector<int64_t, 8> loopSizes;
@@ -89,7 +93,7 @@ struct ContractionStructure {
 };
 
 /// The structure of `op`, or nothing when its payload is not
-/// `out + ext(a) * ext(b)` over two inputs, or its maps are outside the table
+/// `out + (ext(a) - za) * (ext(b) - zb)` over two inputs, or its maps are outside the table
 /// above (a loop in one input only and reduced, a strided access without a
 /// filter loop, ...). Exactly two inputs and one output.
 std::optional<ContractionStructure>

@@ -38,6 +38,13 @@ void populatePermuteFlattenedWeightsPatterns(mlir::RewritePatternSet &patterns);
 void populateUnitTransposesToReshapesPatterns(
     mlir::RewritePatternSet &patterns);
 
+/// f(expand_shape(x)) -> expand_shape(f(x)), and reshapes that cancel.
+void populateSinkReshapesPatterns(mlir::RewritePatternSet &patterns);
+
+/// Transposes and batch reshapes around a product of two activations -> its
+/// indexing maps.
+void populateFoldLayoutIntoProductsPatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_NORMALIZEPATTERNS_H

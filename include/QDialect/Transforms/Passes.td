@@ -209,6 +209,69 @@ def PropagateTransposesPass
   ];
 }
 
+def RaiseFloatOpsPass : Pass<"qd-raise-float-ops", "::mlir::func::FuncOp"> {
+  let summary = "recognise gelu, silu, softmax and layer norm in their parts";
+  let description = [{
+    Run first of the normalize phase, after constant folding. Exporters that do
+    not know these functions write them out, each in its own way. The pass walks
+    back from each element-wise op through element-wise ops, reductions and unit
+    reshapes, brings the whole expression to a polynomial over applications of
+    functions and compares it with the definition, so the order of operands and
+    the grouping of factors do not matter:
+
+      gelu        x/2 + x/2 erf(x / sqrt 2), or with tanh(sqrt(2/pi) (x + 0.044715 x^3))
+      silu        x / (1 + exp(-x))
+      softmax     exp(x - max x) / sum exp(x - max x), or without the maximum
+      layer_norm  (x - mean x) / sqrt(var x + epsilon) gamma + beta, the variance
+                  as mean of (x - mean x)^2 or as mean of x^2 minus (mean x)^2
+
+    Constants may differ by 1e-3 of their value. The ops that are recognised are
+    replaced by qd.gelu, qd.silu, qd.softmax, qd.layer_norm; a row that is not
+    innermost is transposed for them.
+
+    Example: test/Transforms/raise-float-ops.mlir
+  }];
+  let dependentDialects = ["qd::QDDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numRaised", "raised", "Functions recognised">
+  ];
+}
+
+def FoldLayoutIntoProductsPass
+    : Pass<"qd-fold-layout-into-products", "::mlir::func::FuncOp"> {
+  let summary = "let products of two activations read their operands where they lie";
+  let description = [{
+    Run after `qd-propagate-transposes`. A product of two activations (attention)
+    whose result is reshaped to several batch dimensions gets a loop for each of
+    them, and transposes of its operands and of its result become permutations
+    of its indexing maps, as a `linalg.generic`. Left alone: products with
+    constant weights, dynamic shapes, a transpose that would take the reduced
+    dimension of the left side or the columns of the result away from the
+    innermost place.
+
+    Example: test/Transforms/fold-layout-into-products.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SinkReshapesPass : Pass<"qd-sink-reshapes", "::mlir::func::FuncOp"> {
+  let summary = "move tensor.expand_shape below element-wise ops and row functions";
+  let description = [{
+    Run after `qd-fold-layout-into-products`. `f(expand_shape(x), y)` becomes
+    `expand_shape(f(x, collapse_shape(y)))` for element-wise f whose other
+    operands have all or none of each split dimension, for gelu and silu, and for
+    softmax and norms whose rows stay whole; a collapse_shape of just that
+    expand_shape disappears. So a product and what follows it have one shape.
+
+    Example: test/Transforms/sink-reshapes.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def InsertObserversPass
     : Pass<"qd-insert-observers", "::mlir::func::FuncOp"> {
   let summary = "mark the activations that a recipe quantizes";

@@ -139,7 +139,8 @@ bool Reader::read() {
       activationType.isF32() && weightType.isF32() && outputType.isF32();
   bool isCodes = activationType.isInteger(8) && weightType.isInteger(8) &&
                  outputType.isInteger(32);
-  if ((!g.isFloat && !isCodes) || !s.weightIsConstant)
+  if ((!g.isFloat && !isCodes) || !s.weightIsConstant ||
+      s.activationZeroPoint || s.weightZeroPoint)
     return false;
   OneLoop channel(s.outputChannel, s.loopSizes), group(s.depth, s.loopSizes),
       reduction(s.inputChannel, s.loopSizes);

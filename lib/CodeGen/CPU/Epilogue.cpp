@@ -140,6 +140,22 @@ bool Epilogue::addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs) {
   return true;
 }
 
+/// The tensor that a payload reads elements of: a whole input or constant.
+bool Epilogue::addExtract(tensor::ExtractOp extract,
+                          std::vector<ConstantBlob> &blobs) {
+  RankedTensorType type = extract.getTensor().getType();
+  unsigned numLoops = region->resultType().getRank();
+  SmallVector<LinearForm> start(type.getRank(), LinearForm(numLoops));
+  // The positions are the payload's business: only the base is wanted here.
+  std::optional<Operand> source =
+      memoryOperand(extract.getTensor(), start, blobs);
+  if (!source || type.getNumElements() == 0 ||
+      (source->kind == Operand::Memory && source->form.offset != 0))
+    return false;
+  operands[&extract.getTensorMutable()] = std::move(*source);
+  return true;
+}
+
 void Epilogue::appendUnitLoop() {
   sizes.push_back(1);
   output.coefficients.push_back(0);
@@ -176,6 +192,9 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
     usesIndices |= !generic.getBlock()->getOps<linalg::IndexOp>().empty();
     for (auto lookup : generic.getBlock()->getOps<qd::LookupOp>())
       if (!epilogue.addTable(lookup, blobs))
+        return std::nullopt;
+    for (auto extract : generic.getBlock()->getOps<tensor::ExtractOp>())
+      if (!epilogue.addExtract(extract, blobs))
         return std::nullopt;
     for (OpOperand *input : generic.getDpsInputOperands()) {
       auto forms = linearResults(generic.getMatchingIndexingMap(input));

@@ -17,6 +17,8 @@ using PlanPtr = std::unique_ptr<KernelPlan>;
 PlanPtr planBlockMatmul(const KernelRegion &region);
 PlanPtr planContraction(const KernelRegion &region);
 PlanPtr planWindowReduce(const KernelRegion &region);
+PlanPtr planBatchMatmul(const KernelRegion &region);
+PlanPtr planRow(const KernelRegion &region);
 PlanPtr planCopy(const KernelRegion &region);
 PlanPtr planElementwise(const KernelRegion &region);
 /// Never null.

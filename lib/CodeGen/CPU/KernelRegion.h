@@ -14,6 +14,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -100,6 +101,8 @@ public:
 
 private:
   bool addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs);
+  bool addExtract(mlir::tensor::ExtractOp extract,
+                  std::vector<ConstantBlob> &blobs);
   bool addOperand(mlir::OpOperand &use, llvm::ArrayRef<LinearForm> indices,
                   std::vector<ConstantBlob> &blobs);
   std::optional<Operand> memoryOperand(mlir::Value value,

@@ -15,8 +15,7 @@ using namespace mlir;
 
 namespace qdialect::cpu {
 
-/// The type that vectors of a stored element are loaded as.
-static Type loadedType(Type element) {
+Type loadedType(Type element) {
   if (auto integer = dyn_cast<IntegerType>(element))
     return integer.getWidth() < 8 ? IntegerType::get(element.getContext(), 8)
                                   : element;
@@ -39,6 +38,9 @@ void PayloadEmitter::begin() {
                              : cast<linalg::GenericOp>(step).getNumDpsInputs();
     for (OpOperand &use : step->getOpOperands().take_front(numInputs))
       want(epilogue.operand(use));
+    step->walk([&](tensor::ExtractOp extract) {
+      want(epilogue.operand(extract.getTensorMutable()));
+    });
   }
   unsigned output = epilogue.region->numInputs();
   pointers[output] = e.argument(arguments, output);
@@ -92,16 +94,21 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
     // Codes lie in buffers with slack behind them: a whole vector may be read.
     raw = e.load(type, pointer);
   }
-  if (isOffsetBinary(operand.element))
+  return ofLoaded(raw, operand.element);
+}
+
+/// Lanes of a vector as `loadedType` says it lies in memory.
+Lanes PayloadEmitter::ofLoaded(Value raw, Type stored) {
+  if (isOffsetBinary(stored))
     return Lanes::codes(
         arith::ExtUIOp::create(e, Emitter::vector(e.i32()), raw));
-  if (operand.element.isInteger(1))
+  if (stored.isInteger(1))
     return Lanes::of(arith::CmpIOp::create(e, arith::CmpIPredicate::ne, raw,
-                                           e.constantInt(type, 0)));
-  if (element == operand.element)
+                                           e.constantInt(raw.getType(), 0)));
+  if (getElementTypeOrSelf(raw) == stored)
     return Lanes::of(raw);
-  auto wanted = Emitter::vector(operand.element);
-  if (isa<IntegerType>(operand.element))
+  auto wanted = Emitter::vector(stored);
+  if (isa<IntegerType>(stored))
     return Lanes::of(arith::TruncIOp::create(e, wanted, raw));
   return Lanes::of(qd::StorageCastOp::create(e, wanted, raw));
 }
@@ -215,6 +222,8 @@ Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
   }
   if (auto lookupOp = dyn_cast<qd::LookupOp>(op))
     return lookup(frame.scalar(*this, lookupOp.getCodes()), lookupOp);
+  if (auto extractOp = dyn_cast<tensor::ExtractOp>(op))
+    return extract(frame, extractOp);
   if (std::optional<Lanes> lanes = codeOp(frame, op))
     return *lanes;
   return cloned(frame, op);

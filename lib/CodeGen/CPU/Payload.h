@@ -83,6 +83,10 @@ private:
   Lanes operandValue(Frame &frame, mlir::OpOperand &use);
   Lanes lookup(Lanes codes, qd::LookupOp op);
   Lanes scalarOp(Frame &frame, mlir::Operation *op);
+  Lanes extract(Frame &frame, mlir::tensor::ExtractOp op);
+  /// Is the scalar of a payload the same in all lanes?
+  bool isUniform(mlir::Value scalar) const;
+  Lanes ofLoaded(Value raw, mlir::Type element);
   std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
   Lanes toCodes(Value real, Value zeroPoint,
                 std::optional<int64_t> knownZeroPoint,

@@ -21,6 +21,9 @@ struct PayloadEmitter::Frame {
   Lanes &scalar(PayloadEmitter &emitter, mlir::Value value);
 };
 
+/// The type that vectors of a stored element are loaded as.
+mlir::Type loadedType(mlir::Type element);
+
 } // namespace qdialect::cpu
 
 #endif // QDIALECT_LIB_CODEGEN_CPU_PAYLOADFRAME_H

@@ -1,0 +1,110 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""MiniLM-L6-v2: sentence embeddings of the float and the w8a8-int library, beside ONNX Runtime's and NNCF's int8."""
+
+import os
+
+import numpy as np
+from onnxruntime import quantization as q
+
+from evaluation import peers
+from evaluation.digits import interpret_results
+from evaluation.report import cosine
+from models import build, minilm, packages
+
+CALIBRATION, SENTENCES = 64, 200
+
+
+def rows(inputs):
+    for i in range(len(inputs["input_ids"])):
+        yield {name: values[i:i + 1] for name, values in inputs.items()}
+
+
+def embed_ort(path, inputs):
+    session = peers.session(path, 2)
+    hidden = np.concatenate([session.run(None, row)[0] for row in rows(inputs)])
+    return hidden, minilm.pool(hidden, inputs["attention_mask"])
+
+
+def embed(so, inputs):
+    from qdialect import Model
+
+    with Model(so, threads=2) as m:
+        hidden = np.concatenate([m.run(**row)["last_hidden_state"] for row in rows(inputs)])
+        return hidden, minilm.pool(hidden, inputs["attention_mask"]), m.receipt
+
+
+class Reader(q.CalibrationDataReader):
+    def __init__(self, inputs):
+        self.rows = rows(inputs)
+
+    def get_next(self):
+        return next(self.rows, None)
+
+
+def peer(kind, model, calibration):
+    """ONNX Runtime's dynamic and static int8 of the matrix products."""
+    path = os.path.join(packages.CACHE, "models", f"minilm.ort-{kind}.onnx")
+    if os.path.exists(path):
+        return path
+    if kind == "dynamic":
+        q.quantize_dynamic(model, path + ".part", weight_type=q.QuantType.QInt8, per_channel=True)
+    else:
+        q.quantize_static(model, path + ".part", Reader(calibration), quant_format=q.QuantFormat.QDQ, per_channel=True,
+                          op_types_to_quantize=["MatMul"], activation_type=q.QuantType.QUInt8,
+                          weight_type=q.QuantType.QInt8)
+    os.replace(path + ".part", path)
+    return path
+
+
+def nncf_embeddings(model, calibration, inputs):
+    """OpenVINO's int8 by NNCF, or None where the peers are not installed."""
+    try:
+        import nncf
+        import openvino
+    except ImportError:
+        print("minilm: skipped NNCF: not installed (scripts/install-deps --bench)")
+        return None
+    compiled = openvino.compile_model(nncf.quantize(openvino.Core().read_model(model),
+                                                    nncf.Dataset(list(rows(calibration))),
+                                                    model_type=nncf.ModelType.TRANSFORMER), "CPU")
+    hidden = np.concatenate([compiled(row)[0] for row in rows(inputs)])
+    return minilm.pool(hidden, inputs["attention_mask"])
+
+
+def evaluate(report, tools):
+    model = build.cached("minilm")
+    texts = minilm.sentences()
+    calibration = minilm.encode_full(texts[:CALIBRATION])
+    inputs = minilm.encode(texts[CALIBRATION:CALIBRATION + SENTENCES])
+    data = tools.path("sentences.npz")
+    np.savez(data, **calibration)
+    _, reference = embed_ort(model, inputs)
+
+    for name in ("minilm", "minilm-parts"):
+        so = tools.compile(build.cached(name), tools.path(f"{name}-float.so"), "--recipe", "float")
+        report.add("minilm", f"{name} float", "mean cosine to ONNX Runtime", cosine(reference, embed(so, inputs)[1]),
+                   (">=", 0.9999))
+    peers_seen = {f"ONNX Runtime {kind}": cosine(reference, embed_ort(peer(kind, model, calibration), inputs)[1])
+                  for kind in ("dynamic", "static")}
+    nncf = nncf_embeddings(model, calibration, inputs)
+    if nncf is not None:
+        peers_seen["NNCF"] = cosine(reference, nncf)
+    beside = ", ".join(f"{who} {value:.4f}" for who, value in peers_seen.items())
+    common = ("--calibration", data, "--recipe", "w8a8-int", "--fail-on-fallback")
+    so = tools.compile(model, tools.path("minilm.so"), *common)
+    hidden, pooled, receipt = embed(so, inputs)
+    report.add("minilm", "w8a8-int", "mean cosine to float", cosine(reference, pooled), (">=", 0.993), beside)
+    totals = receipt["totals"]
+    report.add("minilm", "w8a8-int", "int_macs/total_macs", totals["int_macs"] / totals["total_macs"], (">=", 1.0))
+    report.add("minilm", "w8a8-int", "fallbacks", totals["fallbacks"], ("==", 0))
+    report.add("minilm", "w8a8-int", "layers without a kernel of their own",
+               sum(layer["kernel"] == "generic" for layer in receipt["layers"]), ("==", 0))
+    report.add("minilm", "w8a8-int", "file MB", os.path.getsize(so) / 1e6, None,
+               f"float ONNX {os.path.getsize(model) / 1e6:.1f}")
+    program = tools.compile(model, tools.path("minilm.mlir"), *common, "--stop-after=integerize")
+    few = {name: values[:2] for name, values in inputs.items()}
+    reference = interpret_results(tools, program, few, "interpreted", "last_hidden_state")
+    report.add("minilm", "w8a8-int", "unequal outputs to the interpreter",
+               int(np.sum(hidden[:2] != reference.reshape(hidden[:2].shape))), ("==", 0))

@@ -1,0 +1,70 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Demand for codes, from the results of the program backwards.
+
+#include "QuantizationPlan.h"
+
+#include "QDialect/IR/QDDialect.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+QuantizationPlan::QuantizationPlan(func::FuncOp function,
+                                   const Recipe &recipe) {
+  for (QuantizableUnit &unit : collectUnits(function)) {
+    LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
+    for (Operation *op : unit.ops)
+      unitOf[op] = units.size();
+    units.push_back({std::move(unit), std::move(layer)});
+  }
+  // Users come after what they use: one sweep sees every demand.
+  Block &body = function.getBody().front();
+  auto visit = [&](Value value) {
+    wanted[value] = llvm::any_of(
+        value.getUses(), [&](OpOperand &use) { return wants(use); });
+  };
+  for (Operation &op : llvm::reverse(body)) {
+    for (Value result : op.getResults())
+      visit(result);
+    auto found = unitOf.find(&op);
+    if (found == unitOf.end())
+      continue;
+    PlannedUnit &planned = units[found->second];
+    if (planned.unit.ops.back() != &op || planned.layer.keepFloat)
+      continue;
+    Value result = planned.unit.result();
+    planned.roundsResult = wanted[result];
+    planned.isInteger = planned.unit.contraction || planned.roundsResult;
+    if (planned.roundsResult)
+      rounded.insert(result);
+  }
+  for (Value argument : body.getArguments())
+    visit(argument);
+}
+
+bool QuantizationPlan::isIntegerUse(OpOperand &use) const {
+  auto found = unitOf.find(use.getOwner());
+  if (found == unitOf.end())
+    return false;
+  const PlannedUnit &planned = units[found->second];
+  return planned.isInteger && planned.unit.root == use.getOwner() &&
+         llvm::is_contained(planned.unit.inputs, use.get());
+}
+
+bool QuantizationPlan::wants(OpOperand &use) const {
+  Operation *user = use.getOwner();
+  if (isa<func::ReturnOp>(user)) {
+    Value source = gridSource(use.get());
+    if (auto observe = source.getDefiningOp<qd::ObserveOp>())
+      source = observe.getInput();
+    return unitOf.contains(source.getDefiningOp());
+  }
+  if (isa<qd::ObserveOp>(user) || keepsGrid(user))
+    return use.getOperandNumber() == 0 && isWanted(user->getResult(0));
+  return isIntegerUse(use);
+}
+
+} // namespace qdialect

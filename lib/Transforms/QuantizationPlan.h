@@ -1,0 +1,54 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which units become integer and which values are rounded for it. A value is
+// rounded only where an integer unit wants codes: a residual sum that a layer
+// norm alone reads, or a product that goes into a softmax, stays as it is.
+//
+//   conv -> add -> relu -> conv       every result is wanted as codes
+//   matmul -> add -> layer_norm       nothing before the norm is
+//
+// Contractions are integer whatever happens to their results; other units (sum,
+// product, pool, concatenation, function) only where their result is wanted.
+
+#ifndef QDIALECT_TRANSFORMS_QUANTIZATIONPLAN_H
+#define QDIALECT_TRANSFORMS_QUANTIZATIONPLAN_H
+
+#include "QuantizableUnits.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace qdialect {
+
+struct PlannedUnit {
+  QuantizableUnit unit;
+  LayerRecipe layer;
+  bool isInteger = false;    ///< reads codes
+  bool roundsResult = false; ///< gives codes
+};
+
+class QuantizationPlan {
+public:
+  QuantizationPlan(mlir::func::FuncOp function, const Recipe &recipe);
+
+  std::vector<PlannedUnit> units;
+
+  /// Does an integer unit read `value`, directly or through ops that keep its
+  /// grid? The results of the program count where a unit makes them.
+  bool isWanted(mlir::Value value) const { return wanted.lookup(value); }
+  /// Is `use` that of an integer unit itself?
+  bool isIntegerUse(mlir::OpOperand &use) const;
+  /// Does an integer unit round `value`?
+  bool isRounded(mlir::Value value) const { return rounded.contains(value); }
+
+private:
+  bool wants(mlir::OpOperand &use) const;
+
+  llvm::DenseMap<mlir::Operation *, unsigned> unitOf;
+  llvm::DenseMap<mlir::Value, bool> wanted;
+  llvm::DenseSet<mlir::Value> rounded;
+};
+
+} // namespace qdialect
+
+#endif // QDIALECT_TRANSFORMS_QUANTIZATIONPLAN_H

@@ -1,0 +1,245 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reshapes that split dimensions move towards the results of the program:
+//
+//   f(expand_shape(x), y)  ->  expand_shape(f(x, collapse_shape(y)))
+//
+// for element-wise f, softmax and norms, and a collapse_shape that meets its
+// expand_shape disappears. Importers multiply matrices in two dimensions and
+// everything else in as many as the model has; behind this pass a product and
+// the element-wise ops that follow it have one shape, so they can be one unit
+// of quantization and one kernel. expand_shapes only ever move down a finite
+// graph, so this ends.
+
+#include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/NormalizePatterns.h"
+#include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#define DEBUG_TYPE "qd-sink-reshapes"
+
+using namespace mlir;
+
+namespace qdialect {
+#define GEN_PASS_DEF_SINKRESHAPESPASS
+#include "QDialect/Transforms/Passes.h.inc"
+
+namespace {
+
+using Groups = SmallVector<ReassociationIndices>;
+
+/// expand_shape to the shape of `like`, from whose groups its result comes.
+Value expandLike(RewriterBase &rewriter, tensor::ExpandShapeOp like, Type type,
+                 Value value) {
+  return tensor::ExpandShapeOp::create(
+      rewriter, like.getLoc(),
+      cast<RankedTensorType>(like.getType())
+          .clone(getElementTypeOrSelf(type)),
+      value, like.getReassociationIndices(), like.getMixedOutputShape());
+}
+
+/// How an operand read through `map` is read when the loops of each group are
+/// one: its own groups and map; nothing when it has a part of a group only.
+struct CollapsedOperand {
+  Groups groups;
+  AffineMap map;
+};
+
+std::optional<CollapsedOperand> collapseOperand(AffineMap map,
+                                                ArrayRef<int64_t> loopSizes,
+                                                const Groups &loopGroups) {
+  CollapsedOperand result;
+  SmallVector<AffineExpr> results;
+  ArrayRef<AffineExpr> exprs = map.getResults();
+  // Unit dimensions of loops along which the operand is broadcast otherwise:
+  // they join a neighbour.
+  ReassociationIndices units;
+  unsigned next = 0;
+  for (auto [number, group] : llvm::enumerate(loopGroups)) {
+    ReassociationIndices dims;
+    SmallVector<int64_t> seen;
+    for (; next < exprs.size(); dims.push_back(next++)) {
+      int64_t loop = cast<AffineDimExpr>(exprs[next]).getPosition();
+      if (!llvm::is_contained(group, loop))
+        break;
+      seen.push_back(loop);
+    }
+    // The longer loops of the group must be there in order, or not at all.
+    auto isLong = [&](int64_t loop) { return loopSizes[loop] != 1; };
+    SmallVector<int64_t> wanted, found;
+    llvm::copy_if(group, std::back_inserter(wanted), isLong);
+    llvm::copy_if(seen, std::back_inserter(found), isLong);
+    if (!found.empty() && found != wanted)
+      return std::nullopt;
+    if (found.empty() && !wanted.empty()) {
+      llvm::append_range(result.groups.empty() ? units : result.groups.back(),
+                         dims);
+      continue;
+    }
+    if (dims.empty())
+      continue;
+    units.append(dims);
+    result.groups.push_back(std::move(units));
+    units.clear();
+    results.push_back(getAffineDimExpr(number, map.getContext()));
+  }
+  if (next != exprs.size())
+    return std::nullopt;
+  result.map = AffineMap::get(loopGroups.size(), 0, results, map.getContext());
+  return result;
+}
+
+/// collapse_shape, or what it would collapse.
+Value collapsed(RewriterBase &rewriter, Location loc, Value value,
+                const Groups &groups) {
+  if (groups.size() ==
+      static_cast<size_t>(cast<RankedTensorType>(value.getType()).getRank()))
+    return value;
+  return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
+}
+
+struct SinkIntoElementwise : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isElementwiseGeneric(op) ||
+        !op.getBlock()->getOps<linalg::IndexOp>().empty())
+      return failure();
+    tensor::ExpandShapeOp expand;
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (auto candidate = input->get().getDefiningOp<tensor::ExpandShapeOp>())
+        if (op.getMatchingIndexingMap(input).isIdentity() &&
+            candidate.getSrcType().getRank() > 0 && !expand)
+          expand = candidate;
+    if (!expand)
+      return rewriter.notifyMatchFailure(op, "reads no expanded tensor");
+    Groups groups = expand.getReassociationIndices();
+    SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+    SmallVector<CollapsedOperand> operands;
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      std::optional<CollapsedOperand> operand =
+          collapseOperand(op.getMatchingIndexingMap(input), sizes, groups);
+      if (!operand)
+        return rewriter.notifyMatchFailure(
+            op, "another operand varies inside a split dimension");
+      operands.push_back(std::move(*operand));
+    }
+
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (auto [input, operand] : llvm::zip(op.getDpsInputs(), operands)) {
+      inputs.push_back(input == expand.getResult()
+                           ? expand.getSrc()
+                           : collapsed(rewriter, op.getLoc(), input,
+                                       operand.groups));
+      maps.push_back(operand.map);
+    }
+    maps.push_back(rewriter.getMultiDimIdentityMap(groups.size()));
+    Type element = getElementTypeOrSelf(op.getType(0));
+    auto type = expand.getSrcType().clone(element);
+    Value empty = tensor::EmptyOp::create(
+        rewriter, op.getLoc(),
+        tensor::getMixedSizes(rewriter, op.getLoc(), expand.getSrc()), element);
+    auto moved = linalg::GenericOp::create(
+        rewriter, op.getLoc(), cast<RankedTensorType>(type), inputs,
+        ValueRange{empty}, maps,
+        SmallVector<utils::IteratorType>(groups.size(),
+                                         utils::IteratorType::parallel));
+    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
+                               moved.getRegion().end());
+    moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.replaceOp(
+        op, expandLike(rewriter, expand, op.getType(0), moved.getResult(0)));
+    return success();
+  }
+};
+
+/// gelu and silu, and row functions whose rows the reshape leaves whole.
+struct SinkIntoFunction : RewritePattern {
+  explicit SinkIntoFunction(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<qd::GeluOp, qd::SiluOp, qd::SoftmaxOp, qd::LayerNormOp>(op))
+      return failure();
+    auto expand = op->getOperand(0).getDefiningOp<tensor::ExpandShapeOp>();
+    if (!expand || expand.getSrcType().getRank() == 0)
+      return rewriter.notifyMatchFailure(op, "reads no expanded tensor");
+    std::optional<int64_t> axis;
+    if (auto norm = dyn_cast<qd::LayerNormOp>(op))
+      axis = norm.getAxis();
+    else if (auto softmax = dyn_cast<qd::SoftmaxOp>(op))
+      axis = softmax.getAxis();
+    Groups groups = expand.getReassociationIndices();
+    int64_t first = groups.size();
+    if (axis) {
+      // From the axis on the reshape must leave every dimension alone.
+      while (first > 0 && groups[first - 1].size() == 1 &&
+             groups[first - 1][0] >= *axis)
+        --first;
+      if (first == static_cast<int64_t>(groups.size()) ||
+          groups[first][0] != *axis)
+        return rewriter.notifyMatchFailure(op, "the reshape splits its rows");
+    }
+    IRMapping map;
+    map.map(op->getOperand(0), expand.getSrc());
+    Operation *moved = rewriter.clone(*op, map);
+    moved->getResult(0).setType(expand.getSrcType().clone(
+        getElementTypeOrSelf(op->getResult(0).getType())));
+    if (auto norm = dyn_cast<qd::LayerNormOp>(moved))
+      norm.setAxis(first);
+    else if (auto softmax = dyn_cast<qd::SoftmaxOp>(moved))
+      softmax.setAxis(first);
+    rewriter.replaceOp(op, expandLike(rewriter, expand,
+                                      op->getResult(0).getType(),
+                                      moved->getResult(0)));
+    return success();
+  }
+};
+
+/// collapse_shape(expand_shape(x)) => x
+struct CancelReshapes : OpRewritePattern<tensor::CollapseShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto expand = op.getSrc().getDefiningOp<tensor::ExpandShapeOp>();
+    if (!expand || expand.getSrcType() != op.getType() ||
+        expand.getReassociationIndices() != op.getReassociationIndices())
+      return failure();
+    rewriter.replaceOp(op, expand.getSrc());
+    return success();
+  }
+};
+
+struct SinkReshapesPass : impl::SinkReshapesPassBase<SinkReshapesPass> {
+  using SinkReshapesPassBase::SinkReshapesPassBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateSinkReshapesPatterns(patterns);
+    GreedyRewriteConfig config;
+    // Constants may hold a hundred megabytes: neither fold nor compare them.
+    config.enableFolding(false);
+    config.enableConstantCSE(false);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+void populateSinkReshapesPatterns(RewritePatternSet &patterns) {
+  patterns.add<SinkIntoElementwise, SinkIntoFunction, CancelReshapes>(
+      patterns.getContext());
+}
+
+} // namespace qdialect
