@@ -14,6 +14,7 @@
 // whichever tensor behind the op makes the form fit.
 
 #include "FloatExpression.h"
+#include "OneHot.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
@@ -377,6 +378,7 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
         roots.push_back(&op);
     for (Operation *op : roots)
       raise(op);
+    numRaised += raiseOneHotProducts(function);
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
       if (isOpTriviallyDead(&op))
         op.erase();
@@ -393,7 +395,8 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
     if (!transcendental)
       return;
     OpBuilder builder(op);
-    for (Value x : candidates) {
+    // From the farthest on: the more an op stands for the better.
+    for (Value x : llvm::reverse(candidates)) {
       if (x.getType() != type)
         continue;
       std::optional<FloatExpression> expression =

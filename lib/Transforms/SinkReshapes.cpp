@@ -10,8 +10,9 @@
 // expand_shape disappears. Importers multiply matrices in two dimensions and
 // everything else in as many as the model has; behind this pass a product and
 // the element-wise ops that follow it have one shape, so they can be one unit
-// of quantization and one kernel. expand_shapes only ever move down a finite
-// graph, so this ends.
+// of quantization and one kernel. A collapse_shape moves below f likewise where
+// no other operand has a dimension that it merges. Reshapes only ever move down a
+// finite graph, so this ends.
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
@@ -204,6 +205,87 @@ struct SinkIntoFunction : RewritePattern {
   }
 };
 
+/// f(collapse_shape(x)) => collapse_shape(f(x)) for element-wise f whose other
+/// operands have no merged dimension.
+struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isElementwiseGeneric(op) ||
+        !op.getBlock()->getOps<linalg::IndexOp>().empty())
+      return failure();
+    tensor::CollapseShapeOp collapse;
+    for (Value input : op.getDpsInputs())
+      if (auto candidate = input.getDefiningOp<tensor::CollapseShapeOp>())
+        if (candidate.getType().getRank() == op.getNumLoops())
+          collapse = candidate;
+    if (!collapse || !collapse.getSrcType().hasStaticShape())
+      return rewriter.notifyMatchFailure(op, "reads no collapsed tensor");
+    Groups groups = collapse.getReassociationIndices();
+    RankedTensorType source = collapse.getSrcType();
+    MLIRContext *context = op.getContext();
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      AffineMap map = op.getMatchingIndexingMap(input);
+      if (input->get() == collapse.getResult() && map.isIdentity()) {
+        inputs.push_back(collapse.getSrc());
+        maps.push_back(rewriter.getMultiDimIdentityMap(source.getRank()));
+        continue;
+      }
+      SmallVector<AffineExpr> results;
+      for (AffineExpr expr : map.getResults()) {
+        const auto &group = groups[cast<AffineDimExpr>(expr).getPosition()];
+        if (group.size() != 1)
+          return rewriter.notifyMatchFailure(
+              op, "another operand has a merged dimension");
+        results.push_back(getAffineDimExpr(group[0], context));
+      }
+      inputs.push_back(input->get());
+      maps.push_back(AffineMap::get(source.getRank(), 0, results, context));
+    }
+    maps.push_back(rewriter.getMultiDimIdentityMap(source.getRank()));
+    Type element = getElementTypeOrSelf(op.getType(0));
+    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(),
+                                          source.getShape(), element);
+    auto moved = linalg::GenericOp::create(
+        rewriter, op.getLoc(), source.clone(element), inputs, ValueRange{empty},
+        maps,
+        SmallVector<utils::IteratorType>(source.getRank(),
+                                         utils::IteratorType::parallel));
+    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
+                               moved.getRegion().end());
+    moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(
+        op, op.getType(0), moved.getResult(0), groups);
+    return success();
+  }
+};
+
+/// gelu and silu of a collapsed tensor.
+struct SinkCollapseFunction : RewritePattern {
+  explicit SinkCollapseFunction(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<qd::GeluOp, qd::SiluOp>(op))
+      return failure();
+    auto collapse = op->getOperand(0).getDefiningOp<tensor::CollapseShapeOp>();
+    if (!collapse)
+      return rewriter.notifyMatchFailure(op, "reads no collapsed tensor");
+    IRMapping map;
+    map.map(op->getOperand(0), collapse.getSrc());
+    Operation *moved = rewriter.clone(*op, map);
+    moved->getResult(0).setType(collapse.getSrcType());
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(
+        op, op->getResult(0).getType(), moved->getResult(0),
+        collapse.getReassociationIndices());
+    return success();
+  }
+};
+
 /// collapse_shape(expand_shape(x)) => x
 struct CancelReshapes : OpRewritePattern<tensor::CollapseShapeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -238,8 +320,8 @@ struct SinkReshapesPass : impl::SinkReshapesPassBase<SinkReshapesPass> {
 } // namespace
 
 void populateSinkReshapesPatterns(RewritePatternSet &patterns) {
-  patterns.add<SinkIntoElementwise, SinkIntoFunction, CancelReshapes>(
-      patterns.getContext());
+  patterns.add<SinkIntoElementwise, SinkIntoFunction, SinkCollapse,
+               SinkCollapseFunction, CancelReshapes>(patterns.getContext());
 }
 
 } // namespace qdialect

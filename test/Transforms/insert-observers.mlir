@@ -80,8 +80,8 @@ func.func @conv_bias_relu(%x: tensor<1x4x4x2xf32> {qd.name = "image"}) -> tensor
 // CHECK: %[[OT:.+]] = qd.observe %[[T]] "tanh"
 // CHECK: %[[CAT:.+]] = tensor.concat dim(0) %[[OT]], %[[OX]]
 // CHECK: %[[OCAT:.+]] = qd.observe %[[CAT]] "cat"
-// CHECK: qd.softmax %[[OCAT]]
 // CHECK-NOT: qd.observe
+// CHECK: return %[[OCAT]]
 func.func @other_units(%x: tensor<2x3xf32> {qd.name = "v"}, %y: tensor<2x3xf32> {qd.name = "y"}) -> tensor<4x3xf32> {
   %zero = arith.constant 0.0 : f32
   %six = arith.constant 6.0 : f32
@@ -103,8 +103,50 @@ func.func @other_units(%x: tensor<2x3xf32> {qd.name = "v"}, %y: tensor<2x3xf32> 
     linalg.yield %t : f32
   } -> tensor<2x3xf32>
   %cat = tensor.concat dim(0) %t, %x {qd.name = "cat"} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
-  %p = qd.softmax %cat axis = 1 : tensor<4x3xf32>
-  return %p : tensor<4x3xf32>
+  return %cat : tensor<4x3xf32>
+}
+
+// -----
+
+#map = affine_map<(m, n) -> (m, n)>
+
+// Codes are wanted by the product alone, of both its operands. So the sum and the
+// product's result, which float functions read, are not rounded, and the other
+// readers of the norm read it as it is, behind a reshape of their own.
+
+// CHECK-LABEL: @not_wanted
+// CHECK: %[[S:.+]] = linalg.generic {{.*}} ins(%arg0, %arg1
+// CHECK-NEXT: ^bb0
+// CHECK: %[[N:.+]] = qd.layer_norm %[[S]]
+// CHECK: %[[O:.+]] = qd.observe %[[N]] "norm"
+// CHECK-DAG: %[[FLOAT:.+]] = tensor.expand_shape %[[N]]
+// CHECK-DAG: %[[CODES:.+]] = tensor.expand_shape %[[O]]
+// CHECK: %[[P:.+]] = linalg.batch_matmul ins(%[[CODES]], %[[CODES]]
+// CHECK: qd.softmax %[[P]]
+// CHECK: linalg.generic {{.*}} ins(%[[FLOAT]]
+// CHECK-NOT: qd.observe
+func.func @not_wanted(%x: tensor<2x2xf32>, %y: tensor<2x2xf32>) -> (tensor<1x2x2xf32>, tensor<1x2x2xf32>) {
+  %one = arith.constant dense<1.0> : tensor<2xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x2xf32>
+  %s = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%x, %y : tensor<2x2xf32>, tensor<2x2xf32>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%in: f32, %f: f32, %out: f32):
+    %t = arith.addf %in, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<2x2xf32>
+  %n = qd.layer_norm %s, %one axis = 1 epsilon = 1.0e-5 {qd.name = "norm"} : tensor<2x2xf32>, tensor<2xf32>
+  %w = tensor.expand_shape %n [[0, 1], [2]] output_shape [1, 2, 2] : tensor<2x2xf32> into tensor<1x2x2xf32>
+  %e3 = tensor.empty() : tensor<1x2x2xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e3 : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
+  %p = linalg.batch_matmul ins(%w, %w : tensor<1x2x2xf32>, tensor<1x2x2xf32>) outs(%i : tensor<1x2x2xf32>) -> tensor<1x2x2xf32>
+  %q = qd.softmax %p axis = 2 : tensor<1x2x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%w, %q : tensor<1x2x2xf32>, tensor<1x2x2xf32>) outs(%e3 : tensor<1x2x2xf32>) {
+  ^bb0(%in: f32, %f: f32, %out: f32):
+    %t = arith.addf %in, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<1x2x2xf32>
+  %l = qd.softmax %r axis = 2 : tensor<1x2x2xf32>
+  return %q, %l : tensor<1x2x2xf32>, tensor<1x2x2xf32>
 }
 
 // -----

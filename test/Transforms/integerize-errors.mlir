@@ -6,17 +6,17 @@
 
 // What cannot be proven stays float, correct, and says why.
 
-// CHECK-LABEL: func.func @dynamic_weight
-// CHECK: linalg.matmul {{.*}}qd.fallback = "both of its operands are activations"
-// VERIFY: error: layer 'attention' stays float: both of its operands are activations
-func.func @dynamic_weight(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2xi8> {
+// CHECK-LABEL: func.func @long_product
+// CHECK: linalg.matmul {{.*}}qd.fallback = "its 140000 products of up to 16384 need more than 32 bits"
+// VERIFY: error: layer 'attention' stays float: its 140000 products of up to 16384 need more than 32 bits
+func.func @long_product(%x: tensor<3x140000xi8>, %w: tensor<140000x2xi8>) -> tensor<3x2xi8> {
   %s = arith.constant dense<0.5> : tensor<f32>
   %c0 = arith.constant 0.0 : f32
-  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
-  %wd = qd.dequantize %w scale %s : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %xd = qd.dequantize %x scale %s : tensor<3x140000xi8>, tensor<f32> -> tensor<3x140000xf32>
+  %wd = qd.dequantize %w scale %s : tensor<140000x2xi8>, tensor<f32> -> tensor<140000x2xf32>
   %e = tensor.empty() : tensor<3x2xf32>
   %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
-  %0 = linalg.matmul {qd.name = "attention"} ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul {qd.name = "attention"} ins(%xd, %wd : tensor<3x140000xf32>, tensor<140000x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
   %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
   return %y : tensor<3x2xi8>
 }

@@ -228,4 +228,30 @@ func.func @weight_zero_point_too_far(%x: tensor<3x2xi8>) -> tensor<3x2xi8> {
   return %y : tensor<3x2xi8>
 }
 
-//
+// -----
+
+// Two activations: their zero points stand in the payload, the scales multiply.
+
+// CHECK-LABEL: func.func @product_of_activations
+// CHECK: %[[P:.+]] = linalg.generic {{.*}} ins(%arg0, %arg1 : tensor<3x2xi8>, tensor<2x2xi8>) {{.*}}qd.acc_bound = array<i64: -76076, 76076>, qd.macs = 12
+// CHECK-NEXT: ^bb0(%[[A:.+]]: i8, %[[B:.+]]: i8, %[[O:.+]]: i32):
+// CHECK: %[[AW:.+]] = arith.extsi %[[A]]
+// CHECK: %[[AC:.+]] = arith.subi %[[AW]], %c-120_i32
+// CHECK: %[[BW:.+]] = arith.extsi %[[B]]
+// CHECK: arith.muli %[[AC]], %[[BC:.+]] : i32
+// CHECK: linalg.generic {{.*}} ins(%[[P]]
+// FLOAT: qd.requantize %{{.+}} scale %cst
+// DYADIC: qd.rescale %{{.+}} multiplier %c1073741824_i32 shift %c31_i32
+func.func @product_of_activations(%x: tensor<3x2xi8>, %w: tensor<2x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %za = arith.constant dense<-120> : tensor<i32>
+  %zb = arith.constant dense<26> : tensor<i32>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s zero_point %za : tensor<3x2xi8>, tensor<f32>, tensor<i32> -> tensor<3x2xf32>
+  %wd = qd.dequantize %w scale %s zero_point %zb : tensor<2x2xi8>, tensor<f32>, tensor<i32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul {qd.name = "attention"} ins(%xd, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %y = qd.quantize %0 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}

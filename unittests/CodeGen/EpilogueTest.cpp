@@ -171,12 +171,4 @@ TEST_F(EpilogueTest, OneDimensionalConv) {
   checkDispatch(mainText({image}, out, body), "contraction", random);
 }
 
-TEST_F(EpilogueTest, Softmax) {
-  std::string type = shapeText({3, 21}, "f32");
-  checkDispatch(mainText({type}, type,
-                         "    %r = qd.softmax %x0 axis = 1 : " + type +
-                             "\n    qd.yield %r : " + type + "\n"),
-                "generic", random);
-}
-
 } // namespace
