@@ -20,7 +20,7 @@ import onnx
 from evaluation import peers
 from evaluation.report import Report
 from evaluation.tools import ROOT, Tools
-from models import build, packages, photographs
+from models import build, magika, minilm, packages, photographs
 
 SHAPE = (3, 224, 224)
 # model: (goal of ONNX Runtime int8's latency over ours, of its fp32's over ours), None where no goal is set
@@ -30,9 +30,9 @@ GOALS = {"resnet50": (0.8, 2.0), "efficientnet-lite0": (None, None), "squeezenet
 class Contestant:
     """A worker process that holds one model and times batches of calls on request."""
 
-    def __init__(self, kind, path, threads):
+    def __init__(self, kind, path, threads, feed=""):
         env = {**os.environ, "PYTHONPATH": ROOT}
-        self.process = subprocess.Popen([sys.executable, "-m", "evaluation.bench_worker", kind, path, str(threads)],
+        self.process = subprocess.Popen([sys.executable, "-m", "evaluation.bench_worker", kind, path, str(threads), feed],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
         self.times = []
         if json.loads(self.process.stdout.readline()) != "ready":
@@ -58,6 +58,24 @@ def measured_compile(tools, *args):
     if status:
         raise RuntimeError(f"{' '.join(command)}: {errors}")
     return time.monotonic() - start, usage.ru_maxrss / 1024
+
+
+def compete(report, case, team, args, int8_goal=None, fp32_goal=None):
+    """Lets the contestants take turns; returns the best time of each."""
+    for _ in range(args.rounds):
+        for contestant in team.values():
+            contestant.round(args.seconds)
+    best = {}
+    for who, contestant in team.items():
+        contestant.close()
+        best[who] = min(contestant.times)
+        report.add("models", case, f"{who} min ms", best[who] * 1e3, None,
+                   f"median {np.median(contestant.times) * 1e3:.2f}")
+    report.add("models", case, "speed over ORT int8", best["ORT int8"] / best["ours int8"],
+               (">=", int8_goal) if int8_goal else None)
+    report.add("models", case, "speed over ORT fp32", best["ORT fp32"] / best["ours int8"],
+               (">=", fp32_goal) if fp32_goal else None)
+    return best
 
 
 def int8_weight_bytes(model):
@@ -90,25 +108,38 @@ def models(report, tools, args):
             team = {"ours int8": Contestant("qdialect", so, threads), "ORT int8": Contestant("ort", peer, threads),
                     "ours fp32": Contestant("qdialect", float_so, threads),
                     "ORT fp32": Contestant("ort", model, threads)}
-            for _ in range(args.rounds):
-                for contestant in team.values():
-                    contestant.round(args.seconds)
-            best = {}
-            for who, contestant in team.items():
-                contestant.close()
-                best[who] = min(contestant.times)
-                report.add("models", f"{name} {threads} thread", f"{who} min ms", best[who] * 1e3, None,
-                           f"median {np.median(contestant.times) * 1e3:.2f}")
             case = f"{name} {threads} thread"
-            report.add("models", case, "speed over ORT int8", best["ORT int8"] / best["ours int8"],
-                       (">=", int8_goal) if int8_goal else None)
-            report.add("models", case, "speed over ORT fp32", best["ORT fp32"] / best["ours int8"],
-                       (">=", fp32_goal) if fp32_goal else None)
+            best = compete(report, case, team, args, int8_goal, fp32_goal)
             report.add("models", case, "fp32 latency over ORT fp32's", best["ours fp32"] / best["ORT fp32"],
                        ("<=", 1.5) if name == "resnet50" and threads == 1 else None)
 
 
-SUITES = {"models": models}
+def token_models(report, tools, args):
+    """Models of tokens and bytes: ours beside ONNX Runtime's fp32 and its dynamic int8."""
+    texts = minilm.sentences()
+    inputs = {"minilm": minilm.encode_full(texts[:64]), "magika": {"bytes": magika.inputs(magika.files(64))}}
+    for name, samples in inputs.items():
+        model = build.cached(name)
+        data = tools.path(f"{name}.npz")
+        np.savez(data, **samples)
+        feed = tools.path(f"{name}-feed.npz")
+        np.savez(feed, **{key: values[:1] for key, values in samples.items()})
+        peer = peers.quantize_dynamic(model, os.path.join(packages.CACHE, "models", f"{name}.ort-dynamic.onnx"))
+        dim = ("--dim", "unk__214=1") if name == "magika" else ()
+        so = tools.path(f"{name}.so")
+        seconds, memory = measured_compile(tools, model, *dim, "--calibration", data, "--recipe", "w8a8-int", "-o", so)
+        report.add("compile", name, "seconds", seconds)
+        report.add("compile", name, "peak MB", memory)
+        float_so = tools.compile(model, tools.path(f"{name}-float.so"), *dim, "--recipe", "float")
+        for threads in (1, 2):
+            team = {"ours int8": Contestant("qdialect", so, threads, feed),
+                    "ORT int8": Contestant("ort", peer, threads, feed),
+                    "ours fp32": Contestant("qdialect", float_so, threads, feed),
+                    "ORT fp32": Contestant("ort", model, threads, feed)}
+            compete(report, f"{name} {threads} thread", team, args)
+
+
+SUITES = {"models": models, "tokens": token_models}
 
 
 def main():

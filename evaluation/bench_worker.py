@@ -12,22 +12,24 @@ import numpy as np
 from evaluation import peers, tools
 
 
-def load(kind, path, threads):
+def load(kind, path, threads, data):
+    """A call of the model on the arrays of the .npz `data`, else on random numbers."""
     rng = np.random.default_rng(0)
+    feed = dict(np.load(data)) if data else None
     if kind == "ort":
         session = peers.session(path, threads)
-        feed = {i.name: rng.standard_normal(i.shape).astype(np.float32) for i in session.get_inputs()}
+        feed = feed or {i.name: rng.standard_normal(i.shape).astype(np.float32) for i in session.get_inputs()}
         return lambda: session.run(None, feed)
     from qdialect import Model
 
     model = Model(path, threads=threads)
-    feed = {i.name: rng.standard_normal(i.shape).astype(i.dtype) for i in model.inputs}
+    feed = feed or {i.name: rng.standard_normal(i.shape).astype(i.dtype) for i in model.inputs}
     return lambda: model.run(**feed)
 
 
 def main():
-    kind, path, threads = sys.argv[1:4]
-    call = load(kind, path, int(threads))
+    kind, path, threads, data = sys.argv[1:5]
+    call = load(kind, path, int(threads), data)
     for _ in range(3):
         call()
     print(json.dumps("ready"), flush=True)

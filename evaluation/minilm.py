@@ -46,15 +46,13 @@ class Reader(q.CalibrationDataReader):
 def peer(kind, model, calibration):
     """ONNX Runtime's dynamic and static int8 of the matrix products."""
     path = os.path.join(packages.CACHE, "models", f"minilm.ort-{kind}.onnx")
-    if os.path.exists(path):
-        return path
     if kind == "dynamic":
-        q.quantize_dynamic(model, path + ".part", weight_type=q.QuantType.QInt8, per_channel=True)
-    else:
+        return peers.quantize_dynamic(model, path)
+    if not os.path.exists(path):
         q.quantize_static(model, path + ".part", Reader(calibration), quant_format=q.QuantFormat.QDQ, per_channel=True,
                           op_types_to_quantize=["MatMul"], activation_type=q.QuantType.QUInt8,
                           weight_type=q.QuantType.QInt8)
-    os.replace(path + ".part", path)
+        os.replace(path + ".part", path)
     return path
 
 

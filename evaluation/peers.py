@@ -65,3 +65,11 @@ def nncf_outputs(path, samples, inputs):
                               preset=nncf.QuantizationPreset.MIXED, subset_size=len(samples))
     compiled = core.compile_model(quantized, "CPU")
     return np.concatenate([compiled(x[None])[0] for x in inputs])
+
+
+def quantize_dynamic(path, output):
+    """ONNX Runtime's dynamic int8: per-channel s8 weights, ranges of activations found at run time."""
+    if not os.path.exists(output):
+        q.quantize_dynamic(path, output + ".part", weight_type=q.QuantType.QInt8, per_channel=True)
+        os.replace(output + ".part", output)
+    return output

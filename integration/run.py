@@ -15,6 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TESTS = [
     ("digits", ["evaluation", "digits"]),
+    ("equivalent rewrites", ["integration.rewrites"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("carried models", ["evaluation", "carried", "--quick"]),
     ("blocked weights", ["integration.matmul_nbits"]),

@@ -72,7 +72,7 @@ class Writer(Graph):
         return self.op("Mul", [f, self.half], out)
 
 
-def build(path, batch=1, seq=128, parts=False):
+def build(path, batch=1, seq=128, parts=False, layers=LAYERS):
     from safetensors.numpy import load_file
 
     weights = load_file(file("model.safetensors"))
@@ -88,7 +88,7 @@ def build(path, batch=1, seq=128, parts=False):
     heads = g.const("heads", np.array([batch, seq, HEADS, WIDTH // HEADS]))
     flat = g.const("flat", np.array([batch, seq, WIDTH]))
     root_d = g.const("root_d", np.float32((WIDTH // HEADS)**0.5))
-    for layer in range(LAYERS):
+    for layer in range(layers):
         p, t = f"encoder.layer.{layer}.", f"l{layer}_"
 
         def head(name, perm, p=p, t=t, x=x):
@@ -103,7 +103,7 @@ def build(path, batch=1, seq=128, parts=False):
         x = g.norm(g.op("Add", [a, x], t + "res1"), p + "attention.output.LayerNorm", t + "x1")
         f = g.gelu(g.linear(x, p + "intermediate.dense", t + "ffn"), t + "gelu")
         f = g.op("Add", [g.linear(f, p + "output.dense", t + "ffn_o"), x], t + "res2")
-        x = g.norm(f, p + "output.LayerNorm", "last_hidden_state" if layer == LAYERS - 1 else t + "x2")
+        x = g.norm(f, p + "output.LayerNorm", "last_hidden_state" if layer == layers - 1 else t + "x2")
     names = ("input_ids", "attention_mask", "token_type_ids")
     g.save([info(n, TensorProto.INT64, [batch, seq]) for n in names],
            [info("last_hidden_state", TensorProto.FLOAT, [batch, seq, WIDTH])], "minilm_l6", path)
