@@ -113,9 +113,9 @@ static HostTensor centred(const HostTensor &codes, int64_t zeroPoint) {
   return result;
 }
 
-static std::optional<HostTensor>
-runCentred(const Structured &s, const std::vector<LoopDim> &loops, Factor lhs,
-           Factor rhs) {
+static std::optional<HostTensor> runCentred(const Structured &s,
+                                            const std::vector<LoopDim> &loops,
+                                            Factor lhs, Factor rhs) {
   size_t init = s.numInputs();
   if (lhs.type != DType::I8 || rhs.type != DType::I8 ||
       s.elements[init].memory != DType::I32)

@@ -370,8 +370,7 @@ Result FloatExpression::Reader::reduction(linalg::GenericOp op,
              AffineMap::get(map.getNumDims(), 0, results, context));
   if (!argument)
     return std::nullopt;
-  atom.kind =
-      kind == ReductionKind::Sum ? Atom::Kind::Sum : Atom::Kind::Max;
+  atom.kind = kind == ReductionKind::Sum ? Atom::Kind::Sum : Atom::Kind::Max;
   atom.argument = std::move(*argument);
   return Polynomial::atom(numberOf(std::move(atom)));
 }
@@ -382,11 +381,10 @@ static bool startsNeutral(linalg::GenericOp op, ReductionKind kind) {
   auto value = init ? dyn_cast<FloatAttr>(*init) : FloatAttr();
   if (!value)
     return false;
-  return kind == ReductionKind::Sum
-             ? value.getValue().isZero()
-             : value.getValue().isNegative() &&
-                   (value.getValue().isInfinity() ||
-                    value.getValue().isLargest());
+  return kind == ReductionKind::Sum ? value.getValue().isZero()
+                                    : value.getValue().isNegative() &&
+                                          (value.getValue().isInfinity() ||
+                                           value.getValue().isLargest());
 }
 
 Result FloatExpression::Reader::tensor(Value value, AffineMap map) {

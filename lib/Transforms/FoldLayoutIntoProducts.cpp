@@ -50,9 +50,8 @@ linalg::GenericOp rebuild(PatternRewriter &rewriter, linalg::LinalgOp op,
   auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   Type element = getElementTypeOrSelf(op->getResult(0));
   Value empty = tensor::EmptyOp::create(rewriter, loc, shape, element);
-  Value init =
-      linalg::FillOp::create(rewriter, loc, fill.getInputs()[0], empty)
-          .getResult(0);
+  Value init = linalg::FillOp::create(rewriter, loc, fill.getInputs()[0], empty)
+                   .getResult(0);
   auto generic = linalg::GenericOp::create(
       rewriter, loc, RankedTensorType::get(shape, element), inputs,
       ValueRange{init}, maps, iterators);
@@ -160,9 +159,9 @@ struct FoldOperandTranspose : OpInterfaceRewritePattern<linalg::LinalgOp> {
       auto transpose = input.getDefiningOp<linalg::TransposeOp>();
       if (!transpose)
         continue;
-      SmallVector<AffineExpr> results = llvm::to_vector(permuted(
-          maps[number].getResults(),
-          invertPermutation(transpose.getPermutation())));
+      SmallVector<AffineExpr> results = llvm::to_vector(
+          permuted(maps[number].getResults(),
+                   invertPermutation(transpose.getPermutation())));
       unsigned innermost = cast<AffineDimExpr>(results.back()).getPosition();
       if (number == s->activationOperand &&
           !llvm::is_contained(s->inputChannel, innermost))

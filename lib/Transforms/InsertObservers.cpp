@@ -9,9 +9,9 @@
 //                                           %o = qd.observe %z "relu1"
 //
 // Observed are the results that units (QuantizableUnits.h) round and what
-// integer units read, at its source: max pools, reshapes, transposes, slices and
-// pads keep the grid, so nothing stands behind them. What a float op made is
-// rounded for the integer units among its readers alone.
+// integer units read, at its source: max pools, reshapes, transposes, slices
+// and pads keep the grid, so nothing stands behind them. What a float op made
+// is rounded for the integer units among its readers alone.
 
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/Recipe.h"

@@ -120,9 +120,9 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
 
 /// The same for a product of two activations, whose zero points stand in the
 /// payload: out + (ext(a) - za) * (ext(b) - zb).
-std::optional<IntegerContraction>
-makeIntegerProduct(IntegerizeContext &context, mlir::linalg::LinalgOp op,
-                   const Coefficient &offset);
+std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
+                                                     mlir::linalg::LinalgOp op,
+                                                     const Coefficient &offset);
 
 /// The codes of an activation operand and their grid; a reason otherwise.
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,

@@ -8,7 +8,8 @@
 //
 // Neither operand is known, so nothing folds: the zero points stand in the
 // payload, and the kernel takes them out of the sum by the sums of rows and
-// columns. The bound is that of the widest codes, K * max|q - zq| * max|k - zk|.
+// columns. The bound is that of the widest codes, K * max|q - zq| * max|k -
+// zk|.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/ContractionStructure.h"
@@ -83,8 +84,7 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   Value zero =
       arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), i32);
-  Value init =
-      linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+  Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
   auto product = linalg::GenericOp::create(
       builder, loc, type.clone(i32), codes, ValueRange{init},
       op.getIndexingMapsArray(), op.getIteratorTypesArray(),
@@ -97,8 +97,8 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
       });
   copyMarks(op, product);
   product->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-  product->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
-                                       {-count * each, count * each}));
+  product->setAttr("qd.acc_bound",
+                   builder.getDenseI64ArrayAttr({-count * each, count * each}));
   IntegerContraction result;
   result.value = product.getResult(0);
   result.maxAbs = count * each;

@@ -97,12 +97,12 @@ std::optional<OneHotRows> matchRows(Value rows) {
       return std::nullopt;
     OpOperand *indices = generic.getMatchingOpOperand(index);
     OpOperand *counts = generic.getMatchingOpOperand(count);
-    std::optional<int64_t> first = firstOfCount(
-        counts->get(), generic.getMatchingIndexingMap(counts));
+    std::optional<int64_t> first =
+        firstOfCount(counts->get(), generic.getMatchingIndexingMap(counts));
     // The indices are one a row: every loop but the last.
     AffineMap rowMap = generic.getMatchingIndexingMap(indices);
-    AffineMap wanted = AffineMap::getMultiDimIdentityMap(
-                           generic.getNumLoops(), generic.getContext())
+    AffineMap wanted = AffineMap::getMultiDimIdentityMap(generic.getNumLoops(),
+                                                         generic.getContext())
                            .dropResult(generic.getNumLoops() - 1);
     if (first && rowMap == wanted)
       return OneHotRows{indices->get(), *first};
@@ -132,13 +132,11 @@ linalg::GenericOp lookUp(OpBuilder &builder, Location loc, Value indices,
         // Negative numbers count as large ones.
         Value exists = arith::CmpIOp::create(b, l, arith::CmpIPredicate::ult,
                                              place, number(rows - 1));
-        place =
-            arith::SelectOp::create(b, l, exists, place, number(rows - 1));
-        Value index =
-            arith::IndexCastOp::create(b, l, b.getIndexType(), place);
+        place = arith::SelectOp::create(b, l, exists, place, number(rows - 1));
+        Value index = arith::IndexCastOp::create(b, l, b.getIndexType(), place);
         Value column = linalg::IndexOp::create(b, l, rank - 1);
-        Value element = tensor::ExtractOp::create(b, l, table,
-                                                  ValueRange{index, column});
+        Value element =
+            tensor::ExtractOp::create(b, l, table, ValueRange{index, column});
         linalg::YieldOp::create(b, l, element);
       });
 }
@@ -200,9 +198,10 @@ bool raiseProduct(linalg::LinalgOp op) {
   // Importers multiply in two dimensions and give the rows their own shape
   // again.
   Value result = op->getResult(0);
-  auto expand = result.hasOneUse()
-                    ? dyn_cast<tensor::ExpandShapeOp>(*result.getUsers().begin())
-                    : tensor::ExpandShapeOp();
+  auto expand =
+      result.hasOneUse()
+          ? dyn_cast<tensor::ExpandShapeOp>(*result.getUsers().begin())
+          : tensor::ExpandShapeOp();
   if (expand && expand.getType() == lookedUp) {
     expand.getResult().replaceAllUsesWith(found.getResult(0));
     return true;
@@ -235,8 +234,7 @@ tensor::ExtractOp tableBehind(Value value) {
   auto table = cast<RankedTensorType>(extract.getTensor().getType());
   auto type = cast<RankedTensorType>(value.getType());
   if (!column || column.getDim() + 1 != type.getRank() ||
-      !type.hasStaticShape() ||
-      table.getDimSize(1) != type.getShape().back() ||
+      !type.hasStaticShape() || table.getDimSize(1) != type.getShape().back() ||
       table.getNumElements() > type.getNumElements())
     return {};
   return extract;
@@ -310,9 +308,9 @@ bool moveIntoTable(Operation *op) {
   IRMapping moved;
   moved.map(extract.getTensor(), onTable);
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  moved.map(found.getDpsInits()[0],
-            tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(),
-                                    element));
+  moved.map(
+      found.getDpsInits()[0],
+      tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(), element));
   auto copy = cast<linalg::GenericOp>(builder.clone(*found, moved));
   copy.getResult(0).setType(type);
   Block &body = *copy.getBlock();

@@ -23,8 +23,8 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
   // Users come after what they use: one sweep sees every demand.
   Block &body = function.getBody().front();
   auto visit = [&](Value value) {
-    wanted[value] = llvm::any_of(
-        value.getUses(), [&](OpOperand &use) { return wants(use); });
+    wanted[value] = llvm::any_of(value.getUses(),
+                                 [&](OpOperand &use) { return wants(use); });
   };
   for (Operation &op : llvm::reverse(body)) {
     for (Value result : op.getResults())

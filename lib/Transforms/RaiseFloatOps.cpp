@@ -52,9 +52,8 @@ SmallVector<Value> tensorsBehind(Value root, bool &transcendental) {
       continue;
     if (auto generic = dyn_cast<linalg::GenericOp>(op))
       for (Operation &inner : *generic.getBlock())
-        transcendental |=
-            isa<math::ErfOp, math::TanhOp, math::ExpOp, math::SqrtOp,
-                math::RsqrtOp, math::PowFOp>(inner);
+        transcendental |= isa<math::ErfOp, math::TanhOp, math::ExpOp,
+                              math::SqrtOp, math::RsqrtOp, math::PowFOp>(inner);
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
         seen.insert(operand);
@@ -103,9 +102,7 @@ private:
   bool isVariance(const Polynomial &p, unsigned sum, double count) const;
   std::optional<Value> rowParameter(unsigned atom, ArrayRef<unsigned> dims);
   Value filledRow(ArrayRef<int64_t> shape, double value);
-  int64_t rank() const {
-    return cast<RankedTensorType>(x.getType()).getRank();
-  }
+  int64_t rank() const { return cast<RankedTensorType>(x.getType()).getRank(); }
   /// Emits a row function along `dims` through transposes if need be.
   Value alongRow(ArrayRef<unsigned> dims,
                  llvm::function_ref<Value(Value, int64_t)> emit);
@@ -220,8 +217,7 @@ bool Matcher::isVariance(const Polynomial &p, unsigned sum,
         isForm(p, {{squares, 1 / count}}))
       return true;
     if (isForm(atom.argument, {{{{X, 4}}, 1}}) &&
-        isForm(p, {{squares, 1 / count},
-                   {{{sum, 4}}, -1 / (count * count)}}))
+        isForm(p, {{squares, 1 / count}, {{{sum, 4}}, -1 / (count * count)}}))
       return true;
   }
   return false;
@@ -262,8 +258,7 @@ std::optional<Value> Matcher::rowParameter(unsigned number,
 Value Matcher::filledRow(ArrayRef<int64_t> shape, double value) {
   auto type = RankedTensorType::get(shape, builder.getF32Type());
   return arith::ConstantOp::create(
-      builder, loc,
-      DenseElementsAttr::get(type, static_cast<float>(value)));
+      builder, loc, DenseElementsAttr::get(type, static_cast<float>(value)));
 }
 
 Value Matcher::layerNorm() {
@@ -304,7 +299,8 @@ Value Matcher::layerNorm() {
     auto type = cast<RankedTensorType>(x.getType());
     SmallVector<int64_t> shape;
     double count = 1;
-    if (llvm::any_of(dims, [&](unsigned dim) { return type.isDynamicDim(dim); }))
+    if (llvm::any_of(dims,
+                     [&](unsigned dim) { return type.isDynamicDim(dim); }))
       continue;
     for (unsigned dim : dims) {
       shape.push_back(type.getDimSize(dim));

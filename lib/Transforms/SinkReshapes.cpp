@@ -11,8 +11,8 @@
 // everything else in as many as the model has; behind this pass a product and
 // the element-wise ops that follow it have one shape, so they can be one unit
 // of quantization and one kernel. A collapse_shape moves below f likewise where
-// no other operand has a dimension that it merges. Reshapes only ever move down a
-// finite graph, so this ends.
+// no other operand has a dimension that it merges. Reshapes only ever move down
+// a finite graph, so this ends.
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
@@ -39,8 +39,7 @@ Value expandLike(RewriterBase &rewriter, tensor::ExpandShapeOp like, Type type,
                  Value value) {
   return tensor::ExpandShapeOp::create(
       rewriter, like.getLoc(),
-      cast<RankedTensorType>(like.getType())
-          .clone(getElementTypeOrSelf(type)),
+      cast<RankedTensorType>(like.getType()).clone(getElementTypeOrSelf(type)),
       value, like.getReassociationIndices(), like.getMixedOutputShape());
 }
 
@@ -135,10 +134,10 @@ struct SinkIntoElementwise : OpRewritePattern<linalg::GenericOp> {
     SmallVector<Value> inputs;
     SmallVector<AffineMap> maps;
     for (auto [input, operand] : llvm::zip(op.getDpsInputs(), operands)) {
-      inputs.push_back(input == expand.getResult()
-                           ? expand.getSrc()
-                           : collapsed(rewriter, op.getLoc(), input,
-                                       operand.groups));
+      inputs.push_back(
+          input == expand.getResult()
+              ? expand.getSrc()
+              : collapsed(rewriter, op.getLoc(), input, operand.groups));
       maps.push_back(operand.map);
     }
     maps.push_back(rewriter.getMultiDimIdentityMap(groups.size()));
@@ -198,9 +197,9 @@ struct SinkIntoFunction : RewritePattern {
       norm.setAxis(first);
     else if (auto softmax = dyn_cast<qd::SoftmaxOp>(moved))
       softmax.setAxis(first);
-    rewriter.replaceOp(op, expandLike(rewriter, expand,
-                                      op->getResult(0).getType(),
-                                      moved->getResult(0)));
+    rewriter.replaceOp(op,
+                       expandLike(rewriter, expand, op->getResult(0).getType(),
+                                  moved->getResult(0)));
     return success();
   }
 };

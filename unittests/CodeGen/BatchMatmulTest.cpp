@@ -31,32 +31,31 @@ std::string productText(const Product &p) {
       p.rightByColumn ? shapeText({p.batch, p.columns, p.heads, p.depth}, code)
                       : shapeText({p.batch, p.depth, p.heads, p.columns}, code);
   std::vector<int64_t> shape =
-      p.headsInside
-          ? std::vector<int64_t>{p.batch, p.rows, p.heads, p.columns}
-          : std::vector<int64_t>{p.batch, p.heads, p.rows, p.columns};
+      p.headsInside ? std::vector<int64_t>{p.batch, p.rows, p.heads, p.columns}
+                    : std::vector<int64_t>{p.batch, p.heads, p.rows, p.columns};
   std::string loops = "affine_map<(b, h, m, n, k) -> ";
-  std::string maps =
-      loops + "(b, m, h, k)>, " + loops +
-      (p.rightByColumn ? "(b, n, h, k)>, " : "(b, k, h, n)>, ") + loops +
-      (p.headsInside ? "(b, m, h, n)>" : "(b, h, m, n)>");
+  std::string maps = loops + "(b, m, h, k)>, " + loops +
+                     (p.rightByColumn ? "(b, n, h, k)>, " : "(b, k, h, n)>, ") +
+                     loops +
+                     (p.headsInside ? "(b, m, h, n)>" : "(b, h, m, n)>");
   std::string result = shapeText(shape, sum);
-  std::string body = "    %z = arith.constant " +
-                     std::string(p.isFloat ? "0.0" : "0") + " : " + sum +
-                     "\n    %e = tensor.empty() : " + result +
-                     "\n    %i = linalg.fill ins(%z : " + sum +
-                     ") outs(%e : " + result + ") -> " + result +
-                     "\n    %acc = linalg.generic {indexing_maps = [" + maps +
-                     "], iterator_types = [\"parallel\", \"parallel\", "
-                     "\"parallel\", \"parallel\", \"reduction\"]} ins(%x0, "
-                     "%x1 : " +
-                     left + ", " + right + ") outs(%i : " + result +
-                     ") {\n    ^bb0(%a: " + code + ", %b: " + code +
-                     ", %o: " + sum + "):\n";
+  std::string body =
+      "    %z = arith.constant " + std::string(p.isFloat ? "0.0" : "0") +
+      " : " + sum + "\n    %e = tensor.empty() : " + result +
+      "\n    %i = linalg.fill ins(%z : " + sum + ") outs(%e : " + result +
+      ") -> " + result + "\n    %acc = linalg.generic {indexing_maps = [" +
+      maps +
+      "], iterator_types = [\"parallel\", \"parallel\", "
+      "\"parallel\", \"parallel\", \"reduction\"]} ins(%x0, "
+      "%x1 : " +
+      left + ", " + right + ") outs(%i : " + result +
+      ") {\n    ^bb0(%a: " + code + ", %b: " + code + ", %o: " + sum + "):\n";
   if (p.isFloat)
     return mainText({left, right}, result,
-                    body + "      %p = arith.mulf %a, %b : f32\n"
-                           "      %s = arith.addf %o, %p : f32\n"
-                           "      linalg.yield %s : f32\n    } -> " +
+                    body +
+                        "      %p = arith.mulf %a, %b : f32\n"
+                        "      %s = arith.addf %o, %p : f32\n"
+                        "      linalg.yield %s : f32\n    } -> " +
                         result + "\n    qd.yield %acc : " + result + "\n");
   body += "      %zl = arith.constant " + number(p.zeroLeft) +
           " : i32\n      %zr = arith.constant " + number(p.zeroRight) +
@@ -102,8 +101,7 @@ protected:
                  number(p.rows) + "x" + number(p.columns) + "x" +
                  number(p.depth) + " zero points " + number(p.zeroLeft) + ", " +
                  number(p.zeroRight));
-    checkDispatch(productText(p), "batch_matmul", random,
-                  p.isFloat ? 1e-5 : 0);
+    checkDispatch(productText(p), "batch_matmul", random, p.isFloat ? 1e-5 : 0);
   }
   std::mt19937 random{testSeed()};
 };

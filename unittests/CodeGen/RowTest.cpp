@@ -33,8 +33,8 @@ std::string rowText(const std::vector<int64_t> &shape, const std::string &head,
       {real}, code,
       body + "    %e = tensor.empty() : " + code +
           "\n    %q = linalg.generic {indexing_maps = [" + identity + ", " +
-          identity + "], iterator_types = [" + iterators + "]} ins(%y : " +
-          real + ") outs(%e : " + code +
+          identity + "], iterator_types = [" + iterators +
+          "]} ins(%y : " + real + ") outs(%e : " + code +
           ") {\n    ^bb0(%v: f32, %o: i8):\n"
           "      %s = arith.constant 0.0078125 : f32\n"
           "      %z = arith.constant -11 : i32\n"
@@ -136,7 +136,8 @@ TEST_F(RowTest, Gather) {
             " : " + table + "\n    %e = tensor.empty() : " + result +
             "\n    %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> "
             "(i)>, affine_map<(i, j) -> (i, j)>], iterator_types = "
-            "[\"parallel\", \"parallel\"]} ins(%x0 : tensor<3xi64>) outs(%e : " +
+            "[\"parallel\", \"parallel\"]} ins(%x0 : tensor<3xi64>) outs(%e "
+            ": " +
             result +
             ") {\n    ^bb0(%p: i64, %o: f32):\n"
             "      %i = arith.index_cast %p : i64 to index\n"

@@ -93,9 +93,9 @@ struct ContractionStructure {
 };
 
 /// The structure of `op`, or nothing when its payload is not
-/// `out + (ext(a) - za) * (ext(b) - zb)` over two inputs, or its maps are outside the table
-/// above (a loop in one input only and reduced, a strided access without a
-/// filter loop, ...). Exactly two inputs and one output.
+/// `out + (ext(a) - za) * (ext(b) - zb)` over two inputs, or its maps are
+/// outside the table above (a loop in one input only and reduced, a strided
+/// access without a filter loop, ...). Exactly two inputs and one output.
 std::optional<ContractionStructure>
 getContractionStructure(mlir::linalg::LinalgOp op);
 

@@ -78,12 +78,10 @@ struct BatchTile {
 
 /// Emits the private function of a tile:
 ///   (args, lhs row, panel, starts, row of the output, column)
-mlir::LLVM::LLVMFuncOp emitBatchTile(mlir::OpBuilder &moduleBuilder,
-                                     const CpuTarget &target,
-                                     llvm::StringRef name,
-                                     const BatchMatmulGeometry &geometry,
-                                     const Epilogue &epilogue, BatchTile tile,
-                                     unsigned onesArgument);
+mlir::LLVM::LLVMFuncOp
+emitBatchTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
+              llvm::StringRef name, const BatchMatmulGeometry &geometry,
+              const Epilogue &epilogue, BatchTile tile, unsigned onesArgument);
 
 } // namespace qdialect::cpu
 

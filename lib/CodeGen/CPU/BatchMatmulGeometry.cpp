@@ -29,9 +29,8 @@ namespace {
 
 /// Neighbours, outermost first, that every operand walks as one loop.
 SmallVector<Loop> join(SmallVector<Loop> loops, int64_t Loop::*order) {
-  llvm::sort(loops, [&](const Loop &a, const Loop &b) {
-    return a.*order > b.*order;
-  });
+  llvm::sort(loops,
+             [&](const Loop &a, const Loop &b) { return a.*order > b.*order; });
   SmallVector<Loop> joined;
   for (const Loop &loop : loops) {
     if (!joined.empty()) {

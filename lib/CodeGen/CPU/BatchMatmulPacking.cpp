@@ -38,13 +38,13 @@ private:
   }
 
   void emitVector(int64_t j) {
-    Value first = e.at(source, Emitter::kLanes * j * g.columns.rhs *
-                                   g.elementSize());
+    Value first =
+        e.at(source, Emitter::kLanes * j * g.columns.rhs * g.elementSize());
     Value mask = maskOf(j);
     bool needsSums = !g.isFloat && g.lhsOffset() != 0;
     auto step = [&](Value k, int64_t products, ValueRange partial) {
-      Value cell = g.isFloat ? floats(first, k, mask)
-                             : codes(first, k, products, mask);
+      Value cell =
+          g.isFloat ? floats(first, k, mask) : codes(first, k, products, mask);
       Value place = e.at(image, e.mul(k, panel.stepBytes()));
       place = e.at(place, 64 * j);
       e.store(cell, place, 64);
@@ -59,16 +59,14 @@ private:
       partial = dot->start(e.constantInt(sums(), 0));
     int64_t perStep = g.isFloat ? 1 : 4;
     int64_t whole = g.depth.size / perStep;
-    partial = e.loop(e.index(0), e.index(whole), 1, partial,
-                     [&](Value k, ValueRange carried) {
-                       return step(k, perStep, carried);
-                     });
+    partial = e.loop(
+        e.index(0), e.index(whole), 1, partial,
+        [&](Value k, ValueRange carried) { return step(k, perStep, carried); });
     if (whole < g.numSteps())
       partial = step(e.index(whole), g.depth.size - 4 * whole, partial);
-    Value start = e.constant(sums(), g.init + static_cast<double>(
-                                                  g.depth.size *
-                                                  g.lhsOffset() *
-                                                  g.rhsZeroPoint));
+    Value start = e.constant(
+        sums(), g.init + static_cast<double>(g.depth.size * g.lhsOffset() *
+                                             g.rhsZeroPoint));
     if (needsSums)
       start = arith::SubIOp::create(
           e, start,
@@ -80,9 +78,9 @@ private:
   /// 16 elements `stride` elements apart.
   Value gather(Type element, Value pointer, int64_t stride, Value mask) {
     auto type = Emitter::vector(element);
-    Value offsets = e.mul(e.iota(e.i64()),
-                          e.constantInt(Emitter::vector(e.i64()),
-                                        stride * g.elementSize()));
+    Value offsets =
+        e.mul(e.iota(e.i64()), e.constantInt(Emitter::vector(e.i64()),
+                                             stride * g.elementSize()));
     Value addresses = LLVM::GEPOp::create(
         e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), pointer,
         ArrayRef<LLVM::GEPArg>{offsets}, LLVM::GEPNoWrapFlags::inbounds);
@@ -127,8 +125,8 @@ private:
       for (int64_t column = 0; column < Emitter::kLanes; ++column)
         for (int64_t product = 0; product < 4; ++product)
           order.push_back(product * Emitter::kLanes + column);
-      Value all = e.concat(e.concat(rows[0], rows[1]),
-                           e.concat(rows[2], rows[3]));
+      Value all =
+          e.concat(e.concat(rows[0], rows[1]), e.concat(rows[2], rows[3]));
       cell = vector::ShuffleOp::create(e, all, all, order);
     }
     cell = arith::XOrIOp::create(e, cell, flip);

@@ -43,8 +43,8 @@ private:
     std::map<int64_t, LLVM::LLVMFuncOp> tiles;
   };
   std::vector<Block> emitBlocks(OpBuilder &moduleBuilder,
-                                   const CpuTarget &target, StringRef symbol,
-                                   PanelShape panel);
+                                const CpuTarget &target, StringRef symbol,
+                                PanelShape panel);
   int64_t maxChunkRows() const { return (g.rows.size + chunks - 1) / chunks; }
   int64_t numTiles(const Block &block) const {
     return (maxChunkRows() + block.tileRows - 1) / block.tileRows;
@@ -137,10 +137,10 @@ BatchMatmulPlan::emitBlocks(OpBuilder &moduleBuilder, const CpuTarget &target,
       if (rows == 0 || block.tiles.count(rows))
         continue;
       block.shape.rows = rows;
-      std::string name = (symbol + "_tile" + Twine(rows) + "x" +
-                          Twine(block.shape.columns) + "at" + Twine(first) +
-                          "of" + Twine(panel.columns))
-                             .str();
+      std::string name =
+          (symbol + "_tile" + Twine(rows) + "x" + Twine(block.shape.columns) +
+           "at" + Twine(first) + "of" + Twine(panel.columns))
+              .str();
       block.tiles[rows] = emitBatchTile(moduleBuilder, target, name, g,
                                         epilogue, block.shape, onesArgument);
     }
@@ -226,8 +226,7 @@ LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
                                           /*internal=*/false);
   Value image = LLVM::AllocaOp::create(
       e, e.ptr(), e.i8(), e.index(g.numSteps() * shapes[0].stepBytes()), 64);
-  Value starts =
-      LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(256), 64);
+  Value starts = LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(256), 64);
   Value ones = LLVM::AllocaOp::create(e, e.ptr(), e.i32(), e.index(1), 4);
   e.store(e.constantInt(e.i32(), 0x01010101), ones, 4);
   e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {

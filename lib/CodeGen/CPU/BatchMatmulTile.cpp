@@ -33,8 +33,7 @@ public:
     // Vectors of the panel, then the one that sums rows.
     SmallVector<SmallVector<Value>> ofVector;
     for (int64_t j = 0; j < tile.vectors; ++j)
-      ofVector.push_back(
-          dot->start(e.load(type(), e.at(starts, 64 * j), 64)));
+      ofVector.push_back(dot->start(e.load(type(), e.at(starts, 64 * j), 64)));
     if (ones)
       ofVector.push_back(dot->start(e.constantInt(type(), 0)));
     numParts = ofVector[0].size();

@@ -132,11 +132,12 @@ private:
       Value test = arith::CmpFOp::create(e, arith::CmpFPredicate::OGT, a, b);
       return arith::SelectOp::create(e, test, a, b);
     };
-    Value lanes = walk(e.constant(type, -INFINITY),
-                       [&](Value element, Value mask, Value seen) {
-                         return larger(seen, onlyExisting(load(x, element, mask),
-                                                          mask, -INFINITY));
-                       });
+    Value lanes =
+        walk(e.constant(type, -INFINITY),
+             [&](Value element, Value mask, Value seen) {
+               return larger(
+                   seen, onlyExisting(load(x, element, mask), mask, -INFINITY));
+             });
     for (int64_t half = kLanes / 2; half != 0; half /= 2)
       lanes = larger(e.slice(lanes, 0, half), e.slice(lanes, half, half));
     Value shift =
@@ -144,17 +145,19 @@ private:
     // Far below the maximum, where masks put elements, the result is 0, but the
     // way there leads through subnormals, which are slow.
     Value vanishing = e.constant(type, -104.0), zero = e.constant(type, 0);
-    Value sum = walk(zero, [&](Value element, Value mask,
-                               Value partial) -> Value {
-      Value shifted = arith::SubFOp::create(e, load(x, element, mask), shift);
-      Value isZero = arith::CmpFOp::create(e, arith::CmpFPredicate::OLT,
-                                           shifted, vanishing);
-      Value power = math::ExpOp::create(
-          e, arith::SelectOp::create(e, isZero, zero, shifted));
-      power = arith::SelectOp::create(e, isZero, zero, power);
-      keep(power, element);
-      return arith::AddFOp::create(e, partial, onlyExisting(power, mask, 0));
-    });
+    Value sum =
+        walk(zero, [&](Value element, Value mask, Value partial) -> Value {
+          Value shifted =
+              arith::SubFOp::create(e, load(x, element, mask), shift);
+          Value isZero = arith::CmpFOp::create(e, arith::CmpFPredicate::OLT,
+                                               shifted, vanishing);
+          Value power = math::ExpOp::create(
+              e, arith::SelectOp::create(e, isZero, zero, shifted));
+          power = arith::SelectOp::create(e, isZero, zero, power);
+          keep(power, element);
+          return arith::AddFOp::create(e, partial,
+                                       onlyExisting(power, mask, 0));
+        });
     factor = e.broadcast(tree<arith::AddFOp>(sum), type);
   }
 
@@ -181,8 +184,8 @@ private:
                return arith::AddFOp::create(e, partial,
                                             onlyExisting(square, mask, 0));
              }));
-    Value sum = arith::AddFOp::create(e, variance,
-                                      e.constant(e.f32(), plan.epsilon));
+    Value sum =
+        arith::AddFOp::create(e, variance, e.constant(e.f32(), plan.epsilon));
     factor = e.broadcast(math::RsqrtOp::create(e, sum), type);
   }
 
@@ -250,8 +253,7 @@ std::optional<RowPlan::Source> RowPlan::resolve(Value value) {
   SmallVector<LinearForm> identity;
   for (unsigned dim = 0; dim < type.getRank(); ++dim)
     identity.push_back(LinearForm::loop(type.getRank(), dim));
-  std::optional<Access> access =
-      resolveAccess(value, type.getRank(), identity);
+  std::optional<Access> access = resolveAccess(value, type.getRank(), identity);
   if (!access)
     return std::nullopt;
   SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
@@ -308,8 +310,7 @@ bool RowPlan::init() {
       return false;
   }
   // The row stays a loop of its own, however the rows are joined.
-  std::optional<Epilogue> resolved =
-      Epilogue::create(region, constants, inRow);
+  std::optional<Epilogue> resolved = Epilogue::create(region, constants, inRow);
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
