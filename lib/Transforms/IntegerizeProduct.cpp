@@ -58,8 +58,8 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return refuse("its accumulator does not start from zero");
-  if (ShapedType::isDynamic(s.reductionSize()) || s.reductionSize() < 0)
-    return refuse("the number of its products is not known");
+  if (llvm::any_of(s.loopSizes, ShapedType::isDynamic))
+    return refuse("its shape is not static");
   SmallVector<CodeGrid, 2> grids;
   SmallVector<Value, 2> codes;
   for (Value input : op.getDpsInputs()) {
