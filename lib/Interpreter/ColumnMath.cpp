@@ -183,6 +183,11 @@ void interp::registerMathColumns(Registry &registry) {
   ops["math.sin"] = rounded([](D x) { return std::sin(x); });
   ops["math.cos"] = rounded([](D x) { return std::cos(x); });
   ops["math.tan"] = rounded([](D x) { return std::tan(x); });
+  ops["math.asin"] = rounded([](D x) { return std::asin(x); });
+  ops["math.acos"] = rounded([](D x) { return std::acos(x); });
+  ops["math.asinh"] = rounded([](D x) { return std::asinh(x); });
+  ops["math.acosh"] = rounded([](D x) { return std::acosh(x); });
+  ops["math.atanh"] = rounded([](D x) { return std::atanh(x); });
   ops["math.atan"] = rounded([](D x) { return std::atan(x); });
   ops["math.sinh"] = rounded([](D x) { return std::sinh(x); });
   ops["math.cosh"] = rounded([](D x) { return std::cosh(x); });

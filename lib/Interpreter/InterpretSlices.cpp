@@ -98,10 +98,10 @@ interpretExtractSlice(Operation *op, ArrayRef<HostTensor> operands,
 }
 
 static llvm::Expected<Tensors>
-interpretInsertSlice(Operation *op, ArrayRef<HostTensor> operands,
+interpretInsertSlice(Operation *op, MutableArrayRef<HostTensor> operands,
                      const Context &context) {
   auto slice = cast<tensor::InsertSliceOp>(op);
-  HostTensor source = operands[0], result = operands[1];
+  HostTensor source = operands[0], result = std::move(operands[1]);
   ArrayRef<HostTensor> dynamic = operands.drop_front(2);
   SmallVector<int64_t> offsets = resolve(slice.getStaticOffsets(), dynamic);
   SmallVector<int64_t> sizes = resolve(slice.getStaticSizes(), dynamic);
@@ -126,9 +126,9 @@ static llvm::Expected<HostTensor> paddingValue(tensor::PadOp pad,
   for (BlockArgument argument : block.getArguments())
     if (!argument.use_empty())
       return opError(pad, "has a padding value that depends on the index");
-  SmallVector<HostTensor> indices(block.getNumArguments(),
+  Tensors indices(block.getNumArguments(),
                                   HostTensor(DType::I64, {}));
-  auto yielded = runBlock(block, indices, context);
+  auto yielded = runBlock(block, std::move(indices), context);
   if (!yielded)
     return yielded.takeError();
   if (yielded->size() != 1)

@@ -31,8 +31,8 @@ interpretConstant(Operation *op, ArrayRef<HostTensor>, const Context &context) {
 static llvm::Expected<Tensors> interpretDispatch(Operation *op,
                                                  ArrayRef<HostTensor> operands,
                                                  const Context &context) {
-  return runBlock(cast<qd::DispatchOp>(op).getBody().front(), operands,
-                  context);
+  return runBlock(cast<qd::DispatchOp>(op).getBody().front(),
+                  Tensors(operands), context);
 }
 
 static llvm::Expected<Tensors> interpretObserve(Operation *op,
@@ -57,7 +57,7 @@ static llvm::Expected<Tensors> interpretCall(Operation *op,
   if (callee->isProperAncestor(op))
     return opError(op, "is recursive");
   Context inner{context.options, nullptr};
-  return runBlock(callee.getBody().front(), operands, inner);
+  return runBlock(callee.getBody().front(), Tensors(operands), inner);
 }
 
 void interp::registerStructureOps(Registry &registry) {

@@ -176,10 +176,10 @@ static llvm::Expected<Tensors> interpretExtract(Operation *op,
   return Tensors{result};
 }
 
-static llvm::Expected<Tensors> interpretInsert(Operation *op,
-                                               ArrayRef<HostTensor> operands,
-                                               const Context &context) {
-  HostTensor result = operands[1];
+static llvm::Expected<Tensors>
+interpretInsert(Operation *op, MutableArrayRef<HostTensor> operands,
+                const Context &context) {
+  HostTensor result = std::move(operands[1]);
   int64_t offset = offsetOf(operands.drop_front(2), result.shape());
   if (offset < 0)
     return opError(op, "writes outside of its tensor");

@@ -50,6 +50,7 @@ const Registry &Registry::get() {
     registerStructureOps(r);
     registerTensorOps(r);
     registerSliceOps(r);
+    registerControlOps(r);
     return r;
   }();
   return registry;
@@ -89,7 +90,7 @@ llvm::Expected<HostTensor> interp::toMemoryForm(Operation *op, Type type,
 }
 
 llvm::Expected<Tensors> interp::evaluateOp(Operation *op,
-                                           ArrayRef<HostTensor> operands,
+                                           MutableArrayRef<HostTensor> operands,
                                            const Context &context) {
   const Registry &registry = Registry::get();
   StringRef name = op->getName().getStringRef();
@@ -128,13 +129,13 @@ static DenseMap<Operation *, SmallVector<Value>> lastUses(Block &block) {
   return dying;
 }
 
-llvm::Expected<Tensors> interp::runBlock(Block &block,
-                                         ArrayRef<HostTensor> arguments,
-                                         const Context &outer) {
+llvm::Expected<Tensors>
+interp::runBlock(Block &block, Tensors arguments, const Context &outer) {
   DenseMap<Value, HostTensor> environment;
   for (auto [argument, tensor] :
        llvm::zip_equal(block.getArguments(), arguments))
-    environment[argument] = tensor;
+    environment[argument] = std::move(tensor);
+  arguments.clear();
 
   Context context{outer.options, nullptr};
   Operation *current = block.getParentOp();
@@ -158,16 +159,25 @@ llvm::Expected<Tensors> interp::runBlock(Block &block,
         return tensor.takeError();
       operands.push_back(std::move(*tensor));
     }
+    const SmallVector<Value> &dead = dying[&op];
+    // What dies here is kept alive by the operands alone, so that the op may
+    // write in place; but a region of the op may read it too.
+    for (Value value : dead)
+      if (llvm::none_of(value.getUsers(), [&](Operation *user) {
+            return op.isProperAncestor(user);
+          }))
+        environment.erase(value);
     if (&op == &block.back() && op.hasTrait<OpTrait::IsTerminator>())
       return operands;
     llvm::Expected<Tensors> results = evaluateOp(&op, operands, context);
     if (!results)
       return results.takeError();
-    for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
-      environment[value] = std::move(tensor);
     operands.clear();
-    for (Value value : dying.lookup(&op))
+    for (Value value : dead)
       environment.erase(value);
+    for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
+      if (!value.use_empty())
+        environment[value] = std::move(tensor);
   }
   return Tensors();
 }

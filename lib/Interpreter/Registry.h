@@ -50,8 +50,10 @@ using ColumnFactory = std::function<llvm::Expected<ColumnFunction>(
     mlir::Operation *, const Context &)>;
 
 using Tensors = llvm::SmallVector<HostTensor>;
+/// Operands whose last use this op is are not shared with anyone: an op that
+/// takes them as mutable may move them out and write in place.
 using TensorFunction = std::function<llvm::Expected<Tensors>(
-    mlir::Operation *, llvm::ArrayRef<HostTensor>, const Context &)>;
+    mlir::Operation *, llvm::MutableArrayRef<HostTensor>, const Context &)>;
 
 struct Registry {
   llvm::StringMap<ColumnFactory> columnOps;
@@ -68,6 +70,7 @@ void registerQuantOps(Registry &registry);     // InterpretQuant.cpp
 void registerNormOps(Registry &registry);      // InterpretNorm.cpp
 void registerStructureOps(Registry &registry); // InterpretStructure.cpp
 void registerTensorOps(Registry &registry);    // InterpretTensor.cpp
+void registerControlOps(Registry &registry);   // InterpretControl.cpp
 void registerSliceOps(Registry &registry);     // InterpretSlices.cpp
 
 /// Every op with the linalg interface: its region over its indexing maps.
@@ -90,13 +93,12 @@ llvm::Expected<Tensors> applyColumns(mlir::Operation *op,
 
 /// Evaluates any op on the values of its operands.
 llvm::Expected<Tensors> evaluateOp(mlir::Operation *op,
-                                   llvm::ArrayRef<HostTensor> operands,
+                                   llvm::MutableArrayRef<HostTensor> operands,
                                    const Context &context);
 
 /// Runs a block: arguments bound to `arguments`, returns the operands of its
 /// terminator.
-llvm::Expected<Tensors> runBlock(mlir::Block &block,
-                                 llvm::ArrayRef<HostTensor> arguments,
+llvm::Expected<Tensors> runBlock(mlir::Block &block, Tensors arguments,
                                  const Context &context);
 
 /// The value in the memory form its element type has in this run (floats become

@@ -91,6 +91,34 @@ struct ExpandPower : OpRewritePattern<math::PowFOp> {
   }
 };
 
+/// A function of the C library, computed in f64 and rounded once to f32: the
+/// f32 variants of libraries differ in their last bit.
+template <typename Op>
+struct WidenToF64 : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    if (failed(matchElement(op, rewriter)))
+      return failure();
+    ElementBuilder builder(rewriter, op.getLoc(), op.getType());
+    Type f32 = builder.toF32(op->getOperand(0)).getType();
+    Type f64 = rewriter.getF64Type();
+    if (auto vector = dyn_cast<VectorType>(f32))
+      f64 = vector.clone(f64);
+    SmallVector<Value> wide;
+    for (Value operand : op->getOperands())
+      wide.push_back(arith::ExtFOp::create(rewriter, op.getLoc(), f64,
+                                           builder.toF32(operand)));
+    Value y = Op::create(rewriter, op.getLoc(), ValueRange(wide),
+                         ArrayRef<NamedAttribute>());
+    y = arith::TruncFOp::create(rewriter, op.getLoc(), f32, y);
+    rewriter.replaceOp(op,
+                       builder.fromF32(y, getElementTypeOrSelf(op.getType())));
+    return success();
+  }
+};
+
 struct ExpandMathPass : qdialect::impl::ExpandMathPassBase<ExpandMathPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
@@ -112,4 +140,13 @@ void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
                                            sequences::rsqrt<MathEmitter>);
   patterns.add<ExpandUnary<qd::SiluOp>>(context, sequences::silu<MathEmitter>);
   patterns.add<ExpandGelu, ExpandPower>(context);
+  patterns.add<
+      WidenToF64<math::SinOp>, WidenToF64<math::CosOp>, WidenToF64<math::TanOp>,
+      WidenToF64<math::AsinOp>, WidenToF64<math::AcosOp>,
+      WidenToF64<math::AtanOp>, WidenToF64<math::SinhOp>,
+      WidenToF64<math::CoshOp>, WidenToF64<math::AsinhOp>,
+      WidenToF64<math::AcoshOp>, WidenToF64<math::AtanhOp>,
+      WidenToF64<math::Exp2Op>, WidenToF64<math::ExpM1Op>,
+      WidenToF64<math::Log2Op>, WidenToF64<math::Log10Op>,
+      WidenToF64<math::Log1pOp>, WidenToF64<math::Atan2Op>>(context);
 }

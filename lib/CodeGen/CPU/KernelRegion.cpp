@@ -8,6 +8,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -24,6 +25,25 @@ Block &KernelRegion::body() const {
   return qd::DispatchOp(dispatch).getBody().front();
 }
 
+/// Can the scalar op be computed on 16 lanes at once? Lanes behind the tensor's
+/// end hold anything, so nothing may trap on a value, and positions in other
+/// tensors are the business of the generic family.
+static bool hasVectorForm(Operation *op) {
+  if (isa<linalg::IndexOp, linalg::YieldOp, qd::LookupOp>(op))
+    return true;
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return !op->getResult(0).getType().isIndex();
+  if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+          arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(op)) {
+    // Minus one traps for the smallest integer.
+    APInt divisor;
+    return matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) &&
+           !divisor.isZero() && !divisor.isAllOnes();
+  }
+  return op->hasTrait<OpTrait::Vectorizable>() ||
+         isa<qd::QDDialect>(op->getDialect());
+}
+
 bool isElementwiseStep(Operation *op) {
   if (isa<qd::LookupOp>(op))
     return true;
@@ -33,8 +53,8 @@ bool isElementwiseStep(Operation *op) {
          generic.getMatchingIndexingMap(generic.getDpsInitOperand(0))
              .isIdentity() &&
          generic.getBlock()->getArguments().back().use_empty() &&
-         // Reads of whole tensors have no payload code yet.
-         generic.getBlock()->getOps<tensor::ExtractOp>().empty();
+         llvm::all_of(*generic.getBlock(),
+                      [](Operation &scalar) { return hasVectorForm(&scalar); });
 }
 
 /// Nothing is computed for it: an argument, a constant or a view of one.

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
 
@@ -23,7 +24,8 @@ namespace qdialect {
 
 void registerONNXImportDialects(DialectRegistry &registry) {
   registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
-                  math::MathDialect, tensor::TensorDialect, qd::QDDialect>();
+                  math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
+                  qd::QDDialect>();
 }
 
 llvm::Error parseDimension(StringRef text, ImportOptions &options) {
@@ -52,7 +54,8 @@ OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
                                  const ImportOptions &options) {
   context->loadDialect<arith::ArithDialect, func::FuncDialect,
                        linalg::LinalgDialect, math::MathDialect,
-                       tensor::TensorDialect, qd::QDDialect>();
+                       scf::SCFDialect, tensor::TensorDialect,
+                       qd::QDDialect>();
   auto file = onnx_import::ModelFile::open(std::move(buffer), path);
   if (!file) {
     mlir::emitError(UnknownLoc::get(context))

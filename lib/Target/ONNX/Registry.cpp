@@ -14,6 +14,8 @@ const OpRegistry &OpRegistry::get() {
   static const OpRegistry *registry = [] {
     auto *made = new OpRegistry();
     registerActivationOps(*made);
+    registerArgumentOps(*made);
+    registerBitwiseOps(*made);
     registerConvolutionOps(*made);
     registerConstantOps(*made);
     registerElementwiseOps(*made);
@@ -25,6 +27,7 @@ const OpRegistry &OpRegistry::get() {
     registerMatmulOps(*made);
     registerNormalizationOps(*made);
     registerPaddingOps(*made);
+    registerIndexingOps(*made);
     registerPoolingOps(*made);
     registerQLinearOps(*made);
     registerQuantizeOps(*made);
@@ -32,6 +35,7 @@ const OpRegistry &OpRegistry::get() {
     registerShapeOps(*made);
     registerSliceOps(*made);
     registerTransposedConvolutionOps(*made);
+    registerUnaryOps(*made);
     return made;
   }();
   return *registry;

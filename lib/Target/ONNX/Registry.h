@@ -85,6 +85,8 @@ private:
 
 // One function a family, in Operators/<Family>.cpp.
 void registerActivationOps(OpRegistry &registry);
+void registerArgumentOps(OpRegistry &registry);
+void registerBitwiseOps(OpRegistry &registry);
 void registerConvolutionOps(OpRegistry &registry);
 void registerConstantOps(OpRegistry &registry);
 void registerElementwiseOps(OpRegistry &registry);
@@ -96,6 +98,7 @@ void registerMatmulNBitsOps(OpRegistry &registry);
 void registerMatmulOps(OpRegistry &registry);
 void registerNormalizationOps(OpRegistry &registry);
 void registerPaddingOps(OpRegistry &registry);
+void registerIndexingOps(OpRegistry &registry);
 void registerPoolingOps(OpRegistry &registry);
 void registerQLinearOps(OpRegistry &registry);
 void registerQuantizeOps(OpRegistry &registry);
@@ -103,6 +106,7 @@ void registerReduceOps(OpRegistry &registry);
 void registerShapeOps(OpRegistry &registry);
 void registerSliceOps(OpRegistry &registry);
 void registerTransposedConvolutionOps(OpRegistry &registry);
+void registerUnaryOps(OpRegistry &registry);
 
 } // namespace qdialect::onnx_import
 
