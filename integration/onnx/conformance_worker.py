@@ -38,17 +38,22 @@ class Worker:
         """The answer to the job; a crash or a hang is an answer with the stage "crash"."""
         if not self.process:
             self.start()
-        line = b""
+        line, waited = b"", True
         try:
             self.process.stdin.write(json.dumps(job).encode() + b"\n")
             self.process.stdin.flush()
-            if select.select([self.process.stdout], [], [], TIMEOUT)[0]:
+            waited = bool(select.select([self.process.stdout], [], [], TIMEOUT)[0])
+            if waited:
                 line = self.process.stdout.readline()
         except BrokenPipeError:
             pass
         if line:
             return json.loads(line)
-        hung = self.process.poll() is None
+        try:
+            self.process.wait(timeout=10 if waited else 0.1)
+            hung = False
+        except subprocess.TimeoutExpired:
+            hung = True
         self.log.seek(0)
         said = self.log.read().strip().splitlines()[:2]
         self.stop()

@@ -9,6 +9,7 @@
 
 #include "QDialect/Analysis/ContractionStructure.h"
 
+#include "mlir/Transforms/RegionUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -211,6 +212,10 @@ bool isComputedFromConstants(Value value) {
         !isMemoryEffectFree(op))
       return false;
     llvm::append_range(work, op->getOperands());
+    // A payload may read whole tensors.
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    llvm::append_range(work, captured);
   }
   return true;
 }

@@ -23,6 +23,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 
 #define DEBUG_TYPE "qd-form-dispatches"
@@ -328,6 +329,10 @@ LogicalResult materializeReturnedConstants(func::FuncOp function) {
     SetVector<Operation *> slice;
     std::function<void(Operation *)> collect = [&](Operation *op) {
       for (Value value : op->getOperands())
+        collect(value.getDefiningOp());
+      SetVector<Value> captured;
+      getUsedValuesDefinedAbove(op->getRegions(), captured);
+      for (Value value : captured)
         collect(value.getDefiningOp());
       slice.insert(op);
     };

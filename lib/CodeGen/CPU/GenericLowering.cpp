@@ -177,10 +177,6 @@ LogicalResult lowerGenericModule(ModuleOp module) {
   lower.addPass(createLowerAffinePass());
   lower.addPass(createFinalizeMemRefToLLVMConversionPass());
   addKernelLoweringPasses(lower);
-  ConvertFuncToLLVMPassOptions bare;
-  bare.useBarePtrCallConv = true;
-  lower.addPass(createConvertFuncToLLVMPass(bare));
-  lower.addPass(createReconcileUnrealizedCastsPass());
   return lower.run(module);
 }
 

@@ -42,6 +42,10 @@ void addKernelLoweringPasses(OpPassManager &pm) {
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
+  // The declarations of the C library's functions; buffers are bare pointers.
+  ConvertFuncToLLVMPassOptions bare;
+  bare.useBarePtrCallConv = true;
+  pm.addPass(createConvertFuncToLLVMPass(bare));
   pm.addPass(createReconcileUnrealizedCastsPass());
 }
 

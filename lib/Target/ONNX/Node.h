@@ -81,6 +81,8 @@ public:
   std::string getString(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<Shape> getInts(llvm::StringRef name);
   std::optional<llvm::SmallVector<float>> getFloats(llvm::StringRef name);
+  std::optional<llvm::SmallVector<std::string>>
+  getStrings(llvm::StringRef name);
   std::optional<Tensor> getTensor(llvm::StringRef name);
   /// Declares attributes that do not change what inference computes.
   void ignore(llvm::ArrayRef<llvm::StringRef> names);

@@ -79,6 +79,15 @@ std::optional<SmallVector<float>> Node::getFloats(StringRef name) {
                             attribute->floats().end());
 }
 
+std::optional<SmallVector<std::string>> Node::getStrings(StringRef name) {
+  const Attribute *attribute =
+      find(name, Attribute::STRINGS, "a list of strings");
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<std::string>(attribute->strings().begin(),
+                                  attribute->strings().end());
+}
+
 std::optional<Tensor> Node::getTensor(StringRef name) {
   const Attribute *attribute = find(name, Attribute::TENSOR, "a tensor");
   if (!attribute)

@@ -15,11 +15,13 @@ const OpRegistry &OpRegistry::get() {
     auto *made = new OpRegistry();
     registerActivationOps(*made);
     registerArgumentOps(*made);
+    registerAttentionOps(*made);
     registerBitwiseOps(*made);
     registerConvolutionOps(*made);
     registerConstantOps(*made);
     registerElementwiseOps(*made);
     registerFusedMatmulOps(*made);
+    registerEinsumOps(*made);
     registerGatherOps(*made);
     registerIntegerProductOps(*made);
     registerLogicOps(*made);
@@ -28,10 +30,13 @@ const OpRegistry &OpRegistry::get() {
     registerNormalizationOps(*made);
     registerPaddingOps(*made);
     registerIndexingOps(*made);
+    registerInstanceNormalizationOps(*made);
     registerPoolingOps(*made);
     registerQLinearOps(*made);
     registerQuantizeOps(*made);
+    registerRecurrentOps(*made);
     registerReduceOps(*made);
+    registerResizeOps(*made);
     registerShapeOps(*made);
     registerSliceOps(*made);
     registerTransposedConvolutionOps(*made);

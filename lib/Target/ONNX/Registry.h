@@ -86,11 +86,13 @@ private:
 // One function a family, in Operators/<Family>.cpp.
 void registerActivationOps(OpRegistry &registry);
 void registerArgumentOps(OpRegistry &registry);
+void registerAttentionOps(OpRegistry &registry);
 void registerBitwiseOps(OpRegistry &registry);
 void registerConvolutionOps(OpRegistry &registry);
 void registerConstantOps(OpRegistry &registry);
 void registerElementwiseOps(OpRegistry &registry);
 void registerFusedMatmulOps(OpRegistry &registry);
+void registerEinsumOps(OpRegistry &registry);
 void registerGatherOps(OpRegistry &registry);
 void registerIntegerProductOps(OpRegistry &registry);
 void registerLogicOps(OpRegistry &registry);
@@ -99,10 +101,13 @@ void registerMatmulOps(OpRegistry &registry);
 void registerNormalizationOps(OpRegistry &registry);
 void registerPaddingOps(OpRegistry &registry);
 void registerIndexingOps(OpRegistry &registry);
+void registerInstanceNormalizationOps(OpRegistry &registry);
 void registerPoolingOps(OpRegistry &registry);
 void registerQLinearOps(OpRegistry &registry);
 void registerQuantizeOps(OpRegistry &registry);
+void registerRecurrentOps(OpRegistry &registry);
 void registerReduceOps(OpRegistry &registry);
+void registerResizeOps(OpRegistry &registry);
 void registerShapeOps(OpRegistry &registry);
 void registerSliceOps(OpRegistry &registry);
 void registerTransposedConvolutionOps(OpRegistry &registry);

@@ -1,0 +1,260 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Normalizations beside batch, layer and local response: instance, group, root
+// mean square, mean-variance, L_p; and LogSoftmax.
+
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "QDialect/IR/QDDialect.h"
+#include "Registry.h"
+#include "Scalars.h"
+#include <limits>
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+using UnaryBody = llvm::function_ref<Value(const Scalars &, Value)>;
+Tensor map(GraphBuilder &b, const Tensor &x, UnaryBody body) {
+  return b.elementwise({x}, x.elementType(),
+                       [&](OpBuilder &nested, Location at, ValueRange v) {
+                         return body(Scalars{nested, at}, v[0]);
+                       });
+}
+
+using BinaryBody = llvm::function_ref<Value(const Scalars &, Value, Value)>;
+Tensor zip(GraphBuilder &b, const Tensor &x, const Tensor &y, BinaryBody body) {
+  return b.elementwise({x, y}, x.elementType(),
+                       [&](OpBuilder &nested, Location at, ValueRange v) {
+                         return body(Scalars{nested, at}, v[0], v[1]);
+                       });
+}
+
+/// The sum over `axes`, which stay as ones.
+Tensor sumOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
+  Shape kept(x.shape());
+  for (int64_t axis : axes)
+    kept[axis] = 1;
+  return b.reshape(b.reduce(x, axes, 0,
+                            [](OpBuilder &nested, Location at, ValueRange v) {
+                              return Scalars{nested, at}.add(v[1], v[0]);
+                            }),
+                   kept);
+}
+
+double countOver(const Tensor &x, ArrayRef<int64_t> axes) {
+  double count = 1;
+  for (int64_t axis : axes)
+    count *= static_cast<double>(x.dim(axis));
+  return count;
+}
+
+Tensor meanOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
+  double count = countOver(x, axes);
+  return map(b, sumOver(b, x, axes), [&](const Scalars &s, Value v) {
+    return s.div(v, s.number(v, count));
+  });
+}
+
+Tensor square(GraphBuilder &b, const Tensor &x) {
+  return map(b, x, [](const Scalars &s, Value v) { return s.mul(v, v); });
+}
+
+/// Rows of `row` elements normalized to mean 0 and variance 1, then scaled and
+/// shifted per channel (axis 1).
+Tensor normalizeRows(GraphBuilder &b, const Tensor &x, int64_t row,
+                     float epsilon, const Tensor &scale, const Tensor &shift) {
+  Type type = x.elementType();
+  Tensor rows = b.reshape(x, {row == 0 ? 0 : x.size() / row, row});
+  Tensor ones(b.filled({row}, type, 1));
+  Tensor y(qd::LayerNormOp::create(b.builder, b.loc, rows.type, b.value(rows),
+                                   b.value(ones), Value(), uint64_t(1),
+                                   llvm::APFloat(epsilon)));
+  return b.channelwise(b.reshape(y, x.shape()), {scale, shift}, 1,
+                       [](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         return s.add(s.mul(v[0], v[1]), v[2]);
+                       });
+}
+
+/// Scale and shift, with `size` elements each.
+bool bindChannels(Node &n, const Tensor &x, int64_t size, Tensor &scale,
+                  Tensor &shift) {
+  scale = n.floatInput(1, "scale");
+  shift = n.floatInput(2, "B");
+  n.requireSameType(x, scale);
+  n.requireSameType(x, shift);
+  if (n.ok() && (scale.shape() != ArrayRef(size) || scale.shape() != shift.shape()))
+    n.emitError() << "scale " << describeType(scale.type) << " and B "
+                  << describeType(shift.type) << " must have " << size
+                  << " elements for " << describeType(x.type);
+  return n.ok();
+}
+
+LogicalResult importInstanceNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "input"), scale, shift;
+  n.requireRank(x, "input", 3);
+  float epsilon = n.getFloat("epsilon", 1e-5f);
+  if (!n.ok() || !bindChannels(n, x, x.dim(1), scale, shift))
+    return failure();
+  int64_t row = 1;
+  for (int64_t size : x.shape().drop_front(2))
+    row *= size;
+  return n.result(normalizeRows(n.b, x, row, epsilon, scale, shift));
+}
+
+/// Until opset 20 scale and shift have one element a group.
+LogicalResult importGroupNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "X"), scale, shift;
+  n.requireRank(x, "X", 2);
+  float epsilon = n.getFloat("epsilon", 1e-5f);
+  int64_t groups = n.getInt("num_groups", 0), stash = n.getInt("stash_type", 1);
+  if (!n.ok())
+    return failure();
+  int64_t channels = x.dim(1);
+  if (groups < 1 || channels % groups != 0 || stash != 1)
+    return n.emitError() << "attribute 'num_groups' is " << groups
+                         << " (stash_type " << stash << "), but there are "
+                         << channels << " channels";
+  bool perGroup = n.opset() < 21;
+  if (!bindChannels(n, x, perGroup ? groups : channels, scale, shift))
+    return failure();
+  if (perGroup) {
+    int64_t each = channels / groups;
+    auto spread = [&](const Tensor &t) {
+      return n.b.reshape(n.b.expand(n.b.reshape(t, {groups, 1}), {groups, each}),
+                         {channels});
+    };
+    scale = spread(scale);
+    shift = spread(shift);
+  }
+  int64_t row = channels / groups;
+  for (int64_t size : x.shape().drop_front(2))
+    row *= size;
+  return n.result(normalizeRows(n.b, x, row, epsilon, scale, shift));
+}
+
+/// x / sqrt(mean of squares + epsilon) * scale, in f32.
+LogicalResult importRMSNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "X"), scale = n.floatInput(1, "scale");
+  int64_t axis = n.axis(n.getInt("axis", -1), std::max<int64_t>(x.rank(), 1));
+  float epsilon = n.getFloat("epsilon", 1e-5f);
+  int64_t stash = n.getInt("stash_type", 1);
+  if (!n.ok() || !n.requireBroadcast({x, scale}))
+    return failure();
+  if (stash != 1 || ArrayRef(*broadcastShape({x, scale})) != x.shape())
+    return n.emitError() << "scale " << describeType(scale.type)
+                         << " (stash_type " << stash << ") does not fit X "
+                         << describeType(x.type);
+  GraphBuilder &b = n.b;
+  Type f32 = b.builder.getF32Type();
+  bool isNarrow = x.elementType().getIntOrFloatBitWidth() < 32;
+  Tensor wide = isNarrow ? b.cast(x, f32) : x;
+  Shape axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
+  Tensor mean = meanOver(b, square(b, wide), axes);
+  Tensor size = map(b, mean, [&](const Scalars &s, Value v) {
+    return s.sqrt(s.add(v, s.number(v, epsilon)));
+  });
+  Tensor y = zip(b, wide, size,
+                 [](const Scalars &s, Value v, Value d) { return s.div(v, d); });
+  y = b.cast(y, scale.elementType());
+  return n.result(zip(b, y, scale, [](const Scalars &s, Value v, Value f) {
+    return s.mul(v, f);
+  }));
+}
+
+LogicalResult importMeanVarianceNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "X");
+  Shape axes = n.getInts("axes").value_or(Shape{0, 2, 3});
+  if (!n.ok())
+    return failure();
+  axes = n.axes(axes, x.rank());
+  if (!n.ok())
+    return failure();
+  GraphBuilder &b = n.b;
+  Tensor centered = zip(b, x, meanOver(b, x, axes),
+                        [](const Scalars &s, Value v, Value mean) {
+                          return s.sub(v, mean);
+                        });
+  Tensor deviation =
+      map(b, meanOver(b, square(b, centered), axes),
+          [](const Scalars &s, Value v) {
+            return s.add(s.sqrt(v), s.number(v, 1e-9));
+          });
+  return n.result(zip(b, centered, deviation,
+                      [](const Scalars &s, Value v, Value d) {
+                        return s.div(v, d);
+                      }));
+}
+
+/// A row of norm 0 stays 0.
+LogicalResult importLpNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "input");
+  n.requireRank(x, "input", 1);
+  int64_t axis = n.axis(n.getInt("axis", -1), std::max<int64_t>(x.rank(), 1)),
+          p = n.getInt("p", 2);
+  if (!n.ok())
+    return failure();
+  if (p != 1 && p != 2)
+    return n.emitError() << "attribute 'p' is " << p << ", but must be 1 or 2";
+  GraphBuilder &b = n.b;
+  Tensor powers =
+      p == 1 ? map(b, x, [](const Scalars &s, Value v) { return s.abs(v); })
+             : square(b, x);
+  Tensor norm = sumOver(b, powers, {axis});
+  if (p == 2)
+    norm = map(b, norm, [](const Scalars &s, Value v) { return s.sqrt(v); });
+  return n.result(zip(b, x, norm, [](const Scalars &s, Value v, Value size) {
+    Value isZero = s.eq(size, s.number(size, 0));
+    return s.select(isZero, s.number(v, 0), s.div(v, size));
+  }));
+}
+
+/// x - max - log(sum(exp(x - max))).
+LogicalResult importLogSoftmax(Node &n) {
+  Tensor x = n.floatInput(0, "input");
+  n.requireRank(x, "input", 1);
+  int64_t axis = n.axis(n.getInt("axis", n.opset() < 13 ? 1 : -1),
+                        std::max<int64_t>(x.rank(), 1));
+  if (!n.ok())
+    return failure();
+  GraphBuilder &b = n.b;
+  // Before opset 13 everything from the axis on is one row.
+  Shape rows{1, 1};
+  for (int64_t i = 0; i < x.rank(); ++i)
+    rows[i < axis ? 0 : 1] *= x.dim(i);
+  Tensor seen = n.opset() < 13 ? b.reshape(x, rows) : x;
+  axis = n.opset() < 13 ? 1 : axis;
+  Shape kept(seen.shape());
+  kept[axis] = 1;
+  Tensor largest =
+      b.reduce(seen, {axis}, -std::numeric_limits<double>::infinity(),
+               [](OpBuilder &nested, Location at, ValueRange v) {
+                 return Scalars{nested, at}.max(v[1], v[0]);
+               });
+  auto subtract = [](const Scalars &s, Value v, Value w) {
+    return s.sub(v, w);
+  };
+  Tensor shifted = zip(b, seen, b.reshape(largest, kept), subtract);
+  Tensor sum = sumOver(
+      b, map(b, shifted, [](const Scalars &s, Value v) { return s.exp(v); }),
+      {axis});
+  Tensor log = map(b, sum, [](const Scalars &s, Value v) { return s.log(v); });
+  return n.result(b.reshape(zip(b, shifted, log, subtract), x.shape()));
+}
+
+} // namespace
+
+void registerInstanceNormalizationOps(OpRegistry &r) {
+  r.onOp("InstanceNormalization", 6, importInstanceNormalization);
+  r.onOp("GroupNormalization", 18, importGroupNormalization);
+  r.onOp("RMSNormalization", 23, importRMSNormalization);
+  r.onOp("MeanVarianceNormalization", 9, importMeanVarianceNormalization);
+  r.onOp("LpNormalization", 1, importLpNormalization);
+  r.onOp("LogSoftmax", 1, importLogSoftmax);
+}
+
+} // namespace qdialect::onnx_import

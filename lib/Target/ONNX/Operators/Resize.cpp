@@ -1,0 +1,397 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Resize and Upsample. Interpolation is separable: along one axis each output
+// position is a weighted sum of a few input positions, both known here.
+//
+//   position o  ->  coordinate x (by the mode)  ->  taps (index, weight)
+//
+// Axes are resized one after the other, each a linalg.generic that reduces over
+// the taps; an axis of one tap with weight 1 each is a copy.
+
+#include "ElementTypes.h"
+#include "GraphBuilder.h"
+#include "Indexing.h"
+#include "Node.h"
+#include "Registry.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+struct Method {
+  std::string mode, coordinates, nearest;
+  double cubicA = -0.75, extrapolation = 0;
+  bool excludeOutside = false, antialias = false;
+};
+
+/// Taps of one axis: `count` a position, row-major.
+struct Taps {
+  int64_t count = 1;
+  SmallVector<int64_t> indices;
+  SmallVector<double> weights;
+  SmallVector<bool> outside; ///< positions that are extrapolated
+  bool anyOutside = false;
+};
+
+struct Axis {
+  int64_t input = 1, output = 1;
+  double scale = 1, start = 0, end = 1;
+};
+
+double coordinateOf(const Axis &a, const Method &m, int64_t position) {
+  auto o = static_cast<double>(position);
+  auto in = static_cast<double>(a.input), out = static_cast<double>(a.output);
+  if (m.coordinates == "asymmetric")
+    return o / a.scale;
+  if (m.coordinates == "align_corners")
+    return a.output == 1 ? 0 : o * (in - 1) / (out - 1);
+  if (m.coordinates == "pytorch_half_pixel")
+    return a.output == 1 ? 0 : (o + 0.5) / a.scale - 0.5;
+  if (m.coordinates == "tf_half_pixel_for_nn")
+    return (o + 0.5) / a.scale;
+  if (m.coordinates == "tf_crop_and_resize")
+    return a.output == 1
+               ? 0.5 * (a.start + a.end) * (in - 1)
+               : a.start * (in - 1) +
+                     o * (a.end - a.start) * (in - 1) / (out - 1);
+  double x = (o + 0.5) / a.scale - 0.5;
+  if (m.coordinates == "half_pixel_symmetric") {
+    // The image keeps its centre when the output is cut to whole pixels.
+    double adjustment = out / (a.scale * in);
+    double center = in / 2;
+    return center * (1 - adjustment) + (o + 0.5) / a.scale - 0.5;
+  }
+  return x;
+}
+
+double nearestOf(double x, StringRef mode) {
+  if (mode == "floor")
+    return std::floor(x);
+  if (mode == "ceil")
+    return std::ceil(x);
+  if (mode == "round_prefer_ceil")
+    return std::floor(x + 0.5);
+  return std::ceil(x - 0.5);
+}
+
+double linearKernel(double x) { return std::max(0.0, 1 - std::fabs(x)); }
+
+double cubicKernel(double x, double a) {
+  x = std::fabs(x);
+  if (x <= 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2)
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+/// The interpolation weights of one coordinate around `first`, normalized as
+/// the method says.
+void addWeights(const Axis &a, const Method &m, double x, int64_t first,
+                int64_t count, Taps &taps) {
+  double shrink = m.antialias ? std::min(1.0, a.scale) : 1.0, sum = 0;
+  SmallVector<double> weights;
+  for (int64_t tap = 0; tap < count; ++tap) {
+    int64_t index = first + tap;
+    double distance = (x - static_cast<double>(index)) * shrink;
+    double weight = m.mode == "linear" ? linearKernel(distance)
+                                       : cubicKernel(distance, m.cubicA);
+    if (m.excludeOutside && (index < 0 || index >= a.input))
+      weight = 0;
+    weights.push_back(weight);
+    sum += weight;
+  }
+  bool normalize = (m.excludeOutside || m.antialias) && sum != 0;
+  for (int64_t tap = 0; tap < count; ++tap) {
+    taps.indices.push_back(std::clamp<int64_t>(first + tap, 0, a.input - 1));
+    taps.weights.push_back(normalize ? weights[tap] / sum : weights[tap]);
+  }
+}
+
+Taps tapsOf(const Axis &a, const Method &m) {
+  Taps taps;
+  double support = m.mode == "linear" ? 1 : 2;
+  if (m.antialias)
+    support /= std::min(1.0, a.scale);
+  auto reach = static_cast<int64_t>(std::ceil(support));
+  if (m.mode != "nearest")
+    taps.count = 2 * reach;
+  for (int64_t o = 0; o < a.output; ++o) {
+    double x = coordinateOf(a, m, o);
+    bool outside = m.coordinates == "tf_crop_and_resize" &&
+                   (x < 0 || x > static_cast<double>(a.input - 1));
+    taps.outside.push_back(outside);
+    taps.anyOutside |= outside;
+    // Far outside of every image; keeps what follows inside 64 bits.
+    x = std::clamp(x, -0x1p40, 0x1p40);
+    if (m.mode == "nearest") {
+      auto index = static_cast<int64_t>(nearestOf(x, m.nearest));
+      taps.indices.push_back(std::clamp<int64_t>(index, 0, a.input - 1));
+      taps.weights.push_back(1);
+      continue;
+    }
+    auto first = static_cast<int64_t>(std::floor(x)) - reach + 1;
+    addWeights(a, m, x, first, taps.count, taps);
+  }
+  return taps;
+}
+
+Tensor resizeAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
+                  const Taps &taps) {
+  auto output = static_cast<int64_t>(taps.outside.size());
+  Type type = x.elementType();
+  Shape shape(x.shape());
+  shape[axis] = output;
+  auto loop = static_cast<unsigned>(axis);
+  Value source = b.value(x);
+  if (taps.count == 1) {
+    Mapped indices{b.integers({output}, taps.indices), {loop}};
+    return generate(
+        b, shape, type, {indices},
+        [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+          SmallVector<Value> at(places);
+          at[axis] = v[0];
+          return s.read(source, at);
+        });
+  }
+  auto last = static_cast<unsigned>(x.rank());
+  Mapped indices{b.integers({output, taps.count}, taps.indices), {loop, last}};
+  Mapped weights{b.constant(type, {output, taps.count}, taps.weights),
+                 {loop, last}};
+  return generateReduced(
+      b, shape, {taps.count}, type, 0, {indices, weights},
+      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+        SmallVector<Value> at(places.drop_back());
+        at[axis] = v[0];
+        return s.add(v[2], s.mul(s.read(source, at), v[1]));
+      });
+}
+
+/// Positions outside of the cropped image take the constant.
+Tensor extrapolate(GraphBuilder &b, const Tensor &y, int64_t axis,
+                   const Taps &taps, double number) {
+  SmallVector<double> outside(taps.outside.begin(), taps.outside.end());
+  Mapped flags{b.constant(b.builder.getI64Type(),
+                          {static_cast<int64_t>(outside.size())}, outside),
+               {static_cast<unsigned>(axis)}};
+  return generate(b, y.shape(), y.elementType(), {along(y), flags},
+                  [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
+                    return s.select(s.ne(v[1], s.i64(0)),
+                                    s.number(v[0], number), v[0]);
+                  });
+}
+
+/// Sizes and scales of all axes, from whichever input the model gives.
+struct Request {
+  SmallVector<int64_t> axes;
+  SmallVector<double> scales;
+  SmallVector<int64_t> sizes; ///< empty: from the scales
+};
+
+SmallVector<double> constantNumbers(Node &n, size_t index, StringRef label) {
+  Tensor tensor = n.input(index, label);
+  SmallVector<double> numbers;
+  if (!n.ok())
+    return numbers;
+  if (!tensor.isConstant() || tensor.rank() > 1 || !isSmallConstant(tensor)) {
+    n.emitError() << "input " << label << " ('" << n.inputName(index)
+                  << "') must be a constant known at compile time";
+    return numbers;
+  }
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    numbers.push_back(tensor.data->asDouble(i));
+  return numbers;
+}
+
+bool isGiven(Node &n, size_t index) {
+  if (!n.hasInput(index))
+    return false;
+  Tensor tensor = n.input(index, "");
+  return !(tensor.isConstant() && tensor.size() == 0);
+}
+
+FailureOr<SmallVector<Axis>> axesOf(Node &n, const Tensor &x,
+                                    const Request &request,
+                                    ArrayRef<double> roi) {
+  SmallVector<Axis> all(x.rank());
+  for (auto [axis, size] : llvm::zip_equal(all, x.shape()))
+    axis.input = axis.output = size;
+  size_t given = request.axes.size();
+  size_t have =
+      request.sizes.empty() ? request.scales.size() : request.sizes.size();
+  if (have != given || (!roi.empty() && roi.size() != 2 * given))
+    return n.emitError() << "scales, sizes or roi do not have one number for "
+                            "each of the "
+                         << given << " axes",
+           failure();
+  Shape shape(x.shape());
+  for (size_t i = 0; i < given; ++i) {
+    Axis &axis = all[request.axes[i]];
+    if (!roi.empty()) {
+      axis.start = roi[i];
+      axis.end = roi[given + i];
+    }
+    auto in = static_cast<double>(axis.input);
+    if (request.sizes.empty()) {
+      axis.scale = request.scales[i];
+      if (!(axis.scale > 0) || !(axis.scale < 0x1p31))
+        return n.emitError() << "scale " << axis.scale << " of axis "
+                             << request.axes[i] << " is not positive",
+               failure();
+      double span = roi.empty() ? 1 : axis.end - axis.start;
+      axis.output = static_cast<int64_t>(std::floor(in * span * axis.scale));
+    } else {
+      axis.output = request.sizes[i];
+      axis.scale = static_cast<double>(axis.output) / in;
+    }
+    shape[request.axes[i]] = axis.output;
+  }
+  if (!isReasonableShape(shape) || llvm::is_contained(shape, 0) ||
+      llvm::is_contained(x.shape(), 0))
+    return n.emitError() << "cannot resize " << describeType(x.type) << " to ["
+                         << ArrayRef<int64_t>(shape) << "]",
+           failure();
+  return all;
+}
+
+/// One scale for all axes: the largest (or smallest) that fits the sizes.
+void keepAspectRatio(Request &request, const Tensor &x, StringRef policy) {
+  if (policy == "stretch" || request.sizes.empty())
+    return;
+  double best = policy == "not_larger" ? INFINITY : 0;
+  for (auto [axis, size] : llvm::zip_equal(request.axes, request.sizes)) {
+    double scale =
+        static_cast<double>(size) / static_cast<double>(x.dim(axis));
+    best = policy == "not_larger" ? std::min(best, scale)
+                                  : std::max(best, scale);
+  }
+  for (auto [axis, size] : llvm::zip_equal(request.axes, request.sizes))
+    size = static_cast<int64_t>(
+        std::floor(best * static_cast<double>(x.dim(axis)) + 0.5));
+}
+
+LogicalResult resize(Node &n, const Tensor &x, const Request &request,
+                     ArrayRef<double> roi, const Method &method) {
+  Type type = x.elementType();
+  if (method.mode != "nearest" && !isFloat(type))
+    return n.emitError() << "mode '" << method.mode << "' of "
+                         << describeType(x.type) << " is not supported";
+  FailureOr<SmallVector<Axis>> axes = axesOf(n, x, request, roi);
+  if (failed(axes))
+    return failure();
+  // Taps are tables: one row a position of an axis.
+  constexpr int64_t maxTable = int64_t(1) << 22;
+  Tensor y = x;
+  SmallVector<std::pair<int64_t, Taps>> cropped;
+  for (auto [number, axis] : llvm::enumerate(*axes)) {
+    auto at = static_cast<int64_t>(number);
+    bool crops = method.coordinates == "tf_crop_and_resize" &&
+                 llvm::is_contained(request.axes, at);
+    if (axis.input == axis.output && axis.scale == 1 && !crops)
+      continue;
+    double perPosition = 4 * std::max(1.0, 1 / axis.scale);
+    if (static_cast<double>(axis.output) * perPosition > maxTable)
+      return n.emitError() << "axis " << at << " of " << describeType(x.type)
+                           << " is too long to resize to " << axis.output;
+    Taps taps = tapsOf(axis, method);
+    y = resizeAxis(n.b, y, at, taps);
+    if (taps.anyOutside)
+      cropped.push_back({at, taps});
+  }
+  for (const auto &[axis, taps] : cropped)
+    y = extrapolate(n.b, y, axis, taps, method.extrapolation);
+  return n.result(y);
+}
+
+bool isOneOf(Node &n, StringRef name, StringRef value,
+             ArrayRef<StringRef> known) {
+  if (llvm::is_contained(known, value))
+    return true;
+  if (n.ok())
+    n.emitError() << "attribute '" << name << "' is '" << value
+                  << "', which is not known";
+  return false;
+}
+
+LogicalResult importResize(Node &n) {
+  Tensor x = n.input(0, "X");
+  Method method;
+  method.mode = n.getString("mode", "nearest");
+  method.cubicA = n.getFloat("cubic_coeff_a", -0.75f);
+  method.extrapolation = n.getFloat("extrapolation_value", 0.0f);
+  method.excludeOutside = n.getInt("exclude_outside", 0) != 0;
+  method.antialias = n.getInt("antialias", 0) != 0;
+  bool first = n.opset() < 11;
+  method.coordinates = n.getString("coordinate_transformation_mode",
+                                   first ? "asymmetric" : "half_pixel");
+  method.nearest =
+      n.getString("nearest_mode", first ? "floor" : "round_prefer_floor");
+  std::string policy = n.getString("keep_aspect_ratio_policy", "stretch");
+  std::optional<Shape> axes = n.getInts("axes");
+  if (!n.ok())
+    return failure();
+  if (!isOneOf(n, "mode", method.mode, {"nearest", "linear", "cubic"}) ||
+      !isOneOf(n, "coordinate_transformation_mode", method.coordinates,
+               {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+                "align_corners", "asymmetric", "tf_half_pixel_for_nn",
+                "tf_crop_and_resize"}) ||
+      !isOneOf(n, "nearest_mode", method.nearest,
+               {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}) ||
+      !isOneOf(n, "keep_aspect_ratio_policy", policy,
+               {"stretch", "not_larger", "not_smaller"}))
+    return failure();
+  Request request;
+  Shape defaults = llvm::to_vector(llvm::seq<int64_t>(0, x.rank()));
+  request.axes = n.axes(axes.value_or(defaults), x.rank());
+  SmallVector<double> roi;
+  if (method.coordinates == "tf_crop_and_resize")
+    roi = constantNumbers(n, 1, "roi");
+  // Before opset 11 the scales are the second input.
+  size_t scales = first ? 1 : 2;
+  if (isGiven(n, 3))
+    request.sizes = n.constantIntegers(3, "sizes");
+  else
+    request.scales = constantNumbers(n, scales, "scales");
+  if (!n.ok())
+    return failure();
+  n.requireRange("sizes", request.sizes, 1, maxElements);
+  if (!n.ok())
+    return failure();
+  if (request.sizes.size() == request.axes.size())
+    keepAspectRatio(request, x, policy);
+  return resize(n, x, request, roi, method);
+}
+
+LogicalResult importUpsample(Node &n) {
+  Tensor x = n.input(0, "X");
+  Method method;
+  method.mode = n.getString("mode", "nearest");
+  method.coordinates = "asymmetric";
+  method.nearest = "floor";
+  Request request;
+  request.axes = llvm::to_vector(llvm::seq<int64_t>(0, x.rank()));
+  if (n.opset() < 9) {
+    auto numbers = n.getFloats("scales");
+    for (float scale : numbers.value_or(SmallVector<float>()))
+      request.scales.push_back(scale);
+  } else {
+    request.scales = constantNumbers(n, 1, "scales");
+  }
+  if (!n.ok() || !isOneOf(n, "mode", method.mode, {"nearest", "linear"}))
+    return failure();
+  return resize(n, x, request, {}, method);
+}
+
+} // namespace
+
+void registerResizeOps(OpRegistry &r) {
+  r.onOp("Resize", 10, importResize, "constant scales or sizes");
+  r.onOp("Upsample", 7, importUpsample, "constant scales");
+}
+
+} // namespace qdialect::onnx_import

@@ -1,0 +1,381 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Binding of recurrent operators, and the loop over time.
+
+#include "RecurrentCell.h"
+#include "Indexing.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+
+Value CellActivation::operator()(const Scalars &s, Value x) const {
+  auto number = [&](double value) { return s.number(x, value); };
+  auto sigmoid = [&](Value v) {
+    return s.div(number(1), s.add(number(1), s.exp(s.neg(v))));
+  };
+  Value positive = s.le(number(0), x);
+  if (name == "sigmoid")
+    return sigmoid(x);
+  if (name == "tanh")
+    return math::TanhOp::create(s.b, s.loc, x);
+  if (name == "scaledtanh")
+    return s.mul(number(alpha), math::TanhOp::create(s.b, s.loc,
+                                                     s.mul(number(beta), x)));
+  if (name == "relu")
+    return s.max(x, number(0));
+  if (name == "affine")
+    return s.add(s.mul(number(alpha), x), number(beta));
+  if (name == "leakyrelu")
+    return s.select(positive, x, s.mul(number(alpha), x));
+  if (name == "thresholdedrelu")
+    return s.select(s.le(number(alpha), x), x, number(0));
+  if (name == "hardsigmoid")
+    return s.max(s.min(s.add(s.mul(number(alpha), x), number(beta)), number(1)),
+                 number(0));
+  if (name == "elu")
+    return s.select(positive, x,
+                    s.mul(number(alpha), s.sub(s.exp(s.min(x, number(0))),
+                                               number(1))));
+  if (name == "softsign")
+    return s.div(x, s.add(number(1), s.abs(x)));
+  // softplus, without overflow.
+  Value tail = math::Log1pOp::create(s.b, s.loc, s.exp(s.neg(s.abs(x))));
+  return s.add(s.max(x, number(0)), tail);
+}
+
+static bool isActivation(StringRef name) {
+  return llvm::is_contained({"sigmoid", "tanh", "scaledtanh", "relu", "affine",
+                             "leakyrelu", "thresholdedrelu", "hardsigmoid",
+                             "elu", "softsign", "softplus"},
+                            name);
+}
+
+Value CellDirection::clipped(const Scalars &s, Value x) const {
+  if (!clip)
+    return x;
+  return s.max(s.min(x, s.number(x, *clip)), s.number(x, -*clip));
+}
+
+Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
+                     const Tensor *init) {
+  Value start = init ? b.value(*init)
+                     : b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
+  return Tensor(linalg::MatmulOp::create(
+                    b.builder, b.loc, TypeRange{start.getType()},
+                    ValueRange{b.value(x), b.value(y)}, ValueRange{start})
+                    .getResult(0));
+}
+
+namespace {
+
+/// Row `row` of a (rows, batch, width) tensor, columns [offset, offset + width).
+Tensor readRow(GraphBuilder &b, Value tensor, Value row, int64_t offset,
+               int64_t width) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  auto index = [&](int64_t number) -> OpFoldResult {
+    return b.builder.getIndexAttr(number);
+  };
+  SmallVector<OpFoldResult> offsets{row, index(0), index(offset)};
+  SmallVector<OpFoldResult> sizes{index(1), index(type.getDimSize(1)),
+                                  index(width)};
+  SmallVector<OpFoldResult> strides(3, index(1));
+  auto result = RankedTensorType::get({type.getDimSize(1), width},
+                                      type.getElementType());
+  return Tensor(tensor::ExtractSliceOp::create(b.builder, b.loc, result, tensor,
+                                               offsets, sizes, strides));
+}
+
+Value writeRow(GraphBuilder &b, const Tensor &row, Value into, Value at,
+               int64_t offset) {
+  auto index = [&](int64_t number) -> OpFoldResult {
+    return b.builder.getIndexAttr(number);
+  };
+  SmallVector<OpFoldResult> offsets{at, index(0), index(offset)};
+  SmallVector<OpFoldResult> sizes{index(1), index(row.dim(0)),
+                                  index(row.dim(1))};
+  SmallVector<OpFoldResult> strides(3, index(1));
+  return tensor::InsertSliceOp::create(b.builder, b.loc, b.value(row), into,
+                                       offsets, sizes, strides);
+}
+
+/// The next state where the step is inside of the sequence, else the old one.
+Tensor keepBehindEnd(GraphBuilder &b, const Tensor &next, const Tensor &old,
+                     const Tensor &lengths, Value step) {
+  return generate(b, next.shape(), next.elementType(),
+                  {along(next), along(old), {lengths, {0}}},
+                  [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
+                    Type i64 = s.b.getI64Type();
+                    Value inside = s.lt(s.cast(step, i64), s.cast(v[2], i64));
+                    return s.select(inside, v[0], v[1]);
+                  });
+}
+
+/// Zero behind the end of each sequence.
+Tensor clearBehindEnd(GraphBuilder &b, const Tensor &y, const Tensor &lengths) {
+  return generate(
+      b, y.shape(), y.elementType(), {along(y), {lengths, {1}}},
+      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+        Value inside = s.lt(places[0], s.cast(v[1], s.b.getI64Type()));
+        return s.select(inside, v[0], s.number(v[0], 0));
+      });
+}
+
+} // namespace
+
+CellStates runCell(GraphBuilder &b, const CellDirection &d,
+                   const Tensor &inputBias, CellStep step) {
+  int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
+  size_t states = d.initial.size();
+  auto width = static_cast<int64_t>(states) * hidden;
+  Type type = d.input.elementType();
+  Tensor flat = b.reshape(d.input, {steps * batch, d.input.dim(2)});
+  Tensor product = b.channelwise(
+      matrixProduct(b, flat, d.weights), {inputBias}, 1,
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        return Scalars{nested, at}.add(v[0], v[1]);
+      });
+  int64_t gates = d.weights.dim(1);
+  Value inputs = b.value(b.reshape(product, {steps, batch, gates}));
+
+  Value rows = b.filled({steps + 1, batch, width}, type, 0);
+  auto constant = [&](int64_t number) -> Value {
+    return arith::ConstantIndexOp::create(b.builder, b.loc, number);
+  };
+  Value first = constant(d.reverse ? steps : 0);
+  for (auto [state, tensor] : llvm::enumerate(d.initial))
+    rows = writeRow(b, tensor, rows, first,
+                    static_cast<int64_t>(state) * hidden);
+  std::optional<Tensor> lengths = d.lengths;
+  if (lengths)
+    lengths = Tensor(b.value(*lengths));
+  Value zero = constant(0), one = constant(1), last = constant(steps - 1),
+        count = constant(steps);
+  auto loop = scf::ForOp::create(
+      b.builder, b.loc, zero, count, one, ValueRange{rows},
+      [&](OpBuilder &nested, Location at, Value t, ValueRange carried) {
+        // Time, and the rows of the state before and after.
+        Value time = t, before = t, after = t;
+        if (d.reverse) {
+          time = arith::SubIOp::create(nested, at, last, t);
+          before = arith::AddIOp::create(nested, at, time, one);
+          after = time;
+        } else {
+          after = arith::AddIOp::create(nested, at, t, one);
+        }
+        SmallVector<Tensor, 2> old;
+        for (size_t state = 0; state < states; ++state)
+          old.push_back(readRow(b, carried[0], before,
+                                static_cast<int64_t>(state) * hidden, hidden));
+        SmallVector<Tensor, 2> next =
+            step(readRow(b, inputs, time, 0, gates), old);
+        Value written = carried[0];
+        for (size_t state = 0; state < states; ++state) {
+          Tensor kept = lengths ? keepBehindEnd(b, next[state], old[state],
+                                                *lengths, time)
+                                : next[state];
+          written = writeRow(b, kept, written, after,
+                             static_cast<int64_t>(state) * hidden);
+        }
+        scf::YieldOp::create(nested, at, written);
+      });
+  CellStates result;
+  Tensor all(loop.getResult(0));
+  for (size_t state = 0; state < states; ++state) {
+    auto offset = static_cast<int64_t>(state) * hidden;
+    Shape sizes{steps, batch, hidden};
+    Tensor sequence = b.slice(all, {d.reverse ? 0 : 1, 0, offset}, sizes,
+                              {1, 1, 1});
+    if (lengths)
+      sequence = clearBehindEnd(b, sequence, *lengths);
+    result.all.push_back(sequence);
+    Tensor end = b.slice(all, {d.reverse ? 0 : steps, 0, offset},
+                         {1, batch, hidden}, {1, 1, 1});
+    result.last.push_back(b.reshape(end, {batch, hidden}));
+  }
+  return result;
+}
+
+namespace {
+
+/// The slice of one direction of a tensor whose first dimension is directions.
+Tensor directionOf(GraphBuilder &b, const Tensor &x, int64_t direction) {
+  Shape shape(x.shape().drop_front());
+  return b.reshape(b.sliceAxis(x, 0, direction, 1), shape);
+}
+
+/// Checks the shape of an operand.
+void requireShape(Node &n, const Tensor &x, StringRef label,
+                  ArrayRef<int64_t> shape) {
+  if (n.ok() && x.shape() != shape)
+    n.emitError() << "input " << label << " " << describeType(x.type)
+                  << " does not have the shape [" << shape << "]";
+}
+
+/// An initial state (directions, batch, H), or zeros.
+Tensor bindInitial(Node &n, size_t index, StringRef label,
+                   ArrayRef<int64_t> shape, bool batchFirst, const Tensor &x) {
+  if (!n.hasInput(index))
+    return Tensor(n.b.filled(shape, x.elementType(), 0));
+  Tensor initial = n.floatInput(index, label);
+  n.requireSameType(x, initial);
+  if (n.ok() && batchFirst && initial.rank() == 3)
+    initial = n.b.transpose(initial, {1, 0, 2});
+  requireShape(n, initial, label, shape);
+  return initial;
+}
+
+/// The functions of each direction with their parameters.
+SmallVector<CellActivation> bindActivations(Node &n, int64_t directions,
+                                            ArrayRef<StringRef> defaults) {
+  std::optional<SmallVector<std::string>> named = n.getStrings("activations");
+  auto alphas = n.getFloats("activation_alpha").value_or(SmallVector<float>());
+  auto betas = n.getFloats("activation_beta").value_or(SmallVector<float>());
+  SmallVector<CellActivation> all;
+  size_t wanted = static_cast<size_t>(directions) * defaults.size();
+  if (named && named->size() != wanted && n.ok())
+    n.emitError() << "attribute 'activations' has " << named->size()
+                  << " names, but must have " << wanted;
+  size_t nextAlpha = 0, nextBeta = 0;
+  for (size_t i = 0; i < wanted && n.ok(); ++i) {
+    CellActivation activation;
+    activation.name = named ? StringRef((*named)[i]).lower()
+                            : defaults[i % defaults.size()].lower();
+    StringRef name = activation.name;
+    if (!isActivation(name)) {
+      n.emitError() << "attribute 'activations' names '" << name
+                    << "', which is not known";
+      break;
+    }
+    bool hasBeta = llvm::is_contained({"scaledtanh", "affine", "hardsigmoid"},
+                                      name);
+    bool hasAlpha =
+        hasBeta || llvm::is_contained({"leakyrelu", "thresholdedrelu", "elu"},
+                                      name);
+    activation.alpha = name == "leakyrelu"     ? 0.01
+                       : name == "hardsigmoid" ? 0.2
+                                               : 1;
+    activation.beta = name == "hardsigmoid" ? 0.5 : name == "affine" ? 0 : 1;
+    if (hasAlpha && nextAlpha < alphas.size())
+      activation.alpha = alphas[nextAlpha++];
+    if (hasBeta && nextBeta < betas.size())
+      activation.beta = betas[nextBeta++];
+    all.push_back(activation);
+  }
+  return all;
+}
+
+} // namespace
+
+std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
+                                         ArrayRef<StringRef> defaults) {
+  Tensor x = n.floatInput(0, "X"), w = n.floatInput(1, "W"),
+         r = n.floatInput(2, "R");
+  std::string direction = n.getString("direction", "forward");
+  bool batchFirst = n.getInt("layout", 0) != 0;
+  n.ignore({"hidden_size", "output_sequence"}); // R says it; opset 6 leftover
+  n.requireSameType(x, w);
+  n.requireSameType(x, r);
+  int64_t directions = direction == "bidirectional" ? 2 : 1;
+  SmallVector<CellActivation> activations =
+      bindActivations(n, directions, defaults);
+  if (!n.ok())
+    return {};
+  if (direction != "forward" && direction != "reverse" && directions == 1) {
+    n.emitError() << "attribute 'direction' is '" << direction
+                  << "', which is not known";
+    return {};
+  }
+  if (x.rank() != 3 || w.rank() != 3 || r.rank() != 3) {
+    n.emitError() << "X " << describeType(x.type) << ", W "
+                  << describeType(w.type) << " and R " << describeType(r.type)
+                  << " must have rank 3";
+    return {};
+  }
+  if (batchFirst)
+    x = n.b.transpose(x, {1, 0, 2});
+  int64_t batch = x.dim(1), hidden = r.dim(2), width = gates * hidden;
+  requireShape(n, w, "W", {directions, width, x.dim(2)});
+  requireShape(n, r, "R", {directions, width, hidden});
+  Tensor bias(n.b.constant(x.elementType(), {directions, 2 * width},
+                           SmallVector<double>(directions * 2 * width, 0)));
+  if (n.hasInput(3)) {
+    bias = n.floatInput(3, "B");
+    n.requireSameType(x, bias);
+    requireShape(n, bias, "B", {directions, 2 * width});
+  }
+  std::optional<Tensor> lengths = n.optionalInput(4);
+  if (lengths) {
+    requireShape(n, *lengths, "sequence_lens", {batch});
+    if (n.ok() && !isSignlessInteger(lengths->elementType()))
+      n.emitError() << "input sequence_lens is " << describeType(lengths->type)
+                    << ", but must be int32";
+  }
+  SmallVector<Tensor, 2> initial;
+  constexpr StringLiteral labels[] = {"initial_h", "initial_c"};
+  for (size_t state = 0; state < states; ++state)
+    initial.push_back(bindInitial(n, 5 + state, labels[state],
+                                  {directions, batch, hidden}, batchFirst, x));
+  std::optional<double> clip;
+  if (n.hasAttribute("clip"))
+    clip = n.getFloat("clip", 0);
+  if (!n.ok())
+    return {};
+  std::vector<CellDirection> result;
+  for (int64_t i = 0; i < directions; ++i) {
+    CellDirection d;
+    d.input = x;
+    d.weights = n.b.transpose(directionOf(n.b, w, i), {1, 0});
+    d.recurrence = n.b.transpose(directionOf(n.b, r, i), {1, 0});
+    Tensor both = directionOf(n.b, bias, i);
+    d.inputBias = n.b.sliceAxis(both, 0, 0, width);
+    d.recurrenceBias = n.b.sliceAxis(both, 0, width, width);
+    d.lengths = lengths;
+    for (const Tensor &state : initial)
+      d.initial.push_back(directionOf(n.b, state, i));
+    size_t each = defaults.size(), from = static_cast<size_t>(i) * each;
+    d.activations.assign(activations.begin() + from,
+                         activations.begin() + from + each);
+    d.clip = clip;
+    d.reverse = direction == "reverse" || i == 1;
+    result.push_back(std::move(d));
+  }
+  return result;
+}
+
+LogicalResult finishRecurrent(Node &n, ArrayRef<CellDirection> directions,
+                              ArrayRef<CellStates> states) {
+  bool batchFirst = n.getInt("layout", 0) != 0;
+  const CellDirection &d = directions.front();
+  int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
+  SmallVector<Tensor> all;
+  for (const CellStates &state : states)
+    all.push_back(n.b.reshape(state.all[0], {steps, 1, batch, hidden}));
+  Tensor y = n.b.concat(all, 1);
+  if (batchFirst)
+    y = n.b.transpose(y, {2, 0, 1, 3});
+  if (n.wantsOutput(0) && failed(n.result(0, y)))
+    return failure();
+  for (size_t i = 0; i < states.front().last.size(); ++i) {
+    if (!n.wantsOutput(i + 1))
+      continue;
+    SmallVector<Tensor> last;
+    for (const CellStates &state : states)
+      last.push_back(n.b.reshape(state.last[i], {1, batch, hidden}));
+    Tensor end = n.b.concat(last, 0);
+    if (batchFirst)
+      end = n.b.transpose(end, {1, 0, 2});
+    if (failed(n.result(i + 1, end)))
+      return failure();
+  }
+  return success();
+}
+
+} // namespace qdialect::onnx_import
