@@ -8,6 +8,7 @@
 // location.
 
 #include "Importer.h"
+#include "FoldNode.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "ModelFile.h"
@@ -52,7 +53,8 @@ private:
   LogicalResult unsupported(const onnx::NodeProto &proto);
   LogicalResult bindInputs(const onnx::NodeProto &proto,
                            SmallVectorImpl<std::optional<Tensor>> &inputs);
-  LogicalResult bindOutputs(const onnx::NodeProto &proto, const Node &node);
+  LogicalResult bindOutputs(const onnx::NodeProto &proto, int64_t version,
+                            ArrayRef<std::optional<Tensor>> results);
   LogicalResult addOutputs();
   LogicalResult define(StringRef name, Tensor tensor, const Twine &what);
   LogicalResult undefined(StringRef name, const onnx::NodeProto &user);
@@ -234,14 +236,15 @@ LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
 }
 
 /// Outputs become known by name, and the operations made for them carry it.
-LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
-                                    const Node &node) {
+LogicalResult
+Importer::bindOutputs(const onnx::NodeProto &proto, int64_t version,
+                      ArrayRef<std::optional<Tensor>> results) {
   for (auto [index, name] : llvm::enumerate(proto.output())) {
     if (name.empty())
       continue;
-    std::optional<Tensor> tensor = node.getResults()[index];
+    std::optional<Tensor> tensor = results[index];
     if (!tensor)
-      return error() << describeNode(proto, node.opset()) << "output " << index
+      return error() << describeNode(proto, version) << "output " << index
                      << " ('" << name << "') is not supported";
     if (tensor->isConstant() && tensor->name.empty())
       tensor->name = name;
@@ -269,10 +272,13 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   if (!entry->isSymbolic && failed(checkSizes(proto, inputs)))
     return failure();
   emit->loc = NameLoc::get(builder.getStringAttr(nodeName(proto)));
+  NodeFolder folder(*emit, inputs);
   Node node(proto, *version, file, *emit, inputs);
   if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
     return failure();
-  return bindOutputs(proto, node);
+  SmallVector<std::optional<Tensor>> results(node.getResults());
+  folder.fold(results);
+  return bindOutputs(proto, *version, results);
 }
 
 LogicalResult Importer::addOutputs() {

@@ -1,0 +1,105 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "FoldNode.h"
+#include "QDialect/IR/QDDialect.h"
+#include "QDialect/Interpreter/Interpreter.h"
+#include "QDialect/Support/ConstantView.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+/// More operations than this are a program, not shape arithmetic.
+constexpr size_t maxOperations = 64;
+
+bool isTensorConstant(Operation *op) {
+  return op->hasTrait<OpTrait::ConstantLike>() &&
+         isa<ShapedType>(op->getResult(0).getType());
+}
+
+/// Codes and their scales stay what the model says they are, and what is large
+/// is no shape.
+bool isFoldable(Operation *op) {
+  if (isa<qd::QDDialect>(op->getDialect()) && !isa<qd::StorageCastOp>(op))
+    return false;
+  return llvm::all_of(op->getResultTypes(), [](Type type) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    return !shaped || (shaped.hasStaticShape() &&
+                       shaped.getNumElements() <= maxFoldedElements);
+  });
+}
+
+std::optional<HostTensor> knownValue(
+    Value value, const llvm::DenseMap<Value, HostTensor> &computed) {
+  if (auto found = computed.find(value); found != computed.end())
+    return found->second;
+  if (std::optional<ConstantView> view = constantView(value))
+    return view->toHostTensor();
+  return std::nullopt;
+}
+
+} // namespace
+
+NodeFolder::NodeFolder(GraphBuilder &builder,
+                       ArrayRef<std::optional<Tensor>> inputs)
+    : block(builder.builder.getInsertionBlock()) {
+  if (!block->empty())
+    last = &block->back();
+  bool any = false;
+  applies = llvm::all_of(inputs, [&](const std::optional<Tensor> &input) {
+    any |= input.has_value();
+    return !input || (isSmallConstant(*input) && !input->isSymbolic());
+  });
+  applies &= any;
+}
+
+void NodeFolder::fold(MutableArrayRef<std::optional<Tensor>> results) {
+  auto isValue = [](const std::optional<Tensor> &result) {
+    return result && !result->isConstant();
+  };
+  if (!applies || llvm::none_of(results, isValue))
+    return;
+  SmallVector<Operation *> made;
+  for (Operation *op = last ? last->getNextNode()
+                            : (block->empty() ? nullptr : &block->front());
+       op; op = op->getNextNode())
+    if (!isTensorConstant(op))
+      made.push_back(op);
+  if (made.size() > maxOperations || !llvm::all_of(made, isFoldable))
+    return;
+  llvm::DenseMap<Value, HostTensor> computed;
+  for (Operation *op : made) {
+    SmallVector<HostTensor> operands;
+    for (Value operand : op->getOperands()) {
+      std::optional<HostTensor> value = knownValue(operand, computed);
+      if (!value)
+        return;
+      operands.push_back(std::move(*value));
+    }
+    auto outcome = evaluate(op, operands);
+    if (!outcome)
+      return llvm::consumeError(outcome.takeError());
+    for (auto [result, value] : llvm::zip_equal(op->getResults(), *outcome))
+      computed[result] = std::move(value);
+  }
+  for (std::optional<Tensor> &result : results) {
+    if (!isValue(result))
+      continue;
+    std::optional<HostTensor> value = knownValue(result->value, computed);
+    if (!value || value->type() != *hostType(result->elementType()))
+      return;
+  }
+  for (std::optional<Tensor> &result : results)
+    if (isValue(result))
+      result =
+          Tensor(result->elementType(), *knownValue(result->value, computed));
+  for (Operation *op : llvm::reverse(made))
+    if (op->use_empty())
+      op->erase();
+}
+
+} // namespace qdialect::onnx_import
