@@ -46,8 +46,8 @@ std::optional<DType> memoryType(Type elementType) {
   }
   // Other alphabets have no layout in memory yet; packing comes with them.
   if (auto codes = dyn_cast<qd::UIntType>(elementType);
-      codes && codes.getWidth() == 8)
-    return DType::U8;
+      codes && (codes.getWidth() == 8 || codes.getWidth() == 16))
+    return codes.getWidth() == 8 ? DType::U8 : DType::U16;
   if (!isa<IntegerType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
           elementType))
     return std::nullopt;

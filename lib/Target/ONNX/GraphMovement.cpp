@@ -264,8 +264,11 @@ Tensor GraphBuilder::reduce(const Tensor &tensor, ArrayRef<int64_t> axes,
     kept.push_back(tensor.dim(axis));
     places.push_back(builder.getAffineDimExpr(axis));
   }
-  Value input = value(tensor);
   Value init = filled(kept, tensor.elementType(), start);
+  // Nothing to reduce: no kernel needs to know of that.
+  if (llvm::is_contained(tensor.shape(), 0))
+    return this->tensor(init);
+  Value input = value(tensor);
   AffineMap maps[] = {builder.getMultiDimIdentityMap(rank),
                       AffineMap::get(rank, 0, places, context())};
   auto generic = linalg::GenericOp::create(

@@ -23,7 +23,7 @@ class Node;
 
 /// Of the default domain.
 constexpr int64_t minOpset = 7;
-constexpr int64_t maxOpset = 25;
+constexpr int64_t maxOpset = 27;
 
 /// ONNX Runtime's own operators.
 constexpr llvm::StringLiteral microsoftDomain = "com.microsoft";

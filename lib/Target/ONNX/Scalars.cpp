@@ -4,6 +4,7 @@
 
 #include "Scalars.h"
 #include "GraphBuilder.h"
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -137,6 +138,27 @@ Value Scalars::remTotal(Value x, Value y, bool isUnsigned) const {
   if (isUnsigned)
     return arith::RemUIOp::create(b, loc, x, safe.divisor);
   return arith::RemSIOp::create(b, loc, x, safe.divisor);
+}
+
+bool isUnsignedType(Type type) { return isa<qd::UIntType>(type); }
+
+Type storageType(Type type) {
+  if (auto code = dyn_cast<qd::UIntType>(type))
+    return IntegerType::get(type.getContext(), code.getWidth());
+  return type;
+}
+
+Value Scalars::toStorage(Value x) const {
+  Type storage = storageType(x.getType());
+  if (storage == x.getType())
+    return x;
+  return qd::StorageCastOp::create(b, loc, storage, x);
+}
+
+Value Scalars::fromStorage(Value x, Type type) const {
+  if (x.getType() == type)
+    return x;
+  return qd::StorageCastOp::create(b, loc, type, x);
 }
 
 Value Scalars::cast(Value x, Type to) const {

@@ -14,6 +14,12 @@
 
 namespace qdialect::onnx_import {
 
+/// The signless integer that holds elements of an unsigned type; other types as
+/// they are.
+mlir::Type storageType(mlir::Type type);
+/// True for the unsigned integers of ONNX.
+bool isUnsignedType(mlir::Type type);
+
 struct Scalars {
   using Value = mlir::Value;
 
@@ -57,6 +63,11 @@ struct Scalars {
   /// wraps.
   Value divTotal(Value x, Value y, bool isUnsigned = false) const;
   Value remTotal(Value x, Value y, bool isUnsigned = false) const;
+
+  /// The integer that holds a code of an unsigned type, and back; other values
+  /// as they are.
+  Value toStorage(Value x) const;
+  Value fromStorage(Value x, mlir::Type type) const;
 
   /// Conversion between signless integers, index and floats (truncating).
   Value cast(Value x, mlir::Type to) const;

@@ -10,7 +10,7 @@
 #include "GraphBuilder.h"
 #include "Indexing.h"
 #include "Node.h"
-#include "QDialect/IR/QDDialect.h"
+#include "Normalization.h"
 #include "Registry.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -244,8 +244,7 @@ LogicalResult importAttention(Node &n) {
           return score;
         });
   Tensor wide = b.cast(scores, softmaxType);
-  Tensor weights(qd::SoftmaxOp::create(b.builder, b.loc, wide.type,
-                                       b.value(wide), uint64_t(3)));
+  Tensor weights = softmaxAlong(b, wide, 3);
   weights = b.cast(weights, type);
   Tensor value = b.reshape(h.v, {groups, h.keys, h.v.dim(3)});
   Tensor y = batchProduct(b, b.reshape(weights, {groups, rows, h.keys}), value);

@@ -6,7 +6,6 @@
 
 #include "GraphBuilder.h"
 #include "Node.h"
-#include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,13 +15,6 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-/// The signless integer that holds an element; null if it is none.
-Type storageOf(Type type) {
-  if (auto code = dyn_cast<qd::UIntType>(type))
-    return IntegerType::get(type.getContext(), code.getWidth());
-  return isSignlessInteger(type) && !type.isInteger(1) ? type : Type();
-}
-
 using BitsBody = Value (*)(const Scalars &, ValueRange);
 
 /// body over the storage of all inputs, which have one element type.
@@ -31,20 +23,18 @@ LogicalResult onStorage(Node &n, ArrayRef<Tensor> operands, BitsBody body) {
     n.requireSameType(operands.front(), operand);
   if (!n.ok() || !n.requireBroadcast(operands))
     return failure();
-  Type type = operands.front().elementType(), storage = storageOf(type);
-  if (!storage)
+  Type type = operands.front().elementType();
+  if (!isSignlessInteger(storageType(type)) || type.isInteger(1))
     return n.emitError() << "element type of "
                          << describeType(operands.front().type)
                          << " is not supported";
   return n.result(n.b.elementwise(
       operands, type, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
-        if (type == storage)
-          return body(Scalars{b, loc}, v);
+        Scalars s{b, loc};
         SmallVector<Value> bits;
         for (Value code : v)
-          bits.push_back(qd::StorageCastOp::create(b, loc, storage, code));
-        return qd::StorageCastOp::create(b, loc, type,
-                                         body(Scalars{b, loc}, bits));
+          bits.push_back(s.toStorage(code));
+        return s.fromStorage(body(s, bits), type);
       }));
 }
 

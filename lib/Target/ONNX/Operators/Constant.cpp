@@ -102,8 +102,13 @@ LogicalResult importDropout(Node &n) {
     return n.emitError() << "training_mode is not supported";
   if (!n.ok())
     return failure();
-  if (n.wantsOutput(1))
-    return n.emitError() << "the output mask is not supported";
+  if (n.wantsOutput(1)) {
+    // Every element is kept.
+    Type kept = n.opset() < 10 ? x.elementType() : n.b.builder.getI1Type();
+    Tensor mask = n.b.tensor(n.b.filled(x.shape(), kept, 1), x.shape());
+    if (failed(n.result(1, mask)))
+      return failure();
+  }
   return n.result(x);
 }
 

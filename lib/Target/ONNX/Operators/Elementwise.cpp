@@ -10,6 +10,7 @@
 #include "Node.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <cmath>
@@ -29,6 +30,7 @@ using SizeFold = std::optional<int64_t> (*)(SymbolicSizes &, int64_t, int64_t);
 struct Binary {
   ScalarBuilder onFloats;
   ScalarBuilder onIntegers; ///< null: float only
+  ScalarBuilder onUnsigned; ///< on the storage of codes
   IntegerFold foldIntegers;
   FloatFold foldFloats; ///< exact when rounded once to f32
   SizeFold foldSizes;   ///< on symbolic sizes
@@ -40,7 +42,11 @@ Value build(OpBuilder &b, Location loc, Value x, Value y) {
 }
 
 Value divideIntegers(OpBuilder &b, Location loc, Value x, Value y) {
-  return arith::DivSIOp::create(b, loc, x, y);
+  return Scalars{b, loc}.divTotal(x, y);
+}
+
+Value divideUnsigned(OpBuilder &b, Location loc, Value x, Value y) {
+  return Scalars{b, loc}.divTotal(x, y, /*isUnsigned=*/true);
 }
 
 /// Two's complement, as the program itself would compute.
@@ -94,17 +100,17 @@ std::optional<int64_t> maxSizes(SymbolicSizes &s, int64_t x, int64_t y) {
   return s.max(x, y);
 }
 
-const Binary add = {build<arith::AddFOp>, build<arith::AddIOp>, addInts,
+const Binary add = {build<arith::AddFOp>, build<arith::AddIOp>, build<arith::AddIOp>, addInts,
                     addFloats, addSizes};
-const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, subInts,
+const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, build<arith::SubIOp>, subInts,
                     subFloats, subSizes};
-const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, mulInts,
+const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, build<arith::MulIOp>, mulInts,
                     mulFloats, mulSizes};
-const Binary divide = {build<arith::DivFOp>, divideIntegers, divInts, divFloats,
+const Binary divide = {build<arith::DivFOp>, divideIntegers, divideUnsigned, divInts, divFloats,
                        divSizes};
-const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>,
+const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>, build<arith::MinUIOp>,
                         minInts, nullptr, minSizes};
-const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>,
+const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>, build<arith::MaxUIOp>,
                         maxInts, nullptr, maxSizes};
 
 /// Both operands on the host; std::nullopt if the operator cannot be computed.
@@ -152,9 +158,9 @@ std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
   if (!n.requireBroadcast({x, y}))
     return std::nullopt;
   Type type = x.elementType();
-  bool floats = isFloat(type);
-  if (!floats &&
-      !(op.onIntegers && isSignlessInteger(type) && !type.isInteger(1))) {
+  bool floats = isFloat(type), codes = isUnsignedType(type);
+  if (!floats && !(op.onIntegers && (isSignlessInteger(type) || codes) &&
+                   !type.isInteger(1))) {
     n.emitError() << "element type of " << describeType(x.type)
                   << " is not supported";
     return std::nullopt;
@@ -163,6 +169,11 @@ std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
     return folded;
   return n.b.elementwise(
       {x, y}, type, [&](OpBuilder &b, Location loc, ValueRange v) {
+        Scalars s{b, loc};
+        if (codes)
+          return s.fromStorage(op.onUnsigned(b, loc, s.toStorage(v[0]),
+                                             s.toStorage(v[1])),
+                               type);
         return (floats ? op.onFloats : op.onIntegers)(b, loc, v[0], v[1]);
       });
 }
@@ -240,12 +251,29 @@ Value reciprocal(OpBuilder &b, Location loc, Value x) {
                                GraphBuilder::scalar(b, loc, x.getType(), 1), x);
 }
 
+/// In f64, as numpy does where the exponent is float: exact up to 2^53.
+LogicalResult powerOfIntegers(Node &n, const Tensor &x, const Tensor &y) {
+  Type type = x.elementType(), f64 = n.b.builder.getF64Type();
+  if (!isSignlessInteger(type) || type.isInteger(1))
+    return n.emitError() << "element type of " << describeType(x.type)
+                         << " is not supported";
+  Tensor base = n.b.cast(x, f64), exponent = n.b.cast(y, f64);
+  Tensor power = n.b.elementwise(
+      {base, exponent}, f64,
+      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+        return math::PowFOp::create(b, loc, v[0], v[1]);
+      });
+  return n.result(n.b.cast(power, type));
+}
+
 /// The exponent may have another element type; the result has the base's.
 LogicalResult importPow(Node &n) {
-  Tensor x = n.floatInput(0, "X"), y = n.input(1, "Y");
+  Tensor x = n.input(0, "X"), y = n.input(1, "Y");
   if (!n.ok() || !n.requireBroadcast({x, y}))
     return failure();
   Type type = x.elementType();
+  if (!isFloat(type))
+    return powerOfIntegers(n, x, y);
   // Squares and roots are what exporters write; powf would be far slower.
   if (y.isConstant() && y.size() == 1 && !y.hasSymbolicElements()) {
     double exponent = y.data->asDouble(0);
@@ -280,18 +308,25 @@ LogicalResult importMod(Node &n) {
   if (!n.ok() || !n.requireBroadcast({x, y}))
     return failure();
   Type type = x.elementType();
-  if (isFloat(type) ? !truncated : !isSignlessInteger(type))
+  bool codes = isUnsignedType(type);
+  if (isFloat(type) ? !truncated : !(isSignlessInteger(type) || codes))
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported with fmod " << truncated;
   return n.result(n.b.elementwise(
       {x, y}, type, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+        Scalars s{b, loc};
         if (isFloat(type))
           return arith::RemFOp::create(b, loc, v[0], v[1]);
-        Value rest = arith::RemSIOp::create(b, loc, v[0], v[1]);
-        if (truncated)
-          return rest;
-        Value sum = arith::AddIOp::create(b, loc, rest, v[1]);
-        return arith::RemSIOp::create(b, loc, sum, v[1]);
+        Value divisor = s.toStorage(v[1]);
+        Value rest = s.remTotal(s.toStorage(v[0]), divisor, codes);
+        if (codes || truncated)
+          return s.fromStorage(rest, type);
+        // A rest of the other sign moves by one divisor.
+        Value zero = s.number(rest, 0);
+        Value differs =
+            s.lt(arith::XOrIOp::create(b, loc, rest, divisor), zero);
+        Value moves = s.both(s.ne(rest, zero), differs);
+        return s.select(moves, s.add(rest, divisor), rest);
       }));
 }
 
@@ -306,8 +341,8 @@ void registerElementwiseOps(OpRegistry &r) {
   r.onOp("Max", 6, variadic(maximum), "float, signed integer").symbolic();
   r.onOp("Min", 6, variadic(minimum), "float, signed integer").symbolic();
   r.onOp("Mean", 6, variadic(add, /*mean=*/true), "float").symbolic();
-  r.onOp("Pow", 7, importPow, "float base").symbolic();
-  r.onOp("Mod", 10, importMod, "signed integer; float with fmod = 1")
+  r.onOp("Pow", 7, importPow, "float, signed integer").symbolic();
+  r.onOp("Mod", 10, importMod, "integer; float with fmod = 1")
       .symbolic();
   r.onOp("Abs", 6, unary(build<math::AbsFOp>, build<math::AbsIOp>, std::fabs),
          "float, signed integer")

@@ -7,6 +7,7 @@
 
 #include "GraphBuilder.h"
 #include "Node.h"
+#include "Normalization.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "Scalars.h"
@@ -62,6 +63,23 @@ Tensor meanOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
 Tensor square(GraphBuilder &b, const Tensor &x) {
   return map(b, x, [](const Scalars &s, Value v) { return s.mul(v, v); });
 }
+
+} // namespace
+
+Moments momentsOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes,
+                    double epsilon) {
+  Tensor mean = meanOver(b, x, axes);
+  Tensor centered =
+      zip(b, x, mean,
+          [](const Scalars &s, Value v, Value m) { return s.sub(v, m); });
+  Tensor variance = meanOver(b, square(b, centered), axes);
+  return {mean, map(b, variance, [&](const Scalars &s, Value v) {
+            Value deviation = s.sqrt(s.add(v, s.number(v, epsilon)));
+            return s.div(s.number(v, 1), deviation);
+          })};
+}
+
+namespace {
 
 /// Rows of `row` elements normalized to mean 0 and variance 1, then scaled and
 /// shifted per channel (axis 1).

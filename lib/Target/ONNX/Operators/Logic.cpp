@@ -7,6 +7,7 @@
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -41,6 +42,23 @@ std::optional<Tensor> foldComparison(GraphBuilder &b, const Tensor &x,
   return b.constant(b.builder.getI1Type(), shape, results);
 }
 
+/// The comparison of unsigned numbers.
+arith::CmpIPredicate onCodes(arith::CmpIPredicate predicate) {
+  using P = arith::CmpIPredicate;
+  switch (predicate) {
+  case P::slt:
+    return P::ult;
+  case P::sle:
+    return P::ule;
+  case P::sgt:
+    return P::ugt;
+  case P::sge:
+    return P::uge;
+  default:
+    return predicate;
+  }
+}
+
 OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
                                arith::CmpIPredicate onIntegers) {
   return [=](Node &n) -> LogicalResult {
@@ -49,7 +67,7 @@ OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
     if (!n.ok() || !n.requireBroadcast({x, y}))
       return failure();
     Type type = x.elementType();
-    if (!isFloat(type) && !isSignlessInteger(type))
+    if (!isFloat(type) && !isSignlessInteger(type) && !isUnsignedType(type))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
     if (auto folded = foldComparison(n.b, x, y, onIntegers))
@@ -59,7 +77,10 @@ OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
         [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
           if (isFloat(type))
             return arith::CmpFOp::create(b, loc, onFloats, v[0], v[1]);
-          return arith::CmpIOp::create(b, loc, onIntegers, v[0], v[1]);
+          Scalars s{b, loc};
+          return arith::CmpIOp::create(
+              b, loc, isUnsignedType(type) ? onCodes(onIntegers) : onIntegers,
+              s.toStorage(v[0]), s.toStorage(v[1]));
         }));
   };
 }
@@ -128,16 +149,16 @@ LogicalResult importWhere(Node &n) {
 void registerLogicOps(OpRegistry &r) {
   using F = arith::CmpFPredicate;
   using I = arith::CmpIPredicate;
-  constexpr StringLiteral limits = "float, signed integer, bool";
+  constexpr StringLiteral limits = "float, integer, bool";
   r.onOp("Equal", 7, comparison(F::OEQ, I::eq), limits).symbolic();
-  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, signed integer")
+  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, integer")
       .symbolic();
-  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, signed integer")
+  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, integer")
       .symbolic();
-  r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle), "float, signed integer")
+  r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle), "float, integer")
       .symbolic();
   r.onOp("GreaterOrEqual", 12, comparison(F::OGE, I::sge),
-         "float, signed integer")
+         "float, integer")
       .symbolic();
   r.onOp("And", 7, importLogic<arith::AndIOp>).symbolic();
   r.onOp("Or", 7, importLogic<arith::OrIOp>).symbolic();

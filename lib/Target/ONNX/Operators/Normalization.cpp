@@ -8,6 +8,7 @@
 
 #include "GraphBuilder.h"
 #include "Node.h"
+#include "Normalization.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -91,16 +92,36 @@ LogicalResult importLayerNormalization(Node &n) {
     return n.emitError() << "input Scale " << describeType(scale.type)
                          << " does not have the normalized dimensions of "
                          << describeType(x.type);
-  return n.result(Tensor(qd::LayerNormOp::create(
-      n.b.builder, n.b.loc, x.type, n.b.value(x), n.b.value(scale), beta,
-      static_cast<uint64_t>(axis), llvm::APFloat(epsilon))));
+  Tensor y(qd::LayerNormOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x),
+                                   n.b.value(scale), beta,
+                                   static_cast<uint64_t>(axis),
+                                   llvm::APFloat(epsilon)));
+  if (failed(n.result(0, y)))
+    return failure();
+  if (!n.wantsOutput(1) && !n.wantsOutput(2))
+    return success();
+  // In f32 (stash_type 1), whatever the input is.
+  Shape axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
+  Moments moments = momentsOver(
+      n.b, n.b.cast(x, n.b.builder.getF32Type()), axes, epsilon);
+  if (n.wantsOutput(1) && failed(n.result(1, moments.mean)))
+    return failure();
+  return n.wantsOutput(2) ? n.result(2, moments.inverseDeviation) : success();
 }
 
+} // namespace
+
 Tensor softmaxAlong(GraphBuilder &b, const Tensor &x, int64_t axis) {
-  return b.tensor(qd::SoftmaxOp::create(b.builder, b.loc, x.type, b.value(x),
-                                        static_cast<uint64_t>(axis)),
-                  x.shape());
+  Type type = x.elementType();
+  bool isNarrow = type.getIntOrFloatBitWidth() < 32;
+  Tensor wide = isNarrow ? b.cast(x, b.builder.getF32Type()) : x;
+  Tensor y = b.tensor(qd::SoftmaxOp::create(b.builder, b.loc, wide.type,
+                                            b.value(wide),
+                                            static_cast<uint64_t>(axis)));
+  return b.cast(y, type);
 }
+
+namespace {
 
 LogicalResult importSoftmax(Node &n) {
   Tensor x = n.floatInput(0, "input");
@@ -184,8 +205,7 @@ void registerNormalizationOps(OpRegistry &r) {
   r.onOp("BatchNormalization", 7, importBatchNormalization,
          "inference; constant statistics")
       .symbolic();
-  r.onOp("LayerNormalization", 17, importLayerNormalization,
-         "only the output Y")
+  r.onOp("LayerNormalization", 17, importLayerNormalization)
       .symbolic();
   r.onOp("Softmax", 1, importSoftmax).symbolic();
   r.onOp("LRN", 1, importLRN).symbolic();

@@ -8,6 +8,7 @@
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <limits>
@@ -26,10 +27,22 @@ Value combine(OpBuilder &b, Location loc, ValueRange v) {
 
 constexpr auto sum = combine<arith::AddFOp, arith::AddIOp>;
 constexpr auto product = combine<arith::MulFOp, arith::MulIOp>;
-constexpr auto largest = combine<arith::MaximumFOp, arith::MaxSIOp>;
-constexpr auto smallest = combine<arith::MinimumFOp, arith::MinSIOp>;
+
+/// True is larger than false.
+Value largestOf(OpBuilder &b, Location loc, ValueRange v) {
+  if (v[0].getType().isInteger(1))
+    return arith::OrIOp::create(b, loc, v[1], v[0]);
+  return combine<arith::MaximumFOp, arith::MaxSIOp>(b, loc, v);
+}
+Value smallestOf(OpBuilder &b, Location loc, ValueRange v) {
+  if (v[0].getType().isInteger(1))
+    return arith::AndIOp::create(b, loc, v[1], v[0]);
+  return combine<arith::MinimumFOp, arith::MinSIOp>(b, loc, v);
+}
 
 double extreme(Type type, bool lowest) {
+  if (type.isInteger(1))
+    return lowest ? 0 : 1;
   double size =
       isFloat(type)
           ? std::numeric_limits<double>::infinity()
@@ -37,7 +50,18 @@ double extreme(Type type, bool lowest) {
   return lowest ? -size : isFloat(type) ? size : size - 1;
 }
 
-enum class Kind { Sum, Mean, Max, Min, Prod, L1, L2, SumSquare };
+enum class Kind {
+  Sum,
+  Mean,
+  Max,
+  Min,
+  Prod,
+  L1,
+  L2,
+  SumSquare,
+  LogSum,
+  LogSumExp
+};
 
 Tensor applyUnary(GraphBuilder &b, const Tensor &x,
                   llvm::function_ref<Value(OpBuilder &, Location, Value)> f) {
@@ -59,18 +83,47 @@ Value absolute(OpBuilder &b, Location loc, Value v) {
   return math::AbsIOp::create(b, loc, v);
 }
 
+/// m + log(sum(exp(x - m))) with m the maximum, or 0 if that is infinite.
+Tensor logSumExp(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
+  Type type = x.elementType();
+  Tensor largest = applyUnary(
+      b, b.reduce(x, axes, extreme(type, /*lowest=*/true), largestOf),
+      [](OpBuilder &nested, Location at, Value v) {
+        Scalars s{nested, at};
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        Value isFinite = s.lt(s.abs(v), s.number(v, infinity));
+        return s.select(isFinite, v, s.number(v, 0));
+      });
+  Shape kept(x.shape());
+  for (int64_t axis : axes)
+    kept[axis] = 1;
+  Tensor powers = b.elementwise(
+      {x, b.reshape(largest, kept)}, type,
+      [](OpBuilder &nested, Location at, ValueRange v) {
+        Scalars s{nested, at};
+        return s.exp(s.sub(v[0], v[1]));
+      });
+  return b.elementwise({b.reduce(powers, axes, 0, sum), largest}, type,
+                       [](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         return s.add(s.log(v[0]), v[1]);
+                       });
+}
+
 Tensor reduceBy(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes,
                 Kind kind) {
   Type type = x.elementType();
   switch (kind) {
   case Kind::Max:
-    return b.reduce(x, axes, extreme(type, /*lowest=*/true), largest);
+    return b.reduce(x, axes, extreme(type, /*lowest=*/true), largestOf);
   case Kind::Min:
-    return b.reduce(x, axes, extreme(type, /*lowest=*/false), smallest);
+    return b.reduce(x, axes, extreme(type, /*lowest=*/false), smallestOf);
   case Kind::Prod:
     return b.reduce(x, axes, 1, product);
   case Kind::L1:
     return b.reduce(applyUnary(b, x, absolute), axes, 0, sum);
+  case Kind::LogSumExp:
+    return logSumExp(b, x, axes);
   case Kind::SumSquare:
   case Kind::L2:
     return b.reduce(applyUnary(b, x, square), axes, 0, sum);
@@ -84,6 +137,10 @@ Tensor finish(GraphBuilder &b, const Tensor &y, int64_t count, Kind kind) {
   if (kind == Kind::L2)
     return applyUnary(b, y, [](OpBuilder &nested, Location at, Value v) {
       return math::SqrtOp::create(nested, at, v).getResult();
+    });
+  if (kind == Kind::LogSum)
+    return applyUnary(b, y, [](OpBuilder &nested, Location at, Value v) {
+      return math::LogOp::create(nested, at, v).getResult();
     });
   if (kind != Kind::Mean)
     return y;
@@ -125,10 +182,14 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
     if (!n.ok())
       return failure();
     Type type = x.elementType();
-    if (!isFloat(type) && !(isSignlessInteger(type) && !type.isInteger(1)))
+    bool ofBools = kind == Kind::Max || kind == Kind::Min;
+    if (!isFloat(type) &&
+        !(isSignlessInteger(type) && (ofBools || !type.isInteger(1))))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
-    if (kind == Kind::L2 && !isFloat(type))
+    bool floatsOnly = kind == Kind::L2 || kind == Kind::LogSum ||
+                      kind == Kind::LogSumExp;
+    if (floatsOnly && !isFloat(type))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
     bool keep = n.getInt("keepdims", 1) != 0;
@@ -176,6 +237,8 @@ void registerReduceOps(OpRegistry &r) {
   add("ReduceL1", Kind::L1, 18);
   add("ReduceL2", Kind::L2, 18);
   add("ReduceSumSquare", Kind::SumSquare, 18);
+  add("ReduceLogSum", Kind::LogSum, 18);
+  add("ReduceLogSumExp", Kind::LogSumExp, 18);
 }
 
 } // namespace qdialect::onnx_import
