@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -59,11 +60,19 @@ bool isBroadcast(Operation *op) {
   return yielded && generic.getBlock()->getOperations().size() == 1;
 }
 
+/// Conditions and numbers read from tensors: kernels compute them from their
+/// inputs.
+bool isScalar(Operation *op) {
+  return op->getNumResults() > 0 && op->getNumRegions() == 0 && !isSize(op) &&
+         isMemoryEffectFree(op) &&
+         llvm::none_of(op->getResultTypes(),
+                       [](Type type) { return isa<ShapedType>(type); });
+}
+
 /// Copied into each dispatch that reads it: cheap and made of constants, or a
-/// scalar made of sizes.
+/// scalar.
 bool isSunk(Operation *op) {
-  if (isa<arith::IndexCastOp, arith::SIToFPOp>(op) &&
-      !isa<ShapedType>(op->getResult(0).getType()))
+  if (isScalar(op))
     return true;
   if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
     return true;
@@ -135,6 +144,7 @@ private:
   Group *findProducerGroup(Operation *op);
   void assign(Operation *op);
   LogicalResult build(Group &group);
+  LogicalResult build(Group &group, OpResult wanted);
   Value import(Value value, IRMapping &map, OpBuilder &inner,
                SmallVectorImpl<Value> &inputs, Block *body, Operation *user);
 
@@ -227,13 +237,27 @@ Value Former::import(Value value, IRMapping &map, OpBuilder &inner,
       ->getResult(cast<OpResult>(value).getResultNumber());
 }
 
+/// Control flow may have several results, a kernel has one: each result that
+/// is read gets a dispatch with the whole loop in it.
 LogicalResult Former::build(Group &group) {
   Operation *last = group.members.back();
-  if (last->getNumResults() != 1 ||
-      !isa<RankedTensorType>(last->getResult(0).getType()))
+  bool isControlFlow = isa<scf::ForOp, scf::IfOp, scf::WhileOp>(last);
+  if (!isControlFlow && last->getNumResults() != 1)
     return last->emitOpError("cannot form a dispatch: expected one tensor "
                              "result, got ")
            << last->getNumResults() << " results";
+  for (OpResult result : last->getResults())
+    if ((!isControlFlow || !result.use_empty()) &&
+        failed(build(group, result)))
+      return failure();
+  return success();
+}
+
+LogicalResult Former::build(Group &group, OpResult wanted) {
+  Operation *last = group.members.back();
+  if (!isa<RankedTensorType>(wanted.getType()))
+    return last->emitOpError("cannot form a dispatch: result of type ")
+           << wanted.getType() << " is no tensor";
   auto body = std::make_unique<Block>();
   OpBuilder inner(function.getContext());
   inner.setInsertionPointToEnd(body.get());
@@ -260,13 +284,13 @@ LogicalResult Former::build(Group &group) {
   for (Operation *member : group.members)
     locations.push_back(member->getLoc());
   auto dispatch = qd::DispatchOp::create(outer, outer.getFusedLoc(locations),
-                                         last->getResultTypes(), inputs);
+                                         wanted.getType(), inputs);
   if (Attribute name = last->getAttr("qd.name"))
     dispatch->setAttr("qd.name", name);
-  Value result = map.lookup(last->getResult(0));
+  Value result = map.lookup(wanted);
   qd::YieldOp::create(inner, last->getLoc(), ValueRange{result});
   dispatch.getBody().push_back(body.release());
-  last->getResult(0).replaceAllUsesWith(dispatch->getResult(0));
+  wanted.replaceAllUsesWith(dispatch->getResult(0));
   return success();
 }
 

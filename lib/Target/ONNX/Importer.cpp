@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "onnx.pb.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -39,12 +40,19 @@ private:
     return mlir::emitError(UnknownLoc::get(context)) << file.getName() << ": ";
   }
   LogicalResult checkVersion();
-  LogicalResult readInitializers();
+  LogicalResult readInitializers(const onnx::GraphProto &of);
   LogicalResult addInputs();
   void addBounds();
   LogicalResult checkSizes(const onnx::NodeProto &proto,
                            ArrayRef<std::optional<Tensor>> inputs);
   LogicalResult importNode(const onnx::NodeProto &proto);
+  FailureOr<std::vector<Tensor>> importBody(const onnx::GraphProto &body,
+                                            ArrayRef<Tensor> inputs);
+  LogicalResult importCall(const onnx::FunctionProto &function,
+                           const onnx::NodeProto &call,
+                           ArrayRef<std::optional<Tensor>> inputs);
+  const onnx::FunctionProto *findFunction(const onnx::NodeProto &call) const;
+  const Tensor *find(StringRef name) const;
   /// The version of the node's domain; nothing if the model imports none.
   std::optional<int64_t> opsetOf(const onnx::NodeProto &proto) const {
     auto found = opsets.find(canonicalDomain(proto.domain()));
@@ -68,9 +76,19 @@ private:
   func::FuncOp main;
   int64_t opset = 1; ///< of the default domain
   llvm::StringMap<int64_t> opsets;
-  llvm::StringMap<Tensor> values;
+  /// The values of one graph by name; a graph inside sees those around it.
+  struct Scope {
+    llvm::StringMap<Tensor> values;
+    llvm::StringSet<> absent; ///< inputs that a call of a function leaves out
+  };
+  std::vector<Scope> scopes{1};
+  size_t depth = 0;   ///< of bodies and calls
+  std::string prefix; ///< of names inside calls: "call/"
   llvm::StringMap<const onnx::TensorProto *> initializers;
 };
+
+/// Bodies and calls may be nested this deeply.
+constexpr size_t maxDepth = 32;
 
 bool isDefaultDomain(StringRef domain) {
   return canonicalDomain(domain).empty();
@@ -98,15 +116,22 @@ LogicalResult Importer::checkVersion() {
 
 LogicalResult Importer::define(StringRef name, Tensor tensor,
                                const Twine &what) {
-  if (!values.try_emplace(name, std::move(tensor)).second)
+  if (!scopes.back().values.try_emplace(name, std::move(tensor)).second)
     return error() << what << " defines value '" << name << "' a second time";
   return success();
 }
 
-LogicalResult Importer::readInitializers() {
-  if (graph.sparse_initializer_size() > 0)
+const Tensor *Importer::find(StringRef name) const {
+  for (const Scope &scope : llvm::reverse(scopes))
+    if (auto found = scope.values.find(name); found != scope.values.end())
+      return &found->second;
+  return nullptr;
+}
+
+LogicalResult Importer::readInitializers(const onnx::GraphProto &of) {
+  if (of.sparse_initializer_size() > 0)
     return error() << "sparse initializers are not supported";
-  for (const onnx::TensorProto &proto : graph.initializer()) {
+  for (const onnx::TensorProto &proto : of.initializer()) {
     llvm::Expected<TypedTensor> tensor = file.readTensor(proto, context);
     if (!tensor)
       return error() << "initializer '" << proto.name()
@@ -115,7 +140,8 @@ LogicalResult Importer::readInitializers() {
                       Tensor(tensor->elementType, tensor->data, proto.name()),
                       "an initializer")))
       return failure();
-    initializers[proto.name()] = &proto;
+    if (&of == &graph)
+      initializers[proto.name()] = &proto;
   }
   return success();
 }
@@ -206,14 +232,14 @@ LogicalResult
 Importer::bindInputs(const onnx::NodeProto &proto,
                      SmallVectorImpl<std::optional<Tensor>> &inputs) {
   for (const std::string &name : proto.input()) {
-    if (name.empty()) {
+    if (name.empty() || scopes.back().absent.contains(name)) {
       inputs.push_back(std::nullopt);
       continue;
     }
-    auto found = values.find(name);
-    if (found == values.end())
+    const Tensor *found = find(name);
+    if (!found)
       return undefined(name, proto);
-    inputs.push_back(found->second);
+    inputs.push_back(*found);
   }
   return success();
 }
@@ -251,7 +277,7 @@ Importer::bindOutputs(const onnx::NodeProto &proto, int64_t version,
     // A value that only got another name (Identity) keeps its first one.
     Operation *op = tensor->value ? tensor->value.getDefiningOp() : nullptr;
     if (op && !op->hasAttr("qd.name"))
-      op->setAttr("qd.name", builder.getStringAttr(name));
+      op->setAttr("qd.name", builder.getStringAttr(prefix + name));
     if (failed(define(name, *tensor, "node '" + nodeName(proto) + "'")))
       return failure();
   }
@@ -262,6 +288,8 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   SmallVector<std::optional<Tensor>> inputs;
   if (failed(bindInputs(proto, inputs)))
     return failure();
+  if (const onnx::FunctionProto *function = findFunction(proto))
+    return importCall(*function, proto, inputs);
   std::optional<int64_t> version = opsetOf(proto);
   const OpRegistry::Entry *entry =
       version
@@ -274,6 +302,10 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   emit->loc = NameLoc::get(builder.getStringAttr(nodeName(proto)));
   NodeFolder folder(*emit, inputs);
   Node node(proto, *version, file, *emit, inputs);
+  node.importBody = [this](const onnx::GraphProto &body,
+                           ArrayRef<Tensor> given) {
+    return importBody(body, given);
+  };
   if (failed(entry->handler(node)) || !node.ok() || failed(node.checkAllRead()))
     return failure();
   SmallVector<std::optional<Tensor>> results(node.getResults());
@@ -281,16 +313,131 @@ LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
   return bindOutputs(proto, *version, results);
 }
 
+/// The graph of an attribute, in place: its values end with it.
+FailureOr<std::vector<Tensor>>
+Importer::importBody(const onnx::GraphProto &body, ArrayRef<Tensor> inputs) {
+  if (++depth > maxDepth)
+    return error() << "graphs and functions are nested too deeply", failure();
+  scopes.emplace_back();
+  llvm::scope_exit leave([&] {
+    scopes.pop_back();
+    --depth;
+  });
+  if (static_cast<size_t>(body.input_size()) != inputs.size())
+    return error() << "graph '" << body.name() << "' has " << body.input_size()
+                   << " inputs, but is given " << inputs.size(),
+           failure();
+  if (failed(readInitializers(body)))
+    return failure();
+  for (auto [info, tensor] : llvm::zip_equal(body.input(), inputs))
+    if (failed(define(info.name(), tensor, "an input")))
+      return failure();
+  for (const onnx::NodeProto &node : body.node())
+    if (failed(importNode(node)))
+      return failure();
+  std::vector<Tensor> results;
+  for (const onnx::ValueInfoProto &output : body.output()) {
+    const Tensor *found = find(output.name());
+    if (!found)
+      return error() << "output '" << output.name() << "' of graph '"
+                     << body.name() << "' is produced by no node",
+             failure();
+    results.push_back(*found);
+  }
+  return results;
+}
+
+const onnx::FunctionProto *
+Importer::findFunction(const onnx::NodeProto &call) const {
+  for (const onnx::FunctionProto &function : file.getProto().functions())
+    if (function.name() == call.op_type() &&
+        canonicalDomain(function.domain()) == canonicalDomain(call.domain()) &&
+        function.overload() == call.overload())
+      return &function;
+  return nullptr;
+}
+
+/// The node with attributes of the function, which it refers to, replaced by
+/// what the call gives; those that nobody gives disappear.
+static void bindAttributes(onnx::NodeProto &node,
+                           const onnx::FunctionProto &function,
+                           const onnx::NodeProto &call) {
+  onnx::NodeProto source = node;
+  node.clear_attribute();
+  for (onnx::AttributeProto &attribute : *source.mutable_attribute()) {
+    if (attribute.has_g())
+      for (onnx::NodeProto &inner : *attribute.mutable_g()->mutable_node())
+        bindAttributes(inner, function, call);
+    if (attribute.ref_attr_name().empty()) {
+      *node.add_attribute() = attribute;
+      continue;
+    }
+    auto isMeant = [&](const onnx::AttributeProto &given) {
+      return given.name() == attribute.ref_attr_name();
+    };
+    auto given = llvm::find_if(call.attribute(), isMeant);
+    auto byDefault = llvm::find_if(function.attribute_proto(), isMeant);
+    onnx::AttributeProto bound;
+    if (given != call.attribute().end())
+      bound = *given;
+    else if (byDefault != function.attribute_proto().end())
+      bound = *byDefault;
+    else
+      continue;
+    bound.set_name(attribute.name());
+    *node.add_attribute() = bound;
+  }
+}
+
+/// A call of a function of the model: its nodes, in place. It sees no values
+/// but its inputs, and has operator sets of its own.
+LogicalResult Importer::importCall(const onnx::FunctionProto &function,
+                                   const onnx::NodeProto &call,
+                                   ArrayRef<std::optional<Tensor>> inputs) {
+  if (++depth > maxDepth)
+    return error() << "graphs and functions are nested too deeply";
+  std::vector<Scope> around(1);
+  std::swap(around, scopes);
+  llvm::StringMap<int64_t> versions = opsets;
+  std::string outer = prefix;
+  prefix += (nodeName(call) + "/").str();
+  llvm::scope_exit leave([&] { --depth; });
+  for (const onnx::OperatorSetIdProto &import : function.opset_import())
+    opsets[canonicalDomain(import.domain())] = import.version();
+  for (auto [index, name] : llvm::enumerate(function.input())) {
+    if (index >= inputs.size() || !inputs[index])
+      scopes.back().absent.insert(name);
+    else if (failed(define(name, *inputs[index], "an input")))
+      return failure();
+  }
+  for (onnx::NodeProto node : function.node()) {
+    bindAttributes(node, function, call);
+    if (failed(importNode(node)))
+      return failure();
+  }
+  SmallVector<std::optional<Tensor>> results;
+  for (auto [index, name] : llvm::enumerate(call.output())) {
+    const Tensor *found = static_cast<int>(index) < function.output_size()
+                              ? find(function.output(static_cast<int>(index)))
+                              : nullptr;
+    results.push_back(found ? std::optional<Tensor>(*found) : std::nullopt);
+  }
+  std::swap(around, scopes);
+  opsets = std::move(versions);
+  prefix = std::move(outer);
+  return bindOutputs(call, opset, results);
+}
+
 LogicalResult Importer::addOutputs() {
   SmallVector<Value> returned;
   SmallVector<Attribute> names;
   for (const onnx::ValueInfoProto &output : graph.output()) {
-    auto found = values.find(output.name());
-    if (found == values.end())
+    const Tensor *found = find(output.name());
+    if (!found)
       return error() << "output '" << output.name()
                      << "' is produced by no node";
     emit->loc = builder.getUnknownLoc();
-    returned.push_back(emit->value(found->second));
+    returned.push_back(emit->value(*found));
     names.push_back(builder.getStringAttr(output.name()));
   }
   func::ReturnOp::create(builder, builder.getUnknownLoc(), returned);
@@ -311,7 +458,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   Block *entry = main.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   emit.emplace(builder, entry);
-  if (failed(readInitializers()) || failed(addInputs()))
+  if (failed(readInitializers(graph)) || failed(addInputs()))
     return nullptr;
   for (const onnx::NodeProto &node : graph.node())
     if (failed(importNode(node)))

@@ -26,9 +26,12 @@
 #include "GraphBuilder.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringSet.h"
+#include <functional>
+#include <vector>
 
 namespace onnx {
 class AttributeProto;
+class GraphProto;
 class NodeProto;
 } // namespace onnx
 
@@ -42,6 +45,10 @@ public:
        GraphBuilder &builder, llvm::ArrayRef<std::optional<Tensor>> inputs);
 
   GraphBuilder &b;
+  /// How importGraph imports; set by the importer.
+  std::function<mlir::FailureOr<std::vector<Tensor>>(const onnx::GraphProto &,
+                                                     llvm::ArrayRef<Tensor>)>
+      importBody;
 
   llvm::StringRef opType() const;
   int64_t opset() const { return version; }
@@ -83,6 +90,10 @@ public:
   std::optional<llvm::SmallVector<float>> getFloats(llvm::StringRef name);
   std::optional<llvm::SmallVector<std::string>>
   getStrings(llvm::StringRef name);
+  /// Imports the graph that the attribute holds, in place: its inputs are bound
+  /// to `inputs`; gives its outputs. Reports what is wrong.
+  mlir::FailureOr<std::vector<Tensor>> importGraph(llvm::StringRef name,
+                                                   llvm::ArrayRef<Tensor> inputs);
   std::optional<Tensor> getTensor(llvm::StringRef name);
   /// Declares attributes that do not change what inference computes.
   void ignore(llvm::ArrayRef<llvm::StringRef> names);

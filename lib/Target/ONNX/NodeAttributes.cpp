@@ -88,6 +88,18 @@ std::optional<SmallVector<std::string>> Node::getStrings(StringRef name) {
                                   attribute->strings().end());
 }
 
+FailureOr<std::vector<Tensor>> Node::importGraph(StringRef name,
+                                                 ArrayRef<Tensor> inputs) {
+  const Attribute *attribute = find(name, Attribute::GRAPH, "a graph");
+  if (!attribute && !failed)
+    emitError() << "attribute '" << name << "' is missing";
+  if (!attribute)
+    return failure();
+  FailureOr<std::vector<Tensor>> results = importBody(attribute->g(), inputs);
+  failed |= mlir::failed(results);
+  return results;
+}
+
 std::optional<Tensor> Node::getTensor(StringRef name) {
   const Attribute *attribute = find(name, Attribute::TENSOR, "a tensor");
   if (!attribute)

@@ -12,9 +12,11 @@
 #include "Node.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
+#include "Scalars.h"
 #include "Window.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include <limits>
 
 using namespace mlir;
@@ -239,6 +241,60 @@ LogicalResult importAveragePool(Node &n) {
   return n.result(divide(n.b, sumPool(n.b, padded, w), *count));
 }
 
+/// x^p of magnitudes, and the root of sums of them.
+Tensor powers(GraphBuilder &b, const Tensor &x, double p) {
+  return b.elementwise({x}, x.elementType(),
+                       [&](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         if (p == 2)
+                           return s.mul(v[0], v[0]);
+                         Value magnitude = s.abs(v[0]);
+                         if (p == 1)
+                           return magnitude;
+                         return math::PowFOp::create(nested, at, magnitude,
+                                                     s.number(v[0], p))
+                             .getResult();
+                       });
+}
+
+Tensor roots(GraphBuilder &b, const Tensor &x, double p) {
+  return b.elementwise({x}, x.elementType(),
+                       [&](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         if (p == 1)
+                           return v[0];
+                         if (p == 2)
+                           return s.sqrt(v[0]);
+                         return math::PowFOp::create(nested, at, v[0],
+                                                     s.number(v[0], 1 / p))
+                             .getResult();
+                       });
+}
+
+LogicalResult importLpPool(Node &n) {
+  Tensor x = n.floatInput(0, "X");
+  auto p = static_cast<double>(n.getInt("p", 2));
+  Window w = bindPool(n, x);
+  if (!n.ok() || !n.requireRange("p", {static_cast<int64_t>(p)}, 1, 1 << 10))
+    return failure();
+  Tensor padded = padSpatial(n.b, powers(n.b, x, p), w, 0);
+  return n.result(roots(n.b, sumPool(n.b, padded, w), p));
+}
+
+LogicalResult importGlobalLpPool(Node &n) {
+  Tensor x = n.floatInput(0, "X");
+  n.requireRank(x, "X", 3);
+  auto p = static_cast<double>(n.getInt("p", 2));
+  if (!n.ok() || !n.requireRange("p", {static_cast<int64_t>(p)}, 1, 1 << 10))
+    return failure();
+  Shape axes = llvm::to_vector(llvm::seq<int64_t>(2, x.rank()));
+  Shape kept(x.rank(), 1);
+  kept[0] = x.dim(0);
+  kept[1] = x.dim(1);
+  Tensor sum = n.b.reduce(powers(n.b, x, p), axes, 0, fold<arith::AddFOp>);
+  return n.result(n.b.reshape(roots(n.b, sum, p), kept));
+}
+
 /// Reduction of all spatial dimensions, kept as ones.
 LogicalResult importGlobalPool(Node &n, bool average) {
   Tensor x = n.floatInput(0, "X");
@@ -268,6 +324,8 @@ void registerPoolingOps(OpRegistry &r) {
          "float, signed integer, uint8; without the output Indices")
       .symbolic();
   r.onOp("AveragePool", 1, importAveragePool).symbolic();
+  r.onOp("LpPool", 2, importLpPool);
+  r.onOp("GlobalLpPool", 2, importGlobalLpPool);
   r.onOp("GlobalAveragePool", 1, [](Node &n) {
      return importGlobalPool(n, /*average=*/true);
    }).symbolic();

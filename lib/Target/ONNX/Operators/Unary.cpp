@@ -45,6 +45,40 @@ LogicalResult importSign(Node &n) {
       }));
 }
 
+/// x > 0 ? x : alpha * (exp(x / alpha) - 1)
+LogicalResult importCelu(Node &n) {
+  Tensor x = n.floatInput(0, "X");
+  double alpha = n.getFloat("alpha", 1.0f);
+  if (!n.ok())
+    return failure();
+  return n.result(n.b.elementwise(
+      {x}, x.elementType(), [&](OpBuilder &b, Location loc, ValueRange v) {
+        Scalars s{b, loc};
+        Value zero = s.number(v[0], 0), factor = s.number(v[0], alpha);
+        // exp only of what is not positive, so that it cannot overflow.
+        Value power = s.exp(s.div(s.min(v[0], zero), factor));
+        Value tail = s.mul(factor, s.sub(power, s.number(v[0], 1)));
+        return s.select(s.lt(zero, v[0]), v[0], tail);
+      }));
+}
+
+/// x + bias below -lambd, x - bias above lambd, 0 between.
+LogicalResult importShrink(Node &n) {
+  Tensor x = n.floatInput(0, "input");
+  double bias = n.getFloat("bias", 0.0f), lambd = n.getFloat("lambd", 0.5f);
+  if (!n.ok())
+    return failure();
+  return n.result(n.b.elementwise(
+      {x}, x.elementType(), [&](OpBuilder &b, Location loc, ValueRange v) {
+        Scalars s{b, loc};
+        Value shift = s.number(v[0], bias);
+        Value inner = s.select(s.lt(s.number(v[0], lambd), v[0]),
+                               s.sub(v[0], shift), s.number(v[0], 0));
+        return s.select(s.lt(v[0], s.number(v[0], -lambd)),
+                        s.add(v[0], shift), inner);
+      }));
+}
+
 LogicalResult importIsNaN(Node &n) {
   Tensor x = n.floatInput(0, "X");
   if (!n.ok())
@@ -88,6 +122,8 @@ void registerUnaryOps(OpRegistry &r) {
   r.onOp("Asinh", 9, importFunction<math::AsinhOp>);
   r.onOp("Acosh", 9, importFunction<math::AcoshOp>);
   r.onOp("Atanh", 9, importFunction<math::AtanhOp>);
+  r.onOp("Celu", 12, importCelu);
+  r.onOp("Shrink", 9, importShrink, "float");
   r.onOp("Sign", 9, importSign, "float, signed integer");
   r.onOp("IsNaN", 9, importIsNaN);
   r.onOp("IsInf", 10, importIsInf);
