@@ -96,7 +96,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help=f"every {QUICK_STEP}th case, without light")
     parser.add_argument("--failures", action="store_true", help="print every failing case with its message")
     parser.add_argument("--json")
-    parser.add_argument("filter", nargs="?", default="", help="cases whose name contains this, or a glob")
+    parser.add_argument("filter", nargs="?", default="", help="cases whose name contains this, or a glob; several with commas")
     args = parser.parse_args()
 
     folders = [f for f in args.folders.split(",") if not (args.quick and f == "light")]
@@ -140,8 +140,8 @@ def main():
     return 1 if bad else 0
 
 
-def matches(name, text):
-    return fnmatch.fnmatchcase(name, text) if any(c in text for c in "*?[") else text in name
+def matches(name, texts):
+    return any(fnmatch.fnmatchcase(name, t) if any(c in t for c in "*?[") else t in name for t in texts.split(","))
 
 
 def write_json(path, by_folder, bad):

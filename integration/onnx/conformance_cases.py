@@ -149,6 +149,13 @@ def freeze(model, feeds, names):
     return fixed
 
 
+def wanted_constants(feeds, name, frozen):
+    """The inputs to fix so that value `name` is known: itself, or what sizes may be computed from."""
+    if name in feeds:
+        return [] if name in frozen else [name]
+    return [k for k, v in feeds.items() if k not in frozen and v.dtype.kind == "i" and v.ndim <= 1]
+
+
 def attempt(case, model, feeds, mode, worker, folder, frozen):
     """q-batch's answer for one data set with the inputs in `frozen` as constants."""
     path = case.model
@@ -171,10 +178,11 @@ def run(case, mode, worker, folder):
             answer = attempt(case, model, feeds, mode, worker, folder, frozen)
             while not answer["ok"]:
                 match = WANTS_CONSTANT.search(answer["error"])
-                if not match or match[1] not in feeds or match[1] in frozen:
+                more = wanted_constants(feeds, match[1], frozen) if match else []
+                if not more:
                     error = answer["error"].replace(case.model + ": ", "")
                     return Outcome(False, f"{answer['stage']}: {error[:400]}")
-                frozen.append(match[1])
+                frozen += more
                 answer = attempt(case, model, feeds, mode, worker, folder, frozen)
             ours = [np.load(os.path.join(folder, name)) for name in answer["outputs"]]
             problems = [text for a, b in zip(ours, wanted, strict=True) if (text := disagreement(a, b, case))]

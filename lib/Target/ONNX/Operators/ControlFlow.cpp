@@ -119,10 +119,9 @@ struct CountedLoop {
   Node &n;
   int64_t count;
   SmallVector<Tensor> carried;
-  llvm::function_ref<std::vector<Tensor>(Value counter, ArrayRef<Tensor>)>
-      inputs;
+  std::function<std::vector<Tensor>(Value counter, ArrayRef<Tensor>)> inputs;
   /// Checks and drops results in front of the carried ones.
-  llvm::function_ref<LogicalResult(std::vector<Tensor> &)> check;
+  std::function<LogicalResult(std::vector<Tensor> &)> check;
   ArrayRef<bool> backwards;
 
   FailureOr<std::vector<Tensor>> build();
