@@ -12,9 +12,9 @@ using namespace mlir;
 using namespace qdialect;
 using namespace qdialect::interp;
 
-static llvm::Expected<Tensors> interpretFor(Operation *op,
-                                            MutableArrayRef<HostTensor> operands,
-                                            const Context &context) {
+static llvm::Expected<Tensors>
+interpretFor(Operation *op, MutableArrayRef<HostTensor> operands,
+             const Context &context) {
   auto loop = cast<scf::ForOp>(op);
   auto counter = context.element(op, loop.getInductionVar().getType());
   if (!counter)
@@ -56,8 +56,7 @@ interpretWhile(Operation *op, MutableArrayRef<HostTensor> operands,
                   std::make_move_iterator(operands.end()));
   while (true) {
     // The condition, then what it hands on.
-    auto tested =
-        runBlock(*loop.getBeforeBody(), std::move(carried), context);
+    auto tested = runBlock(*loop.getBeforeBody(), std::move(carried), context);
     if (!tested)
       return tested.takeError();
     bool goesOn = tested->front().asInteger(0) != 0;

@@ -126,8 +126,7 @@ static llvm::Expected<HostTensor> paddingValue(tensor::PadOp pad,
   for (BlockArgument argument : block.getArguments())
     if (!argument.use_empty())
       return opError(pad, "has a padding value that depends on the index");
-  Tensors indices(block.getNumArguments(),
-                                  HostTensor(DType::I64, {}));
+  Tensors indices(block.getNumArguments(), HostTensor(DType::I64, {}));
   auto yielded = runBlock(block, std::move(indices), context);
   if (!yielded)
     return yielded.takeError();

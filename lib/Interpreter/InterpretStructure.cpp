@@ -31,8 +31,8 @@ interpretConstant(Operation *op, ArrayRef<HostTensor>, const Context &context) {
 static llvm::Expected<Tensors> interpretDispatch(Operation *op,
                                                  ArrayRef<HostTensor> operands,
                                                  const Context &context) {
-  return runBlock(cast<qd::DispatchOp>(op).getBody().front(),
-                  Tensors(operands), context);
+  return runBlock(cast<qd::DispatchOp>(op).getBody().front(), Tensors(operands),
+                  context);
 }
 
 static llvm::Expected<Tensors> interpretObserve(Operation *op,

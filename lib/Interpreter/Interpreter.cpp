@@ -129,8 +129,8 @@ static DenseMap<Operation *, SmallVector<Value>> lastUses(Block &block) {
   return dying;
 }
 
-llvm::Expected<Tensors>
-interp::runBlock(Block &block, Tensors arguments, const Context &outer) {
+llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
+                                         const Context &outer) {
   DenseMap<Value, HostTensor> environment;
   for (auto [argument, tensor] :
        llvm::zip_equal(block.getArguments(), arguments))

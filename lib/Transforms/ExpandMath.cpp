@@ -140,13 +140,13 @@ void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
                                            sequences::rsqrt<MathEmitter>);
   patterns.add<ExpandUnary<qd::SiluOp>>(context, sequences::silu<MathEmitter>);
   patterns.add<ExpandGelu, ExpandPower>(context);
-  patterns.add<
-      WidenToF64<math::SinOp>, WidenToF64<math::CosOp>, WidenToF64<math::TanOp>,
-      WidenToF64<math::AsinOp>, WidenToF64<math::AcosOp>,
-      WidenToF64<math::AtanOp>, WidenToF64<math::SinhOp>,
-      WidenToF64<math::CoshOp>, WidenToF64<math::AsinhOp>,
-      WidenToF64<math::AcoshOp>, WidenToF64<math::AtanhOp>,
-      WidenToF64<math::Exp2Op>, WidenToF64<math::ExpM1Op>,
-      WidenToF64<math::Log2Op>, WidenToF64<math::Log10Op>,
-      WidenToF64<math::Log1pOp>, WidenToF64<math::Atan2Op>>(context);
+  patterns.add<WidenToF64<math::SinOp>, WidenToF64<math::CosOp>,
+               WidenToF64<math::TanOp>, WidenToF64<math::AsinOp>,
+               WidenToF64<math::AcosOp>, WidenToF64<math::AtanOp>,
+               WidenToF64<math::SinhOp>, WidenToF64<math::CoshOp>,
+               WidenToF64<math::AsinhOp>, WidenToF64<math::AcoshOp>,
+               WidenToF64<math::AtanhOp>, WidenToF64<math::Exp2Op>,
+               WidenToF64<math::ExpM1Op>, WidenToF64<math::Log2Op>,
+               WidenToF64<math::Log10Op>, WidenToF64<math::Log1pOp>,
+               WidenToF64<math::Atan2Op>>(context);
 }

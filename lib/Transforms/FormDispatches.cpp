@@ -247,8 +247,7 @@ LogicalResult Former::build(Group &group) {
                              "result, got ")
            << last->getNumResults() << " results";
   for (OpResult result : last->getResults())
-    if ((!isControlFlow || !result.use_empty()) &&
-        failed(build(group, result)))
+    if ((!isControlFlow || !result.use_empty()) && failed(build(group, result)))
       return failure();
   return success();
 }

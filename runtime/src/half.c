@@ -95,6 +95,4 @@ __bf16 __truncsfbf2(float value) {
 }
 
 __bf16 __truncdfbf2(double value);
-__bf16 __truncdfbf2(double value) {
-  return __truncsfbf2(round_to_odd(value));
-}
+__bf16 __truncdfbf2(double value) { return __truncsfbf2(round_to_odd(value)); }

@@ -31,8 +31,8 @@ struct Job {
   StringRef stage = "job";
 
   llvm::Error fail(const llvm::Twine &what) {
-    return llvm::createStringError(
-        diagnostics.empty() ? what.str() : diagnostics);
+    return llvm::createStringError(diagnostics.empty() ? what.str()
+                                                       : diagnostics);
   }
 };
 
@@ -70,8 +70,8 @@ llvm::Expected<std::vector<HostTensor>> readInputs(func::FuncOp main,
   return inputs;
 }
 
-llvm::Expected<std::vector<HostTensor>> compileAndRun(Job &job, ModuleOp module,
-                                                      const json::Object &files) {
+llvm::Expected<std::vector<HostTensor>>
+compileAndRun(Job &job, ModuleOp module, const json::Object &files) {
   auto main = module.lookupSymbol<func::FuncOp>("main");
   job.stage = "input";
   auto inputs = readInputs(main, files);
@@ -171,8 +171,7 @@ json::Object qdialect::runJob(StringRef line) {
   auto outputs = run(job, *request);
   if (!outputs)
     return refuse(outputs.takeError());
-  std::chrono::duration<double> took =
-      std::chrono::steady_clock::now() - start;
+  std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   return json::Object{{"ok", true},
                       {"seconds", took.count()},
                       {"outputs", std::move(*outputs)}};

@@ -33,8 +33,8 @@ bool isFoldable(Operation *op) {
   });
 }
 
-std::optional<HostTensor> knownValue(
-    Value value, const llvm::DenseMap<Value, HostTensor> &computed) {
+std::optional<HostTensor>
+knownValue(Value value, const llvm::DenseMap<Value, HostTensor> &computed) {
   if (auto found = computed.find(value); found != computed.end())
     return found->second;
   if (std::optional<ConstantView> view = constantView(value))

@@ -54,8 +54,7 @@ OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
                                  const ImportOptions &options) {
   context->loadDialect<arith::ArithDialect, func::FuncDialect,
                        linalg::LinalgDialect, math::MathDialect,
-                       scf::SCFDialect, tensor::TensorDialect,
-                       qd::QDDialect>();
+                       scf::SCFDialect, tensor::TensorDialect, qd::QDDialect>();
   auto file = onnx_import::ModelFile::open(std::move(buffer), path);
   if (!file) {
     mlir::emitError(UnknownLoc::get(context))

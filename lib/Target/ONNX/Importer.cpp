@@ -8,8 +8,8 @@
 // location.
 
 #include "Importer.h"
-#include "FoldNode.h"
 #include "ElementTypes.h"
+#include "FoldNode.h"
 #include "GraphBuilder.h"
 #include "ModelFile.h"
 #include "Node.h"
@@ -18,8 +18,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "onnx.pb.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -262,9 +262,9 @@ LogicalResult Importer::unsupported(const onnx::NodeProto &proto) {
 }
 
 /// Outputs become known by name, and the operations made for them carry it.
-LogicalResult
-Importer::bindOutputs(const onnx::NodeProto &proto, int64_t version,
-                      ArrayRef<std::optional<Tensor>> results) {
+LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
+                                    int64_t version,
+                                    ArrayRef<std::optional<Tensor>> results) {
   for (auto [index, name] : llvm::enumerate(proto.output())) {
     if (name.empty())
       continue;

@@ -33,8 +33,8 @@ static Tensor makeGeneric(GraphBuilder &b, Value init, unsigned parallel,
     maps.push_back(AffineMap::get(loops, 0, places, b.context()));
   }
   AffineMap output = b.builder.getMultiDimIdentityMap(loops);
-  maps.push_back(output.dropResults(
-      llvm::to_vector(llvm::seq<int64_t>(parallel, loops))));
+  maps.push_back(
+      output.dropResults(llvm::to_vector(llvm::seq<int64_t>(parallel, loops))));
   // A loop must be bounded by some operand: one without values stands in.
   if (reduced > 0) {
     llvm::SmallBitVector bounded(loops);
@@ -75,14 +75,13 @@ Tensor generateReduced(GraphBuilder &b, ArrayRef<int64_t> shape,
   // The window operand bounds the reduction loops, as in a pool.
   SmallVector<Mapped> all(operands);
   all.push_back(along(Tensor(b.empty(reduced, element)), shape.size()));
-  return makeGeneric(b, b.filled(shape, element, start), shape.size(),
-                     reduced.size(), all,
-                     [&](const Scalars &s, ValueRange elements,
-                         ArrayRef<Value> places) {
-                       SmallVector<Value> given(elements);
-                       given.erase(given.end() - 2);
-                       return body(s, given, places);
-                     });
+  return makeGeneric(
+      b, b.filled(shape, element, start), shape.size(), reduced.size(), all,
+      [&](const Scalars &s, ValueRange elements, ArrayRef<Value> places) {
+        SmallVector<Value> given(elements);
+        given.erase(given.end() - 2);
+        return body(s, given, places);
+      });
 }
 
 Tensor updateInOrder(GraphBuilder &b, const Tensor &start,

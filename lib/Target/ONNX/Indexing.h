@@ -4,8 +4,8 @@
 //
 // Operators that compute where to read or write. What reads is one
 // linalg.generic over the result, whose payload knows its position and reads
-// other tensors with tensor.extract; what writes is a loop over the updates that
-// inserts them one after the other, so that the last of several wins.
+// other tensors with tensor.extract; what writes is a loop over the updates
+// that inserts them one after the other, so that the last of several wins.
 
 #ifndef QDIALECT_LIB_TARGET_ONNX_INDEXING_H
 #define QDIALECT_LIB_TARGET_ONNX_INDEXING_H
@@ -26,9 +26,9 @@ Mapped along(const Tensor &tensor, unsigned firstLoop = 0);
 
 /// A tensor whose element at a position is body(elements of the operands there,
 /// position as i64).
-using PlaceBody = llvm::function_ref<mlir::Value(
-    const Scalars &, mlir::ValueRange elements,
-    llvm::ArrayRef<mlir::Value> places)>;
+using PlaceBody =
+    llvm::function_ref<mlir::Value(const Scalars &, mlir::ValueRange elements,
+                                   llvm::ArrayRef<mlir::Value> places)>;
 Tensor generate(GraphBuilder &b, llvm::ArrayRef<int64_t> shape,
                 mlir::Type element, llvm::ArrayRef<Mapped> operands,
                 PlaceBody body);

@@ -92,8 +92,8 @@ public:
   getStrings(llvm::StringRef name);
   /// Imports the graph that the attribute holds, in place: its inputs are bound
   /// to `inputs`; gives its outputs. Reports what is wrong.
-  mlir::FailureOr<std::vector<Tensor>> importGraph(llvm::StringRef name,
-                                                   llvm::ArrayRef<Tensor> inputs);
+  mlir::FailureOr<std::vector<Tensor>>
+  importGraph(llvm::StringRef name, llvm::ArrayRef<Tensor> inputs);
   std::optional<Tensor> getTensor(llvm::StringRef name);
   /// Declares attributes that do not change what inference computes.
   void ignore(llvm::ArrayRef<llvm::StringRef> names);

@@ -27,8 +27,8 @@ Value CellActivation::operator()(const Scalars &s, Value x) const {
   if (name == "tanh")
     return math::TanhOp::create(s.b, s.loc, x);
   if (name == "scaledtanh")
-    return s.mul(number(alpha), math::TanhOp::create(s.b, s.loc,
-                                                     s.mul(number(beta), x)));
+    return s.mul(number(alpha),
+                 math::TanhOp::create(s.b, s.loc, s.mul(number(beta), x)));
   if (name == "relu")
     return s.max(x, number(0));
   if (name == "affine")
@@ -41,9 +41,9 @@ Value CellActivation::operator()(const Scalars &s, Value x) const {
     return s.max(s.min(s.add(s.mul(number(alpha), x), number(beta)), number(1)),
                  number(0));
   if (name == "elu")
-    return s.select(positive, x,
-                    s.mul(number(alpha), s.sub(s.exp(s.min(x, number(0))),
-                                               number(1))));
+    return s.select(
+        positive, x,
+        s.mul(number(alpha), s.sub(s.exp(s.min(x, number(0))), number(1))));
   if (name == "softsign")
     return s.div(x, s.add(number(1), s.abs(x)));
   // softplus, without overflow.
@@ -76,7 +76,8 @@ Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
 
 namespace {
 
-/// Row `row` of a (rows, batch, width) tensor, columns [offset, offset + width).
+/// Row `row` of a (rows, batch, width) tensor, columns [offset, offset +
+/// width).
 Tensor readRow(GraphBuilder &b, Value tensor, Value row, int64_t offset,
                int64_t width) {
   auto type = cast<RankedTensorType>(tensor.getType());
@@ -87,8 +88,8 @@ Tensor readRow(GraphBuilder &b, Value tensor, Value row, int64_t offset,
   SmallVector<OpFoldResult> sizes{index(1), index(type.getDimSize(1)),
                                   index(width)};
   SmallVector<OpFoldResult> strides(3, index(1));
-  auto result = RankedTensorType::get({type.getDimSize(1), width},
-                                      type.getElementType());
+  auto result =
+      RankedTensorType::get({type.getDimSize(1), width}, type.getElementType());
   return Tensor(tensor::ExtractSliceOp::create(b.builder, b.loc, result, tensor,
                                                offsets, sizes, strides));
 }
@@ -120,12 +121,12 @@ Tensor keepBehindEnd(GraphBuilder &b, const Tensor &next, const Tensor &old,
 
 /// Zero behind the end of each sequence.
 Tensor clearBehindEnd(GraphBuilder &b, const Tensor &y, const Tensor &lengths) {
-  return generate(
-      b, y.shape(), y.elementType(), {along(y), {lengths, {1}}},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-        Value inside = s.lt(places[0], s.cast(v[1], s.b.getI64Type()));
-        return s.select(inside, v[0], s.number(v[0], 0));
-      });
+  return generate(b, y.shape(), y.elementType(), {along(y), {lengths, {1}}},
+                  [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                    Value inside =
+                        s.lt(places[0], s.cast(v[1], s.b.getI64Type()));
+                    return s.select(inside, v[0], s.number(v[0], 0));
+                  });
 }
 
 } // namespace
@@ -137,11 +138,11 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   auto width = static_cast<int64_t>(states) * hidden;
   Type type = d.input.elementType();
   Tensor flat = b.reshape(d.input, {steps * batch, d.input.dim(2)});
-  Tensor product = b.channelwise(
-      matrixProduct(b, flat, d.weights), {inputBias}, 1,
-      [](OpBuilder &nested, Location at, ValueRange v) {
-        return Scalars{nested, at}.add(v[0], v[1]);
-      });
+  Tensor product =
+      b.channelwise(matrixProduct(b, flat, d.weights), {inputBias}, 1,
+                    [](OpBuilder &nested, Location at, ValueRange v) {
+                      return Scalars{nested, at}.add(v[0], v[1]);
+                    });
   int64_t gates = d.weights.dim(1);
   Value inputs = b.value(b.reshape(product, {steps, batch, gates}));
 
@@ -151,8 +152,8 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   };
   Value first = constant(d.reverse ? steps : 0);
   for (auto [state, tensor] : llvm::enumerate(d.initial))
-    rows = writeRow(b, tensor, rows, first,
-                    static_cast<int64_t>(state) * hidden);
+    rows =
+        writeRow(b, tensor, rows, first, static_cast<int64_t>(state) * hidden);
   std::optional<Tensor> lengths = d.lengths;
   if (lengths)
     lengths = Tensor(b.value(*lengths));
@@ -191,8 +192,8 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   for (size_t state = 0; state < states; ++state) {
     auto offset = static_cast<int64_t>(state) * hidden;
     Shape sizes{steps, batch, hidden};
-    Tensor sequence = b.slice(all, {d.reverse ? 0 : 1, 0, offset}, sizes,
-                              {1, 1, 1});
+    Tensor sequence =
+        b.slice(all, {d.reverse ? 0 : 1, 0, offset}, sizes, {1, 1, 1});
     if (lengths)
       sequence = clearBehindEnd(b, sequence, *lengths);
     result.all.push_back(sequence);
@@ -254,11 +255,11 @@ SmallVector<CellActivation> bindActivations(Node &n, int64_t directions,
                     << "', which is not known";
       break;
     }
-    bool hasBeta = llvm::is_contained({"scaledtanh", "affine", "hardsigmoid"},
-                                      name);
+    bool hasBeta =
+        llvm::is_contained({"scaledtanh", "affine", "hardsigmoid"}, name);
     bool hasAlpha =
-        hasBeta || llvm::is_contained({"leakyrelu", "thresholdedrelu", "elu"},
-                                      name);
+        hasBeta ||
+        llvm::is_contained({"leakyrelu", "thresholdedrelu", "elu"}, name);
     activation.alpha = name == "leakyrelu"     ? 0.01
                        : name == "hardsigmoid" ? 0.2
                                                : 1;

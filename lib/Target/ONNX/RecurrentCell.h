@@ -7,7 +7,8 @@
 // states of all steps:
 //
 //   xw = X W + b                                       (T, batch, gates * H)
-//   for t: S[t + 1] = cell(xw[t], S[t])                (T + 1, batch, states * H)
+//   for t: S[t + 1] = cell(xw[t], S[t])                (T + 1, batch, states *
+//   H)
 //
 // where S[0] is the initial state. A reversed direction walks the same rows
 // from the end. Steps behind the length of a sequence keep its state.
@@ -31,12 +32,12 @@ struct CellActivation {
 
 /// The operands of one direction of a recurrent operator.
 struct CellDirection {
-  Tensor input;           ///< (T, batch, I)
-  Tensor weights;         ///< (I, gates * H)
-  Tensor recurrence;      ///< (H, gates * H)
-  Tensor inputBias;       ///< (gates * H)
-  Tensor recurrenceBias;  ///< (gates * H)
-  std::optional<Tensor> lengths; ///< (batch)
+  Tensor input;                         ///< (T, batch, I)
+  Tensor weights;                       ///< (I, gates * H)
+  Tensor recurrence;                    ///< (H, gates * H)
+  Tensor inputBias;                     ///< (gates * H)
+  Tensor recurrenceBias;                ///< (gates * H)
+  std::optional<Tensor> lengths;        ///< (batch)
   llvm::SmallVector<Tensor, 2> initial; ///< one (batch, H) a state
   llvm::SmallVector<CellActivation, 3> activations;
   std::optional<double> clip;
@@ -69,10 +70,9 @@ Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
 
 /// Reads a recurrent node: operands by the names and places that all three
 /// operators share, `states` states, `gates` gates. Empty after an error.
-std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates,
-                                               size_t states,
-                                               llvm::ArrayRef<llvm::StringRef>
-                                                   defaultActivations);
+std::vector<CellDirection>
+bindRecurrent(Node &n, int64_t gates, size_t states,
+              llvm::ArrayRef<llvm::StringRef> defaultActivations);
 
 /// Gives Y, Y_h and for two states Y_c from the states of each direction.
 mlir::LogicalResult finishRecurrent(Node &n,

@@ -25,8 +25,8 @@ bool isOrdered(Type type) {
 double lowest(Type type) {
   return isFloat(type)
              ? -std::numeric_limits<double>::infinity()
-             : -std::ldexp(
-                   1.0, static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
+             : -std::ldexp(1.0,
+                           static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
 }
 
 /// x, or for the smallest its order-reversing image (-x, or ~x for integers).
@@ -121,12 +121,12 @@ LogicalResult importHardmax(Node &n) {
   Mapped place{argMax(n.b, seen, along, /*last=*/false),
                loopsWithout(seen.rank(), along)};
   Type type = x.elementType();
-  Tensor y = generate(
-      n.b, seen.shape(), type, {place},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-        return s.select(s.eq(places[along], v[0]), s.number(type, 1),
-                        s.number(type, 0));
-      });
+  Tensor y =
+      generate(n.b, seen.shape(), type, {place},
+               [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                 return s.select(s.eq(places[along], v[0]), s.number(type, 1),
+                                 s.number(type, 0));
+               });
   return n.result(n.b.reshape(y, x.shape()));
 }
 
@@ -137,8 +137,7 @@ Tensor ranks(GraphBuilder &b, const Tensor &x) {
   Mapped other = along(x);
   other.loops[last] = last + 1;
   return generateReduced(
-      b, x.shape(), {x.dim(last)}, b.builder.getI64Type(), 0,
-      {along(x), other},
+      b, x.shape(), {x.dim(last)}, b.builder.getI64Type(), 0, {along(x), other},
       [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
         Value larger = s.lt(v[0], v[1]), equal = s.eq(v[0], v[1]);
         if (isFloat(v[0].getType())) {
@@ -195,13 +194,13 @@ LogicalResult importTopK(Node &n) {
         return s.add(v[1], s.select(here, places[last + 1], s.i64(0)));
       });
   Value source = n.b.value(rows);
-  Tensor values = generate(
-      n.b, shape, x.elementType(), {along(indices)},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-        SmallVector<Value> at(places);
-        at[last] = s.clampIndex(v[0], rows.dim(last));
-        return s.read(source, at);
-      });
+  Tensor values =
+      generate(n.b, shape, x.elementType(), {along(indices)},
+               [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                 SmallVector<Value> at(places);
+                 at[last] = s.clampIndex(v[0], rows.dim(last));
+                 return s.read(source, at);
+               });
   if (failed(n.result(0, n.b.transpose(values, back))))
     return failure();
   return n.wantsOutput(1) ? n.result(1, n.b.transpose(indices, back))

@@ -32,8 +32,7 @@ FailureOr<Tensor> splitHeads(Node &n, const Tensor &x, StringRef label,
     return n.emitError() << "input " << label << " " << describeType(x.type)
                          << " cannot be split into " << heads << " heads",
            failure();
-  Tensor split =
-      n.b.reshape(x, {x.dim(0), x.dim(1), heads, x.dim(2) / heads});
+  Tensor split = n.b.reshape(x, {x.dim(0), x.dim(1), heads, x.dim(2) / heads});
   return n.b.transpose(split, {0, 2, 1, 3});
 }
 
@@ -126,8 +125,7 @@ std::optional<Mapped> bindMask(Node &n, const Heads &h, Type type) {
   bool isBool = mask.elementType().isInteger(1);
   int64_t full[] = {h.batch, h.queryHeads, h.queries, h.keys};
   int64_t rank = mask.rank();
-  bool fits = rank >= 1 && rank <= 4 &&
-              (isBool || isFloat(mask.elementType()));
+  bool fits = rank >= 1 && rank <= 4 && (isBool || isFloat(mask.elementType()));
   for (int64_t i = 0; fits && i < rank; ++i) {
     int64_t size = full[4 - rank + i];
     fits = mask.dim(i) == 1 || mask.dim(i) == size ||
@@ -179,7 +177,8 @@ LogicalResult importAttention(Node &n) {
     Tensor count = n.input(6, "nonpad_kv_seqlen");
     if (!n.ok())
       return failure();
-    if (count.shape() != ArrayRef(h.batch) || !isSignlessInteger(count.elementType()))
+    if (count.shape() != ArrayRef(h.batch) ||
+        !isSignlessInteger(count.elementType()))
       return n.emitError() << "input nonpad_kv_seqlen "
                            << describeType(count.type) << " must have the "
                            << h.batch << " sequences";
@@ -187,9 +186,10 @@ LogicalResult importAttention(Node &n) {
   }
   Type softmaxType = type;
   if (precision != 0) {
-    softmaxType = precision < 0 || precision > INT32_MAX
-                      ? Type()
-                      : getElementType(static_cast<int>(precision), b.context());
+    softmaxType =
+        precision < 0 || precision > INT32_MAX
+            ? Type()
+            : getElementType(static_cast<int>(precision), b.context());
     if (!softmaxType || !isFloat(softmaxType) ||
         softmaxType.getIntOrFloatBitWidth() < 16)
       return n.emitError() << "attribute 'softmax_precision' " << precision
@@ -201,18 +201,18 @@ LogicalResult importAttention(Node &n) {
   int64_t groups = h.batch * h.keyHeads,
           rows = h.queryHeads / h.keyHeads * h.queries;
   Tensor query = b.reshape(scaled(b, h.q, factor), {groups, rows, h.q.dim(3)});
-  Tensor key = b.reshape(b.transpose(h.k, {0, 1, 3, 2}),
-                         {groups, h.k.dim(3), h.keys});
+  Tensor key =
+      b.reshape(b.transpose(h.k, {0, 1, 3, 2}), {groups, h.k.dim(3), h.keys});
   Tensor raw = b.reshape(batchProduct(b, query, key),
                          {h.batch, h.queryHeads, h.queries, h.keys});
   Tensor capped = raw;
   if (softcap > 0)
     capped = b.elementwise(
-        {raw}, type, [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
+        {raw}, type,
+        [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
           Scalars s{nested, at};
           Value cap = s.number(type, softcap);
-          Value tanh =
-              math::TanhOp::create(nested, at, s.div(v[0], cap));
+          Value tanh = math::TanhOp::create(nested, at, s.div(v[0], cap));
           return s.mul(tanh, cap);
         });
   SmallVector<Mapped> operands{along(capped)};
@@ -222,27 +222,28 @@ LogicalResult importAttention(Node &n) {
     operands.push_back(*lengths);
   Tensor scores = capped;
   if (operands.size() > 1 || causal)
-    scores = generate(
-        b, capped.shape(), type, operands,
-        [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-          Value score = v[0], forbidden = s.number(type, -infinity);
-          size_t next = 1;
-          if (mask) {
-            Value bias = v[next++];
-            score = bias.getType().isInteger(1)
-                        ? s.select(bias, score, forbidden)
-                        : s.add(score, bias);
-          }
-          if (lengths) {
-            Value length = s.cast(v[next++], s.b.getI64Type());
-            score = s.select(s.lt(places[3], length), score, forbidden);
-          }
-          if (causal) {
-            Value last = s.add(places[2], s.i64(h.past));
-            score = s.select(s.le(places[3], last), score, forbidden);
-          }
-          return score;
-        });
+    scores =
+        generate(b, capped.shape(), type, operands,
+                 [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                   Value score = v[0], forbidden = s.number(type, -infinity);
+                   size_t next = 1;
+                   if (mask) {
+                     Value bias = v[next++];
+                     score = bias.getType().isInteger(1)
+                                 ? s.select(bias, score, forbidden)
+                                 : s.add(score, bias);
+                   }
+                   if (lengths) {
+                     Value length = s.cast(v[next++], s.b.getI64Type());
+                     score =
+                         s.select(s.lt(places[3], length), score, forbidden);
+                   }
+                   if (causal) {
+                     Value last = s.add(places[2], s.i64(h.past));
+                     score = s.select(s.le(places[3], last), score, forbidden);
+                   }
+                   return score;
+                 });
   Tensor wide = b.cast(scores, softmaxType);
   Tensor weights = softmaxAlong(b, wide, 3);
   weights = b.cast(weights, type);
@@ -296,9 +297,9 @@ LogicalResult importRotaryEmbedding(Node &n) {
   else if (fits)
     fits = cosine.dim(0) == batch && cosine.dim(1) == sequence;
   if (!fits)
-    return n.emitError() << "X " << describeType(x.type)
-                         << ", cos_cache " << describeType(cosine.type)
-                         << " and sin_cache " << describeType(sine.type)
+    return n.emitError() << "X " << describeType(x.type) << ", cos_cache "
+                         << describeType(cosine.type) << " and sin_cache "
+                         << describeType(sine.type)
                          << " do not fit rotary_embedding_dim " << dim;
   // At place i of a head: its partner, its pair, and whether it is the second.
   GraphBuilder &b = n.b;
@@ -319,8 +320,7 @@ LogicalResult importRotaryEmbedding(Node &n) {
         } else {
           isSecond = s.le(s.i64(half), i);
           pair = s.select(isSecond, s.sub(i, s.i64(half)), i);
-          partner =
-              s.select(isSecond, pair, s.add(pair, s.i64(half)));
+          partner = s.select(isSecond, pair, s.add(pair, s.i64(half)));
         }
         SmallVector<Value> at{places[0], places[2]};
         if (hasPositions)

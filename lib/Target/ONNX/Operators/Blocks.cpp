@@ -33,8 +33,7 @@ LogicalResult importDepthToSpace(Node &n) {
   Shape split = blocksFirst
                     ? Shape{x.dim(0), block, block, depth, height, width}
                     : Shape{x.dim(0), depth, block, block, height, width};
-  Shape order =
-      blocksFirst ? Shape{0, 3, 4, 1, 5, 2} : Shape{0, 1, 4, 2, 5, 3};
+  Shape order = blocksFirst ? Shape{0, 3, 4, 1, 5, 2} : Shape{0, 1, 4, 2, 5, 3};
   Tensor moved = n.b.transpose(n.b.reshape(x, split), order);
   return n.result(
       n.b.reshape(moved, {x.dim(0), depth, height * block, width * block}));
@@ -53,11 +52,11 @@ LogicalResult importSpaceToDepth(Node &n) {
                          << " cannot be cut into blocks of " << block
                          << " in mode '" << mode << "'";
   int64_t height = x.dim(2) / block, width = x.dim(3) / block;
-  Tensor split = n.b.reshape(
-      x, {x.dim(0), x.dim(1), height, block, width, block});
+  Tensor split =
+      n.b.reshape(x, {x.dim(0), x.dim(1), height, block, width, block});
   Tensor moved = n.b.transpose(split, {0, 3, 5, 1, 2, 4});
-  return n.result(n.b.reshape(
-      moved, {x.dim(0), x.dim(1) * block * block, height, width}));
+  return n.result(
+      n.b.reshape(moved, {x.dim(0), x.dim(1) * block * block, height, width}));
 }
 
 /// Cut or padded with zeros around the centre to the wanted sizes.

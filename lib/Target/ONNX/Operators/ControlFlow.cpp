@@ -158,8 +158,7 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
   Value zero = index(0), one = index(1), bound = index(count),
         last = index(count - 1);
   SmallVector<Value> starts = valuesOf(b, carried);
-  std::vector<Tensor> next(results->begin(),
-                           results->begin() + carried.size());
+  std::vector<Tensor> next(results->begin(), results->begin() + carried.size());
   for (size_t i = carried.size(); i < results->size(); ++i) {
     const Tensor &element = (*results)[i];
     Shape shape{count};
@@ -172,16 +171,15 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
     Value at = counter;
     if (number < backwards.size() && backwards[number])
       at = arith::SubIOp::create(b.builder, b.loc, last, counter);
-    SmallVector<OpFoldResult> offsets(shape.size(),
-                                      b.builder.getIndexAttr(0)),
+    SmallVector<OpFoldResult> offsets(shape.size(), b.builder.getIndexAttr(0)),
         sizes, strides(shape.size(), b.builder.getIndexAttr(1));
     offsets[0] = at;
     sizes.push_back(b.builder.getIndexAttr(1));
     for (int64_t size : element.shape())
       sizes.push_back(b.builder.getIndexAttr(size));
-    next.push_back(Tensor(tensor::InsertSliceOp::create(
-        b.builder, b.loc, b.value(element), gathered, offsets, sizes,
-        strides)));
+    next.push_back(Tensor(
+        tensor::InsertSliceOp::create(b.builder, b.loc, b.value(element),
+                                      gathered, offsets, sizes, strides)));
   }
   yieldAt(b, &block, next);
   auto loop = scf::ForOp::create(b.builder, b.loc, zero, bound, one, starts);
@@ -199,9 +197,9 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
   GraphBuilder &b = n.b;
   Type i64 = b.builder.getI64Type();
   SmallVector<Tensor> states{
-      b.integers({}, {0}),
-      condition ? b.reshape(*condition, {})
-                : b.constant(b.builder.getI1Type(), {}, {1.0})};
+      b.integers({}, {0}), condition
+                               ? b.reshape(*condition, {})
+                               : b.constant(b.builder.getI1Type(), {}, {1.0})};
   llvm::append_range(states, carried);
   Value most = limit ? elementOf(b, *limit) : Value();
   Region before, after;
@@ -218,8 +216,8 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
     Scalars s{b.builder, b.loc};
     Value goesOn = elementOf(b, Tensor(test.getArgument(1)));
     if (most)
-      goesOn = s.both(goesOn,
-                      s.lt(elementOf(b, Tensor(test.getArgument(0))), most));
+      goesOn =
+          s.both(goesOn, s.lt(elementOf(b, Tensor(test.getArgument(0))), most));
     scf::ConditionOp::create(b.builder, b.loc, goesOn, test.getArguments());
   }
   std::vector<Tensor> given;
@@ -248,8 +246,8 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
                     scalarTensor(b, s.add(number, s.number(i64, 1))));
   }
   yieldAt(b, &body, *results);
-  auto loop = scf::WhileOp::create(b.builder, b.loc, types,
-                                   valuesOf(b, states));
+  auto loop =
+      scf::WhileOp::create(b.builder, b.loc, types, valuesOf(b, states));
   loop.getBefore().takeBody(before);
   loop.getAfter().takeBody(after);
   std::vector<Tensor> ends;
@@ -267,12 +265,12 @@ LogicalResult importLoop(Node &n) {
   if (!n.ok())
     return failure();
   if ((limit && (!limit->elementType().isInteger(64) || limit->size() != 1)) ||
-      (condition && (!condition->elementType().isInteger(1) ||
-                     condition->size() != 1)))
+      (condition &&
+       (!condition->elementType().isInteger(1) || condition->size() != 1)))
     return n.emitError() << "inputs M and cond must be one int64 and one bool";
   GraphBuilder &b = n.b;
-  bool always = !condition || (isKnown(*condition) &&
-                               condition->data->asInteger(0) != 0);
+  bool always =
+      !condition || (isKnown(*condition) && condition->data->asInteger(0) != 0);
   if (!limit || !isKnown(*limit) || !always)
     return importWhile(n, limit, condition, carried);
   int64_t count = limit->data->asInteger(0);

@@ -152,10 +152,9 @@ LogicalResult importEinsum(Node &n) {
     maps.push_back(AffineMap::get(loops.size(), 0, places, b.context()));
   }
   unsigned parallel = shape.size();
-  maps.push_back(
-      b.builder.getMultiDimIdentityMap(loops.size())
-          .dropResults(llvm::to_vector(
-              llvm::seq<int64_t>(parallel, loops.size()))));
+  maps.push_back(b.builder.getMultiDimIdentityMap(loops.size())
+                     .dropResults(llvm::to_vector(
+                         llvm::seq<int64_t>(parallel, loops.size()))));
   SmallVector<utils::IteratorType> iterators(loops.size(),
                                              utils::IteratorType::reduction);
   std::fill_n(iterators.begin(), parallel, utils::IteratorType::parallel);

@@ -100,18 +100,42 @@ std::optional<int64_t> maxSizes(SymbolicSizes &s, int64_t x, int64_t y) {
   return s.max(x, y);
 }
 
-const Binary add = {build<arith::AddFOp>, build<arith::AddIOp>, build<arith::AddIOp>, addInts,
-                    addFloats, addSizes};
-const Binary sub = {build<arith::SubFOp>, build<arith::SubIOp>, build<arith::SubIOp>, subInts,
-                    subFloats, subSizes};
-const Binary mul = {build<arith::MulFOp>, build<arith::MulIOp>, build<arith::MulIOp>, mulInts,
-                    mulFloats, mulSizes};
-const Binary divide = {build<arith::DivFOp>, divideIntegers, divideUnsigned, divInts, divFloats,
+const Binary add = {build<arith::AddFOp>,
+                    build<arith::AddIOp>,
+                    build<arith::AddIOp>,
+                    addInts,
+                    addFloats,
+                    addSizes};
+const Binary sub = {build<arith::SubFOp>,
+                    build<arith::SubIOp>,
+                    build<arith::SubIOp>,
+                    subInts,
+                    subFloats,
+                    subSizes};
+const Binary mul = {build<arith::MulFOp>,
+                    build<arith::MulIOp>,
+                    build<arith::MulIOp>,
+                    mulInts,
+                    mulFloats,
+                    mulSizes};
+const Binary divide = {build<arith::DivFOp>,
+                       divideIntegers,
+                       divideUnsigned,
+                       divInts,
+                       divFloats,
                        divSizes};
-const Binary minimum = {build<arith::MinimumFOp>, build<arith::MinSIOp>, build<arith::MinUIOp>,
-                        minInts, nullptr, minSizes};
-const Binary maximum = {build<arith::MaximumFOp>, build<arith::MaxSIOp>, build<arith::MaxUIOp>,
-                        maxInts, nullptr, maxSizes};
+const Binary minimum = {build<arith::MinimumFOp>,
+                        build<arith::MinSIOp>,
+                        build<arith::MinUIOp>,
+                        minInts,
+                        nullptr,
+                        minSizes};
+const Binary maximum = {build<arith::MaximumFOp>,
+                        build<arith::MaxSIOp>,
+                        build<arith::MaxUIOp>,
+                        maxInts,
+                        nullptr,
+                        maxSizes};
 
 /// Both operands on the host; std::nullopt if the operator cannot be computed.
 std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
@@ -171,9 +195,9 @@ std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
       {x, y}, type, [&](OpBuilder &b, Location loc, ValueRange v) {
         Scalars s{b, loc};
         if (codes)
-          return s.fromStorage(op.onUnsigned(b, loc, s.toStorage(v[0]),
-                                             s.toStorage(v[1])),
-                               type);
+          return s.fromStorage(
+              op.onUnsigned(b, loc, s.toStorage(v[0]), s.toStorage(v[1])),
+              type);
         return (floats ? op.onFloats : op.onIntegers)(b, loc, v[0], v[1]);
       });
 }
@@ -258,11 +282,11 @@ LogicalResult powerOfIntegers(Node &n, const Tensor &x, const Tensor &y) {
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported";
   Tensor base = n.b.cast(x, f64), exponent = n.b.cast(y, f64);
-  Tensor power = n.b.elementwise(
-      {base, exponent}, f64,
-      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
-        return math::PowFOp::create(b, loc, v[0], v[1]);
-      });
+  Tensor power =
+      n.b.elementwise({base, exponent}, f64,
+                      [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+                        return math::PowFOp::create(b, loc, v[0], v[1]);
+                      });
   return n.result(n.b.cast(power, type));
 }
 
@@ -342,8 +366,7 @@ void registerElementwiseOps(OpRegistry &r) {
   r.onOp("Min", 6, variadic(minimum), "float, signed integer").symbolic();
   r.onOp("Mean", 6, variadic(add, /*mean=*/true), "float").symbolic();
   r.onOp("Pow", 7, importPow, "float, signed integer").symbolic();
-  r.onOp("Mod", 10, importMod, "integer; float with fmod = 1")
-      .symbolic();
+  r.onOp("Mod", 10, importMod, "integer; float with fmod = 1").symbolic();
   r.onOp("Abs", 6, unary(build<math::AbsFOp>, build<math::AbsIOp>, std::fabs),
          "float, signed integer")
       .symbolic();

@@ -62,8 +62,8 @@ Value reflected(const Scalars &s, const Sampler &sampler, Value x,
   Value even = s.mul(s.floor(s.mul(turns, number(0.5))), number(2));
   Value isOdd = s.ne(even, turns);
   Value fromLow = arith::XOrIOp::create(s.b, s.loc, below, isOdd);
-  Value inside = s.select(fromLow, s.add(number(low), rest),
-                          s.sub(number(high), rest));
+  Value inside =
+      s.select(fromLow, s.add(number(low), rest), s.sub(number(high), rest));
   return s.select(s.either(below, above), inside, x);
 }
 
@@ -91,7 +91,8 @@ SmallVector<Tap> tapsOf(const Scalars &s, const Sampler &sampler, Value x,
   Value first = s.floor(x), t = s.sub(x, first);
   SmallVector<Tap> taps;
   auto addTap = [&](double offset, Value weight) {
-    taps.push_back(tapAt(s, sampler, s.add(first, number(offset)), weight, size));
+    taps.push_back(
+        tapAt(s, sampler, s.add(first, number(offset)), weight, size));
   };
   if (sampler.mode == Sampler::Linear) {
     addTap(0, s.sub(number(1), t));
@@ -131,8 +132,7 @@ Value interpolate(const Scalars &s, Value image, Type type,
     Value both = !tap.exists ? exists
                  : !exists   ? tap.exists
                              : s.both(exists, tap.exists);
-    Value part =
-        interpolate(s, image, type, taps.drop_front(), next, both);
+    Value part = interpolate(s, image, type, taps.drop_front(), next, both);
     if (tap.weight)
       part = s.mul(part, tap.weight);
     sum = sum ? s.add(sum, part) : part;
@@ -187,8 +187,7 @@ LogicalResult importGridSample(Node &n) {
           // The grid names the last dimension first.
           from.push_back(s.i64(spatial - 1 - axis));
           int64_t size = x.dim(axis + 2);
-          Value pixel =
-              pixelOf(s, sampler, s.read(coordinates, from), size);
+          Value pixel = pixelOf(s, sampler, s.read(coordinates, from), size);
           taps.push_back(tapsOf(s, sampler, pixel, size));
         }
         return interpolate(s, image, type, taps, {places[0], places[1]},

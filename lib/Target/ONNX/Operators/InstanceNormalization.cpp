@@ -69,9 +69,9 @@ Tensor square(GraphBuilder &b, const Tensor &x) {
 Moments momentsOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes,
                     double epsilon) {
   Tensor mean = meanOver(b, x, axes);
-  Tensor centered =
-      zip(b, x, mean,
-          [](const Scalars &s, Value v, Value m) { return s.sub(v, m); });
+  Tensor centered = zip(b, x, mean, [](const Scalars &s, Value v, Value m) {
+    return s.sub(v, m);
+  });
   Tensor variance = meanOver(b, square(b, centered), axes);
   return {mean, map(b, variance, [&](const Scalars &s, Value v) {
             Value deviation = s.sqrt(s.add(v, s.number(v, epsilon)));
@@ -105,7 +105,8 @@ bool bindChannels(Node &n, const Tensor &x, int64_t size, Tensor &scale,
   shift = n.floatInput(2, "B");
   n.requireSameType(x, scale);
   n.requireSameType(x, shift);
-  if (n.ok() && (scale.shape() != ArrayRef(size) || scale.shape() != shift.shape()))
+  if (n.ok() &&
+      (scale.shape() != ArrayRef(size) || scale.shape() != shift.shape()))
     n.emitError() << "scale " << describeType(scale.type) << " and B "
                   << describeType(shift.type) << " must have " << size
                   << " elements for " << describeType(x.type);
@@ -143,8 +144,8 @@ LogicalResult importGroupNormalization(Node &n) {
   if (perGroup) {
     int64_t each = channels / groups;
     auto spread = [&](const Tensor &t) {
-      return n.b.reshape(n.b.expand(n.b.reshape(t, {groups, 1}), {groups, each}),
-                         {channels});
+      return n.b.reshape(
+          n.b.expand(n.b.reshape(t, {groups, 1}), {groups, each}), {channels});
     };
     scale = spread(scale);
     shift = spread(shift);
@@ -176,8 +177,9 @@ LogicalResult importRMSNormalization(Node &n) {
   Tensor size = map(b, mean, [&](const Scalars &s, Value v) {
     return s.sqrt(s.add(v, s.number(v, epsilon)));
   });
-  Tensor y = zip(b, wide, size,
-                 [](const Scalars &s, Value v, Value d) { return s.div(v, d); });
+  Tensor y = zip(b, wide, size, [](const Scalars &s, Value v, Value d) {
+    return s.div(v, d);
+  });
   y = b.cast(y, scale.elementType());
   return n.result(zip(b, y, scale, [](const Scalars &s, Value v, Value f) {
     return s.mul(v, f);
@@ -193,19 +195,16 @@ LogicalResult importMeanVarianceNormalization(Node &n) {
   if (!n.ok())
     return failure();
   GraphBuilder &b = n.b;
-  Tensor centered = zip(b, x, meanOver(b, x, axes),
-                        [](const Scalars &s, Value v, Value mean) {
-                          return s.sub(v, mean);
-                        });
-  Tensor deviation =
-      map(b, meanOver(b, square(b, centered), axes),
-          [](const Scalars &s, Value v) {
-            return s.add(s.sqrt(v), s.number(v, 1e-9));
-          });
-  return n.result(zip(b, centered, deviation,
-                      [](const Scalars &s, Value v, Value d) {
-                        return s.div(v, d);
-                      }));
+  Tensor centered =
+      zip(b, x, meanOver(b, x, axes),
+          [](const Scalars &s, Value v, Value mean) { return s.sub(v, mean); });
+  Tensor deviation = map(b, meanOver(b, square(b, centered), axes),
+                         [](const Scalars &s, Value v) {
+                           return s.add(s.sqrt(v), s.number(v, 1e-9));
+                         });
+  return n.result(
+      zip(b, centered, deviation,
+          [](const Scalars &s, Value v, Value d) { return s.div(v, d); }));
 }
 
 /// A row of norm 0 stays 0.

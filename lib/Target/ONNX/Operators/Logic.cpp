@@ -151,14 +151,11 @@ void registerLogicOps(OpRegistry &r) {
   using I = arith::CmpIPredicate;
   constexpr StringLiteral limits = "float, integer, bool";
   r.onOp("Equal", 7, comparison(F::OEQ, I::eq), limits).symbolic();
-  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, integer")
-      .symbolic();
-  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, integer")
-      .symbolic();
+  r.onOp("Less", 7, comparison(F::OLT, I::slt), "float, integer").symbolic();
+  r.onOp("Greater", 7, comparison(F::OGT, I::sgt), "float, integer").symbolic();
   r.onOp("LessOrEqual", 12, comparison(F::OLE, I::sle), "float, integer")
       .symbolic();
-  r.onOp("GreaterOrEqual", 12, comparison(F::OGE, I::sge),
-         "float, integer")
+  r.onOp("GreaterOrEqual", 12, comparison(F::OGE, I::sge), "float, integer")
       .symbolic();
   r.onOp("And", 7, importLogic<arith::AndIOp>).symbolic();
   r.onOp("Or", 7, importLogic<arith::OrIOp>).symbolic();

@@ -34,20 +34,19 @@ Tensor combine(GraphBuilder &b, ArrayRef<Tensor> operands, Formula formula) {
 Tensor logProbabilities(GraphBuilder &b, const Tensor &x) {
   Shape kept(x.shape());
   kept[1] = 1;
-  Tensor largest =
-      b.reduce(x, {1}, -std::numeric_limits<double>::infinity(),
-               [](OpBuilder &nested, Location at, ValueRange v) {
-                 return Scalars{nested, at}.max(v[1], v[0]);
-               });
+  Tensor largest = b.reduce(x, {1}, -std::numeric_limits<double>::infinity(),
+                            [](OpBuilder &nested, Location at, ValueRange v) {
+                              return Scalars{nested, at}.max(v[1], v[0]);
+                            });
   auto subtract = [](const Scalars &s, ValueRange v) {
     return s.sub(v[0], v[1]);
   };
   Tensor shifted = combine(b, {x, b.reshape(largest, kept)}, subtract);
   Tensor powers = combine(
       b, {shifted}, [](const Scalars &s, ValueRange v) { return s.exp(v[0]); });
-  Tensor log = combine(
-      b, {b.reshape(sumOf(b, powers, {1}), kept)},
-      [](const Scalars &s, ValueRange v) { return s.log(v[0]); });
+  Tensor log =
+      combine(b, {b.reshape(sumOf(b, powers, {1}), kept)},
+              [](const Scalars &s, ValueRange v) { return s.log(v[0]); });
   return combine(b, {shifted, log}, subtract);
 }
 
@@ -77,28 +76,30 @@ LogicalResult giveLoss(Node &n, const Tensor &x) {
   GraphBuilder &b = n.b;
   Type type = x.elementType();
   Value scores = b.value(x), factors = weight ? b.value(*weight) : Value();
-  Tensor weights = generate(
-      b, shape, type, {along(target)},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
-        Value at = s.cast(v[0], s.b.getI64Type());
-        Value factor = factors ? s.read(factors, {s.clampIndex(at, classes)})
-                               : s.number(type, 1);
-        if (!ignores)
-          return factor;
-        Value isIgnored = s.eq(at, s.i64(ignored));
-        return s.select(isIgnored, s.number(type, 0), factor);
-      });
-  Tensor losses = generate(
-      b, shape, type, {along(target), along(weights)},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-        Value at = s.cast(v[0], s.b.getI64Type());
-        SmallVector<Value> from{places[0], s.clampIndex(at, classes)};
-        llvm::append_range(from, places.drop_front());
-        // Where the weight is 0 the score may be anything, infinity too.
-        Value loss = s.mul(s.neg(s.read(scores, from)), v[1]);
-        Value zero = s.number(type, 0);
-        return s.select(s.eq(v[1], zero), zero, loss);
-      });
+  Tensor weights =
+      generate(b, shape, type, {along(target)},
+               [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
+                 Value at = s.cast(v[0], s.b.getI64Type());
+                 Value factor =
+                     factors ? s.read(factors, {s.clampIndex(at, classes)})
+                             : s.number(type, 1);
+                 if (!ignores)
+                   return factor;
+                 Value isIgnored = s.eq(at, s.i64(ignored));
+                 return s.select(isIgnored, s.number(type, 0), factor);
+               });
+  Tensor losses =
+      generate(b, shape, type, {along(target), along(weights)},
+               [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                 Value at = s.cast(v[0], s.b.getI64Type());
+                 SmallVector<Value> from{places[0], s.clampIndex(at, classes)};
+                 llvm::append_range(from, places.drop_front());
+                 // Where the weight is 0 the score may be anything, infinity
+                 // too.
+                 Value loss = s.mul(s.neg(s.read(scores, from)), v[1]);
+                 Value zero = s.number(type, 0);
+                 return s.select(s.eq(v[1], zero), zero, loss);
+               });
   if (reduction == "none")
     return n.result(0, losses);
   Shape axes = llvm::to_vector(

@@ -6,9 +6,9 @@
 // combined in double precision here:
 //   a = scale / sqrt(variance + epsilon),  b = bias - mean * a
 
+#include "Normalization.h"
 #include "GraphBuilder.h"
 #include "Node.h"
-#include "Normalization.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -92,18 +92,17 @@ LogicalResult importLayerNormalization(Node &n) {
     return n.emitError() << "input Scale " << describeType(scale.type)
                          << " does not have the normalized dimensions of "
                          << describeType(x.type);
-  Tensor y(qd::LayerNormOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x),
-                                   n.b.value(scale), beta,
-                                   static_cast<uint64_t>(axis),
-                                   llvm::APFloat(epsilon)));
+  Tensor y(qd::LayerNormOp::create(
+      n.b.builder, n.b.loc, x.type, n.b.value(x), n.b.value(scale), beta,
+      static_cast<uint64_t>(axis), llvm::APFloat(epsilon)));
   if (failed(n.result(0, y)))
     return failure();
   if (!n.wantsOutput(1) && !n.wantsOutput(2))
     return success();
   // In f32 (stash_type 1), whatever the input is.
   Shape axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
-  Moments moments = momentsOver(
-      n.b, n.b.cast(x, n.b.builder.getF32Type()), axes, epsilon);
+  Moments moments =
+      momentsOver(n.b, n.b.cast(x, n.b.builder.getF32Type()), axes, epsilon);
   if (n.wantsOutput(1) && failed(n.result(1, moments.mean)))
     return failure();
   return n.wantsOutput(2) ? n.result(2, moments.inverseDeviation) : success();
@@ -115,9 +114,8 @@ Tensor softmaxAlong(GraphBuilder &b, const Tensor &x, int64_t axis) {
   Type type = x.elementType();
   bool isNarrow = type.getIntOrFloatBitWidth() < 32;
   Tensor wide = isNarrow ? b.cast(x, b.builder.getF32Type()) : x;
-  Tensor y = b.tensor(qd::SoftmaxOp::create(b.builder, b.loc, wide.type,
-                                            b.value(wide),
-                                            static_cast<uint64_t>(axis)));
+  Tensor y = b.tensor(qd::SoftmaxOp::create(
+      b.builder, b.loc, wide.type, b.value(wide), static_cast<uint64_t>(axis)));
   return b.cast(y, type);
 }
 
@@ -205,8 +203,7 @@ void registerNormalizationOps(OpRegistry &r) {
   r.onOp("BatchNormalization", 7, importBatchNormalization,
          "inference; constant statistics")
       .symbolic();
-  r.onOp("LayerNormalization", 17, importLayerNormalization)
-      .symbolic();
+  r.onOp("LayerNormalization", 17, importLayerNormalization).symbolic();
   r.onOp("Softmax", 1, importSoftmax).symbolic();
   r.onOp("LRN", 1, importLRN).symbolic();
 }

@@ -32,8 +32,7 @@ Tensor indexInput(Node &n, size_t index, StringRef label) {
 LogicalResult importGatherElements(Node &n) {
   Tensor data = n.input(0, "data"), indices = indexInput(n, 1, "indices");
   n.requireRank(data, "data", 1);
-  int64_t axis =
-      n.axis(n.getInt("axis", 0), std::max<int64_t>(data.rank(), 1));
+  int64_t axis = n.axis(n.getInt("axis", 0), std::max<int64_t>(data.rank(), 1));
   if (!n.ok())
     return failure();
   bool fits = indices.rank() == data.rank();
@@ -168,13 +167,12 @@ LogicalResult importScatterElements(Node &n) {
          updates = n.input(2, "updates");
   n.requireSameType(data, updates);
   n.requireRank(data, "data", 1);
-  int64_t axis =
-      n.axis(n.getInt("axis", 0), std::max<int64_t>(data.rank(), 1));
+  int64_t axis = n.axis(n.getInt("axis", 0), std::max<int64_t>(data.rank(), 1));
   std::optional<Combine> combine = bindReduction(n, data.elementType());
   if (!n.ok())
     return failure();
-  bool fits = indices.rank() == data.rank() &&
-              indices.shape() == updates.shape();
+  bool fits =
+      indices.rank() == data.rank() && indices.shape() == updates.shape();
   for (int64_t i = 0; fits && i < data.rank(); ++i)
     fits = i == axis || indices.dim(i) <= data.dim(i);
   if (!fits)
@@ -212,8 +210,7 @@ LogicalResult importOneHot(Node &n) {
   Shape shape(indices.shape());
   shape.insert(shape.begin() + axis, depth);
   if (!isReasonableShape(shape))
-    return n.emitError() << "shape " << describeShape(shape)
-                         << " is too large";
+    return n.emitError() << "shape " << describeShape(shape) << " is too large";
   Mapped from{indices, {}};
   for (int64_t i = 0; i <= indices.rank(); ++i)
     if (i != axis)
@@ -225,8 +222,7 @@ LogicalResult importOneHot(Node &n) {
                  Value index = s.cast(v[0], s.b.getI64Type());
                  index = s.select(s.lt(index, s.i64(0)),
                                   s.add(index, s.i64(depth)), index);
-                 Value on = s.cast(s.eq(index, places[axis]),
-                                   s.b.getI64Type());
+                 Value on = s.cast(s.eq(index, places[axis]), s.b.getI64Type());
                  return s.read(offOn, {on});
                }));
 }
@@ -268,18 +264,17 @@ LogicalResult importReverseSequence(Node &n) {
                          << describeType(x.type);
   Value source = n.b.value(x);
   Mapped length{lengths, {static_cast<unsigned>(batch)}};
-  return n.result(
-      generate(n.b, x.shape(), x.elementType(), {length},
-               [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-                 SmallVector<Value> at(places);
-                 Value mirrored =
-                     s.sub(s.sub(s.cast(v[0], s.b.getI64Type()), s.i64(1)),
-                           places[time]);
-                 Value place = s.select(s.lt(mirrored, s.i64(0)), places[time],
-                                        mirrored);
-                 at[time] = s.clampIndex(place, x.dim(time));
-                 return s.read(source, at);
-               }));
+  return n.result(generate(
+      n.b, x.shape(), x.elementType(), {length},
+      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+        SmallVector<Value> at(places);
+        Value mirrored = s.sub(s.sub(s.cast(v[0], s.b.getI64Type()), s.i64(1)),
+                               places[time]);
+        Value place =
+            s.select(s.lt(mirrored, s.i64(0)), places[time], mirrored);
+        at[time] = s.clampIndex(place, x.dim(time));
+        return s.read(source, at);
+      }));
 }
 
 /// Running sums or products along one axis, one addition after the other.
@@ -287,9 +282,8 @@ OpRegistry::Handler running(bool product) {
   return [=](Node &n) -> LogicalResult {
     Tensor x = n.input(0, "x");
     n.requireRank(x, "x", 1);
-    int64_t axis =
-        n.axis(static_cast<int64_t>(n.constantNumber(1, "axis")),
-               std::max<int64_t>(x.rank(), 1));
+    int64_t axis = n.axis(static_cast<int64_t>(n.constantNumber(1, "axis")),
+                          std::max<int64_t>(x.rank(), 1));
     bool exclusive = n.getInt("exclusive", 0) != 0,
          reverse = n.getInt("reverse", 0) != 0;
     if (!n.ok())

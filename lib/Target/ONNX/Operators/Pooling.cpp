@@ -243,32 +243,30 @@ LogicalResult importAveragePool(Node &n) {
 
 /// x^p of magnitudes, and the root of sums of them.
 Tensor powers(GraphBuilder &b, const Tensor &x, double p) {
-  return b.elementwise({x}, x.elementType(),
-                       [&](OpBuilder &nested, Location at, ValueRange v) {
-                         Scalars s{nested, at};
-                         if (p == 2)
-                           return s.mul(v[0], v[0]);
-                         Value magnitude = s.abs(v[0]);
-                         if (p == 1)
-                           return magnitude;
-                         return math::PowFOp::create(nested, at, magnitude,
-                                                     s.number(v[0], p))
-                             .getResult();
-                       });
+  return b.elementwise(
+      {x}, x.elementType(), [&](OpBuilder &nested, Location at, ValueRange v) {
+        Scalars s{nested, at};
+        if (p == 2)
+          return s.mul(v[0], v[0]);
+        Value magnitude = s.abs(v[0]);
+        if (p == 1)
+          return magnitude;
+        return math::PowFOp::create(nested, at, magnitude, s.number(v[0], p))
+            .getResult();
+      });
 }
 
 Tensor roots(GraphBuilder &b, const Tensor &x, double p) {
-  return b.elementwise({x}, x.elementType(),
-                       [&](OpBuilder &nested, Location at, ValueRange v) {
-                         Scalars s{nested, at};
-                         if (p == 1)
-                           return v[0];
-                         if (p == 2)
-                           return s.sqrt(v[0]);
-                         return math::PowFOp::create(nested, at, v[0],
-                                                     s.number(v[0], 1 / p))
-                             .getResult();
-                       });
+  return b.elementwise(
+      {x}, x.elementType(), [&](OpBuilder &nested, Location at, ValueRange v) {
+        Scalars s{nested, at};
+        if (p == 1)
+          return v[0];
+        if (p == 2)
+          return s.sqrt(v[0]);
+        return math::PowFOp::create(nested, at, v[0], s.number(v[0], 1 / p))
+            .getResult();
+      });
 }
 
 LogicalResult importLpPool(Node &n) {

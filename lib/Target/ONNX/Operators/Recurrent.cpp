@@ -40,15 +40,15 @@ LogicalResult importRNN(Node &n) {
     return failure();
   std::vector<CellStates> states;
   for (const CellDirection &d : directions)
-    states.push_back(runCell(
-        n.b, d, addTensors(n.b, d.inputBias, d.recurrenceBias),
-        [&](const Tensor &row, ArrayRef<Tensor> state) {
-          Tensor sum = matrixProduct(n.b, state[0], d.recurrence, &row);
-          return SmallVector<Tensor, 2>{
-              combine(n.b, {sum}, [&](const Scalars &s, ValueRange v) {
-                return d.activations[0](s, d.clipped(s, v[0]));
-              })};
-        }));
+    states.push_back(
+        runCell(n.b, d, addTensors(n.b, d.inputBias, d.recurrenceBias),
+                [&](const Tensor &row, ArrayRef<Tensor> state) {
+                  Tensor sum = matrixProduct(n.b, state[0], d.recurrence, &row);
+                  return SmallVector<Tensor, 2>{
+                      combine(n.b, {sum}, [&](const Scalars &s, ValueRange v) {
+                        return d.activations[0](s, d.clipped(s, v[0]));
+                      })};
+                }));
   return finishRecurrent(n, directions, states);
 }
 
@@ -85,8 +85,7 @@ LogicalResult importGRU(Node &n) {
           const Tensor &h = state[0];
           Tensor gateRow = b.sliceAxis(row, 1, 0, 2 * hidden),
                  newRow = gateOf(b, row, 2, hidden);
-          Tensor gates =
-              gate(matrixProduct(b, h, gateRecurrence, &gateRow));
+          Tensor gates = gate(matrixProduct(b, h, gateRecurrence, &gateRow));
           Tensor update = gateOf(b, gates, 0, hidden),
                  reset = gateOf(b, gates, 1, hidden);
           Tensor sum;
@@ -94,8 +93,7 @@ LogicalResult importGRU(Node &n) {
             Tensor linear = matrixProduct(b, h, newRecurrence);
             sum = combine(b, {newRow, reset, linear, newBias},
                           [&](const Scalars &s, ValueRange v) {
-                            return s.add(v[0],
-                                         s.mul(v[1], s.add(v[2], v[3])));
+                            return s.add(v[0], s.mul(v[1], s.add(v[2], v[3])));
                           });
           } else {
             Tensor kept =
@@ -104,8 +102,8 @@ LogicalResult importGRU(Node &n) {
                 });
             sum = matrixProduct(b, kept, newRecurrence, &newRow);
           }
-          return SmallVector<Tensor, 2>{combine(
-              b, {sum, update, h}, [&](const Scalars &s, ValueRange v) {
+          return SmallVector<Tensor, 2>{
+              combine(b, {sum, update, h}, [&](const Scalars &s, ValueRange v) {
                 Value fresh = d.activations[1](s, d.clipped(s, v[0]));
                 Value rest = s.sub(s.number(v[1], 1), v[1]);
                 return s.add(s.mul(rest, fresh), s.mul(v[1], v[2]));
@@ -125,9 +123,8 @@ LogicalResult importLSTM(Node &n) {
   GraphBuilder &b = n.b;
   auto count = static_cast<int64_t>(directions.size());
   std::optional<Tensor> peepholes = n.optionalInput(7);
-  if (peepholes &&
-      peepholes->shape() !=
-          ArrayRef<int64_t>({count, 3 * directions[0].hidden()}))
+  if (peepholes && peepholes->shape() !=
+                       ArrayRef<int64_t>({count, 3 * directions[0].hidden()}))
     return n.emitError() << "input P " << describeType(peepholes->type)
                          << " does not have 3 * hidden_size elements a "
                             "direction";
@@ -153,24 +150,24 @@ LogicalResult importLSTM(Node &n) {
         b, d, addTensors(b, d.inputBias, d.recurrenceBias),
         [&](const Tensor &row, ArrayRef<Tensor> state) {
           Tensor gates = matrixProduct(b, state[0], d.recurrence, &row);
-          Tensor cell = combine(
-              b,
-              {state[1], gateOf(b, gates, 0, hidden),
-               gateOf(b, gates, 2, hidden), gateOf(b, gates, 3, hidden),
-               inputPeep, forgetPeep},
-              [&](const Scalars &s, ValueRange v) {
-                Value in = gate(s, v[1], v[4], v[0]);
-                Value forget = coupled ? s.sub(s.number(in, 1), in)
-                                       : gate(s, v[2], v[5], v[0]);
-                Value fresh = d.activations[1](s, d.clipped(s, v[3]));
-                return s.add(s.mul(forget, v[0]), s.mul(in, fresh));
-              });
-          Tensor output = combine(
-              b, {cell, gateOf(b, gates, 1, hidden), outputPeep},
-              [&](const Scalars &s, ValueRange v) {
-                Value out = gate(s, v[1], v[2], v[0]);
-                return s.mul(out, d.activations[2](s, v[0]));
-              });
+          Tensor cell =
+              combine(b,
+                      {state[1], gateOf(b, gates, 0, hidden),
+                       gateOf(b, gates, 2, hidden), gateOf(b, gates, 3, hidden),
+                       inputPeep, forgetPeep},
+                      [&](const Scalars &s, ValueRange v) {
+                        Value in = gate(s, v[1], v[4], v[0]);
+                        Value forget = coupled ? s.sub(s.number(in, 1), in)
+                                               : gate(s, v[2], v[5], v[0]);
+                        Value fresh = d.activations[1](s, d.clipped(s, v[3]));
+                        return s.add(s.mul(forget, v[0]), s.mul(in, fresh));
+                      });
+          Tensor output =
+              combine(b, {cell, gateOf(b, gates, 1, hidden), outputPeep},
+                      [&](const Scalars &s, ValueRange v) {
+                        Value out = gate(s, v[1], v[2], v[0]);
+                        return s.mul(out, d.activations[2](s, v[0]));
+                      });
           return SmallVector<Tensor, 2>{output, cell};
         }));
   }

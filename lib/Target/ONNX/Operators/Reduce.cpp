@@ -97,12 +97,12 @@ Tensor logSumExp(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
   Shape kept(x.shape());
   for (int64_t axis : axes)
     kept[axis] = 1;
-  Tensor powers = b.elementwise(
-      {x, b.reshape(largest, kept)}, type,
-      [](OpBuilder &nested, Location at, ValueRange v) {
-        Scalars s{nested, at};
-        return s.exp(s.sub(v[0], v[1]));
-      });
+  Tensor powers =
+      b.elementwise({x, b.reshape(largest, kept)}, type,
+                    [](OpBuilder &nested, Location at, ValueRange v) {
+                      Scalars s{nested, at};
+                      return s.exp(s.sub(v[0], v[1]));
+                    });
   return b.elementwise({b.reduce(powers, axes, 0, sum), largest}, type,
                        [](OpBuilder &nested, Location at, ValueRange v) {
                          Scalars s{nested, at};
@@ -187,8 +187,8 @@ OpRegistry::Handler reduction(Kind kind, int64_t axesInputSince) {
         !(isSignlessInteger(type) && (ofBools || !type.isInteger(1))))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
-    bool floatsOnly = kind == Kind::L2 || kind == Kind::LogSum ||
-                      kind == Kind::LogSumExp;
+    bool floatsOnly =
+        kind == Kind::L2 || kind == Kind::LogSum || kind == Kind::LogSumExp;
     if (floatsOnly && !isFloat(type))
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";

@@ -55,10 +55,9 @@ double coordinateOf(const Axis &a, const Method &m, int64_t position) {
   if (m.coordinates == "tf_half_pixel_for_nn")
     return (o + 0.5) / a.scale;
   if (m.coordinates == "tf_crop_and_resize")
-    return a.output == 1
-               ? 0.5 * (a.start + a.end) * (in - 1)
-               : a.start * (in - 1) +
-                     o * (a.end - a.start) * (in - 1) / (out - 1);
+    return a.output == 1 ? 0.5 * (a.start + a.end) * (in - 1)
+                         : a.start * (in - 1) +
+                               o * (a.end - a.start) * (in - 1) / (out - 1);
   double x = (o + 0.5) / a.scale - 0.5;
   if (m.coordinates == "half_pixel_symmetric") {
     // The image keeps its centre when the output is cut to whole pixels.
@@ -215,9 +214,8 @@ bool isGiven(Node &n, size_t index) {
   return !(tensor.isConstant() && tensor.size() == 0);
 }
 
-FailureOr<SmallVector<Axis>> axesOf(Node &n, const Tensor &x,
-                                    const Request &request,
-                                    ArrayRef<double> roi) {
+FailureOr<SmallVector<Axis>>
+axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
   SmallVector<Axis> all(x.rank());
   for (auto [axis, size] : llvm::zip_equal(all, x.shape()))
     axis.input = axis.output = size;
@@ -265,10 +263,9 @@ void keepAspectRatio(Request &request, const Tensor &x, StringRef policy) {
     return;
   double best = policy == "not_larger" ? INFINITY : 0;
   for (auto [axis, size] : llvm::zip_equal(request.axes, request.sizes)) {
-    double scale =
-        static_cast<double>(size) / static_cast<double>(x.dim(axis));
-    best = policy == "not_larger" ? std::min(best, scale)
-                                  : std::max(best, scale);
+    double scale = static_cast<double>(size) / static_cast<double>(x.dim(axis));
+    best =
+        policy == "not_larger" ? std::min(best, scale) : std::max(best, scale);
   }
   for (auto [axis, size] : llvm::zip_equal(request.axes, request.sizes))
     size = static_cast<int64_t>(

@@ -21,10 +21,10 @@ LogicalResult importFunction(Node &n) {
   Tensor x = n.floatInput(0, "input");
   if (!n.ok())
     return failure();
-  return n.result(n.b.elementwise(
-      {x}, x.elementType(), [](OpBuilder &b, Location loc, ValueRange v) {
-        return Op::create(b, loc, v[0]).getResult();
-      }));
+  return n.result(n.b.elementwise({x}, x.elementType(),
+                                  [](OpBuilder &b, Location loc, ValueRange v) {
+                                    return Op::create(b, loc, v[0]).getResult();
+                                  }));
 }
 
 /// -1, 0 or 1; NaN stays.
@@ -74,8 +74,8 @@ LogicalResult importShrink(Node &n) {
         Value shift = s.number(v[0], bias);
         Value inner = s.select(s.lt(s.number(v[0], lambd), v[0]),
                                s.sub(v[0], shift), s.number(v[0], 0));
-        return s.select(s.lt(v[0], s.number(v[0], -lambd)),
-                        s.add(v[0], shift), inner);
+        return s.select(s.lt(v[0], s.number(v[0], -lambd)), s.add(v[0], shift),
+                        inner);
       }));
 }
 
@@ -83,11 +83,10 @@ LogicalResult importIsNaN(Node &n) {
   Tensor x = n.floatInput(0, "X");
   if (!n.ok())
     return failure();
-  return n.result(
-      n.b.elementwise({x}, n.b.builder.getI1Type(),
-                      [](OpBuilder &b, Location loc, ValueRange v) {
-                        return Scalars{b, loc}.isNaN(v[0]);
-                      }));
+  return n.result(n.b.elementwise({x}, n.b.builder.getI1Type(),
+                                  [](OpBuilder &b, Location loc, ValueRange v) {
+                                    return Scalars{b, loc}.isNaN(v[0]);
+                                  }));
 }
 
 LogicalResult importIsInf(Node &n) {
