@@ -9,6 +9,8 @@
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -160,14 +162,19 @@ llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
       operands.push_back(std::move(*tensor));
     }
     const SmallVector<Value> &dead = dying[&op];
-    // What dies here is kept alive by the operands alone, so that the op may
-    // write in place; but a region of the op may read it too.
-    for (Value value : dead)
-      if (llvm::none_of(value.getUsers(), [&](Operation *user) {
-            return op.isProperAncestor(user);
-          }))
-        environment.erase(value);
-    if (&op == &block.back() && op.hasTrait<OpTrait::IsTerminator>())
+    // These hand their operands on: what dies here is kept alive by the operands
+    // alone, so that writing into it needs no copy. Others may look an operand
+    // up again, and a region of the op may read it too.
+    bool isTerminator =
+        &op == &block.back() && op.hasTrait<OpTrait::IsTerminator>();
+    if (isTerminator || isa<tensor::InsertOp, tensor::InsertSliceOp, scf::ForOp,
+                            scf::WhileOp>(op))
+      for (Value value : dead)
+        if (llvm::none_of(value.getUsers(), [&](Operation *user) {
+              return op.isProperAncestor(user);
+            }))
+          environment.erase(value);
+    if (isTerminator)
       return operands;
     llvm::Expected<Tensors> results = evaluateOp(&op, operands, context);
     if (!results)
