@@ -21,6 +21,7 @@ TESTS = [
     ("blocked weights", ["integration.matmul_nbits"]),
     ("symbolic sizes", ["integration.dynamic"]),
     ("bad input", ["integration.bad_input"]),
+    ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),
 ]
 
 

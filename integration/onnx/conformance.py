@@ -26,10 +26,12 @@ import tempfile
 import threading
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)  # also when run as a module
+
 import conformance_cases as cases
 import conformance_worker as worker
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDERS = ["node", "simple", "pytorch-converted", "pytorch-operator", "light"]
 # A slice through everything for the quick run: every 7th case, always the same ones.
 QUICK_STEP = 7

@@ -57,3 +57,17 @@ func.func @left_alone(%x: f64, %t: tensor<4xf32>) -> (f64, tensor<4xf32>, f64) {
   %2 = math.sqrt %x : f64
   return %0, %1, %2 : f64, tensor<4xf32>, f64
 }
+
+// -----
+
+// What is the C library's is computed in f64 and rounded once.
+// CHECK-LABEL: func @widened
+// CHECK: arith.extf %{{.*}} : vector<16xf32> to vector<16xf64>
+// CHECK: math.sin %{{.*}} : vector<16xf64>
+// CHECK: arith.truncf %{{.*}} : vector<16xf64> to vector<16xf32>
+// CHECK: math.atan2 %{{.*}}, %{{.*}} : f64
+func.func @widened(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, f32) {
+  %0 = math.sin %x : vector<16xf32>
+  %1 = math.atan2 %y, %y : f32
+  return %0, %1 : vector<16xf32>, f32
+}

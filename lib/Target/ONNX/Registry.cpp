@@ -24,6 +24,7 @@ const OpRegistry &OpRegistry::get() {
     registerElementwiseOps(*made);
     registerFusedMatmulOps(*made);
     registerEinsumOps(*made);
+    registerFusedOps(*made);
     registerGatherOps(*made);
     registerIntegerProductOps(*made);
     registerGridSampleOps(*made);

@@ -95,6 +95,7 @@ void registerControlFlowOps(OpRegistry &registry);
 void registerElementwiseOps(OpRegistry &registry);
 void registerFusedMatmulOps(OpRegistry &registry);
 void registerEinsumOps(OpRegistry &registry);
+void registerFusedOps(OpRegistry &registry);
 void registerGatherOps(OpRegistry &registry);
 void registerIntegerProductOps(OpRegistry &registry);
 void registerGridSampleOps(OpRegistry &registry);

@@ -164,8 +164,14 @@ LogicalResult importAttention(Node &n) {
   FailureOr<Heads> bound = bindHeads(n);
   if (failed(bound))
     return failure();
-  const Heads &h = *bound;
   GraphBuilder &b = n.b;
+  const Tensor presentKey = bound->k, presentValue = bound->v;
+  const Type original = bound->q.elementType();
+  // Narrow floats are computed in f32 and rounded once.
+  if (original.getIntOrFloatBitWidth() < 32)
+    for (Tensor *tensor : {&bound->q, &bound->k, &bound->v})
+      *tensor = b.cast(*tensor, b.builder.getF32Type());
+  const Heads &h = *bound;
   Type type = h.q.elementType();
   double factor = n.hasAttribute("scale")
                       ? n.getFloat("scale", 0)
@@ -253,18 +259,19 @@ LogicalResult importAttention(Node &n) {
   if (n.input(0, "Q").rank() == 3)
     y = b.reshape(b.transpose(y, {0, 2, 1, 3}),
                   {h.batch, h.queries, h.queryHeads * h.v.dim(3)});
-  if (failed(n.result(0, y)))
+  if (failed(n.result(0, b.cast(y, original))))
     return failure();
-  if (n.wantsOutput(1) && failed(n.result(1, h.k)))
+  if (n.wantsOutput(1) && failed(n.result(1, presentKey)))
     return failure();
-  if (n.wantsOutput(2) && failed(n.result(2, h.v)))
+  if (n.wantsOutput(2) && failed(n.result(2, presentValue)))
     return failure();
   if (!n.wantsOutput(3))
     return success();
   if (mode < 0 || mode > 3)
     return n.emitError() << "attribute 'qk_matmul_output_mode' is " << mode
                          << ", but must be 0 to 3";
-  return n.result(3, ArrayRef<Tensor>{raw, capped, scores, weights}[mode]);
+  const Tensor stages[] = {raw, capped, scores, weights};
+  return n.result(3, b.cast(stages[mode], original));
 }
 
 /// Rotates pairs of the first `rotary_embedding_dim` elements of each head by

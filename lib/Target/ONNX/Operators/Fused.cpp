@@ -1,0 +1,147 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Float operators that ONNX Runtime's transformer optimizer writes: GELU with a
+// bias, layer normalization of a residual sum, and products of transposed
+// operands. They become what their parts would.
+
+#include "Contraction.h"
+#include "GraphBuilder.h"
+#include "Node.h"
+#include "Normalization.h"
+#include "QDialect/IR/QDDialect.h"
+#include "Registry.h"
+#include "Scalars.h"
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+Tensor addTensors(GraphBuilder &b, const Tensor &x, const Tensor &y) {
+  return b.elementwise({x, y}, x.elementType(),
+                       [](OpBuilder &nested, Location at, ValueRange v) {
+                         return Scalars{nested, at}.add(v[0], v[1]);
+                       });
+}
+
+/// gelu(x + bias), the bias along the last axis.
+OpRegistry::Handler gelu(qd::GeluApproximation kind) {
+  return [=](Node &n) -> LogicalResult {
+    Tensor x = n.floatInput(0, "X");
+    if (!n.ok())
+      return failure();
+    if (n.hasInput(1)) {
+      Tensor bias = n.floatInput(1, "bias");
+      n.requireSameType(x, bias);
+      if (!n.ok())
+        return failure();
+      if (x.rank() < 1 || bias.shape() != x.shape().take_back(1))
+        return n.emitError() << "bias " << describeType(bias.type)
+                             << " does not lie along the last axis of "
+                             << describeType(x.type);
+      x = addTensors(n.b, x, bias);
+    }
+    return n.result(n.b.tensor(
+        qd::GeluOp::create(n.b.builder, n.b.loc, x.type, n.b.value(x), kind)));
+  };
+}
+
+/// Layer normalization over the last axis of input + skip + bias, and that sum.
+LogicalResult importSkipLayerNormalization(Node &n) {
+  Tensor x = n.floatInput(0, "input"), skip = n.floatInput(1, "skip"),
+         gamma = n.floatInput(2, "gamma");
+  float epsilon = n.getFloat("epsilon", 1e-12f);
+  for (const Tensor *other : {&skip, &gamma})
+    n.requireSameType(x, *other);
+  n.requireRank(x, "input", 1);
+  if (!n.ok())
+    return failure();
+  if (skip.shape() != x.shape())
+    return n.emitError() << "skip " << describeType(skip.type)
+                         << " does not have the shape of input "
+                         << describeType(x.type);
+  auto bindRow = [&](size_t index, StringRef label) -> std::optional<Tensor> {
+    if (!n.hasInput(index))
+      return std::nullopt;
+    Tensor row = n.floatInput(index, label);
+    n.requireSameType(x, row);
+    if (n.ok() && row.shape() != x.shape().take_back(1))
+      n.emitError() << "input " << label << " " << describeType(row.type)
+                    << " does not lie along the last axis of "
+                    << describeType(x.type);
+    return row;
+  };
+  bindRow(2, "gamma");
+  std::optional<Tensor> beta = bindRow(3, "beta"), bias = bindRow(4, "bias");
+  if (!n.ok())
+    return failure();
+  if (n.wantsOutput(1) || n.wantsOutput(2))
+    return n.emitError() << "the outputs mean and inv_std_var are not supported";
+  GraphBuilder &b = n.b;
+  Tensor sum = addTensors(b, x, skip);
+  if (bias)
+    sum = addTensors(b, sum, *bias);
+  auto axis = static_cast<uint64_t>(x.rank() - 1);
+  Value shift = beta ? b.value(*beta) : Value();
+  Tensor y = b.tensor(qd::LayerNormOp::create(
+      b.builder, b.loc, sum.type, b.value(sum), b.value(gamma), shift, axis,
+      llvm::APFloat(epsilon)));
+  if (failed(n.result(0, y)))
+    return failure();
+  return n.wantsOutput(3) ? n.result(3, sum) : success();
+}
+
+/// alpha * A B, each side transposed in its last two dimensions if asked.
+LogicalResult importFusedMatMul(Node &n) {
+  Tensor x = n.floatInput(0, "A"), y = n.floatInput(1, "B");
+  double alpha = n.getFloat("alpha", 1.0f);
+  bool transposeX = n.getInt("transA", 0) != 0,
+       transposeY = n.getInt("transB", 0) != 0;
+  if (n.getInt("transBatchA", 0) != 0 || n.getInt("transBatchB", 0) != 0)
+    return n.emitError() << "transBatchA and transBatchB are not supported";
+  n.requireSameType(x, y);
+  if (!n.ok())
+    return failure();
+  auto transposed = [&](const Tensor &tensor) {
+    // Vectors stay as they are.
+    if (tensor.rank() < 2)
+      return tensor;
+    Shape order = llvm::to_vector(llvm::seq<int64_t>(0, tensor.rank()));
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+    return n.b.transpose(tensor, order);
+  };
+  Type type = x.elementType();
+  FailureOr<Tensor> product =
+      emitMatmul(n, transposeX ? transposed(x) : x,
+                 transposeY ? transposed(y) : y, type);
+  if (failed(product))
+    return failure();
+  if (alpha == 1)
+    return n.result(*product);
+  return n.result(n.b.elementwise(
+      {*product}, type, [&](OpBuilder &nested, Location at, ValueRange v) {
+        Scalars s{nested, at};
+        return s.mul(v[0], s.number(v[0], alpha));
+      }));
+}
+
+} // namespace
+
+void registerFusedOps(OpRegistry &r) {
+  r.onOp(microsoftDomain, "Gelu", 1, gelu(qd::GeluApproximation::None))
+      .symbolic();
+  r.onOp(microsoftDomain, "BiasGelu", 1, gelu(qd::GeluApproximation::None))
+      .symbolic();
+  r.onOp(microsoftDomain, "FastGelu", 1, gelu(qd::GeluApproximation::Tanh))
+      .symbolic();
+  r.onOp(microsoftDomain, "SkipLayerNormalization", 1,
+         importSkipLayerNormalization, "without mean and inv_std_var")
+      .symbolic();
+  r.onOp(microsoftDomain, "FusedMatMul", 1, importFusedMatMul,
+         "without transBatchA and transBatchB")
+      .symbolic();
+}
+
+} // namespace qdialect::onnx_import
