@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help=f"every {QUICK_STEP}th case, without light")
     parser.add_argument("--failures", action="store_true", help="print every failing case with its message")
     parser.add_argument("--json")
-    parser.add_argument("filter", nargs="?", default="", help="cases whose name contains this, or a glob; several with commas")
+    parser.add_argument("filter", nargs="?", default="", help="cases whose name contains this; globs; several by comma")
     args = parser.parse_args()
 
     folders = [f for f in args.folders.split(",") if not (args.quick and f == "light")]

@@ -141,7 +141,8 @@ def dimensions(model, feeds):
 
 def upgraded(model):
     """The importer begins with opset 7; what is older goes through the ONNX project's own converter."""
-    if len(model.opset_import) == 1 and 0 < model.opset_import[0].version < 7:
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    if versions and versions[0] < 7:
         return onnx.version_converter.convert_version(model, 7)
     return model
 

@@ -162,13 +162,14 @@ llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
       operands.push_back(std::move(*tensor));
     }
     const SmallVector<Value> &dead = dying[&op];
-    // These hand their operands on: what dies here is kept alive by the operands
-    // alone, so that writing into it needs no copy. Others may look an operand
-    // up again, and a region of the op may read it too.
+    // These hand their operands on: what dies here is kept alive by the
+    // operands alone, so that writing into it needs no copy. Others may look an
+    // operand up again, and a region of the op may read it too.
     bool isTerminator =
         &op == &block.back() && op.hasTrait<OpTrait::IsTerminator>();
-    if (isTerminator || isa<tensor::InsertOp, tensor::InsertSliceOp, scf::ForOp,
-                            scf::WhileOp>(op))
+    if (isTerminator ||
+        isa<tensor::InsertOp, tensor::InsertSliceOp, scf::ForOp, scf::WhileOp>(
+            op))
       for (Value value : dead)
         if (llvm::none_of(value.getUsers(), [&](Operation *user) {
               return op.isProperAncestor(user);

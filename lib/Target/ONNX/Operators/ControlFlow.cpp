@@ -71,9 +71,8 @@ Tensor writtenOver(GraphBuilder &b, Block *block, const Tensor &tensor,
       strides(tensor.rank(), b.builder.getIndexAttr(1)), sizes;
   for (int64_t size : tensor.shape())
     sizes.push_back(b.builder.getIndexAttr(size));
-  return Tensor(tensor::InsertSliceOp::create(b.builder, b.loc,
-                                              b.value(tensor), storage, offsets,
-                                              sizes, strides));
+  return Tensor(tensor::InsertSliceOp::create(
+      b.builder, b.loc, b.value(tensor), storage, offsets, sizes, strides));
 }
 
 /// Ends a block with a yield of the tensors.
@@ -262,8 +261,7 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
     results->insert(results->begin(),
                     scalarTensor(b, s.add(number, s.number(i64, 1))));
   }
-  for (auto [result, argument] :
-       llvm::zip_equal(*results, body.getArguments()))
+  for (auto [result, argument] : llvm::zip_equal(*results, body.getArguments()))
     result = writtenOver(b, &body, result, argument);
   yieldAt(b, &body, *results);
   auto loop =

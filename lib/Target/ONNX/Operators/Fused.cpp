@@ -78,7 +78,8 @@ LogicalResult importSkipLayerNormalization(Node &n) {
   if (!n.ok())
     return failure();
   if (n.wantsOutput(1) || n.wantsOutput(2))
-    return n.emitError() << "the outputs mean and inv_std_var are not supported";
+    return n.emitError()
+           << "the outputs mean and inv_std_var are not supported";
   GraphBuilder &b = n.b;
   Tensor sum = addTensors(b, x, skip);
   if (bias)
@@ -113,9 +114,8 @@ LogicalResult importFusedMatMul(Node &n) {
     return n.b.transpose(tensor, order);
   };
   Type type = x.elementType();
-  FailureOr<Tensor> product =
-      emitMatmul(n, transposeX ? transposed(x) : x,
-                 transposeY ? transposed(y) : y, type);
+  FailureOr<Tensor> product = emitMatmul(n, transposeX ? transposed(x) : x,
+                                         transposeY ? transposed(y) : y, type);
   if (failed(product))
     return failure();
   if (alpha == 1)
