@@ -167,11 +167,9 @@ def wanted_constants(feeds, name, frozen):
 
 def attempt(case, model, feeds, mode, worker, folder, frozen):
     """q-batch's answer for one data set with the inputs in `frozen` as constants."""
-    path = case.model
-    if frozen or case.folder.startswith("pytorch"):
-        path = os.path.join(folder, "model.onnx")
-        with open(path, "wb") as file:
-            file.write(freeze(model, feeds, frozen).SerializeToString())
+    path = os.path.join(folder, "model.onnx")
+    with open(path, "wb") as file:
+        file.write(freeze(model, feeds, frozen).SerializeToString())
     files = {}
     for index, (name, array) in enumerate(feeds.items()):
         files[name] = os.path.join(folder, f"in{index}.npy")
