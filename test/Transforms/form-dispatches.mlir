@@ -161,6 +161,7 @@ func.func @symbolic_sizes(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
     tensor.yield %zero : f32
   } : tensor<?x8xf32> to tensor<?x8xf32>
   return %p : tensor<?x8xf32>
+}
 
 // -----
 
@@ -183,5 +184,4 @@ func.func @two_results(%x: tensor<4xf32>, %y: tensor<4xf32>, %c: tensor<i1>) -> 
     scf.yield %y, %x : tensor<4xf32>, tensor<4xf32>
   }
   return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
-}
 }
