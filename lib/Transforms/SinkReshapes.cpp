@@ -18,6 +18,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -205,7 +206,8 @@ struct SinkIntoFunction : RewritePattern {
 };
 
 /// f(collapse_shape(x)) => collapse_shape(f(x)) for element-wise f whose other
-/// operands have no merged dimension.
+/// operands have no merged dimension, or are constants: those are split, which
+/// costs nothing.
 struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -234,14 +236,28 @@ struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
         continue;
       }
       SmallVector<AffineExpr> results;
+      SmallVector<int64_t> shape;
+      Groups split;
       for (AffineExpr expr : map.getResults()) {
-        const auto &group = groups[cast<AffineDimExpr>(expr).getPosition()];
-        if (group.size() != 1)
+        ReassociationIndices parts;
+        for (int64_t dim : groups[cast<AffineDimExpr>(expr).getPosition()]) {
+          parts.push_back(results.size());
+          results.push_back(getAffineDimExpr(dim, context));
+          shape.push_back(source.getDimSize(dim));
+        }
+        split.push_back(std::move(parts));
+      }
+      Value value = input->get();
+      if (results.size() != map.getNumResults()) {
+        if (!value.getDefiningOp<arith::ConstantOp>())
           return rewriter.notifyMatchFailure(
               op, "another operand has a merged dimension");
-        results.push_back(getAffineDimExpr(group[0], context));
+        value = tensor::ExpandShapeOp::create(
+            rewriter, op.getLoc(),
+            RankedTensorType::get(shape, getElementTypeOrSelf(value)), value,
+            split);
       }
-      inputs.push_back(input->get());
+      inputs.push_back(value);
       maps.push_back(AffineMap::get(source.getRank(), 0, results, context));
     }
     maps.push_back(rewriter.getMultiDimIdentityMap(source.getRank()));
