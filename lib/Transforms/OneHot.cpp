@@ -233,7 +233,7 @@ tensor::ExtractOp tableBehind(Value value) {
   auto column = extract.getIndices()[1].getDefiningOp<linalg::IndexOp>();
   auto table = cast<RankedTensorType>(extract.getTensor().getType());
   auto type = cast<RankedTensorType>(value.getType());
-  if (!column || column.getDim() + 1 != type.getRank() ||
+  if (!column || static_cast<int64_t>(column.getDim()) + 1 != type.getRank() ||
       !type.hasStaticShape() || table.getDimSize(1) != type.getShape().back() ||
       table.getNumElements() > type.getNumElements())
     return {};

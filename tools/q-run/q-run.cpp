@@ -91,9 +91,9 @@ int main(int argc, char **argv) {
       entry.second->addCategory(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   InterpretProgramOptions program{o.model, o.function,  o.inputs, o.data,
-                                  o.dims,  o.outputDir, o.print,  {}};
+                                  o.dims,  o.outputDir, o.print,  o.dumpCodes,
+                                  {}};
   program.interpreter.exactIslands = o.exactIslands;
-  program.dumpCodes = o.dumpCodes;
   bool isLibrary = StringRef(o.model).ends_with(".so");
   if (isLibrary && !o.dumpCodes.empty()) {
     errs() << "error: --dump-codes reads a program, but '" << o.model

@@ -196,9 +196,6 @@ TEST_F(ProgramTest, SmallStepsStayOnTheCaller) {
 }
 
 TEST_F(ProgramTest, Refusals) {
-  EXPECT_EQ(refusal("func.func @main(%x: tensor<?xf32>) { return }"),
-            "'func.func' op tensor 'arg0' of type 'tensor<?xf32>' has no "
-            "static shape");
   EXPECT_EQ(refusal("func.func @main(%x: tensor<4xi4>) { return }"),
             "'func.func' op tensor 'arg0': element type 'i4' has no form in "
             "the memory of compiled programs");

@@ -163,7 +163,7 @@ TEST_F(SharedLibraryTest, ARefusedProgramLeavesTheOldLibrary) {
   auto good = parse(kAffine);
   ASSERT_TRUE(emitAndLoad(*good));
   auto before = files();
-  auto bad = parse("func.func @main(%x: tensor<?xf32>) { return }");
+  auto bad = parse("func.func @main(%x: tensor<4xi4>) { return }");
   mlir::ScopedDiagnosticHandler quiet(
       &context, [](mlir::Diagnostic &) { return mlir::success(); });
   auto summary = emitSharedLibrary(*bad, {}, path("model.so"));

@@ -27,7 +27,6 @@ namespace qdialect::cpu {
 namespace {
 
 constexpr int64_t kPanel = 64;
-constexpr int64_t kVectors = kPanel / Emitter::kLanes;
 
 /// The packed images: codes [panel][k][8 * bits bytes], scales
 /// [panel][block][64] in f32, zero points [panel][block][64] in bytes.

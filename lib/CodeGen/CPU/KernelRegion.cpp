@@ -26,10 +26,11 @@ Block &KernelRegion::body() const {
 }
 
 /// Can the scalar op be computed on 16 lanes at once? Lanes behind the tensor's
-/// end hold anything, so nothing may trap on a value, and positions in other
-/// tensors are the business of the generic family.
+/// end hold anything, so nothing may trap on a value. Elements of other tensors
+/// are read at clamped places (PayloadExtract.cpp).
 static bool hasVectorForm(Operation *op) {
-  if (isa<linalg::IndexOp, linalg::YieldOp, qd::LookupOp>(op))
+  if (isa<linalg::IndexOp, linalg::YieldOp, qd::LookupOp, tensor::ExtractOp>(
+          op))
     return true;
   if (op->hasTrait<OpTrait::ConstantLike>())
     return !op->getResult(0).getType().isIndex();

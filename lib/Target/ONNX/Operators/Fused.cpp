@@ -3,10 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Float operators that ONNX Runtime's transformer optimizer writes: GELU with a
-// bias, layer normalization of a residual sum, and products of transposed
-// operands. They become what their parts would.
+// bias and layer normalization of a residual sum. They become what their parts
+// would.
 
-#include "Contraction.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Normalization.h"
@@ -94,39 +93,6 @@ LogicalResult importSkipLayerNormalization(Node &n) {
   return n.wantsOutput(3) ? n.result(3, sum) : success();
 }
 
-/// alpha * A B, each side transposed in its last two dimensions if asked.
-LogicalResult importFusedMatMul(Node &n) {
-  Tensor x = n.floatInput(0, "A"), y = n.floatInput(1, "B");
-  double alpha = n.getFloat("alpha", 1.0f);
-  bool transposeX = n.getInt("transA", 0) != 0,
-       transposeY = n.getInt("transB", 0) != 0;
-  if (n.getInt("transBatchA", 0) != 0 || n.getInt("transBatchB", 0) != 0)
-    return n.emitError() << "transBatchA and transBatchB are not supported";
-  n.requireSameType(x, y);
-  if (!n.ok())
-    return failure();
-  auto transposed = [&](const Tensor &tensor) {
-    // Vectors stay as they are.
-    if (tensor.rank() < 2)
-      return tensor;
-    Shape order = llvm::to_vector(llvm::seq<int64_t>(0, tensor.rank()));
-    std::swap(order[order.size() - 1], order[order.size() - 2]);
-    return n.b.transpose(tensor, order);
-  };
-  Type type = x.elementType();
-  FailureOr<Tensor> product = emitMatmul(n, transposeX ? transposed(x) : x,
-                                         transposeY ? transposed(y) : y, type);
-  if (failed(product))
-    return failure();
-  if (alpha == 1)
-    return n.result(*product);
-  return n.result(n.b.elementwise(
-      {*product}, type, [&](OpBuilder &nested, Location at, ValueRange v) {
-        Scalars s{nested, at};
-        return s.mul(v[0], s.number(v[0], alpha));
-      }));
-}
-
 } // namespace
 
 void registerFusedOps(OpRegistry &r) {
@@ -138,9 +104,6 @@ void registerFusedOps(OpRegistry &r) {
       .symbolic();
   r.onOp(microsoftDomain, "SkipLayerNormalization", 1,
          importSkipLayerNormalization, "without mean and inv_std_var")
-      .symbolic();
-  r.onOp(microsoftDomain, "FusedMatMul", 1, importFusedMatMul,
-         "without transBatchA and transBatchB")
       .symbolic();
 }
 
