@@ -142,7 +142,8 @@ std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
     else if (spec.type == DType::I1)
       for (size_t i = 0; i < tensor.sizeInBytes(); ++i)
         bytes[i] = next() & 1;
-    else if (!isFloat(spec.type)) // other floats stay zero
+    // Other floats stay zero, and wide integers: they are indices and sizes.
+    else if (!isFloat(spec.type) && byteWidth(spec.type) == 1)
       for (size_t i = 0; i < tensor.sizeInBytes(); ++i)
         bytes[i] = static_cast<char>(next());
     tensors.push_back(std::move(tensor));

@@ -23,11 +23,11 @@ llvm::Expected<std::vector<HostTensor>>
 bindInputs(llvm::ArrayRef<TensorSpec> specs,
            llvm::ArrayRef<std::string> arguments);
 
-/// Reproducible data for measuring: floats in [0, 1), integers over their
-/// range. Symbolic sizes are those of `sizes` ("name=number"), else 1.
-std::vector<HostTensor>
-syntheticInputs(llvm::ArrayRef<TensorSpec> specs,
-                llvm::ArrayRef<std::string> sizes = {});
+/// Reproducible data for measuring: floats in [0, 1), bytes over their
+/// range, wider integers (tokens, indices, sizes) zero. Symbolic sizes are
+/// those of `sizes` ("name=number"), else 1.
+std::vector<HostTensor> syntheticInputs(llvm::ArrayRef<TensorSpec> specs,
+                                        llvm::ArrayRef<std::string> sizes = {});
 
 } // namespace qdialect
 

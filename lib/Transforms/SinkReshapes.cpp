@@ -14,11 +14,11 @@
 // no other operand has a dimension that it merges. Reshapes only ever move down
 // a finite graph, so this ends.
 
+#include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -206,8 +206,8 @@ struct SinkIntoFunction : RewritePattern {
 };
 
 /// f(collapse_shape(x)) => collapse_shape(f(x)) for element-wise f whose other
-/// operands have no merged dimension, or are constants: those are split, which
-/// costs nothing.
+/// operands have no merged dimension, or are made of constants: those are
+/// split, which costs nothing.
 struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -249,7 +249,7 @@ struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
       }
       Value value = input->get();
       if (results.size() != map.getNumResults()) {
-        if (!value.getDefiningOp<arith::ConstantOp>())
+        if (!isComputedFromConstants(value))
           return rewriter.notifyMatchFailure(
               op, "another operand has a merged dimension");
         value = tensor::ExpandShapeOp::create(
