@@ -90,9 +90,9 @@ int main(int argc, char **argv) {
     if (llvm::is_contained(entry.second->Categories, &cl::getGeneralCategory()))
       entry.second->addCategory(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
-  InterpretProgramOptions program{o.model, o.function,  o.inputs, o.data,
-                                  o.dims,  o.outputDir, o.print,  o.dumpCodes,
-                                  {}};
+  InterpretProgramOptions program{o.model, o.function,  o.inputs,
+                                  o.data,  o.dims,      o.outputDir,
+                                  o.print, o.dumpCodes, {}};
   program.interpreter.exactIslands = o.exactIslands;
   bool isLibrary = StringRef(o.model).ends_with(".so");
   if (isLibrary && !o.dumpCodes.empty()) {

@@ -55,10 +55,9 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
     return cpu::planGeneric(dispatch);
   if (std::optional<cpu::KernelRegion> region =
           cpu::KernelRegion::analyze(dispatch))
-    for (auto plan :
-         {cpu::planWindowReduce, cpu::planContraction, cpu::planBlockMatmul,
-          cpu::planBatchMatmul, cpu::planRow, cpu::planCopy,
-          cpu::planElementwise})
+    for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
+                      cpu::planBlockMatmul, cpu::planBatchMatmul, cpu::planRow,
+                      cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);
