@@ -13,8 +13,8 @@ from evaluation.report import sqnr
 from models import topologies
 
 
-def interpret(tools, program, x, key):
-    data, folder = tools.path("x.npz"), tools.path("interpreted")
+def interpret(tools, program, x, key, name):
+    data, folder = tools.path("x.npz"), tools.path(f"{name}-interpreted")
     np.savez(data, **{key: x})
     tools.run("q-run", "--interpret", program, "--input", data, "--output-dir", folder)
     (output,) = os.listdir(folder)
@@ -47,7 +47,7 @@ def evaluate(report, tools):
         report.add("topologies", case, "fallbacks", totals["fallbacks"], ("==", 0))
         report.add("topologies", case, "int_macs/total_macs", totals["int_macs_share"], (">=", 0.98))
         report.add("topologies", case, "unequal to the interpreter",
-                   int(np.sum(own != interpret(tools, program, x, key))), ("==", 0))
+                   int(np.sum(own != interpret(tools, program, x, key, name))), ("==", 0))
         report.add("topologies", case, "SQNR dB", sqnr(wanted, own))
         for extension in ("-f32.so", "-int8.so", ".onnx", ".npz", ".mlirbc"):
             os.remove(tools.path(name + extension))

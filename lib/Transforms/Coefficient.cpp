@@ -13,10 +13,21 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
+/// Behind ops that keep the row-major order of the elements.
+Value skipReshapes(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
 /// Reads a constant, dequantizing it if need be, as doubles in row-major order.
 std::optional<std::vector<double>> readReal(Value value) {
   if (auto dequantize = value.getDefiningOp<qd::DequantizeOp>()) {
-    std::optional<ConstantView> codes = constantView(dequantize.getInput());
+    std::optional<ConstantView> codes =
+        constantView(skipReshapes(dequantize.getInput()));
     if (!codes || dequantize.getScales().size() != 1 ||
         dequantize.getGroupIndex() ||
         dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code)
@@ -54,22 +65,12 @@ std::optional<std::vector<double>> readReal(Value value) {
   return values;
 }
 
-/// Behind ops that keep the row-major order of the elements.
-Value skipReshapes(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-      break;
-    value = op->getOperand(0);
-  }
-  return value;
-}
-
 } // namespace
 
 bool isRealConstant(Value value) {
   value = skipReshapes(value);
   if (auto dequantize = value.getDefiningOp<qd::DequantizeOp>())
-    return matchPattern(dequantize.getInput(), m_Constant());
+    return matchPattern(skipReshapes(dequantize.getInput()), m_Constant());
   if (auto fill = value.getDefiningOp<linalg::FillOp>())
     return matchPattern(fill.getInputs()[0], m_Constant());
   return matchPattern(value, m_Constant());

@@ -18,6 +18,7 @@
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
 
@@ -100,9 +101,23 @@ private:
   func::FuncOp function;
   IntegerizeContext context;
   llvm::DenseMap<Operation *, std::string> reasons;
+  /// Contractions before the quantize of a refused island.
+  llvm::DenseMap<Operation *, std::string> refusedSums;
 };
 
-/// The sums that `quantize` rounds, seen through element-wise ops and reshapes.
+/// Element-wise arithmetic alone: no function that recipes leave in floats.
+static bool isArithmetic(Operation *op) {
+  return isElementwiseGeneric(op) &&
+         llvm::all_of(*cast<linalg::GenericOp>(op).getBlock(),
+                      [](Operation &scalar) {
+                        return isa<linalg::YieldOp>(scalar) ||
+                               (isa<arith::ArithDialect>(scalar.getDialect()) &&
+                                !isa<arith::DivFOp>(scalar));
+                      });
+}
+
+/// The sums that `quantize` rounds, seen through arithmetic and reshapes; none
+/// if anything else feeds it too, which keeps them in floats by intention.
 static SmallVector<linalg::LinalgOp> roundedSums(qd::QuantizeOp quantize) {
   SmallVector<linalg::LinalgOp> sums;
   llvm::SetVector<Operation *> passed;
@@ -113,10 +128,13 @@ static SmallVector<linalg::LinalgOp> roundedSums(qd::QuantizeOp quantize) {
       auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
       if (linalgOp && getContractionStructure(linalgOp))
         sums.push_back(linalgOp);
-      else if (isElementwiseGeneric(op) ||
+      else if (isArithmetic(op) ||
                isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
                    op))
         passed.insert(op);
+      else if (op && !isa<qd::DequantizeOp, tensor::EmptyOp>(op) &&
+               !isComputedFromConstants(operand))
+        return {};
     }
   return sums;
 }
@@ -142,7 +160,7 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
       for (Operation *member : island.members)
         reasons.try_emplace(member, reason);
       for (linalg::LinalgOp sum : roundedSums(quantize))
-        reasons.try_emplace(sum, reason);
+        refusedSums.try_emplace(sum, reason);
       return;
     }
   }
@@ -188,7 +206,7 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
                                        integer->value, scales, Value(), blocks);
   if (Attribute name = op->getAttr("qd.name"))
     real->setAttr("qd.name", name);
-  if (auto refused = reasons.find(op); refused != reasons.end()) {
+  if (auto refused = refusedSums.find(op); refused != refusedSums.end()) {
     if (Attribute request = op->getAttr("qd.requested"))
       real->setAttr("qd.requested", request);
     reasons.try_emplace(real,
