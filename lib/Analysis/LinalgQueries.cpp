@@ -88,4 +88,30 @@ Attribute getConstantPadding(Operation *op) {
   return value;
 }
 
+std::optional<AffineMap> throughUnitReshape(Operation *reshape, AffineMap map) {
+  auto from = cast<RankedTensorType>(reshape->getOperand(0).getType());
+  auto to = cast<RankedTensorType>(reshape->getResult(0).getType());
+  SmallVector<AffineExpr> kept;
+  SmallVector<int64_t> sizes;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+    if (to.getDimSize(dim) != 1) {
+      kept.push_back(expr);
+      sizes.push_back(to.getDimSize(dim));
+    }
+  SmallVector<AffineExpr> results;
+  unsigned next = 0;
+  for (int64_t size : from.getShape()) {
+    if (size == 1) {
+      results.push_back(getAffineConstantExpr(0, map.getContext()));
+      continue;
+    }
+    if (next >= kept.size() || sizes[next] != size)
+      return std::nullopt;
+    results.push_back(kept[next++]);
+  }
+  if (next != kept.size())
+    return std::nullopt;
+  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
+}
+
 } // namespace qdialect

@@ -23,20 +23,20 @@ static_assert(QD_I1 == static_cast<int>(DType::I1) &&
 struct CompiledModel::Impl {
   ~Impl() {
     if (instance)
-      library->destroy(instance);
+      file->destroy(instance);
   }
   Error instantiate();
 
   std::string path;
   LoadOptions options;
-  std::shared_ptr<LibraryFile> library;
+  std::shared_ptr<LibraryFile> file;
   qd_model *instance = nullptr;
   std::vector<TensorSpec> inputs, outputs;
 
   Error failure(qd_status status, const Twine &what) const {
-    StringRef why = library->statusString(status);
+    StringRef why = file->statusString(status);
     if (status == QD_SHAPE_MISMATCH)
-      why = library->error(instance);
+      why = file->error(instance);
     return createStringError(what + " model '" + path + "' failed: " + why);
   }
 };
@@ -83,21 +83,21 @@ Error CompiledModel::Impl::instantiate() {
   raw.profile = options.profile;
   raw.variant = options.variant.empty() ? nullptr : options.variant.c_str();
   qd_model *created = nullptr;
-  qd_status status = library->create(&raw, &created);
+  qd_status status = file->create(&raw, &created);
   if (status == QD_OK) {
     if (instance)
-      library->destroy(instance);
+      file->destroy(instance);
     instance = created;
     return Error::success();
   }
   std::string message = ("cannot start model '" + Twine(path) +
-                         "': " + library->statusString(status))
+                         "': " + file->statusString(status))
                             .str();
   if (status == QD_UNSUPPORTED_CPU) {
     const char *forced = raw.variant ? raw.variant : getenv("QDIALECT_CPU");
     if (forced && *forced)
       message += std::string(" (asked for: ") + forced + ")";
-    message += "; the library has " + join(variantNames(library->info), ", ");
+    message += "; the library has " + join(variantNames(file->info), ", ");
   }
   if (status == QD_INVALID_ARGUMENT)
     message += " (threads = " + std::to_string(options.threads) + ")";
@@ -116,8 +116,8 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
   Impl &impl = *model->impl;
   impl.path = path.str();
   impl.options = options;
-  impl.library = std::move(*library);
-  const qd_info *info = impl.library->info;
+  impl.file = std::move(*library);
+  const qd_info *info = impl.file->info;
   impl.inputs = readSpecs(info->inputs, info->num_inputs);
   impl.outputs = readSpecs(info->outputs, info->num_outputs);
   if (Error error = impl.instantiate())
@@ -127,22 +127,22 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
 
 ArrayRef<TensorSpec> CompiledModel::inputs() const { return impl->inputs; }
 ArrayRef<TensorSpec> CompiledModel::outputs() const { return impl->outputs; }
-StringRef CompiledModel::prefix() const { return impl->library->info->prefix; }
+StringRef CompiledModel::prefix() const { return impl->file->info->prefix; }
 StringRef CompiledModel::variant() const {
-  return impl->library->variant(impl->instance);
+  return impl->file->variant(impl->instance);
 }
 std::vector<std::string> CompiledModel::variants() const {
-  return variantNames(impl->library->info);
+  return variantNames(impl->file->info);
 }
 StringRef CompiledModel::receipt() const {
-  const qd_info *info = impl->library->info;
+  const qd_info *info = impl->file->info;
   return {info->receipt, info->receipt_size};
 }
 int64_t CompiledModel::scratchBytes() const {
-  return impl->library->info->scratch_bytes;
+  return impl->file->info->scratch_bytes;
 }
 int64_t CompiledModel::weightsBytes() const {
-  return impl->library->info->weights_bytes;
+  return impl->file->info->weights_bytes;
 }
 
 std::vector<HostTensor> CompiledModel::makeOutputs() const {
@@ -153,7 +153,7 @@ std::vector<HostTensor> CompiledModel::makeOutputs() const {
 }
 
 bool CompiledModel::isDynamic() const {
-  return impl->library->info->num_symbols != 0;
+  return impl->file->info->num_symbols != 0;
 }
 
 /// The C ABI's view of shapes.
@@ -189,7 +189,7 @@ CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
     shapes.push_back(spec.shape);
   for (std::vector<int64_t> &shape : shapes)
     targets.push_back(shape.data());
-  qd_status status = impl->library->outputDims(
+  qd_status status = impl->file->outputDims(
       impl->instance, dimsOf(inputs).data(), targets.data());
   if (status != QD_OK)
     return impl->failure(status, "running");
@@ -223,10 +223,10 @@ Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
                                  describe(made.type(), made.shape()) +
                                  ", given " +
                                  describe(given.type(), given.shape()));
-    status = impl->library->runDims(impl->instance, sources.data(),
-                                    dimsOf(inputs).data(), targets.data());
+    status = impl->file->runDims(impl->instance, sources.data(),
+                                 dimsOf(inputs).data(), targets.data());
   } else {
-    status = impl->library->run(impl->instance, sources.data(), targets.data());
+    status = impl->file->run(impl->instance, sources.data(), targets.data());
   }
   if (status == QD_OK)
     return Error::success();
@@ -253,13 +253,13 @@ Error CompiledModel::setThreads(int threads) {
 
 Expected<std::vector<CompiledModel::StepTime>> CompiledModel::profile() const {
   qd_profile raw = {};
-  qd_status status = impl->library->profile(impl->instance, &raw);
+  qd_status status = impl->file->profile(impl->instance, &raw);
   if (status != QD_OK)
     return createStringError("model '" + impl->path +
                              "' was loaded without profile");
   std::vector<StepTime> steps;
   for (uint32_t i = 0; i < raw.num_steps; ++i)
-    steps.push_back({impl->library->info->step_names[i],
+    steps.push_back({impl->file->info->step_names[i],
                      raw.runs ? raw.step_nanoseconds[i] * 1e-6 / raw.runs : 0});
   return steps;
 }

@@ -14,6 +14,7 @@
 // order, dequantize(quantize(x)), is never touched: it holds an error that the
 // program means to make.
 
+#include "GreedyRewrite.h"
 #include "IntegerizeGrid.h"
 #include "IntegerizeRetype.h"
 #include "QDialect/Analysis/LinalgQueries.h"
@@ -23,7 +24,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #define DEBUG_TYPE "qd-commute-dequantize"
 
@@ -338,59 +338,6 @@ struct FoldQuantizeOfDequantize : OpRewritePattern<qd::QuantizeOp> {
   }
 };
 
-/// f(reshape(x)) => reshape(f(x)) for element-wise f whose other inputs are
-/// single numbers, so that f meets the op before the reshape.
-struct HoistElementwiseOverReshape : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(linalg::GenericOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!isElementwiseGeneric(op))
-      return failure();
-    Operation *reshape = nullptr;
-    OpOperand *image = nullptr;
-    for (OpOperand *operand : op.getDpsInputOperands()) {
-      if (op.getMatchingIndexingMap(operand).getNumResults() == 0)
-        continue;
-      reshape = operand->get().getDefiningOp();
-      if (image || !op.getMatchingIndexingMap(operand).isIdentity() ||
-          !isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
-              reshape) ||
-          !reshape->hasOneUse())
-        return failure();
-      image = operand;
-    }
-    // Only behind a reduction: there the reshape separates a sum from its
-    // division.
-    if (!image || !getReductionKind(reshape->getOperand(0).getDefiningOp()))
-      return failure();
-    Value source = reshape->getOperand(0);
-    auto type = cast<RankedTensorType>(source.getType());
-    Type element = getElementTypeOrSelf(op.getType(0));
-    Value empty = makeEmptyLike(rewriter, op.getLoc(), source, element);
-    AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
-    AffineMap scalar = AffineMap::get(type.getRank(), 0, op.getContext());
-    SmallVector<Value> inputs;
-    SmallVector<AffineMap> maps;
-    for (OpOperand *operand : op.getDpsInputOperands()) {
-      inputs.push_back(operand == image ? source : operand->get());
-      maps.push_back(operand == image ? identity : scalar);
-    }
-    maps.push_back(identity);
-    auto moved = linalg::GenericOp::create(
-        rewriter, op.getLoc(), type.clone(element), inputs, ValueRange{empty},
-        maps,
-        SmallVector<utils::IteratorType>(type.getRank(),
-                                         utils::IteratorType::parallel));
-    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
-                               moved.getRegion().end());
-    copyMarks(op, moved);
-    Value result = rearrange(rewriter, reshape, moved.getResult(0));
-    rewriter.replaceOp(op, result);
-    return success();
-  }
-};
-
 struct CommuteDequantizePass
     : public impl::CommuteDequantizePassBase<CommuteDequantizePass> {
   using CommuteDequantizePassBase::CommuteDequantizePassBase;
@@ -398,14 +345,9 @@ struct CommuteDequantizePass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<SinkDequantize, SinkDequantizeConcat, HoistQuantize,
-                 FoldQuantizeOfDequantize, HoistElementwiseOverReshape>(
-        &getContext());
-    GreedyRewriteConfig config;
-    // Constants may hold a hundred megabytes: neither fold nor compare them.
-    config.enableFolding(false);
-    config.enableConstantCSE(false);
+                 FoldQuantizeOfDequantize>(&getContext());
     if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+            applyPatternsBesideConstants(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

@@ -14,13 +14,13 @@
 // Ops without a channel-last sibling (grouped ones) become linalg.generic with
 // permuted maps. qd-propagate-transposes removes the transposes afterwards.
 
+#include "GreedyRewrite.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/ADT/Sequence.h"
 
 #define DEBUG_TYPE "qd-convert-to-channel-last"
@@ -182,11 +182,8 @@ struct ConvertToChannelLast
     int64_t before = countTransposes();
     RewritePatternSet patterns(&getContext());
     populateConvertToChannelLastPatterns(patterns);
-    // Constants are copied, not folded: the greedy driver must not try.
-    GreedyRewriteConfig config;
-    config.enableFolding(false).enableConstantCSE(false);
     if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+            applyPatternsBesideConstants(getOperation(), std::move(patterns))))
       return signalPassFailure();
     numTransposes += countTransposes() - before;
   }

@@ -296,35 +296,6 @@ Result FloatExpression::Reader::payload(Value scalar, linalg::GenericOp generic,
   return scalarOp(op, generic, map);
 }
 
-/// The map of the source of a reshape that only adds or removes dimensions of
-/// size 1; nothing if it regroups others.
-static std::optional<AffineMap> throughUnits(Operation *reshape,
-                                             AffineMap map) {
-  auto from = cast<RankedTensorType>(reshape->getOperand(0).getType());
-  auto to = cast<RankedTensorType>(reshape->getResult(0).getType());
-  SmallVector<AffineExpr> kept;
-  SmallVector<int64_t> sizes;
-  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
-    if (to.getDimSize(dim) != 1) {
-      kept.push_back(expr);
-      sizes.push_back(to.getDimSize(dim));
-    }
-  SmallVector<AffineExpr> results;
-  unsigned next = 0;
-  for (int64_t size : from.getShape()) {
-    if (size == 1) {
-      results.push_back(getAffineConstantExpr(0, map.getContext()));
-      continue;
-    }
-    if (next >= kept.size() || sizes[next] != size)
-      return std::nullopt;
-    results.push_back(kept[next++]);
-  }
-  if (next != kept.size())
-    return std::nullopt;
-  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
-}
-
 /// The reduced loops run along dimensions of the root that the result does not
 /// depend on: x - sum(x) reads its row.
 Result FloatExpression::Reader::reduction(linalg::GenericOp op,
@@ -409,7 +380,7 @@ Result FloatExpression::Reader::tensor(Value value, AffineMap map) {
            generic.getNumDpsInputs() == 1 && startsNeutral(generic, *kind))
     result = reduction(generic, *kind, map);
   else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-    if (std::optional<AffineMap> source = throughUnits(op, map))
+    if (std::optional<AffineMap> source = throughUnitReshape(op, map))
       result = tensor(op->getOperand(0), *source);
   // What no rule covers is a tensor as good as any.
   return result ? result : leaf(value, map);

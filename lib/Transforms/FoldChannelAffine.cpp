@@ -12,6 +12,7 @@
 // A whole chain is folded at once, in f64, and rounded once. What is left is at
 // most one addition of a constant of one value a channel: the bias.
 
+#include "GreedyRewrite.h"
 #include "OutputChannels.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
@@ -21,7 +22,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include <cmath>
 
 #define DEBUG_TYPE "qd-fold-channel-affine"
@@ -324,10 +324,8 @@ struct FoldChannelAffinePass
     int64_t before = countElementwise();
     RewritePatternSet patterns(&getContext());
     populateFoldChannelAffinePatterns(patterns);
-    GreedyRewriteConfig config;
-    config.enableFolding(false).enableConstantCSE(false);
     if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+            applyPatternsBesideConstants(getOperation(), std::move(patterns))))
       return signalPassFailure();
     numFolded += before - countElementwise();
   }

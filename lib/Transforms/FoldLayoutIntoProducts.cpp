@@ -13,13 +13,13 @@
 // dimension would stop being the one that kernels walk: the reduced one of the
 // left side, columns in the result.
 
+#include "GreedyRewrite.h"
 #include "LayoutOps.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #define DEBUG_TYPE "qd-fold-layout-into-products"
 
@@ -218,12 +218,8 @@ struct FoldLayoutIntoProductsPass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateFoldLayoutIntoProductsPatterns(patterns);
-    GreedyRewriteConfig config;
-    // Constants may hold a hundred megabytes: neither fold nor compare them.
-    config.enableFolding(false);
-    config.enableConstantCSE(false);
     if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+            applyPatternsBesideConstants(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

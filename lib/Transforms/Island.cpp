@@ -209,32 +209,6 @@ std::optional<Formula> Walker::payload(Value scalar, linalg::GenericOp generic,
       });
 }
 
-/// `map` with the results of dimensions that `reassociation` adds or removes
-/// (all of size one) adapted, or nothing if real dimensions are regrouped.
-std::optional<AffineMap> throughUnitReshape(Operation *reshape, AffineMap map) {
-  auto from = cast<RankedTensorType>(reshape->getOperand(0).getType());
-  auto to = cast<RankedTensorType>(reshape->getResult(0).getType());
-  SmallVector<AffineExpr> kept;
-  SmallVector<int64_t> keptSizes;
-  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-    if (to.getDimSize(axis) != 1) {
-      kept.push_back(expr);
-      keptSizes.push_back(to.getDimSize(axis));
-    }
-  SmallVector<AffineExpr> results;
-  unsigned next = 0;
-  for (int64_t size : from.getShape()) {
-    if (size == 1)
-      return std::nullopt; // which loop it is read by is not known
-    if (next >= kept.size() || keptSizes[next] != size)
-      return std::nullopt;
-    results.push_back(kept[next++]);
-  }
-  if (next != kept.size())
-    return std::nullopt;
-  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
-}
-
 std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
   Operation *op = value.getDefiningOp();
   if (isRealConstant(value)) {
@@ -263,7 +237,9 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
                    map);
   }
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-    if (std::optional<AffineMap> inner = throughUnitReshape(op, map)) {
+    // Which loop reads a dimension that the reshape dropped is not known.
+    if (std::optional<AffineMap> inner = throughUnitReshape(op, map);
+        inner && inner->isProjectedPermutation()) {
       island.members.insert(op);
       return tensor(op->getOperand(0), *inner);
     }

@@ -12,6 +12,7 @@
 //   ->
 //   conv_nhwc -> relu -> pad -> conv_nhwc
 
+#include "GreedyRewrite.h"
 #include "LayoutOps.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
@@ -20,7 +21,6 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/CSE.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #define DEBUG_TYPE "qd-propagate-transposes"
 
@@ -113,9 +113,7 @@ struct PropagateTransposes
     RewritePatternSet patterns(&getContext());
     for (Populate populate : sets)
       populate(patterns);
-    GreedyRewriteConfig config;
-    config.enableFolding(false).enableConstantCSE(false);
-    return applyPatternsGreedily(getOperation(), std::move(patterns), config);
+    return applyPatternsBesideConstants(getOperation(), std::move(patterns));
   }
 
   int64_t count() {

@@ -14,6 +14,7 @@
 // no other operand has a dimension that it merges. Reshapes only ever move down
 // a finite graph, so this ends.
 
+#include "GreedyRewrite.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
@@ -21,7 +22,6 @@
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #define DEBUG_TYPE "qd-sink-reshapes"
 
@@ -322,12 +322,8 @@ struct SinkReshapesPass : impl::SinkReshapesPassBase<SinkReshapesPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateSinkReshapesPatterns(patterns);
-    GreedyRewriteConfig config;
-    // Constants may hold a hundred megabytes: neither fold nor compare them.
-    config.enableFolding(false);
-    config.enableConstantCSE(false);
     if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+            applyPatternsBesideConstants(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

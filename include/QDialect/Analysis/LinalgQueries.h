@@ -33,6 +33,12 @@ std::optional<mlir::Attribute> getSplatValue(mlir::Value tensor);
 /// A tensor.pad's constant padding value, or null when it computes its value.
 mlir::Attribute getConstantPadding(mlir::Operation *pad);
 
+/// How the source of an expand_shape or collapse_shape is read where its result
+/// is read by `map`: dimensions of size one that only the source has are read
+/// at 0. Nothing if the reshape regroups longer dimensions.
+std::optional<mlir::AffineMap> throughUnitReshape(mlir::Operation *reshape,
+                                                  mlir::AffineMap map);
+
 } // namespace qdialect
 
 #endif // QDIALECT_ANALYSIS_LINALGQUERIES_H

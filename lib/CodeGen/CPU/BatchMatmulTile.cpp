@@ -113,18 +113,8 @@ private:
 
   /// The epilogue's counters for row r: its outer loops are the output's rows.
   Position positionOf(int64_t r) {
-    Position position;
-    Value left = e.add(outRow, r * (g.rows.out / g.columns.size));
-    unsigned numOuter = epilogue.sizes.size() - 1;
-    position.counters.resize(numOuter + 1);
-    for (unsigned loop = numOuter; loop-- > 1;) {
-      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
-      left = e.div(left, epilogue.sizes[loop]);
-    }
-    if (numOuter > 0)
-      position.counters[0] = left;
-    position.counters[numOuter] = column;
-    return position;
+    Value row = e.add(outRow, r * (g.rows.out / g.columns.size));
+    return Position::at(e, epilogue, row, column);
   }
 
   Emitter &e;

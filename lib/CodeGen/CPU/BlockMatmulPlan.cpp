@@ -327,18 +327,8 @@ private:
   }
 
   /// The epilogue's counters: its outer loops are the row, split.
-  Position positionOf(Value left) {
-    Position position;
-    unsigned numOuter = epilogue.sizes.size() - 1;
-    position.counters.resize(numOuter + 1);
-    for (unsigned loop = numOuter; loop-- > 1;) {
-      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
-      left = e.div(left, epilogue.sizes[loop]);
-    }
-    if (numOuter > 0)
-      position.counters[0] = left;
-    position.counters[numOuter] = e.mul(panel, kPanel);
-    return position;
+  Position positionOf(Value outRow) {
+    return Position::at(e, epilogue, outRow, e.mul(panel, kPanel));
   }
 
   Emitter &e;

@@ -134,18 +134,7 @@ private:
 
   /// The epilogue's counters for row r: its outer loops are the pixel, split.
   Position positionOf(int64_t r) {
-    Position position;
-    Value left = e.add(pixel, r);
-    unsigned numOuter = epilogue.sizes.size() - 1;
-    position.counters.resize(numOuter + 1);
-    for (unsigned loop = numOuter; loop-- > 1;) {
-      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
-      left = e.div(left, epilogue.sizes[loop]);
-    }
-    if (numOuter > 0)
-      position.counters[0] = left;
-    position.counters[numOuter] = channel;
-    return position;
+    return Position::at(e, epilogue, e.add(pixel, r), channel);
   }
 
   Emitter &e;

@@ -24,6 +24,21 @@ Type loadedType(Type element) {
   return qd::getStorageType(element);
 }
 
+Position Position::at(Emitter &e, const Epilogue &epilogue, Value row,
+                      Value column) {
+  Position position;
+  unsigned numOuter = epilogue.sizes.size() - 1;
+  position.counters.resize(numOuter + 1);
+  for (unsigned loop = numOuter; loop-- > 1;) {
+    position.counters[loop] = e.rem(row, epilogue.sizes[loop]);
+    row = e.div(row, epilogue.sizes[loop]);
+  }
+  if (numOuter > 0)
+    position.counters[0] = row;
+  position.counters[numOuter] = column;
+  return position;
+}
+
 void PayloadEmitter::begin() {
   auto want = [&](const Epilogue::Operand &operand) {
     if (operand.kind == Epilogue::Operand::Memory &&

@@ -48,6 +48,11 @@ struct Position {
   int64_t laneOffset = 0;
   /// Which lanes exist; null means all.
   Value mask;
+
+  /// The epilogue's loops where its innermost stands at `column` and the
+  /// others, joined row-major, at `row`.
+  static Position at(Emitter &e, const Epilogue &epilogue, Value row,
+                     Value column);
 };
 
 class PayloadEmitter {

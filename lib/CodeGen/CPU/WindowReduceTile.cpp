@@ -251,18 +251,7 @@ private:
   }
 
   Position positionOf(int64_t row) {
-    Position position;
-    Value left = e.add(pixel, row);
-    unsigned numOuter = epilogue.sizes.size() - 1;
-    position.counters.resize(numOuter + 1);
-    for (unsigned loop = numOuter; loop-- > 1;) {
-      position.counters[loop] = e.rem(left, epilogue.sizes[loop]);
-      left = e.div(left, epilogue.sizes[loop]);
-    }
-    if (numOuter > 0)
-      position.counters[0] = left;
-    position.counters[numOuter] = channel;
-    return position;
+    return Position::at(e, epilogue, e.add(pixel, row), channel);
   }
 
   Emitter &e;

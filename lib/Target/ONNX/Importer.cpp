@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "onnx.pb.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -41,6 +42,7 @@ private:
   }
   LogicalResult checkVersion();
   LogicalResult readInitializers(const onnx::GraphProto &of);
+  LogicalResult checkDimensionNames();
   LogicalResult addInputs();
   void addBounds();
   LogicalResult checkSizes(const onnx::NodeProto &proto,
@@ -146,7 +148,31 @@ LogicalResult Importer::readInitializers(const onnx::GraphProto &of) {
   return success();
 }
 
+/// A --dim that means no dimension of any input is a typing error.
+LogicalResult Importer::checkDimensionNames() {
+  SmallVector<std::string> names;
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    if (initializers.contains(input.name()))
+      continue;
+    int axis = 0;
+    for (const auto &dim : input.type().tensor_type().shape().dim()) {
+      if (!dim.dim_param().empty() &&
+          !llvm::is_contained(names, dim.dim_param()))
+        names.push_back(dim.dim_param());
+      names.push_back(input.name() + ":" + std::to_string(axis++));
+    }
+  }
+  for (const auto &given : options.dims)
+    if (!llvm::is_contained(names, given.first()))
+      return error() << "--dim names '" << given.first()
+                     << "', but the dimensions of the inputs are "
+                     << llvm::join(names, ", ");
+  return success();
+}
+
 LogicalResult Importer::addInputs() {
+  if (failed(checkDimensionNames()))
+    return failure();
   for (const onnx::ValueInfoProto &input : graph.input()) {
     // Before IR version 4 initializers are listed as inputs too.
     if (initializers.contains(input.name()))
