@@ -19,6 +19,7 @@ TESTS = [
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("carried models", ["evaluation", "carried", "--quick"]),
     ("blocked weights", ["integration.matmul_nbits"]),
+    ("export to ONNX", ["integration.onnx_export"]),
     ("symbolic sizes", ["integration.dynamic"]),
     ("bad input", ["integration.bad_input"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),

@@ -8,6 +8,7 @@
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
+#include "QDialect/Support/PermuteTensor.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -41,66 +42,6 @@ RankedTensorType permuteType(RankedTensorType type,
                                type.getElementType());
 }
 
-/// Copies element by element of `Word`, innermost result dimension last.
-template <class Word>
-static void copyPermuted(const char *source, char *target,
-                         ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
-  const Word *from = reinterpret_cast<const Word *>(source);
-  Word *to = reinterpret_cast<Word *>(target);
-  int64_t inner = shape.empty() ? 1 : shape.back();
-  int64_t step = shape.empty() ? 0 : strides.back();
-  SmallVector<int64_t, 6> index(shape.size(), 0);
-  int64_t rows = 1;
-  for (int64_t size : shape.drop_back(shape.empty() ? 0 : 1))
-    rows *= size;
-  for (int64_t row = 0; row < rows; ++row) {
-    int64_t base = 0;
-    for (size_t d = 0; d + 1 < shape.size(); ++d)
-      base += index[d] * strides[d];
-    for (int64_t i = 0; i < inner; ++i)
-      *to++ = from[base + i * step];
-    for (int64_t d = static_cast<int64_t>(shape.size()) - 2; d >= 0; --d) {
-      if (++index[d] < shape[d])
-        break;
-      index[d] = 0;
-    }
-  }
-}
-
-/// The bytes of `view` in the order of the permuted tensor.
-static HostTensor permuteBytes(const ConstantView &view,
-                               ArrayRef<int64_t> permutation) {
-  ArrayRef<int64_t> shape = view.type.getShape();
-  SmallVector<int64_t, 6> strides(shape.size(), 1);
-  for (int64_t d = static_cast<int64_t>(shape.size()) - 2; d >= 0; --d)
-    strides[d] = strides[d + 1] * shape[d + 1];
-  SmallVector<int64_t> newShape = permuted(shape, permutation);
-  SmallVector<int64_t> newStrides =
-      permuted(ArrayRef<int64_t>(strides), permutation);
-  HostTensor result(view.dtype,
-                    std::vector<int64_t>(newShape.begin(), newShape.end()));
-  if (result.size() == 0)
-    return result;
-  switch (byteWidth(view.dtype)) {
-  case 1:
-    copyPermuted<uint8_t>(view.raw.data(), result.mutableBytes(), newShape,
-                          newStrides);
-    break;
-  case 2:
-    copyPermuted<uint16_t>(view.raw.data(), result.mutableBytes(), newShape,
-                           newStrides);
-    break;
-  case 4:
-    copyPermuted<uint32_t>(view.raw.data(), result.mutableBytes(), newShape,
-                           newStrides);
-    break;
-  default:
-    copyPermuted<uint64_t>(view.raw.data(), result.mutableBytes(), newShape,
-                           newStrides);
-  }
-  return result;
-}
-
 /// A name for the blob that a constant of `value` was made from.
 static StringRef blobName(Value value) {
   DenseResourceElementsAttr resource;
@@ -121,10 +62,7 @@ static Value permuteArithConstant(OpBuilder &builder, Value value,
             value.getDefiningOp<arith::ConstantOp>().getValue()))
       return arith::ConstantOp::create(builder, value.getLoc(), newType,
                                        dense.resizeSplat(newType));
-  HostTensor tensor =
-      view->splat ? view->toHostTensor().reshaped(std::vector<int64_t>(
-                        newType.getShape().begin(), newType.getShape().end()))
-                  : permuteBytes(*view, permutation);
+  HostTensor tensor = permuteTensor(view->toHostTensor(), permutation);
   return makeConstant(builder, value.getLoc(), newType, blobName(value),
                       std::move(tensor));
 }

@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "Interpreter": ["IR", "Numerics", "Support"],
     "Transforms": ["IR", "Numerics", "Support", "Analysis", "Interpreter", "PTQ"],
     "CodeGen": ["IR", "Numerics", "Support", "Analysis", "Transforms", "Interpreter"],
-    "Target/ONNX": ["IR", "Numerics", "Support", "Interpreter"],
+    "Target/ONNX": ["IR", "Numerics", "Support", "Analysis", "Interpreter"],
     "Target/SharedLibrary": ["IR", "Numerics", "Support", "Analysis", "CodeGen"],
     "Execution": ["IR", "Numerics", "Support", "CodeGen", "Target/SharedLibrary", "Interpreter"],
     "Pipelines": None,  # may see everything

@@ -35,6 +35,14 @@ const ElementInfo *findElementInfo(int onnxType) {
   return found == std::end(elementInfos) ? nullptr : found;
 }
 
+const ElementInfo *findElementInfo(Type elementType) {
+  const ElementInfo *found = llvm::find_if(elementInfos, [&](auto &info) {
+    return getElementType(info.onnxType, elementType.getContext()) ==
+           elementType;
+  });
+  return found == std::end(elementInfos) ? nullptr : found;
+}
+
 Type getElementType(int onnxType, MLIRContext *context) {
   const ElementInfo *info = findElementInfo(onnxType);
   if (!info)

@@ -24,6 +24,8 @@ struct ElementInfo {
 
 /// Null for strings, complex numbers and numbers that are no data type.
 const ElementInfo *findElementInfo(int onnxType);
+/// The entry that `elementType` is imported from (null if there is none).
+const ElementInfo *findElementInfo(mlir::Type elementType);
 
 /// The MLIR element type; null if the importer has none.
 mlir::Type getElementType(int onnxType, mlir::MLIRContext *context);
