@@ -24,11 +24,13 @@ class Case:
     outputs: int = 1
     opset: int = 17
     tolerance: float = 1e-5  # relative to the largest reference value; 0 = bit-equal
+    domain: str = ""
+    types: list = None  # of the outputs, where they do not follow from the first input
 
     def model(self, output_types):
         order = self.order if self.order is not None else [*self.inputs, *self.constants]
         names = [f"y{i}" for i in range(self.outputs)]
-        node = helper.make_node(self.op, order, names, name="node", **self.attributes)
+        node = helper.make_node(self.op, order, names, name="node", domain=self.domain, **self.attributes)
         info = [
             helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
             for k, v in self.inputs.items()
@@ -36,9 +38,12 @@ class Case:
         outs = [helper.make_tensor_value_info(n, t, None) for n, t in zip(names, output_types)]
         inits = [numpy_helper.from_array(v, k) for k, v in self.constants.items()]
         graph = helper.make_graph([node], "case", info, outs, inits)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        opsets = [helper.make_opsetid("", self.opset)] + ([helper.make_opsetid(self.domain, 1)] if self.domain else [])
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
     def output_types(self):
+        if self.types:
+            return self.types
         if self.op in ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Not", "And", "Or"):
             return [TensorProto.BOOL]
         if self.op == "QuantizeLinear":
@@ -324,5 +329,65 @@ def quantize(r):
     return Case("DequantizeLinear", {"x": codes}, {"s": scale, "z": zero}, attrs, tolerance=0)
 
 
+def embed_layer_normalization(r):
+    batch, length, hidden, rows = (int(v) for v in r.integers(1, 7, 4))
+    inputs = {"ids": r.integers(0, rows, (batch, length)).astype(np.int32)}
+    constants = {"words": f32(r, rows, hidden), "positions": f32(r, length + 2, hidden)}
+    segments, mask, places = (bool(v) for v in r.integers(0, 2, 3))
+    if segments:
+        inputs["segments"] = r.integers(0, 2, (batch, length)).astype(np.int32)
+        constants["kinds"] = f32(r, 2, hidden)
+    constants |= {"gamma": f32(r, hidden), "beta": f32(r, hidden)}
+    order = ["ids", "segments" if segments else "", "words", "positions", "kinds" if segments else "", "gamma", "beta"]
+    if mask:
+        inputs["mask"] = r.integers(0, 2, (batch, length)).astype(np.int32)
+    if places:
+        inputs["places"] = r.integers(0, length + 2, (pick(r, 1, batch), length)).astype(np.int32)
+    if mask or places:
+        order += ["mask" if mask else ""] + (["places"] if places else [])
+    types = [TensorProto.FLOAT, TensorProto.INT32, TensorProto.FLOAT]
+    return Case("EmbedLayerNormalization", inputs, constants, {"epsilon": 1e-5}, order, int(r.integers(2, 4)),
+                domain="com.microsoft", types=types)
+
+
+def gather_block_quantized(r):
+    bits, block, rows = int(pick(r, 4, 8)), 16, int(r.integers(1, 6))
+    columns = int(pick(r, 16, 32, 48))
+    codes = r.integers(0, 256, (rows, columns * bits // 8)).astype(np.uint8)
+    constants = {"data": codes, "scales": r.uniform(0.01, 0.1, (rows, columns // block)).astype(np.float32)}
+    if r.integers(2):
+        constants["zeros"] = r.integers(0, 256, (rows, -(-columns // block * bits // 8))).astype(np.uint8)
+    shape = [int(v) for v in r.integers(1, 4, r.integers(1, 3))]
+    indices = {"indices": r.integers(-rows, rows, shape).astype(pick(r, np.int32, np.int64))}
+    attributes = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
+    return Case("GatherBlockQuantized", indices, constants, attributes,
+                ["data", "indices", "scales"] + ["zeros"] * ("zeros" in constants), tolerance=0,
+                domain="com.microsoft", types=[TensorProto.FLOAT])
+
+
+def qattention(r):
+    batch, length, width, heads, size = (int(v) for v in r.integers(1, 5, 5))
+    hidden = heads * size
+    low, high = pick(r, (0, 256), (-128, 128))
+    inputs = {"x": r.integers(0, 256, (batch, length, width)).astype(np.uint8)}
+    constants = {
+        "w": r.integers(low, high, (width, 3 * hidden)).astype(np.uint8 if low == 0 else np.int8),
+        "bias": f32(r, 3 * hidden),
+        "sx": np.float32(r.uniform(0.01, 0.03)),
+        "sw": r.uniform(0.01, 0.03, pick(r, (), (3 * hidden,))).astype(np.float32),
+        "zx": np.uint8(r.integers(0, 256)),
+    }
+    constants["zw"] = np.zeros(constants["sw"].shape, constants["w"].dtype) + constants["w"].dtype.type(r.integers(0, 100))
+    mask = pick(r, "", "lengths", "each")
+    if mask == "lengths":
+        inputs["mask"] = r.integers(1, length + 1, batch).astype(np.int32)
+    elif mask == "each":
+        inputs["mask"] = r.integers(0, 2, (batch, length)).astype(np.int32)
+    order = ["x", "w", "bias", "sx", "sw", "mask" if mask else "", "zx", "zw"]
+    return Case("QAttention", inputs, constants, {"num_heads": heads, "unidirectional": int(r.integers(2))}, order,
+                domain="com.microsoft", types=[TensorProto.FLOAT])
+
+
 GENERATORS = [conv, conv_transpose, pool, global_pool, gemm, matmul, binary, integer_binary, unary, gelu, clip, normalize,
-              movement, slices, reduce, casts, where, quantize]  # fmt: skip
+              movement, slices, reduce, casts, where, quantize,
+              embed_layer_normalization, gather_block_quantized, qattention]  # fmt: skip

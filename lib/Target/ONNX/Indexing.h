@@ -40,6 +40,11 @@ Tensor generateReduced(GraphBuilder &b, llvm::ArrayRef<int64_t> shape,
                        double start, llvm::ArrayRef<Mapped> operands,
                        PlaceBody body);
 
+/// `data` at the places that `indices` (from the end if negative) name along
+/// `axis`, which the dimensions of the indices replace.
+Tensor gatherAlong(GraphBuilder &b, const Tensor &data, const Tensor &indices,
+                   int64_t axis);
+
 /// Calls `body` for every position of `shape` in row-major order with the
 /// tensor made so far, and takes its value as the next one.
 using UpdateBody = llvm::function_ref<mlir::Value(

@@ -22,6 +22,7 @@ const OpRegistry &OpRegistry::get() {
     registerConstantOps(*made);
     registerControlFlowOps(*made);
     registerElementwiseOps(*made);
+    registerEmbeddingOps(*made);
     registerFusedMatmulOps(*made);
     registerEinsumOps(*made);
     registerFusedOps(*made);
@@ -37,6 +38,7 @@ const OpRegistry &OpRegistry::get() {
     registerIndexingOps(*made);
     registerInstanceNormalizationOps(*made);
     registerPoolingOps(*made);
+    registerQAttentionOps(*made);
     registerQLinearOps(*made);
     registerQuantizeOps(*made);
     registerRecurrentOps(*made);

@@ -6,6 +6,7 @@
 // is a linalg.generic over the result that reads the data with tensor.extract.
 
 #include "GraphBuilder.h"
+#include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -15,13 +16,18 @@
 using namespace mlir;
 
 namespace qdialect::onnx_import {
-namespace {
 
-/// Constant indices that read at most this many runs become slices.
-constexpr int64_t maxSlices = 16;
+static Shape gatheredShape(const Tensor &data, const Tensor &indices,
+                           int64_t axis) {
+  Shape shape(data.shape().take_front(axis));
+  shape.append(indices.shape().begin(), indices.shape().end());
+  llvm::append_range(shape, data.shape().drop_front(axis + 1));
+  return shape;
+}
 
-Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
-                     int64_t axis, ArrayRef<int64_t> shape) {
+Tensor gatherAlong(GraphBuilder &b, const Tensor &data, const Tensor &indices,
+                   int64_t axis) {
+  Shape shape = gatheredShape(data, indices, axis);
   Value source = b.value(data), places = b.value(indices);
   Value init = b.empty(shape, data.elementType());
   unsigned rank = shape.size();
@@ -61,6 +67,11 @@ Tensor gatherDynamic(GraphBuilder &b, const Tensor &data, const Tensor &indices,
   return b.tensor(op.getResult(0), shape);
 }
 
+namespace {
+
+/// Constant indices that read at most this many runs become slices.
+constexpr int64_t maxSlices = 16;
+
 LogicalResult importGather(Node &n) {
   Tensor data = n.input(0, "data"), indices = n.input(1, "indices");
   n.requireRank(data, "data", 1);
@@ -73,9 +84,6 @@ LogicalResult importGather(Node &n) {
       !indices.elementType().isInteger(32))
     return n.emitError() << "input indices is " << describeType(indices.type)
                          << ", but must be int32 or int64";
-  Shape shape(data.shape().take_front(axis));
-  shape.append(indices.shape().begin(), indices.shape().end());
-  llvm::append_range(shape, data.shape().drop_front(axis + 1));
   // Of a symbolic axis only what counts from its beginning is sure to be there.
   int64_t size = data.dim(axis);
   bool isKnown = isSmallConstant(indices) && !indices.hasSymbolicElements() &&
@@ -90,9 +98,10 @@ LogicalResult importGather(Node &n) {
       places.push_back(place < 0 ? place + size : place);
     }
     if (isSmallConstant(data) || countRuns(places) <= maxSlices)
-      return n.result(n.b.reshape(n.b.select(data, axis, places), shape));
+      return n.result(n.b.reshape(n.b.select(data, axis, places),
+                                  gatheredShape(data, indices, axis)));
   }
-  return n.result(gatherDynamic(n.b, data, indices, axis, shape));
+  return n.result(gatherAlong(n.b, data, indices, axis));
 }
 
 } // namespace
