@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Build the float ONNX models that tests and benchmarks use, from PyPI packages.
 
-  python -m models.build efficientnet-lite0|resnet50|squeezenet|minilm|minilm-parts|magika -o MODEL.onnx
+  python -m models.build efficientnet-lite0|resnet50|squeezenet|minilm|minilm-parts|magika|silero|silero-sequence -o MODEL.onnx
 """
 
 import argparse
 import os
 
-from models import efficientnet_lite0, light, magika, minilm, packages
+from models import efficientnet_lite0, light, magika, minilm, packages, silero
 
-NAMES = ["efficientnet-lite0", "resnet50", "squeezenet", "minilm", "minilm-parts", "magika"]
+NAMES = ["efficientnet-lite0", "resnet50", "squeezenet", "minilm", "minilm-parts", "magika",
+         *silero.FILES]
 
 
 def build(name, path):
@@ -21,6 +22,8 @@ def build(name, path):
         minilm.build(path, parts=name == "minilm-parts")
     elif name == "magika":
         magika.build(path)
+    elif name in silero.FILES:
+        silero.build(name, path)
     else:
         light.build(name, path)
 

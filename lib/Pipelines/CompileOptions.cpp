@@ -126,6 +126,11 @@ void CompileOptions::bindOptions() {
           "Size of a symbolic dimension (name=4), or its bounds if it stays "
           "symbolic (name=1..64); may be given several times"),
       cl::cat(category()));
+  new cl::list<std::string, std::vector<std::string>>(
+      "set", cl::location(values), cl::value_desc("input=number"),
+      cl::desc("Makes an input of one element a constant of the program "
+               "(sample_rate=16000); may be given several times"),
+      cl::cat(category()));
 }
 
 int compileMain(int argc, char **argv) {

@@ -45,6 +45,7 @@ Phase phaseOf(ModuleOp module) {
 
 llvm::Expected<LoadedModule> readModule(const std::string &path,
                                         llvm::ArrayRef<std::string> dims,
+                                        llvm::ArrayRef<std::string> values,
                                         MLIRContext &context) {
   DialectRegistry registry;
   registerONNXImportDialects(registry);
@@ -61,6 +62,9 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
     for (const std::string &dim : dims)
       if (llvm::Error error = parseDimension(dim, import))
         return std::move(error);
+    for (const std::string &value : values)
+      if (llvm::Error error = parseInputValue(value, import))
+        return std::move(error);
     result.module = importONNX(path, &context, import);
     if (!result.module)
       return failure("'" + path + "' was not imported");
@@ -70,8 +74,9 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
     return failure("'" + path +
                    "' is no model: expected .onnx, .mlir or "
                    ".mlirbc");
-  if (!dims.empty())
-    return failure("--dim is for .onnx models, '" + path + "' is a module");
+  if (!dims.empty() || !values.empty())
+    return failure("--dim and --set are for .onnx models, '" + path +
+                   "' is a module");
   auto manager = std::make_shared<llvm::SourceMgr>();
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);

@@ -6,11 +6,14 @@
 //
 //   %o = qd.observe %z "relu1"; return %y   ->   return %y, %z
 //
-// and the function lists the names: qd.observed = ["relu1"].
+// and the function lists the names: qd.observed = ["relu1"]. What a program loop
+// computes is gathered, one row an iteration, and leaves it as one more result.
 
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 
@@ -19,6 +22,51 @@ namespace qdialect {
 #include "QDialect/Transforms/Passes.h.inc"
 
 namespace {
+
+/// The result of `loop` that holds `value` of each iteration.
+Value gather(scf::ForOp loop, Value value) {
+  LoopBounds bounds = getBounds(loop);
+  auto element = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape{bounds.count()};
+  llvm::append_range(shape, element.getShape());
+  IRRewriter rewriter(loop);
+  Location loc = value.getLoc();
+  Value empty = tensor::EmptyOp::create(rewriter, loc, shape,
+                                        element.getElementType());
+  auto write = [&](OpBuilder &builder, Location at,
+                   ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
+    auto index = [&](int64_t number) -> Value {
+      return arith::ConstantIndexOp::create(builder, at, number);
+    };
+    auto around = cast<scf::ForOp>(carried.front().getOwner()->getParentOp());
+    Value row = around.getInductionVar();
+    if (bounds.low != 0)
+      row = arith::SubIOp::create(builder, at, row, index(bounds.low));
+    SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
+        sizes = getAsIndexOpFoldResult(builder.getContext(), shape),
+        strides(shape.size(), builder.getIndexAttr(1));
+    offsets[0] = row;
+    sizes[0] = builder.getIndexAttr(1);
+    return {tensor::InsertSliceOp::create(builder, at, value, carried.front(),
+                                          offsets, sizes, strides)};
+  };
+  FailureOr<LoopLikeOpInterface> grown =
+      cast<LoopLikeOpInterface>(*loop).replaceWithAdditionalYields(
+          rewriter, empty, /*replaceInitOperandUsesInLoop=*/false, write);
+  assert(succeeded(grown) && "scf.for takes more results");
+  return (*grown)->getResults().back();
+}
+
+/// Lets `op` observe the values of all iterations behind the loop.
+void moveBehindLoop(qd::ObserveOp op) {
+  Value gathered = gather(cast<scf::ForOp>(op->getParentOp()), op.getInput());
+  OpBuilder builder(op.getContext());
+  builder.setInsertionPointAfterValue(gathered);
+  qd::ObserveOp::create(builder, op.getLoc(), gathered.getType(), gathered,
+                        op.getValueName());
+  op.getResult().replaceAllUsesWith(op.getInput());
+  op.erase();
+}
 
 struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
   using ExposeObservedPassBase::ExposeObservedPassBase;
@@ -32,6 +80,10 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
     SmallVector<Value> values;
     SmallVector<Attribute> names;
     OpBuilder builder(&getContext());
+    for (Block *body : llvm::reverse(programBlocks(function)))
+      if (isProgramLoop(body->getParentOp()))
+        for (qd::ObserveOp op : llvm::to_vector(body->getOps<qd::ObserveOp>()))
+          moveBehindLoop(op);
     for (qd::ObserveOp op : function.getOps<qd::ObserveOp>()) {
       values.push_back(op.getInput());
       names.push_back(builder.getStringAttr(op.getValueName()));

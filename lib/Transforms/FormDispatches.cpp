@@ -12,9 +12,12 @@
 // Constants, fills and whatever is computed from them are copied into every
 // dispatch that reads them; so is a tensor.pad in front of a root whose kernel
 // pads as it loads. Fusion only moves ops: every rounding of the program stays.
+// Program loops stay and their bodies are cut like the function; other control
+// flow is a dispatch as a whole.
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
@@ -121,6 +124,15 @@ bool isAbsorbedBy(tensor::PadOp pad, OpOperand &use) {
          use.get() == pad.getResult() && use.getOperandNumber() == 0;
 }
 
+/// The row that a program loop writes into a tensor that it carries.
+bool isRowWrite(Operation *op) {
+  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
+  return loop && isProgramLoop(loop) &&
+         llvm::any_of(llvm::seq(loop.getNumResults()), [&](unsigned index) {
+           return getRowWrite(loop, index) == op;
+         });
+}
+
 struct Group {
   SmallVector<Operation *> members;
   /// Does a following element-wise op join?
@@ -138,7 +150,8 @@ public:
 
 private:
   bool isTopLevel(Operation *op) const {
-    return isFreeView(op) || isa<func::ReturnOp>(op);
+    return isFreeView(op) || isa<func::ReturnOp, scf::YieldOp>(op) ||
+           isProgramLoop(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;
   Group *findProducerGroup(Operation *op);
@@ -169,7 +182,8 @@ Group *Former::findProducerGroup(Operation *op) {
   for (OpOperand *operand : generic.getDpsInputOperands()) {
     Operation *producer = operand->get().getDefiningOp();
     Group *group = producer ? groupOf.lookup(producer) : nullptr;
-    if (!group || !group->takesEpilogue || group->members.back() != producer)
+    if (!group || !group->takesEpilogue || group->members.back() != producer ||
+        producer->getBlock() != op->getBlock())
       continue;
     if (cast<ShapedType>(operand->get().getType()).getRank() !=
         generic.getNumLoops())
@@ -314,13 +328,14 @@ void resolveSizes(Block &block) {
 LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("expected a single block");
-  Block &block = function.getBody().front();
-  resolveSizes(block);
-  for (Operation &op : block) {
-    if (isa<qd::DispatchOp>(op) || isTopLevel(&op) || isSize(&op) ||
-        isSunk(&op) || isAbsorbedEverywhere(&op))
-      continue;
-    assign(&op);
+  for (Block *block : programBlocks(function)) {
+    resolveSizes(*block);
+    for (Operation &op : *block) {
+      if (isa<qd::DispatchOp>(op) || isTopLevel(&op) || isSize(&op) ||
+          isSunk(&op) || isAbsorbedEverywhere(&op))
+        continue;
+      assign(&op);
+    }
   }
   for (auto &group : groups) {
     if (failed(build(*group)))
@@ -329,21 +344,40 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
     fused += group->members.size() - 1;
   }
   // What was copied into dispatches and is read nowhere else; users first.
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (op.use_empty() && !isa<func::ReturnOp, qd::DispatchOp>(op))
-      op.erase();
+  for (Block *block : llvm::reverse(programBlocks(function)))
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
+          !isa<qd::DispatchOp>(op))
+        op.erase();
   return success();
 }
 
 /// A constant that the function returns, or that a view of a constant
-/// returns, has no dispatch to live in: make one that copies it.
-LogicalResult materializeReturnedConstants(func::FuncOp function) {
-  auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
-  for (OpOperand &operand : ret->getOpOperands()) {
+/// returns, or that a loop starts or goes on with, has no dispatch to live in:
+/// make one that copies it.
+LogicalResult materializeConstants(func::FuncOp function) {
+  SmallVector<OpOperand *> operands;
+  for (Block *block : programBlocks(function)) {
+    for (Operation &op : *block)
+      if (isProgramLoop(&op))
+        for (OpOperand &init : cast<scf::ForOp>(op).getInitArgsMutable())
+          operands.push_back(&init);
+      else if (isRowWrite(&op))
+        operands.push_back(&op.getOpOperand(0));
+      else if (isLoopRowView(&op) &&
+               !op.getOperand(0).getDefiningOp<arith::ConstantOp>())
+        operands.push_back(&op.getOpOperand(0));
+    for (OpOperand &result : block->getTerminator()->getOpOperands())
+      operands.push_back(&result);
+  }
+  for (OpOperand *one : operands) {
+    OpOperand &operand = *one;
     Operation *producer = operand.get().getDefiningOp();
-    if (!producer || !isSunk(producer))
+    // What a loop starts with may be storage without values.
+    if (!producer || !isSunk(producer) ||
+        (isa<tensor::EmptyOp>(producer) && isProgramLoop(operand.getOwner())))
       continue;
-    OpBuilder builder(ret);
+    OpBuilder builder(operand.getOwner());
     auto dispatch = qd::DispatchOp::create(
         builder, producer->getLoc(), operand.get().getType(), ValueRange());
     Block &body = dispatch.getBody().emplaceBlock();
@@ -378,7 +412,7 @@ struct FormDispatchesPass
     if (function.isExternal())
       return;
     int64_t dispatches = 0, fused = 0;
-    if (failed(materializeReturnedConstants(function)) ||
+    if (failed(materializeConstants(function)) ||
         failed(Former(function).run(dispatches, fused)))
       return signalPassFailure();
     numDispatches += dispatches;

@@ -13,6 +13,7 @@
 // and pads keep the grid, so nothing stands behind them. What a float op made
 // is rounded for the integer units among its readers alone.
 
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "QDialect/Transforms/Observers.h"
@@ -46,19 +47,20 @@ bool readsDequantized(Value value) {
 
 /// Has somebody quantized an activation or a weight of this program already?
 bool isQuantized(func::FuncOp function) {
-  for (Operation &op : function.getBody().front()) {
-    if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
-      if (!isComputedFromConstants(quantize.getInput()))
+  for (Block *block : programBlocks(function))
+    for (Operation &op : *block) {
+      if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
+        if (!isComputedFromConstants(quantize.getInput()))
+          return true;
+      if (isa<qd::ChooseParamsOp>(op))
         return true;
-    if (isa<qd::ChooseParamsOp>(op))
-      return true;
-    auto contraction = dyn_cast<linalg::LinalgOp>(op);
-    std::optional<ContractionStructure> s;
-    if (contraction && (s = getContractionStructure(contraction)) &&
-        (getElementTypeOrSelf(op.getResult(0).getType()).isInteger() ||
-         readsDequantized(op.getOperand(s->weightOperand))))
-      return true;
-  }
+      auto contraction = dyn_cast<linalg::LinalgOp>(op);
+      std::optional<ContractionStructure> s;
+      if (contraction && (s = getContractionStructure(contraction)) &&
+          (getElementTypeOrSelf(op.getResult(0).getType()).isInteger() ||
+           readsDequantized(op.getOperand(s->weightOperand))))
+        return true;
+    }
   return false;
 }
 
@@ -75,7 +77,7 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     // A model that comes with its own casts keeps them.
     if (isQuantized(function))
       return;
-    if (!function.getOps<qd::ObserveOp>().empty()) {
+    if (hasObservers(function)) {
       function.emitError() << "has observers already";
       return signalPassFailure();
     }

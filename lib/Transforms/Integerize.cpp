@@ -15,6 +15,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
@@ -217,10 +218,10 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
 }
 
 void Integerizer::eraseDead() {
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+  for (Block *block : llvm::reverse(programBlocks(function)))
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+      if (isOpTriviallyDead(&op))
+        op.erase();
 }
 
 /// Reads only dequantized tensors and constants, and a quantize reads it: asked
@@ -246,7 +247,12 @@ void Integerizer::markFallbacks() {
   bool requested = false;
   function.walk(
       [&](Operation *op) { requested |= op->hasAttr("qd.requested"); });
-  for (Operation &op : function.getBody().front()) {
+  SmallVector<Operation *> ops;
+  for (Block *block : programBlocks(function))
+    for (Operation &op : *block)
+      ops.push_back(&op);
+  for (Operation *one : ops) {
+    Operation &op = *one;
     bool computes =
         isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
             qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
@@ -273,8 +279,10 @@ void Integerizer::markFallbacks() {
 /// The weights of what stays float become floats: float kernels want constants,
 /// except those that take blocked codes.
 void Integerizer::dequantizeConstants() {
-  Block &block = function.getBody().front();
-  for (auto op : llvm::make_early_inc_range(block.getOps<qd::DequantizeOp>())) {
+  SmallVector<qd::DequantizeOp> ops;
+  for (Block *block : programBlocks(function))
+    llvm::append_range(ops, block->getOps<qd::DequantizeOp>());
+  for (qd::DequantizeOp op : ops) {
     if (makesBlockWeights(op))
       continue;
     SmallVector<HostTensor> operands;
@@ -300,17 +308,14 @@ void Integerizer::dequantizeConstants() {
 
 void Integerizer::run() {
   SmallVector<qd::QuantizeOp> islands;
-  function.walk([&](qd::QuantizeOp op) {
-    if (op->getBlock() == &function.getBody().front())
-      islands.push_back(op);
-  });
+  for (Block *block : programBlocks(function))
+    llvm::append_range(islands, block->getOps<qd::QuantizeOp>());
   for (qd::QuantizeOp quantize : islands)
     rewrite(quantize);
   eraseDead();
   SmallVector<linalg::LinalgOp> rest;
-  for (Operation &op : function.getBody().front())
-    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-      rest.push_back(linalgOp);
+  for (Block *block : programBlocks(function))
+    llvm::append_range(rest, block->getOps<linalg::LinalgOp>());
   for (linalg::LinalgOp op : rest)
     rewriteUnrounded(op);
   eraseDead();

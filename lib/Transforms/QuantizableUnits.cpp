@@ -6,6 +6,7 @@
 
 #include "QuantizableUnits.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -239,7 +240,8 @@ static void followTail(QuantizableUnit &unit) {
       value = user->getResult(0);
       continue;
     }
-    if (!isElementwiseGeneric(user) || !isFloatTensor(user->getResult(0)))
+    if (!isElementwiseGeneric(user) || !isFloatTensor(user->getResult(0)) ||
+        user->getBlock() != unit.root->getBlock())
       return;
     auto generic = cast<linalg::GenericOp>(user);
     bool clamp = clamps && isClamp(generic);
@@ -262,14 +264,15 @@ static void followTail(QuantizableUnit &unit) {
 std::vector<QuantizableUnit> collectUnits(func::FuncOp function) {
   std::vector<QuantizableUnit> units;
   llvm::SmallPtrSet<Operation *, 32> taken;
-  for (Operation &op : function.getBody().front()) {
-    QuantizableUnit unit;
-    if (taken.contains(&op) || !matchRoot(&op, unit))
-      continue;
-    followTail(unit);
-    taken.insert(unit.ops.begin(), unit.ops.end());
-    units.push_back(std::move(unit));
-  }
+  for (Block *block : programBlocks(function))
+    for (Operation &op : *block) {
+      QuantizableUnit unit;
+      if (taken.contains(&op) || !matchRoot(&op, unit))
+        continue;
+      followTail(unit);
+      taken.insert(unit.ops.begin(), unit.ops.end());
+      units.push_back(std::move(unit));
+    }
   return units;
 }
 

@@ -6,6 +6,7 @@
 
 #include "QuantizationPlan.h"
 
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 
 using namespace mlir;
@@ -21,28 +22,33 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
     units.push_back({std::move(unit), std::move(layer)});
   }
   // Users come after what they use: one sweep sees every demand.
-  Block &body = function.getBody().front();
   auto visit = [&](Value value) {
     wanted[value] = llvm::any_of(value.getUses(),
                                  [&](OpOperand &use) { return wants(use); });
   };
-  for (Operation &op : llvm::reverse(body)) {
-    for (Value result : op.getResults())
-      visit(result);
-    auto found = unitOf.find(&op);
-    if (found == unitOf.end())
-      continue;
-    PlannedUnit &planned = units[found->second];
-    if (planned.unit.ops.back() != &op || planned.layer.keepFloat)
-      continue;
-    Value result = planned.unit.result();
-    planned.roundsResult = wanted[result];
-    planned.isInteger = planned.unit.contraction || planned.roundsResult;
-    if (planned.roundsResult)
-      rounded.insert(result);
-  }
-  for (Value argument : body.getArguments())
-    visit(argument);
+  std::function<void(Block &)> plan = [&](Block &block) {
+    for (Operation &op : llvm::reverse(block)) {
+      // What a loop reads from outside is read behind it at the earliest.
+      if (isProgramLoop(&op))
+        plan(op.getRegion(0).front());
+      for (Value result : op.getResults())
+        visit(result);
+      auto found = unitOf.find(&op);
+      if (found == unitOf.end())
+        continue;
+      PlannedUnit &planned = units[found->second];
+      if (planned.unit.ops.back() != &op || planned.layer.keepFloat)
+        continue;
+      Value result = planned.unit.result();
+      planned.roundsResult = wanted[result];
+      planned.isInteger = planned.unit.contraction || planned.roundsResult;
+      if (planned.roundsResult)
+        rounded.insert(result);
+    }
+    for (Value argument : block.getArguments())
+      visit(argument);
+  };
+  plan(function.getBody().front());
 }
 
 bool QuantizationPlan::isIntegerUse(OpOperand &use) const {

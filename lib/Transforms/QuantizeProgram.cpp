@@ -15,6 +15,7 @@
 // rounded once instead of twice.
 
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
@@ -56,8 +57,9 @@ public:
       emitCasts(observe, grid);
     for (PlannedUnit &planned : units)
       quantizeUnit(planned);
-    for (Operation &op : function.getBody().front())
-      requestGridKeeper(&op);
+    for (Block *block : programBlocks(function))
+      for (Operation &op : *block)
+        requestGridKeeper(&op);
     return success();
   }
 
@@ -80,7 +82,9 @@ private:
 
   LogicalResult chooseGrids() {
     llvm::DenseMap<Value, TensorRecipe> recipes = activationRecipes();
-    for (qd::ObserveOp observe : function.getOps<qd::ObserveOp>()) {
+    SmallVector<qd::ObserveOp> observers;
+    function.walk([&](qd::ObserveOp op) { observers.push_back(op); });
+    for (qd::ObserveOp observe : observers) {
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
       if (!values || !values->count)
         return observe.emitError() << "no statistics for value \""
@@ -262,7 +266,7 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
 LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
                               const Statistics &statistics,
                               QuantizeSummary *summary) {
-  if (function.getOps<qd::ObserveOp>().empty()) {
+  if (!hasObservers(function)) {
     requestQuantizedUnits(function, recipe);
     return success();
   }

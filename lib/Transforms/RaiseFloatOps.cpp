@@ -17,6 +17,7 @@
 #include "OneHot.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -367,17 +368,18 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
     func::FuncOp function = getOperation();
     if (function.isExternal() || !function.getBody().hasOneBlock())
       return;
-    Block &block = function.getBody().front();
     SmallVector<Operation *> roots;
-    for (Operation &op : llvm::reverse(block))
-      if (isElementwiseGeneric(&op))
-        roots.push_back(&op);
+    for (Block *block : llvm::reverse(programBlocks(function)))
+      for (Operation &op : llvm::reverse(*block))
+        if (isElementwiseGeneric(&op))
+          roots.push_back(&op);
     for (Operation *op : roots)
       raise(op);
     numRaised += raiseOneHotProducts(function);
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+    for (Block *block : llvm::reverse(programBlocks(function)))
+      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+        if (isOpTriviallyDead(&op))
+          op.erase();
   }
 
   void raise(Operation *op) {

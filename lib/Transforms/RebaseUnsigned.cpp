@@ -17,6 +17,7 @@
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -239,8 +240,9 @@ void Rebaser::moveCodes(Operation *op) {
 
 void Rebaser::run() {
   SmallVector<Operation *> ops;
-  for (Operation &op : function.getBody().front())
-    ops.push_back(&op);
+  for (Block *block : programBlocks(function))
+    for (Operation &op : *block)
+      ops.push_back(&op);
   for (Operation *op : ops) {
     OpBuilder builder(op);
     if (auto quantize = dyn_cast<qd::QuantizeOp>(op)) {

@@ -16,6 +16,12 @@ namespace qdialect {
 #define GEN_PASS_DEF_STRIPOBSERVERSPASS
 #include "QDialect/Transforms/Passes.h.inc"
 
+bool hasObservers(func::FuncOp function) {
+  return function
+      .walk([](qd::ObserveOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 int64_t stripObservers(func::FuncOp function) {
   SmallVector<qd::ObserveOp> observers;
   function.walk([&](qd::ObserveOp op) { observers.push_back(op); });

@@ -35,19 +35,22 @@ int printCoverage(llvm::StringRef output) {
 }
 
 int importModel(llvm::StringRef model, llvm::ArrayRef<std::string> dims,
-                llvm::StringRef output, mlir::MLIRContext &context) {
+                llvm::ArrayRef<std::string> values, llvm::StringRef output, mlir::MLIRContext &context) {
   qdialect::ImportOptions options;
   for (const std::string &dim : dims)
     if (llvm::Error error = qdialect::parseDimension(dim, options))
+      return report(std::move(error));
+  for (const std::string &value : values)
+    if (llvm::Error error = qdialect::parseInputValue(value, options))
       return report(std::move(error));
   auto module = qdialect::importONNX(model, &context, options);
   return module ? report(qdialect::writeModule(*module, output)) : 1;
 }
 
 int exportModule(const std::string &path, llvm::ArrayRef<std::string> dims,
-                 llvm::StringRef output, uint64_t inlineLimit,
+                 llvm::ArrayRef<std::string> values, llvm::StringRef output, uint64_t inlineLimit,
                  mlir::MLIRContext &context) {
-  auto loaded = qdialect::readModule(path, dims, context);
+  auto loaded = qdialect::readModule(path, dims, values, context);
   if (!loaded)
     return report(loaded.takeError());
   if (loaded->phase > qdialect::Phase::Quantize)
@@ -78,6 +81,9 @@ int main(int argc, char **argv) {
   cl::list<std::string> dims(
       "dim", cl::value_desc("name=value"),
       cl::desc("Fix or bound (name=1..64) a symbolic dimension or input:axis"));
+  cl::list<std::string> values(
+      "set", cl::value_desc("input=number"),
+      cl::desc("Make an input of one element a constant"));
   cl::opt<bool> coverage("onnx-coverage",
                          cl::desc("Print the table of known ONNX operators"));
   cl::opt<std::string> outputPath("o", cl::init("-"), cl::desc("Output file"));
@@ -90,6 +96,7 @@ int main(int argc, char **argv) {
   // MLIR's own handler keeps remarks to itself.
   mlir::ScopedDiagnosticHandler handler(&context, qdialect::printDiagnostic);
   return exported.empty()
-             ? importModel(model, dims, outputPath, context)
-             : exportModule(exported, dims, outputPath, inlineLimit, context);
+             ? importModel(model, dims, values, outputPath, context)
+             : exportModule(exported, dims, values, outputPath, inlineLimit,
+                            context);
 }

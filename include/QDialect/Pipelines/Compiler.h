@@ -88,6 +88,8 @@ struct CompileOptions {
   std::string statistics;
   /// name=value for symbolic dimensions.
   std::vector<std::string> dims;
+  /// name=number for inputs that become constants.
+  std::vector<std::string> values;
   /// "auto" or "generic".
   std::string kernels = "auto";
   std::string symbolPrefix;

@@ -25,6 +25,7 @@ struct LoadedModule {
 /// qd.dispatch ops.
 llvm::Expected<LoadedModule> readModule(const std::string &path,
                                         llvm::ArrayRef<std::string> dims,
+                                        llvm::ArrayRef<std::string> values,
                                         mlir::MLIRContext &context);
 
 /// Writes bytecode (.mlirbc) or text under a temporary name, then renames; "-"

@@ -40,6 +40,9 @@ llvm::StringRef getProgramDigest(mlir::func::FuncOp function);
 llvm::SmallVector<llvm::StringRef>
 getObservedNames(mlir::func::FuncOp function);
 
+/// Is any value of the program observed?
+bool hasObservers(mlir::func::FuncOp function);
+
 /// Removes every observer; returns how many there were.
 int64_t stripObservers(mlir::func::FuncOp function);
 

@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One straight-line main function: for each step it computes the addresses of
+// One main function, straight but for the loops of the program: for each step it computes the addresses of
 // the arguments, stores them in an array and calls the runtime. Every address
 // and every size comes from one function here (address, bytes). Symbolic sizes
 // and the places of arena buffers are read from arrays that the runtime fills
@@ -192,6 +192,7 @@ public:
 private:
   Function *runtimeFunction(StringRef name, Type *result,
                             ArrayRef<Type *> arguments);
+  void emitSteps(int64_t begin, int64_t end);
   void emitStep(unsigned number, const ProgramStep &step);
   void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
   Constant *dims(ArrayRef<ProgramTensor> tensors);
@@ -230,6 +231,8 @@ private:
   /// Arena buffers of a program with symbols, by their number there.
   SmallVector<const ProgramBuffer *> placed;
   SmallVector<Value *> inputs, outputs;
+  /// Of the loops entered so far, in their order.
+  SmallVector<Value *> counters;
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
@@ -267,6 +270,15 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
     return outputs[buffer.index];
   case Storage::Constant:
     return constantAddress(buffer.index);
+  case Storage::Row: {
+    Value *offset = builder.getInt64(buffer.offset);
+    if (buffer.stride)
+      offset = builder.CreateAdd(
+          offset, builder.CreateMul(counters[buffer.loop],
+                                    builder.getInt64(buffer.stride)));
+    return builder.CreateGEP(builder.getInt8Ty(),
+                             address(program.buffers[buffer.index]), offset);
+  }
   }
   llvm_unreachable("unknown storage");
 }
@@ -314,6 +326,37 @@ void ProgramEmitter::emitBlocks(unsigned number, const ProgramStep &step,
                 builder.getInt64(step.plan->numTasks), size(blocks.count)});
 }
 
+/// The steps [begin, end), those of a loop between its head and its latch.
+void ProgramEmitter::emitSteps(int64_t begin, int64_t end) {
+  while (begin < end) {
+    auto number = static_cast<unsigned>(counters.size());
+    if (number == program.loops.size() ||
+        program.loops[number].firstStep != begin) {
+      emitStep(begin, program.steps[begin]);
+      ++begin;
+      continue;
+    }
+    const ProgramLoop &loop = program.loops[number];
+    BasicBlock *before = builder.GetInsertBlock();
+    auto *head =
+        BasicBlock::Create(context, "loop", before->getParent());
+    builder.CreateBr(head);
+    builder.SetInsertPoint(head);
+    PHINode *counter = builder.CreatePHI(builder.getInt64Ty(), 2);
+    counters.push_back(counter);
+    emitSteps(begin, loop.endStep);
+    Value *next = builder.CreateAdd(counter, builder.getInt64(1));
+    Value *more = builder.CreateICmpSLT(next, builder.getInt64(loop.high));
+    BasicBlock *latch = builder.GetInsertBlock();
+    auto *exit = BasicBlock::Create(context, "", before->getParent());
+    builder.CreateCondBr(more, head, exit);
+    counter->addIncoming(builder.getInt64(loop.low), before);
+    counter->addIncoming(next, latch);
+    builder.SetInsertPoint(exit);
+    begin = loop.endStep;
+  }
+}
+
 Function *ProgramEmitter::emitMain() {
   Type *i32 = builder.getInt32Ty(), *i64 = builder.getInt64Ty();
   Type *none = builder.getVoidTy();
@@ -356,8 +399,7 @@ Function *ProgramEmitter::emitMain() {
       most = std::max(most, step.args.size() + step.plan->constants.size() +
                                 !step.sizes.empty());
   args = builder.CreateAlloca(ArrayType::get(pointer, most));
-  for (auto [number, step] : enumerate(program.steps))
-    emitStep(number, step);
+  emitSteps(0, program.steps.size());
   builder.CreateRetVoid();
   return main;
 }

@@ -9,6 +9,7 @@
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "QDialect/CodeGen/Program/RowBlocks.h"
@@ -76,6 +77,12 @@ private:
   LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
                           std::optional<unsigned> constants);
   LogicalResult addResults(func::ReturnOp op);
+  LogicalResult addLoop(scf::ForOp loop);
+  LogicalResult writeCarried(scf::ForOp loop, ArrayRef<unsigned> carried);
+  FailureOr<unsigned> addRow(unsigned whole, Value tensor, Operation *slice);
+  LogicalResult addRowView(tensor::ExtractSliceOp slice);
+  unsigned wholeOf(unsigned buffer) const;
+  void use(unsigned buffer);
   unsigned addBuffer(Storage storage, unsigned index, int64_t bytes);
   void addCopy(unsigned source, unsigned target, bool flip, Twine name);
   unsigned kernelOperand(Value value);
@@ -90,6 +97,7 @@ private:
   llvm::DenseMap<Value, unsigned> bufferOf;
   /// Arena copies in offset binary of the caller's and constant i8 buffers.
   llvm::DenseMap<unsigned, unsigned> flippedCopy;
+  llvm::DenseMap<Value, unsigned> loopOfCounter;
   /// Buffers that kernels read.
   llvm::DenseSet<unsigned> readByKernels;
   llvm::StringMap<unsigned> kernelOfKey;
@@ -130,9 +138,21 @@ unsigned Planner::addBuffer(Storage storage, unsigned index, int64_t bytes) {
   return program.buffers.size() - 1;
 }
 
+/// The buffer that `buffer` is or is a row of.
+unsigned Planner::wholeOf(unsigned buffer) const {
+  while (program.buffers[buffer].storage == Storage::Row)
+    buffer = program.buffers[buffer].index;
+  return buffer;
+}
+
+/// The next step reads or writes `buffer`.
+void Planner::use(unsigned buffer) {
+  program.buffers[wholeOf(buffer)].lastStep = program.steps.size();
+}
+
 void Planner::addCopy(unsigned source, unsigned target, bool flip, Twine name) {
-  int64_t number = program.steps.size();
-  program.buffers[source].lastStep = number;
+  use(source);
+  use(target);
   ProgramStep step;
   step.kind = ProgramStep::Kind::Copy;
   step.name = name.str();
@@ -193,7 +213,9 @@ LogicalResult Planner::addConstant(arith::ConstantOp constant) {
 unsigned Planner::kernelOperand(Value value) {
   unsigned buffer = bufferOf.lookup(value);
   const ProgramBuffer plain = program.buffers[buffer];
-  if (isOffsetBinary(value.getType()) && plain.storage != Storage::Arena) {
+  // Rows are those of buffers that went through here.
+  if (isOffsetBinary(value.getType()) && plain.storage != Storage::Arena &&
+      plain.storage != Storage::Row) {
     auto [entry, isNew] = flippedCopy.try_emplace(buffer, 0);
     if (isNew) {
       entry->second = addBuffer(Storage::Arena, 0, plain.bytes);
@@ -204,7 +226,7 @@ unsigned Planner::kernelOperand(Value value) {
     }
     buffer = entry->second;
   }
-  readByKernels.insert(buffer);
+  readByKernels.insert(wholeOf(buffer));
   return buffer;
 }
 
@@ -374,11 +396,11 @@ LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
     step.firstConstant = *constants;
   else
     llvm::append_range(program.constants, own);
-  int64_t number = program.steps.size(), bytes = 0;
+  int64_t bytes = 0;
   for (unsigned buffer : step.args) {
     if (buffer == kNoBuffer)
       continue;
-    program.buffers[buffer].lastStep = number;
+    use(buffer);
     bytes = shapes->sizes.add(bytes, program.buffers[buffer].bytes);
   }
   for (const ConstantBlob &constant : own)
@@ -411,6 +433,110 @@ LogicalResult Planner::addResults(func::ReturnOp op) {
   return success();
 }
 
+FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
+                                    Operation *slice) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  std::optional<LoopRow> row =
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(slice));
+  if (!row || (row->counter && !loopOfCounter.contains(row->counter)))
+    return slice->emitOpError("is no row that a loop of the program chooses");
+  ProgramBuffer buffer;
+  buffer.storage = Storage::Row;
+  buffer.index = whole;
+  ProgramLoop loop{0, 1, 0, 0};
+  if (row->counter) {
+    buffer.loop = loopOfCounter.lookup(row->counter);
+    loop = program.loops[buffer.loop];
+  }
+  for (int64_t counter : {loop.low, loop.high - 1}) {
+    int64_t number = row->factor * counter + row->offset;
+    if (number < 0 || number >= type.getDimSize(0))
+      return slice->emitOpError("takes row ")
+             << number << " of " << type << " in iteration " << counter;
+  }
+  buffer.bytes = program.buffers[whole].bytes / type.getDimSize(0);
+  buffer.offset = buffer.bytes * row->offset;
+  buffer.stride = buffer.bytes * row->factor;
+  program.buffers.push_back(buffer);
+  return program.buffers.size() - 1;
+}
+
+LogicalResult Planner::addRowView(tensor::ExtractSliceOp slice) {
+  FailureOr<unsigned> row =
+      addRow(kernelOperand(slice.getSource()), slice.getSource(), slice);
+  if (failed(row))
+    return failure();
+  bufferOf[slice.getResult()] = *row;
+  return success();
+}
+
+/// Each carried tensor has one buffer, which the end of an iteration writes.
+LogicalResult Planner::addLoop(scf::ForOp loop) {
+  SmallVector<unsigned> carried;
+  for (auto [init, argument, result] :
+       llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
+                       loop.getResults())) {
+    auto tensor = describe(loop, result, "carried value");
+    if (failed(tensor))
+      return failure();
+    unsigned buffer = addBuffer(Storage::Arena, 0, tensor->bytes);
+    if (!init.getDefiningOp<tensor::EmptyOp>())
+      addCopy(kernelOperand(init), buffer, /*flip=*/false, "loop start");
+    bufferOf[argument] = bufferOf[result] = buffer;
+    carried.push_back(buffer);
+  }
+  LoopBounds bounds = getBounds(loop);
+  unsigned number = program.loops.size();
+  auto first = static_cast<int64_t>(program.steps.size());
+  program.loops.push_back({bounds.low, bounds.high, first, first});
+  loopOfCounter[loop.getInductionVar()] = number;
+  for (Operation &op : *loop.getBody())
+    if (failed(addOp(op)))
+      return failure();
+  if (failed(writeCarried(loop, carried)))
+    return failure();
+  auto end = static_cast<int64_t>(program.steps.size());
+  program.loops[number].endStep = end;
+  // What an iteration reads from outside must outlive all of them.
+  for (ProgramBuffer &buffer : program.buffers)
+    if (buffer.firstStep < first && buffer.lastStep >= first)
+      buffer.lastStep = std::max(buffer.lastStep, end - 1);
+  for (unsigned buffer : carried)
+    program.buffers[buffer].lastStep = std::max(first, end - 1);
+  return success();
+}
+
+LogicalResult Planner::writeCarried(scf::ForOp loop,
+                                    ArrayRef<unsigned> carried) {
+  SmallVector<std::pair<unsigned, unsigned>> writes;
+  for (auto [index, value] :
+       llvm::enumerate(loop.getBody()->getTerminator()->getOperands())) {
+    unsigned target = carried[index];
+    Value source = value;
+    if (source == loop.getRegionIterArg(index))
+      continue;
+    if (tensor::InsertSliceOp write = getRowWrite(loop, index)) {
+      FailureOr<unsigned> row = addRow(target, write.getDest(), write);
+      if (failed(row))
+        return failure();
+      target = *row;
+      source = write.getSource();
+    }
+    writes.push_back({kernelOperand(source), target});
+  }
+  // All reads before the first write: what is itself carried is kept aside.
+  for (auto &[source, target] : writes) {
+    if (!llvm::is_contained(carried, wholeOf(source)))
+      continue;
+    unsigned aside = addBuffer(Storage::Arena, 0, program.buffers[source].bytes);
+    addCopy(source, aside, /*flip=*/false, "loop state aside");
+    source = aside;
+  }
+  for (auto [source, target] : writes)
+    addCopy(source, target, /*flip=*/false, "loop state");
+  return success();
+}
+
 LogicalResult Planner::addOp(Operation &op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<qd::DispatchOp>(
@@ -419,6 +545,12 @@ LogicalResult Planner::addOp(Operation &op) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();
       })
+      .Case<scf::ForOp>([&](auto loop) { return addLoop(loop); })
+      .Case<tensor::ExtractSliceOp>(
+          [&](auto slice) { return addRowView(slice); })
+      // Rows of carried tensors and their storage: addLoop sees to them.
+      .Case<tensor::InsertSliceOp, tensor::EmptyOp, scf::YieldOp>(
+          [](auto) { return success(); })
       .Case<arith::ConstantOp>([&](auto constant) {
         return isa<RankedTensorType>(constant.getType()) ? addConstant(constant)
                                                          : success();

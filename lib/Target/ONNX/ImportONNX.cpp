@@ -49,6 +49,16 @@ llvm::Error parseDimension(StringRef text, ImportOptions &options) {
   return llvm::Error::success();
 }
 
+llvm::Error parseInputValue(StringRef text, ImportOptions &options) {
+  auto [name, number] = text.rsplit('=');
+  double value;
+  if (name.empty() || number.getAsDouble(value))
+    return llvm::createStringError("input value '" + text +
+                                   "' is not of the form name=number");
+  options.values[name] = number.str();
+  return llvm::Error::success();
+}
+
 OwningOpRef<ModuleOp> importONNX(std::shared_ptr<llvm::MemoryBuffer> buffer,
                                  StringRef path, MLIRContext *context,
                                  const ImportOptions &options) {

@@ -60,6 +60,8 @@ private:
     auto found = opsets.find(canonicalDomain(proto.domain()));
     return found == opsets.end() ? std::nullopt : std::optional(found->second);
   }
+  LogicalResult defineValue(StringRef name, const InputType &type,
+                            StringRef text);
   LogicalResult unsupported(const onnx::NodeProto &proto);
   LogicalResult bindInputs(const onnx::NodeProto &proto,
                            SmallVectorImpl<std::optional<Tensor>> &inputs);
@@ -170,9 +172,35 @@ LogicalResult Importer::checkDimensionNames() {
   return success();
 }
 
+/// An input that --set makes a constant.
+LogicalResult Importer::defineValue(StringRef name, const InputType &type,
+                                    StringRef text) {
+  double number = 0;
+  bool fits = !text.getAsDouble(number) &&
+              (isa<FloatType>(type.elementType) ||
+               (isSignlessInteger(type.elementType) &&
+                number == std::trunc(number) && std::abs(number) < 0x1p53));
+  int64_t size = 1;
+  for (int64_t dim : type.shape)
+    size = SymbolicSizes::isSymbolic(dim) ? 0 : size * dim;
+  if (!fits || size != 1)
+    return error() << "--set " << name << "=" << text
+                   << ": the input is no number of that kind, but "
+                   << emit->typeOf(type.shape, type.elementType);
+  return define(name, emit->constant(type.elementType, type.shape, {number}),
+                "an input");
+}
+
 LogicalResult Importer::addInputs() {
   if (failed(checkDimensionNames()))
     return failure();
+  for (const auto &given : options.values)
+    if (llvm::none_of(graph.input(), [&](const onnx::ValueInfoProto &input) {
+          return given.first() == input.name() &&
+                 !initializers.contains(input.name());
+        }))
+      return error() << "--set names '" << given.first()
+                     << "', which is no input of the model";
   for (const onnx::ValueInfoProto &input : graph.input()) {
     // Before IR version 4 initializers are listed as inputs too.
     if (initializers.contains(input.name()))
@@ -182,6 +210,12 @@ LogicalResult Importer::addInputs() {
         importInputType(input, file.getName(), context, options, sizes);
     if (failed(type))
       return failure();
+    if (auto given = options.values.find(input.name());
+        given != options.values.end()) {
+      if (failed(defineValue(input.name(), *type, given->second)))
+        return failure();
+      continue;
+    }
     unsigned index = main.getNumArguments();
     SmallVector<NamedAttribute> attributes{
         builder.getNamedAttr("qd.name", builder.getStringAttr(input.name()))};

@@ -65,56 +65,50 @@ Value CellDirection::clipped(const Scalars &s, Value x) const {
 }
 
 Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
-                     const Tensor *init) {
-  Value start = init ? b.value(*init)
-                     : b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
-  return Tensor(linalg::MatmulOp::create(
-                    b.builder, b.loc, TypeRange{start.getType()},
-                    ValueRange{b.value(x), b.value(y)}, ValueRange{start})
-                    .getResult(0));
+                     StringRef label) {
+  Value start = b.filled({x.dim(0), y.dim(1)}, x.elementType(), 0);
+  auto product =
+      linalg::MatmulOp::create(b.builder, b.loc, TypeRange{start.getType()},
+                               ValueRange{b.value(x), b.value(y)}, start);
+  if (auto node = dyn_cast<NameLoc>(b.loc))
+    product->setAttr("qd.name", b.builder.getStringAttr(
+                                    node.getName().getValue() + "/" + label));
+  return Tensor(product.getResult(0));
 }
 
 namespace {
 
-/// Row `row` of a (rows, batch, width) tensor, columns [offset, offset +
-/// width).
-Tensor readRow(GraphBuilder &b, Value tensor, Value row, int64_t offset,
-               int64_t width) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  auto index = [&](int64_t number) -> OpFoldResult {
-    return b.builder.getIndexAttr(number);
-  };
-  SmallVector<OpFoldResult> offsets{row, index(0), index(offset)};
-  SmallVector<OpFoldResult> sizes{index(1), index(type.getDimSize(1)),
-                                  index(width)};
-  SmallVector<OpFoldResult> strides(3, index(1));
-  auto result =
-      RankedTensorType::get({type.getDimSize(1), width}, type.getElementType());
-  return Tensor(tensor::ExtractSliceOp::create(b.builder, b.loc, result, tensor,
-                                               offsets, sizes, strides));
+/// Row `row` of a tensor, without the first dimension.
+Tensor readRow(GraphBuilder &b, const Tensor &tensor, Value row) {
+  SmallVector<OpFoldResult> offsets(tensor.rank(), b.builder.getIndexAttr(0)),
+      sizes = b.operands(tensor.shape()),
+      strides(tensor.rank(), b.builder.getIndexAttr(1));
+  offsets[0] = row;
+  sizes[0] = b.builder.getIndexAttr(1);
+  auto type = RankedTensorType::get(tensor.type.getShape().drop_front(),
+                                    tensor.elementType());
+  return Tensor(tensor::ExtractSliceOp::create(
+      b.builder, b.loc, type, b.value(tensor), offsets, sizes, strides));
 }
 
-Value writeRow(GraphBuilder &b, const Tensor &row, Value into, Value at,
-               int64_t offset) {
-  auto index = [&](int64_t number) -> OpFoldResult {
-    return b.builder.getIndexAttr(number);
-  };
-  SmallVector<OpFoldResult> offsets{at, index(0), index(offset)};
-  SmallVector<OpFoldResult> sizes{index(1), index(row.dim(0)),
-                                  index(row.dim(1))};
-  SmallVector<OpFoldResult> strides(3, index(1));
+Value writeRow(GraphBuilder &b, const Tensor &row, Value into, Value at) {
+  auto type = cast<RankedTensorType>(into.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.builder.getIndexAttr(0)),
+      sizes = b.operands(type.getShape()),
+      strides(type.getRank(), b.builder.getIndexAttr(1));
+  offsets[0] = at;
+  sizes[0] = b.builder.getIndexAttr(1);
   return tensor::InsertSliceOp::create(b.builder, b.loc, b.value(row), into,
                                        offsets, sizes, strides);
 }
 
 /// The next state where the step is inside of the sequence, else the old one.
 Tensor keepBehindEnd(GraphBuilder &b, const Tensor &next, const Tensor &old,
-                     const Tensor &lengths, Value step) {
+                     const Tensor &lengths, const Tensor &time) {
   return generate(b, next.shape(), next.elementType(),
-                  {along(next), along(old), {lengths, {0}}},
+                  {along(next), along(old), {lengths, {0}}, {time, {}}},
                   [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
-                    Type i64 = s.b.getI64Type();
-                    Value inside = s.lt(s.cast(step, i64), s.cast(v[2], i64));
+                    Value inside = s.lt(v[3], s.cast(v[2], v[3].getType()));
                     return s.select(inside, v[0], v[1]);
                   });
 }
@@ -134,73 +128,67 @@ Tensor clearBehindEnd(GraphBuilder &b, const Tensor &y, const Tensor &lengths) {
 CellStates runCell(GraphBuilder &b, const CellDirection &d,
                    const Tensor &inputBias, CellStep step) {
   int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
-  size_t states = d.initial.size();
-  auto width = static_cast<int64_t>(states) * hidden;
-  Type type = d.input.elementType();
   Tensor flat = b.reshape(d.input, {steps * batch, d.input.dim(2)});
   Tensor product =
-      b.channelwise(matrixProduct(b, flat, d.weights), {inputBias}, 1,
+      b.channelwise(matrixProduct(b, flat, d.weights, "input"), {inputBias}, 1,
                     [](OpBuilder &nested, Location at, ValueRange v) {
                       return Scalars{nested, at}.add(v[0], v[1]);
                     });
   int64_t gates = d.weights.dim(1);
-  Value inputs = b.value(b.reshape(product, {steps, batch, gates}));
-
-  Value rows = b.filled({steps + 1, batch, width}, type, 0);
-  auto constant = [&](int64_t number) -> Value {
-    return arith::ConstantIndexOp::create(b.builder, b.loc, number);
-  };
-  Value first = constant(d.reverse ? steps : 0);
-  for (auto [state, tensor] : llvm::enumerate(d.initial))
-    rows =
-        writeRow(b, tensor, rows, first, static_cast<int64_t>(state) * hidden);
   std::optional<Tensor> lengths = d.lengths;
   if (lengths)
     lengths = Tensor(b.value(*lengths));
-  Value zero = constant(0), one = constant(1), last = constant(steps - 1),
-        count = constant(steps);
-  auto loop = scf::ForOp::create(
-      b.builder, b.loc, zero, count, one, ValueRange{rows},
-      [&](OpBuilder &nested, Location at, Value t, ValueRange carried) {
-        // Time, and the rows of the state before and after.
-        Value time = t, before = t, after = t;
-        if (d.reverse) {
-          time = arith::SubIOp::create(nested, at, last, t);
-          before = arith::AddIOp::create(nested, at, time, one);
-          after = time;
-        } else {
-          after = arith::AddIOp::create(nested, at, t, one);
-        }
-        SmallVector<Tensor, 2> old;
-        for (size_t state = 0; state < states; ++state)
-          old.push_back(readRow(b, carried[0], before,
-                                static_cast<int64_t>(state) * hidden, hidden));
-        SmallVector<Tensor, 2> next =
-            step(readRow(b, inputs, time, 0, gates), old);
-        Value written = carried[0];
-        for (size_t state = 0; state < states; ++state) {
-          Tensor kept = lengths ? keepBehindEnd(b, next[state], old[state],
-                                                *lengths, time)
-                                : next[state];
-          written = writeRow(b, kept, written, after,
-                             static_cast<int64_t>(state) * hidden);
-        }
-        scf::YieldOp::create(nested, at, written);
-      });
+  auto advance = [&](const Tensor &row, ArrayRef<Tensor> old,
+                     llvm::function_ref<Tensor()> time) {
+    SmallVector<Tensor, 2> next = step(row, old);
+    for (auto [state, kept] : llvm::enumerate(next))
+      if (lengths)
+        kept = keepBehindEnd(b, kept, old[state], *lengths, time());
+    return next;
+  };
   CellStates result;
-  Tensor all(loop.getResult(0));
-  for (size_t state = 0; state < states; ++state) {
-    auto offset = static_cast<int64_t>(state) * hidden;
-    Shape sizes{steps, batch, hidden};
-    Tensor sequence =
-        b.slice(all, {d.reverse ? 0 : 1, 0, offset}, sizes, {1, 1, 1});
-    if (lengths)
-      sequence = clearBehindEnd(b, sequence, *lengths);
-    result.all.push_back(sequence);
-    Tensor end = b.slice(all, {d.reverse ? 0 : steps, 0, offset},
-                         {1, batch, hidden}, {1, 1, 1});
-    result.last.push_back(b.reshape(end, {batch, hidden}));
+  if (steps == 1) {
+    Tensor row = b.reshape(product, {batch, gates});
+    result.last =
+        advance(row, d.initial, [&] { return b.integers({}, {0}); });
+    result.all = b.reshape(result.last[0], {1, batch, hidden});
+  } else {
+    Tensor inputs(b.value(b.reshape(product, {steps, batch, gates})));
+    SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(steps));
+    Tensor times(b.value(b.integers({steps}, numbers)));
+    auto constant = [&](int64_t number) -> Value {
+      return arith::ConstantIndexOp::create(b.builder, b.loc, number);
+    };
+    Value zero = constant(0), one = constant(1), last = constant(steps - 1),
+          count = constant(steps);
+    SmallVector<Value> starts;
+    for (const Tensor &state : d.initial)
+      starts.push_back(b.value(state));
+    starts.push_back(b.empty({steps, batch, hidden}, d.input.elementType()));
+    auto loop = scf::ForOp::create(
+        b.builder, b.loc, zero, count, one, starts,
+        [&](OpBuilder &nested, Location at, Value t, ValueRange carried) {
+          Value time = t;
+          if (d.reverse)
+            time = arith::SubIOp::create(nested, at, last, t);
+          SmallVector<Tensor, 2> old;
+          for (Value state : carried.drop_back())
+            old.push_back(Tensor(state));
+          SmallVector<Tensor, 2> next =
+              advance(readRow(b, inputs, time), old,
+                      [&] { return readRow(b, times, time); });
+          SmallVector<Value> ends;
+          for (const Tensor &state : next)
+            ends.push_back(b.value(state));
+          ends.push_back(writeRow(b, next[0], carried.back(), time));
+          scf::YieldOp::create(nested, at, ends);
+        });
+    for (Value state : loop.getResults().drop_back())
+      result.last.push_back(Tensor(state));
+    result.all = Tensor(loop.getResults().back());
   }
+  if (lengths)
+    result.all = clearBehindEnd(b, result.all, *lengths);
   return result;
 }
 
@@ -358,7 +346,7 @@ LogicalResult finishRecurrent(Node &n, ArrayRef<CellDirection> directions,
   int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
   SmallVector<Tensor> all;
   for (const CellStates &state : states)
-    all.push_back(n.b.reshape(state.all[0], {steps, 1, batch, hidden}));
+    all.push_back(n.b.reshape(state.all, {steps, 1, batch, hidden}));
   Tensor y = n.b.concat(all, 1);
   if (batchFirst)
     y = n.b.transpose(y, {2, 0, 1, 3});

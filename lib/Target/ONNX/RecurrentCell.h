@@ -3,15 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What LSTM, GRU and RNN share. The input product of all steps is one matrix
-// product in front of the loop; the loop over time carries one tensor, the
-// states of all steps:
+// product in front of the loop; the loop over time (a program loop,
+// Analysis/ProgramLoops.h) carries the states and the result:
 //
 //   xw = X W + b                                       (T, batch, gates * H)
-//   for t: S[t + 1] = cell(xw[t], S[t])                (T + 1, batch, states *
-//   H)
+//   for t: h, c = cell(xw[t], h, c); Y[t] = h          (batch, H), (T, batch, H)
 //
-// where S[0] is the initial state. A reversed direction walks the same rows
-// from the end. Steps behind the length of a sequence keep its state.
+// from the initial states. A reversed direction walks the same rows from the
+// end. Steps behind the length of a sequence keep its state. One step needs no
+// loop.
 
 #ifndef QDIALECT_LIB_TARGET_ONNX_RECURRENTCELL_H
 #define QDIALECT_LIB_TARGET_ONNX_RECURRENTCELL_H
@@ -56,17 +56,18 @@ struct CellDirection {
 using CellStep = llvm::function_ref<llvm::SmallVector<Tensor, 2>(
     const Tensor &inputRow, llvm::ArrayRef<Tensor> states)>;
 
-/// The states of all steps: (T, batch, H) each in the order of time, and the
-/// last ones, (batch, H) each.
+/// The first state of all steps, (T, batch, H) in the order of time, and the
+/// last ones of all states, (batch, H) each.
 struct CellStates {
-  llvm::SmallVector<Tensor, 2> all, last;
+  Tensor all;
+  llvm::SmallVector<Tensor, 2> last;
 };
 CellStates runCell(GraphBuilder &b, const CellDirection &direction,
                    const Tensor &inputBias, CellStep step);
 
-/// x y, plus `init` if there is one.
+/// x y; the product is called `label` of its node.
 Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
-                     const Tensor *init = nullptr);
+                     llvm::StringRef label);
 
 /// Reads a recurrent node: operands by the names and places that all three
 /// operators share, `states` states, `gates` gates. Empty after an error.

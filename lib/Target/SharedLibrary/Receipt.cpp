@@ -9,6 +9,7 @@
 
 #include "Receipt.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -191,10 +192,11 @@ void Writer::layer(size_t number, const ProgramStep &step) {
   auto dispatch = cast<qd::DispatchOp>(step.dispatch);
   Operation *root = findRoot(dispatch);
   Macs macs = countMacs(dispatch);
-  // Of one row, however many a block has.
+  // Of all iterations, but of one row, however many a block has.
   int64_t rows = step.blocks ? step.blocks->rows : 1;
-  macs.total /= rows;
-  macs.integer /= rows;
+  int64_t times = timesRun(dispatch);
+  macs.total = macs.total / rows * times;
+  macs.integer = macs.integer / rows * times;
   summary.totalMacs += macs.total;
   summary.intMacs += macs.integer;
   out.object([&] {
@@ -217,6 +219,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     });
     if (step.blocks)
       out.attribute("rows", rows);
+    if (times != 1)
+      out.attribute("iterations", times);
     out.attribute("macs", macs.total);
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       out.attributeArray("accumulator_bound", [&] {

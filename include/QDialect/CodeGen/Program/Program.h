@@ -41,12 +41,15 @@ struct ProgramBuffer {
     Arena,   ///< `offset` in the scratch memory of the instance
     Input,   ///< the caller's input number `index`
     Output,  ///< the caller's output number `index`
-    Constant ///< constant number `index`
+    Constant, ///< constant number `index`
+    Row      ///< of buffer `index`, at `offset` + `stride` * counter of `loop`
   };
   Storage storage = Storage::Arena;
   unsigned index = 0;
   int64_t bytes = 0;
   int64_t offset = 0;
+  int64_t stride = 0;
+  unsigned loop = 0;
   /// Steps that write and read it (Arena only).
   int64_t firstStep = 0;
   int64_t lastStep = 0;
@@ -82,6 +85,13 @@ struct ProgramStep {
   bool flip = false;
 };
 
+/// Steps [firstStep, endStep) run for each counter in [low, high). Loops that
+/// start at the same step follow each other from the outer to the inner one.
+struct ProgramLoop {
+  int64_t low = 0, high = 0;
+  int64_t firstStep = 0, endStep = 0;
+};
+
 /// A distinct kernel function; all steps whose plans have its key call it.
 struct ProgramKernel {
   std::string symbol;
@@ -94,6 +104,7 @@ struct Program {
   std::vector<ProgramTensor> outputs;
   std::vector<ProgramBuffer> buffers;
   std::vector<ProgramStep> steps;
+  std::vector<ProgramLoop> loops;
   std::vector<ProgramKernel> kernels;
   std::vector<ConstantBlob> constants;
   std::vector<std::unique_ptr<KernelPlan>> plans;

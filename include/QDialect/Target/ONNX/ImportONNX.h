@@ -30,12 +30,18 @@ struct ImportOptions {
   /// place for dimensions without one ("images:2" is axis 2 of the input
   /// `images`). The place wins over the name.
   llvm::StringMap<Dimension> dims;
+  /// Inputs that are constants of one number, as text.
+  llvm::StringMap<std::string> values;
 };
 
 /// Reads the argument of --dim into `options.dims`: "name=4" fixes a dimension,
 /// "name=1..64" keeps it symbolic between bounds, "name=1.." without an upper
 /// one.
 llvm::Error parseDimension(llvm::StringRef text, ImportOptions &options);
+
+/// Reads the argument of --set into `options.values`: "sr=16000" makes the
+/// input `sr` a constant, which control flow and shapes may depend on.
+llvm::Error parseInputValue(llvm::StringRef text, ImportOptions &options);
 
 /// Imports the model file at `path`; loads the dialects it needs into
 /// `context`. On failure returns null after one error

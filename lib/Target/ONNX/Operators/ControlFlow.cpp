@@ -61,6 +61,22 @@ FailureOr<std::vector<Tensor>> importInto(Node &n, Block *block,
   return n.importGraph(attribute, inputs);
 }
 
+/// The iteration's number as a tensor: a row of a table, which leaves the loop
+/// one of the program (Analysis/ProgramLoops.h).
+Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
+  constexpr int64_t longestTable = 1 << 16;
+  if (count > longestTable) {
+    Scalars s{b.builder, b.loc};
+    return scalarTensor(b, s.cast(counter, b.builder.getI64Type()));
+  }
+  SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(count));
+  Value table = b.value(b.integers({count}, numbers));
+  OpFoldResult one = b.builder.getIndexAttr(1);
+  return Tensor(tensor::ExtractSliceOp::create(
+      b.builder, b.loc, RankedTensorType::get({}, b.builder.getI64Type()),
+      table, ArrayRef<OpFoldResult>(counter), ArrayRef(one), ArrayRef(one)));
+}
+
 /// The tensor written over the whole of `storage`: a carried value that keeps
 /// its buffer from one iteration to the next.
 Tensor writtenOver(GraphBuilder &b, Block *block, const Tensor &tensor,
@@ -300,9 +316,7 @@ LogicalResult importLoop(Node &n) {
       count,
       carried,
       [&](Value counter, ArrayRef<Tensor> states) {
-        Scalars s{b.builder, b.loc};
-        std::vector<Tensor> given{
-            scalarTensor(b, s.cast(counter, b.builder.getI64Type())), yes};
+        std::vector<Tensor> given{counterTensor(b, counter, count), yes};
         given.insert(given.end(), states.begin(), states.end());
         return given;
       },

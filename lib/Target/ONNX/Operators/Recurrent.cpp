@@ -43,7 +43,9 @@ LogicalResult importRNN(Node &n) {
     states.push_back(
         runCell(n.b, d, addTensors(n.b, d.inputBias, d.recurrenceBias),
                 [&](const Tensor &row, ArrayRef<Tensor> state) {
-                  Tensor sum = matrixProduct(n.b, state[0], d.recurrence, &row);
+                  Tensor sum = addTensors(
+                      n.b, row,
+                      matrixProduct(n.b, state[0], d.recurrence, "recurrent"));
                   return SmallVector<Tensor, 2>{
                       combine(n.b, {sum}, [&](const Scalars &s, ValueRange v) {
                         return d.activations[0](s, d.clipped(s, v[0]));
@@ -85,12 +87,13 @@ LogicalResult importGRU(Node &n) {
           const Tensor &h = state[0];
           Tensor gateRow = b.sliceAxis(row, 1, 0, 2 * hidden),
                  newRow = gateOf(b, row, 2, hidden);
-          Tensor gates = gate(matrixProduct(b, h, gateRecurrence, &gateRow));
+          Tensor gates = gate(addTensors(
+              b, gateRow, matrixProduct(b, h, gateRecurrence, "gates")));
           Tensor update = gateOf(b, gates, 0, hidden),
                  reset = gateOf(b, gates, 1, hidden);
           Tensor sum;
           if (linearFirst) {
-            Tensor linear = matrixProduct(b, h, newRecurrence);
+            Tensor linear = matrixProduct(b, h, newRecurrence, "hidden");
             sum = combine(b, {newRow, reset, linear, newBias},
                           [&](const Scalars &s, ValueRange v) {
                             return s.add(v[0], s.mul(v[1], s.add(v[2], v[3])));
@@ -100,7 +103,8 @@ LogicalResult importGRU(Node &n) {
                 combine(b, {reset, h}, [](const Scalars &s, ValueRange v) {
                   return s.mul(v[0], v[1]);
                 });
-            sum = matrixProduct(b, kept, newRecurrence, &newRow);
+            sum = addTensors(b, newRow,
+                             matrixProduct(b, kept, newRecurrence, "hidden"));
           }
           return SmallVector<Tensor, 2>{
               combine(b, {sum, update, h}, [&](const Scalars &s, ValueRange v) {
@@ -149,7 +153,9 @@ LogicalResult importLSTM(Node &n) {
     states.push_back(runCell(
         b, d, addTensors(b, d.inputBias, d.recurrenceBias),
         [&](const Tensor &row, ArrayRef<Tensor> state) {
-          Tensor gates = matrixProduct(b, state[0], d.recurrence, &row);
+          Tensor gates = addTensors(
+              b, row,
+              matrixProduct(b, state[0], d.recurrence, "recurrent"));
           Tensor cell =
               combine(b,
                       {state[1], gateOf(b, gates, 0, hidden),

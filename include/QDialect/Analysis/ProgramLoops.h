@@ -1,0 +1,66 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loops of a program: scf.for ops whose bodies are cut into kernels, quantized
+// and planned like the program around them (a recurrent layer over time), as
+// against loops that are themselves one kernel (a running sum):
+//
+//   %end:2 = scf.for %t = %c0 to %c9 step %c1
+//              iter_args(%h = %first, %all = %empty) {
+//     %x = tensor.extract_slice %inputs[%t, 0, 0] [1, 1, 64] [1, 1, 1]
+//     %next = ...
+//     %rows = tensor.insert_slice %next into %all[%t, 0, 0] [1, 1, 16] ...
+//     scf.yield %next, %rows
+//   }
+//
+// The counter chooses rows of tensors and nothing else: what is read is a view,
+// what is written is a row of a carried tensor.
+
+#ifndef QDIALECT_ANALYSIS_PROGRAMLOOPS_H
+#define QDIALECT_ANALYSIS_PROGRAMLOOPS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <optional>
+
+namespace qdialect {
+
+/// A loop with constant bounds, step one and at least one iteration over tensors
+/// of static shape, that stands in the function or in another such loop.
+bool isProgramLoop(mlir::Operation *op);
+
+/// The body of a function and those of its program loops, outer ones first.
+llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
+
+/// The bounds of a program loop.
+struct LoopBounds {
+  int64_t low = 0, high = 0;
+  int64_t count() const { return high - low; }
+};
+LoopBounds getBounds(mlir::scf::ForOp programLoop);
+
+/// How often the program runs `op`: the iterations of the loops around it.
+int64_t timesRun(mlir::Operation *op);
+
+/// Row `factor * counter + offset` of a tensor's first dimension.
+struct LoopRow {
+  mlir::Value counter; ///< null for a row that is always the same
+  int64_t factor = 0, offset = 0;
+};
+
+/// The row that a slice reads or writes whole; nothing for other slices.
+std::optional<LoopRow>
+getLoopRow(mlir::OffsetSizeAndStrideOpInterface slice);
+
+/// Is `op` a view of a row that the counter of a program loop chooses?
+bool isLoopRowView(mlir::Operation *op);
+
+/// The write of a row that result `index` of a loop's body is; null if it is
+/// anything else.
+mlir::tensor::InsertSliceOp getRowWrite(mlir::scf::ForOp loop, unsigned index);
+
+} // namespace qdialect
+
+#endif // QDIALECT_ANALYSIS_PROGRAMLOOPS_H

@@ -1,0 +1,160 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Recognising program loops; see the header.
+
+#include "QDialect/Analysis/ProgramLoops.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+/// Is `op` index arithmetic that rowOf understands?
+static bool isRowArithmetic(Operation *op) {
+  return isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op) &&
+         op->getResult(0).getType().isIndex();
+}
+
+static std::optional<LoopRow> rowOf(OpFoldResult index) {
+  if (std::optional<int64_t> number = getConstantIntValue(index))
+    return LoopRow{Value(), 0, *number};
+  auto value = cast<Value>(index);
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    if (loop && loop.getInductionVar() == argument)
+      return LoopRow{argument, 1, 0};
+    return std::nullopt;
+  }
+  Operation *op = value.getDefiningOp();
+  if (!isRowArithmetic(op))
+    return std::nullopt;
+  std::optional<LoopRow> lhs = rowOf(op->getOperand(0)),
+                         rhs = rowOf(op->getOperand(1));
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (isa<arith::MulIOp>(op)) {
+    if (lhs->counter)
+      std::swap(lhs, rhs);
+    if (lhs->counter)
+      return std::nullopt;
+    return LoopRow{rhs->counter, rhs->factor * lhs->offset,
+                   rhs->offset * lhs->offset};
+  }
+  if (lhs->counter && rhs->counter && lhs->counter != rhs->counter)
+    return std::nullopt;
+  int64_t sign = isa<arith::SubIOp>(op) ? -1 : 1;
+  return LoopRow{lhs->counter ? lhs->counter : rhs->counter,
+                 lhs->factor + sign * rhs->factor,
+                 lhs->offset + sign * rhs->offset};
+}
+
+/// The tensor that a slice reads from or writes into.
+static RankedTensorType wholeType(OffsetSizeAndStrideOpInterface slice) {
+  return llvm::TypeSwitch<Operation *, RankedTensorType>(slice)
+      .Case<tensor::ExtractSliceOp>([](auto op) { return op.getSourceType(); })
+      .Case<tensor::InsertSliceOp>([](auto op) { return op.getDestType(); })
+      .Default(RankedTensorType());
+}
+
+std::optional<LoopRow> getLoopRow(OffsetSizeAndStrideOpInterface slice) {
+  RankedTensorType whole = wholeType(slice);
+  if (!whole || !whole.hasStaticShape() || whole.getRank() == 0)
+    return std::nullopt;
+  SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
+                            sizes = slice.getMixedSizes();
+  for (int64_t dim = 0; dim < whole.getRank(); ++dim) {
+    int64_t extent = dim == 0 ? 1 : whole.getDimSize(dim);
+    if (getConstantIntValue(sizes[dim]) != extent ||
+        getConstantIntValue(slice.getMixedStrides()[dim]) != 1 ||
+        (dim > 0 && getConstantIntValue(offsets[dim]) != 0))
+      return std::nullopt;
+  }
+  return rowOf(offsets[0]);
+}
+
+tensor::InsertSliceOp getRowWrite(scf::ForOp loop, unsigned index) {
+  Value value = loop.getBody()->getTerminator()->getOperand(index);
+  auto insert = value.getDefiningOp<tensor::InsertSliceOp>();
+  if (insert && insert->getBlock() == loop.getBody() && value.hasOneUse() &&
+      insert.getDest() == loop.getRegionIterArg(index) &&
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(*insert)))
+    return insert;
+  return {};
+}
+
+/// Do all readers of `value`, a counter or computed from one, choose rows by
+/// it?
+static bool choosesRows(Value value) {
+  return llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isRowArithmetic(user))
+      return rowOf(user->getResult(0)) && choosesRows(user->getResult(0));
+    auto slice = dyn_cast<OffsetSizeAndStrideOpInterface>(user);
+    if (!slice || !getLoopRow(slice))
+      return false;
+    if (isa<tensor::ExtractSliceOp>(user))
+      return true;
+    auto loop = dyn_cast<scf::ForOp>(user->getParentOp());
+    return loop && llvm::any_of(llvm::seq(loop.getNumResults()),
+                                [&](unsigned index) {
+                                  return getRowWrite(loop, index) == user;
+                                });
+  });
+}
+
+bool isProgramLoop(Operation *op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  if (!loop || !(isa<func::FuncOp>(loop->getParentOp()) ||
+                 isProgramLoop(loop->getParentOp())))
+    return false;
+  std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
+                         high = getConstantIntValue(loop.getUpperBound()),
+                         step = getConstantIntValue(loop.getStep());
+  if (!low || !high || step != 1 || *low >= *high)
+    return false;
+  auto isStatic = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.hasStaticShape();
+  };
+  return loop.getNumResults() > 0 &&
+         llvm::all_of(loop.getResultTypes(), isStatic) &&
+         choosesRows(loop.getInductionVar());
+}
+
+SmallVector<Block *> programBlocks(func::FuncOp function) {
+  SmallVector<Block *> blocks{&function.getBody().front()};
+  for (size_t i = 0; i < blocks.size(); ++i)
+    for (Operation &op : *blocks[i])
+      if (isProgramLoop(&op))
+        blocks.push_back(cast<scf::ForOp>(op).getBody());
+  return blocks;
+}
+
+LoopBounds getBounds(scf::ForOp loop) {
+  return {*getConstantIntValue(loop.getLowerBound()),
+          *getConstantIntValue(loop.getUpperBound())};
+}
+
+int64_t timesRun(Operation *op) {
+  int64_t times = 1;
+  for (Operation *parent = op->getParentOp(); parent && isProgramLoop(parent);
+       parent = parent->getParentOp())
+    times *= getBounds(cast<scf::ForOp>(parent)).count();
+  return times;
+}
+
+bool isLoopRowView(Operation *op) {
+  auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
+  if (!slice || !isProgramLoop(op->getParentOp()))
+    return false;
+  std::optional<LoopRow> row =
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(op));
+  return row && row->counter;
+}
+
+} // namespace qdialect
