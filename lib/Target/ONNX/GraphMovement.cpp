@@ -6,6 +6,7 @@
 // constants are moved in host memory, by strides.
 
 #include "GraphBuilder.h"
+#include "Indexing.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
@@ -239,6 +240,23 @@ Tensor GraphBuilder::select(const Tensor &tensor, int64_t axis,
                             ArrayRef<int64_t> indices) {
   if (indices.empty())
     return sliceAxis(tensor, axis, 0, 0);
+  // Many pieces (a reversed axis) are looked up in a table of places.
+  constexpr int64_t maxPieces = 4;
+  if (!isSmallConstant(tensor) && countRuns(indices) > maxPieces) {
+    Shape shape(tensor.shape());
+    shape[axis] = static_cast<int64_t>(indices.size());
+    Tensor table(value(integers({shape[axis]}, indices)));
+    Value source = value(tensor);
+    Tensor result = generate(
+        *this, shape, tensor.elementType(),
+        {{table, {static_cast<unsigned>(axis)}}},
+        [&](const Scalars &s, ValueRange elements, ArrayRef<Value> at) {
+          SmallVector<Value> places(at);
+          places[axis] = elements[0];
+          return s.read(source, places);
+        });
+    return this->tensor(result.value, shape);
+  }
   SmallVector<Tensor> parts;
   while (!indices.empty()) {
     size_t length = runLength(indices);
