@@ -19,7 +19,7 @@ STATE, HIDDEN = (2, 1, 128), (1, 1, 128)
 
 
 def detect(run, recordings):
-    """The probabilities of all chunks of all recordings and the states before each. `run`: (input, state) -> the outputs."""
+    """The probabilities of all chunks of all recordings and the states before each; run(input, state) gives the outputs."""
     found, states = [], []
     for chunks in recordings:
         state = np.zeros(STATE, np.float32)

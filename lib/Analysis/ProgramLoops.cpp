@@ -100,10 +100,10 @@ static bool choosesRows(Value value) {
     if (isa<tensor::ExtractSliceOp>(user))
       return true;
     auto loop = dyn_cast<scf::ForOp>(user->getParentOp());
-    return loop && llvm::any_of(llvm::seq(loop.getNumResults()),
-                                [&](unsigned index) {
-                                  return getRowWrite(loop, index) == user;
-                                });
+    return loop &&
+           llvm::any_of(llvm::seq(loop.getNumResults()), [&](unsigned index) {
+             return getRowWrite(loop, index) == user;
+           });
   });
 }
 

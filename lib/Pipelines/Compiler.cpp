@@ -141,7 +141,8 @@ llvm::Error Driver::runPasses(PassManager &pm, Phase phase) {
 }
 
 llvm::Error Driver::load() {
-  auto loaded = readModule(options.input, options.dims, options.values, context);
+  auto loaded =
+      readModule(options.input, options.dims, options.values, context);
   if (!loaded)
     return wrap(ExitCode::BadInput, loaded.takeError());
   module = std::move(loaded->module);

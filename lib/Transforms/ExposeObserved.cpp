@@ -6,8 +6,9 @@
 //
 //   %o = qd.observe %z "relu1"; return %y   ->   return %y, %z
 //
-// and the function lists the names: qd.observed = ["relu1"]. What a program loop
-// computes is gathered, one row an iteration, and leaves it as one more result.
+// and the function lists the names: qd.observed = ["relu1"]. What a program
+// loop computes is gathered, one row an iteration, and leaves it as one more
+// result.
 
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -31,8 +32,8 @@ Value gather(scf::ForOp loop, Value value) {
   llvm::append_range(shape, element.getShape());
   IRRewriter rewriter(loop);
   Location loc = value.getLoc();
-  Value empty = tensor::EmptyOp::create(rewriter, loc, shape,
-                                        element.getElementType());
+  Value empty =
+      tensor::EmptyOp::create(rewriter, loc, shape, element.getElementType());
   auto write = [&](OpBuilder &builder, Location at,
                    ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
     auto index = [&](int64_t number) -> Value {

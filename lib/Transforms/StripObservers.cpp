@@ -17,8 +17,7 @@ namespace qdialect {
 #include "QDialect/Transforms/Passes.h.inc"
 
 bool hasObservers(func::FuncOp function) {
-  return function
-      .walk([](qd::ObserveOp) { return WalkResult::interrupt(); })
+  return function.walk([](qd::ObserveOp) { return WalkResult::interrupt(); })
       .wasInterrupted();
 }
 

@@ -1,4 +1,4 @@
-// RUN: q-opt %s -qd-insert-observers -split-input-file | FileCheck %s
+// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-insert-observers{recipe=%S/Inputs/every-unit.yaml}))" -split-input-file | FileCheck %s
 // RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-insert-observers{recipe=%S/Inputs/keep-float.yaml}))" -split-input-file | FileCheck %s -check-prefix=KEEP
 
 #map = affine_map<(n, h, w, c) -> (n, h, w, c)>

@@ -27,8 +27,9 @@
 
 namespace qdialect {
 
-/// A loop with constant bounds, step one and at least one iteration over tensors
-/// of static shape, that stands in the function or in another such loop.
+/// A loop with constant bounds, step one and at least one iteration over
+/// tensors of static shape, that stands in the function or in another such
+/// loop.
 bool isProgramLoop(mlir::Operation *op);
 
 /// The body of a function and those of its program loops, outer ones first.
@@ -51,8 +52,7 @@ struct LoopRow {
 };
 
 /// The row that a slice reads or writes whole; nothing for other slices.
-std::optional<LoopRow>
-getLoopRow(mlir::OffsetSizeAndStrideOpInterface slice);
+std::optional<LoopRow> getLoopRow(mlir::OffsetSizeAndStrideOpInterface slice);
 
 /// Is `op` a view of a row that the counter of a program loop chooses?
 bool isLoopRowView(mlir::Operation *op);

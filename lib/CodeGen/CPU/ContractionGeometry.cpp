@@ -123,7 +123,8 @@ void Reader::mergeFilterRows() {
   ImageAxis &x = g.axes[1];
   int64_t channels = g.run;
   bool contiguous = x.dilation == 1 && x.filterStep == channels && !x.padded;
-  bool wasteful = !g.isFloat && (channels < 16 || channels % 4 != 0);
+  bool wasteful = g.isFloat ? g.numTaps() > WindowGeometry::kMostTaps
+                            : channels < 16 || channels % 4 != 0;
   if (x.filterSize == 1 || !contiguous || !wasteful || g.groups != 1)
     return;
   g.mergedRows = true;
@@ -176,7 +177,7 @@ bool Reader::read() {
     return false;
   mergeFilterRows();
   g.padLength = (g.groups - 1) * g.groupStep + g.run;
-  return g.run > 0;
+  return g.run > 0 && g.numTaps() <= WindowGeometry::kMostTaps;
 }
 
 } // namespace

@@ -143,7 +143,7 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
       return false;
   auto type = cast<RankedTensorType>(argument.getType());
   // Row offsets are computed in i32 lanes.
-  return numTaps() <= 128 && numPixels() > 0 &&
+  return numPixels() > 0 &&
          type.getNumElements() * elementSize() < (int64_t(1) << 31) &&
          numPixels() < (int64_t(1) << 30);
 }

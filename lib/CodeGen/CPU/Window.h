@@ -44,6 +44,8 @@ struct WindowGeometry {
   int64_t elementSize() const { return isFloat ? 4 : 1; }
   int64_t numPixels() const;
   int64_t tapColumns() const { return mergedRows ? 1 : axes[1].filterSize; }
+  /// Kernels keep a table of all taps.
+  static constexpr int64_t kMostTaps = 128;
   int64_t numTaps() const { return axes[0].filterSize * tapColumns(); }
   bool padded() const { return axes[0].padded || axes[1].padded; }
   /// One tap and pixels at a constant distance: no row pointers needed.

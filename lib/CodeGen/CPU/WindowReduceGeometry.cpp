@@ -91,6 +91,7 @@ WindowReduceGeometry::create(const KernelRegion &region) {
   g.channels = sizes[channel];
   LinearForm form;
   if (!g.read(region, op, image, channelLoops, form) ||
+      g.numTaps() > WindowGeometry::kMostTaps ||
       (g.channels > 1 && form.coefficients[channel] != 1))
     return std::nullopt;
   g.padLength = g.channels;

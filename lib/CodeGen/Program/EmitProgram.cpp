@@ -2,11 +2,12 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One main function, straight but for the loops of the program: for each step it computes the addresses of
-// the arguments, stores them in an array and calls the runtime. Every address
-// and every size comes from one function here (address, bytes). Symbolic sizes
-// and the places of arena buffers are read from arrays that the runtime fills
-// before it calls main: it evaluates the expressions of the description.
+// One main function, straight but for the loops of the program: for each step
+// it computes the addresses of the arguments, stores them in an array and calls
+// the runtime. Every address and every size comes from one function here
+// (address, bytes). Symbolic sizes and the places of arena buffers are read
+// from arrays that the runtime fills before it calls main: it evaluates the
+// expressions of the description.
 //
 // The structs mirror runtime/include/qdialect/model.h and
 // runtime/src/program.h field by field.
@@ -338,8 +339,7 @@ void ProgramEmitter::emitSteps(int64_t begin, int64_t end) {
     }
     const ProgramLoop &loop = program.loops[number];
     BasicBlock *before = builder.GetInsertBlock();
-    auto *head =
-        BasicBlock::Create(context, "loop", before->getParent());
+    auto *head = BasicBlock::Create(context, "loop", before->getParent());
     builder.CreateBr(head);
     builder.SetInsertPoint(head);
     PHINode *counter = builder.CreatePHI(builder.getInt64Ty(), 2);

@@ -8,7 +8,7 @@
 // every other type is read and written in the caller's memory where possible.
 
 #include "QDialect/CodeGen/Program/Program.h"
-#include "QDialect/Analysis/ContractionStructure.h"
+#include "DispatchFacts.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
@@ -29,31 +29,6 @@ using namespace qdialect;
 using Storage = ProgramBuffer::Storage;
 
 namespace {
-
-/// i8 codes are offset binary inside the program (PhaseContract section 7).
-bool isOffsetBinary(Type tensor) {
-  return cast<ShapedType>(tensor).getElementType().isSignlessInteger(8);
-}
-
-/// The element type's form in the memory of compiled programs.
-std::optional<DType> memoryType(Type elementType) {
-  if (auto integer = dyn_cast<IntegerType>(elementType)) {
-    if (integer.isUnsignedInteger(8))
-      return DType::U8;
-    unsigned width = integer.getWidth();
-    if (!integer.isSignless() ||
-        (width != 1 && width != 8 && width != 16 && width != 32 && width != 64))
-      return std::nullopt;
-  }
-  // Other alphabets have no layout in memory yet; packing comes with them.
-  if (auto codes = dyn_cast<qd::UIntType>(elementType);
-      codes && (codes.getWidth() == 8 || codes.getWidth() == 16))
-    return codes.getWidth() == 8 ? DType::U8 : DType::U16;
-  if (!isa<IntegerType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
-          elementType))
-    return std::nullopt;
-  return hostType(elementType);
-}
 
 /// The place of an index in a kernel's arguments.
 constexpr unsigned kNoBuffer = ~0u;
@@ -245,30 +220,6 @@ unsigned Planner::kernelNumber(KernelPlan &plan) {
   return next;
 }
 
-/// The name a dispatch has in the model: that of its last named op.
-std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
-  if (auto name = dispatch->getAttrOfType<StringAttr>("qd.name"))
-    return name.str();
-  std::string result = ("step" + Twine(number)).str();
-  for (Operation &op : dispatch.getBody().front())
-    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
-      result = name.str();
-  return result;
-}
-
-/// Whether one thread computes a dispatch in the time in which it could hand a
-/// part of it to another (a microsecond where threads spin, many where they
-/// sleep). The rates are those of one core of a current server, roughly.
-bool isSmall(qd::DispatchOp dispatch, int64_t bytes) {
-  constexpr double kMacsPerNs = 100, kBytesPerNs = 10, kHandOverNs = 3000;
-  double macs = 0;
-  dispatch.walk([&](linalg::LinalgOp op) {
-    if (auto structure = getContractionStructure(op))
-      macs += structure->macs();
-  });
-  return macs / kMacsPerNs + bytes / kBytesPerNs < kHandOverNs;
-}
-
 LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result, has ")
@@ -360,22 +311,6 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
       constants = first;
   }
   return success();
-}
-
-/// True if two lists of constants hold the same bytes.
-static bool sameConstants(ArrayRef<ConstantBlob> a, ArrayRef<ConstantBlob> b) {
-  if (a.size() != b.size())
-    return false;
-  for (auto [x, y] : llvm::zip_equal(a, b)) {
-    if (x.size != y.size || x.alignment != y.alignment)
-      return false;
-    std::vector<char> left(x.size), right(y.size);
-    x.fill(left);
-    y.fill(right);
-    if (left != right)
-      return false;
-  }
-  return true;
 }
 
 /// Plans the kernel of a step whose name, arguments and sizes are set.
@@ -473,9 +408,8 @@ LogicalResult Planner::addRowView(tensor::ExtractSliceOp slice) {
 /// Each carried tensor has one buffer, which the end of an iteration writes.
 LogicalResult Planner::addLoop(scf::ForOp loop) {
   SmallVector<unsigned> carried;
-  for (auto [init, argument, result] :
-       llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(),
-                       loop.getResults())) {
+  for (auto [init, argument, result] : llvm::zip_equal(
+           loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
     auto tensor = describe(loop, result, "carried value");
     if (failed(tensor))
       return failure();
@@ -528,7 +462,8 @@ LogicalResult Planner::writeCarried(scf::ForOp loop,
   for (auto &[source, target] : writes) {
     if (!llvm::is_contained(carried, wholeOf(source)))
       continue;
-    unsigned aside = addBuffer(Storage::Arena, 0, program.buffers[source].bytes);
+    unsigned aside =
+        addBuffer(Storage::Arena, 0, program.buffers[source].bytes);
     addCopy(source, aside, /*flip=*/false, "loop state aside");
     source = aside;
   }

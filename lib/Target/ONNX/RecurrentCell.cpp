@@ -149,8 +149,7 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   CellStates result;
   if (steps == 1) {
     Tensor row = b.reshape(product, {batch, gates});
-    result.last =
-        advance(row, d.initial, [&] { return b.integers({}, {0}); });
+    result.last = advance(row, d.initial, [&] { return b.integers({}, {0}); });
     result.all = b.reshape(result.last[0], {1, batch, hidden});
   } else {
     Tensor inputs(b.value(b.reshape(product, {steps, batch, gates})));

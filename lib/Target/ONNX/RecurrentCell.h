@@ -7,7 +7,8 @@
 // Analysis/ProgramLoops.h) carries the states and the result:
 //
 //   xw = X W + b                                       (T, batch, gates * H)
-//   for t: h, c = cell(xw[t], h, c); Y[t] = h          (batch, H), (T, batch, H)
+//   for t: h, c = cell(xw[t], h, c); Y[t] = h          (batch, H), (T, batch,
+//   H)
 //
 // from the initial states. A reversed direction walks the same rows from the
 // end. Steps behind the length of a sequence keep its state. One step needs no

@@ -38,11 +38,11 @@ struct ProgramTensor {
 /// One piece of memory; tensors that are views of each other share it.
 struct ProgramBuffer {
   enum class Storage {
-    Arena,   ///< `offset` in the scratch memory of the instance
-    Input,   ///< the caller's input number `index`
-    Output,  ///< the caller's output number `index`
+    Arena,    ///< `offset` in the scratch memory of the instance
+    Input,    ///< the caller's input number `index`
+    Output,   ///< the caller's output number `index`
     Constant, ///< constant number `index`
-    Row      ///< of buffer `index`, at `offset` + `stride` * counter of `loop`
+    Row       ///< of buffer `index`, at `offset` + `stride` * counter of `loop`
   };
   Storage storage = Storage::Arena;
   unsigned index = 0;

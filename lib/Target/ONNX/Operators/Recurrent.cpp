@@ -154,8 +154,7 @@ LogicalResult importLSTM(Node &n) {
         b, d, addTensors(b, d.inputBias, d.recurrenceBias),
         [&](const Tensor &row, ArrayRef<Tensor> state) {
           Tensor gates = addTensors(
-              b, row,
-              matrixProduct(b, state[0], d.recurrence, "recurrent"));
+              b, row, matrixProduct(b, state[0], d.recurrence, "recurrent"));
           Tensor cell =
               combine(b,
                       {state[1], gateOf(b, gates, 0, hidden),

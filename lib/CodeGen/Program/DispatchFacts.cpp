@@ -1,0 +1,75 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Facts about single dispatches; see the header.
+
+#include "DispatchFacts.h"
+
+#include "QDialect/Analysis/ContractionStructure.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <cstring>
+
+using namespace mlir;
+
+namespace qdialect {
+
+bool isOffsetBinary(Type tensor) {
+  return cast<ShapedType>(tensor).getElementType().isSignlessInteger(8);
+}
+
+std::optional<DType> memoryType(Type elementType) {
+  if (auto integer = dyn_cast<IntegerType>(elementType)) {
+    if (integer.isUnsignedInteger(8))
+      return DType::U8;
+    unsigned width = integer.getWidth();
+    if (!integer.isSignless() ||
+        (width != 1 && width != 8 && width != 16 && width != 32 && width != 64))
+      return std::nullopt;
+  }
+  // Other alphabets have no layout in memory yet; packing comes with them.
+  if (auto codes = dyn_cast<qd::UIntType>(elementType);
+      codes && (codes.getWidth() == 8 || codes.getWidth() == 16))
+    return codes.getWidth() == 8 ? DType::U8 : DType::U16;
+  if (!isa<IntegerType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
+          elementType))
+    return std::nullopt;
+  return hostType(elementType);
+}
+
+std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
+  if (auto name = dispatch->getAttrOfType<StringAttr>("qd.name"))
+    return name.str();
+  std::string result = ("step" + Twine(number)).str();
+  for (Operation &op : dispatch.getBody().front())
+    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
+      result = name.str();
+  return result;
+}
+
+bool isSmall(qd::DispatchOp dispatch, int64_t bytes) {
+  constexpr double kMacsPerNs = 100, kBytesPerNs = 10, kHandOverNs = 3000;
+  double macs = 0;
+  dispatch.walk([&](linalg::LinalgOp op) {
+    if (auto structure = getContractionStructure(op))
+      macs += structure->macs();
+  });
+  return macs / kMacsPerNs + bytes / kBytesPerNs < kHandOverNs;
+}
+
+bool sameConstants(ArrayRef<ConstantBlob> a, ArrayRef<ConstantBlob> b) {
+  if (a.size() != b.size())
+    return false;
+  for (auto [x, y] : llvm::zip_equal(a, b)) {
+    if (x.size != y.size || x.alignment != y.alignment)
+      return false;
+    std::vector<char> left(x.size), right(y.size);
+    x.fill(left);
+    y.fill(right);
+    if (left != right)
+      return false;
+  }
+  return true;
+}
+
+} // namespace qdialect
