@@ -146,13 +146,16 @@ static StringRef elementwiseKind(linalg::GenericOp op) {
   }
   if (variables.size() != 1)
     return "";
+  // These move codes to another grid and lose nothing on the way.
+  if (isClamp(op))
+    return "clamp";
+  if (isAffine(op))
+    return "affine";
   bool perChannel = llvm::any_of(op.getDpsInputs(), [](Value input) {
     return isComputedFromConstants(input) &&
            cast<RankedTensorType>(input.getType()).getNumElements() != 1;
   });
-  if (!perChannel)
-    return "unary";
-  return isAffine(op) ? "affine" : "";
+  return perChannel ? "" : "unary";
 }
 
 /// Fills kind, inputs, contraction if `op` can be a root.

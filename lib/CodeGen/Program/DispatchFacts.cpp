@@ -7,6 +7,7 @@
 #include "DispatchFacts.h"
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <cstring>
 
