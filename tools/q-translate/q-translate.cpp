@@ -35,7 +35,8 @@ int printCoverage(llvm::StringRef output) {
 }
 
 int importModel(llvm::StringRef model, llvm::ArrayRef<std::string> dims,
-                llvm::ArrayRef<std::string> values, llvm::StringRef output, mlir::MLIRContext &context) {
+                llvm::ArrayRef<std::string> values, llvm::StringRef output,
+                mlir::MLIRContext &context) {
   qdialect::ImportOptions options;
   for (const std::string &dim : dims)
     if (llvm::Error error = qdialect::parseDimension(dim, options))
@@ -48,8 +49,8 @@ int importModel(llvm::StringRef model, llvm::ArrayRef<std::string> dims,
 }
 
 int exportModule(const std::string &path, llvm::ArrayRef<std::string> dims,
-                 llvm::ArrayRef<std::string> values, llvm::StringRef output, uint64_t inlineLimit,
-                 mlir::MLIRContext &context) {
+                 llvm::ArrayRef<std::string> values, llvm::StringRef output,
+                 uint64_t inlineLimit, mlir::MLIRContext &context) {
   auto loaded = qdialect::readModule(path, dims, values, context);
   if (!loaded)
     return report(loaded.takeError());
