@@ -21,9 +21,7 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-bool isIndexType(Type type) {
-  return type.isInteger(32) || type.isInteger(64);
-}
+bool isIndexType(Type type) { return type.isInteger(32) || type.isInteger(64); }
 
 /// A table with a row of `hidden` numbers for each index.
 std::optional<Tensor> bindTable(Node &n, size_t index, StringRef label,
@@ -205,8 +203,8 @@ std::optional<BlockTable> bindBlockTable(Node &n) {
   if (isByte && bits < 8) {
     auto element = qd::UIntType::get(n.b.context(), bits);
     int64_t columns = t.codes.dim(rank - 1) * (8 / bits);
-    t.codes = Tensor(element, unpackRows(*t.codes.data, bits, columns),
-                     t.codes.name);
+    t.codes =
+        Tensor(element, unpackRows(*t.codes.data, bits, columns), t.codes.name);
     if (n.hasInput(3) && t.zeros->rank() == rank && t.scales.rank() == rank) {
       int64_t blocks = t.scales.dim(rank - 1);
       if (t.zeros->dim(rank - 1) != (blocks * bits + 7) / 8) {
@@ -221,8 +219,8 @@ std::optional<BlockTable> bindBlockTable(Node &n) {
   Shape wanted(t.codes.shape());
   int64_t &blocked = wanted[t.quantizeAxis];
   blocked = (blocked + t.block - 1) / t.block;
-  bool zerosFit = !t.zeros || t.zeros->rank() == 0 ||
-                  t.zeros->shape() == ArrayRef(wanted);
+  bool zerosFit =
+      !t.zeros || t.zeros->rank() == 0 || t.zeros->shape() == ArrayRef(wanted);
   if (t.scales.shape() != ArrayRef(wanted) || !zerosFit) {
     n.emitError() << "scales " << describeType(t.scales.type)
                   << " (and zero points) do not lie in blocks of " << t.block

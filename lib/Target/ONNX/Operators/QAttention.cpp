@@ -119,11 +119,11 @@ LogicalResult importQAttention(Node &n) {
         Value score = s.mul(values[0], s.number(type, scale));
         if (operands.size() > 1) {
           Value mask = values[1];
-          Value counts =
-              isLengths ? s.lt(places[3], s.cast(mask, s.b.getI64Type()))
-                        : s.lt(s.number(mask, 0), mask);
-          score = s.select(counts, score,
-                           s.add(score, s.number(type, maskValue)));
+          Value counts = isLengths
+                             ? s.lt(places[3], s.cast(mask, s.b.getI64Type()))
+                             : s.lt(s.number(mask, 0), mask);
+          score =
+              s.select(counts, score, s.add(score, s.number(type, maskValue)));
         }
         if (causal)
           score = s.select(
@@ -135,8 +135,8 @@ LogicalResult importQAttention(Node &n) {
       n.delegate("MatMul", 13, {softmaxAlong(b, scores, 3), v}, {});
   if (failed(y))
     return failure();
-  return n.result(b.reshape(b.transpose(*y, {0, 2, 1, 3}),
-                            {batch, length, hidden}));
+  return n.result(
+      b.reshape(b.transpose(*y, {0, 2, 1, 3}), {batch, length, hidden}));
 }
 
 } // namespace
