@@ -244,7 +244,18 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
   }
 };
 
-/// Marks the ops of a model that came with its own casts.
+/// Is `value` rounded to codes, perhaps behind ops that keep its grid?
+bool isRounded(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    return isa<qd::QuantizeOp>(user) ||
+           (keepsGrid(user) && isRounded(user->getResult(0)));
+  });
+}
+
+/// Marks the ops of a model that came with its own casts. It asks for integer
+/// products where it dequantizes both sides, and for the rest where it rounds
+/// the result, too: the sum of two dequantized embeddings that goes on in
+/// floats is a sum of floats.
 void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
   for (const QuantizableUnit &unit : collectUnits(function)) {
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
@@ -252,7 +263,9 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
       return isa_and_nonnull<qd::DequantizeOp>(
           gridSource(input).getDefiningOp());
     });
-    if (quantized && recipe.mustBeInteger(unit.kind))
+    bool asks = unit.contraction || unit.kind == "concat" ||
+                isRounded(unit.result());
+    if (quantized && asks && recipe.mustBeInteger(unit.kind))
       unit.root->setAttr(kRequestedAttr,
                          StringAttr::get(function.getContext(),
                                          unit.contraction

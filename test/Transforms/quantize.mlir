@@ -78,3 +78,34 @@ func.func @already_quantized(%x: tensor<2x3xf32>) -> tensor<4x3xf32> {
   %cat = tensor.concat dim(0) %d, %d : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
   return %cat : tensor<4x3xf32>
 }
+
+// -----
+
+// The sum of two dequantized tensors that goes on in floats was never asked to
+// be integer; the one that is rounded behind a reshape was.
+
+// CHECK-LABEL: @sum_that_stays_float
+// CHECK: linalg.generic
+// CHECK-NOT: qd.requested
+// CHECK: arith.addf
+// CHECK: linalg.generic {{.*}}qd.requested = "a8"
+// CHECK: arith.addf
+func.func @sum_that_stays_float(%x: tensor<6xi8>, %y: tensor<6xi8>) -> (tensor<6xf32>, tensor<2x3xi8>) {
+  %scale = arith.constant dense<0.5> : tensor<f32>
+  %dx = qd.dequantize %x scale %scale : tensor<6xi8>, tensor<f32> -> tensor<6xf32>
+  %dy = qd.dequantize %y scale %scale : tensor<6xi8>, tensor<f32> -> tensor<6xf32>
+  %e = tensor.empty() : tensor<6xf32>
+  %a = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%dx, %dy : tensor<6xf32>, tensor<6xf32>) outs(%e : tensor<6xf32>) {
+  ^bb0(%u: f32, %v: f32, %out: f32):
+    %s = arith.addf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<6xf32>
+  %b = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%dx, %dy : tensor<6xf32>, tensor<6xf32>) outs(%e : tensor<6xf32>) {
+  ^bb0(%u: f32, %v: f32, %out: f32):
+    %s = arith.addf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<6xf32>
+  %r = tensor.expand_shape %b [[0, 1]] output_shape [2, 3] : tensor<6xf32> into tensor<2x3xf32>
+  %q = qd.quantize %r scale %scale rounding(half_even) overflow(saturate) : tensor<2x3xf32>, tensor<f32> -> tensor<2x3xi8>
+  return %a, %q : tensor<6xf32>, tensor<2x3xi8>
+}

@@ -95,7 +95,20 @@ std::string zeroPointOf(Exporter &e, Operation *cast, Value zeroPoint,
   HostTensor narrow(*hostType(codes), shape);
   std::string name = (near + ".zero_point").str();
   if (zeroPoint) {
-    HostTensor numbers = *e.constant(zeroPoint, layout);
+    ConstantView given = *constantView(zeroPoint);
+    // One for all is spread: the operators want the shape of the scale.
+    bool isOne = given.numElements() == 1;
+    if (!isOne && given.numElements() != narrow.size()) {
+      e.refuse(cast) << "its zero points " << zeroPoint.getType()
+                     << " do not lie like its scales " << scale.getType();
+      return "";
+    }
+    HostTensor numbers(DType::I32, shape);
+    if (isOne)
+      std::fill_n(numbers.mutableData<int32_t>(), numbers.size(),
+                  static_cast<int32_t>(given.integer(0)));
+    else
+      numbers = *e.constant(zeroPoint, layout);
     narrow = numbers.converted(narrow.type());
     // Small floats and biases have no other zero point than 0.
     bool hasZero = qd::getFormat(codes) && qd::isIntegerAlphabet(codes);

@@ -3,6 +3,7 @@
 // RUN: not q-translate --export-onnx-qdq %t/rounding.mlir -o %t/rounding.onnx 2>&1 | FileCheck %t/rounding.mlir
 // RUN: not q-translate --export-onnx-qdq %t/scales.mlir -o %t/scales.onnx 2>&1 | FileCheck %t/scales.mlir
 // RUN: not q-translate --export-onnx-qdq %t/zero_point.mlir -o %t/zero_point.onnx 2>&1 | FileCheck %t/zero_point.mlir
+// RUN: not q-translate --export-onnx-qdq %t/zero_points.mlir -o %t/zero_points.onnx 2>&1 | FileCheck %t/zero_points.mlir
 // RUN: not q-translate --export-onnx-qdq %t/group.mlir -o %t/group.onnx 2>&1 | FileCheck %t/group.mlir
 // RUN: not q-translate --export-onnx-qdq %t/real.mlir -o %t/real.onnx 2>&1 | FileCheck %t/real.mlir
 // RUN: not q-translate --export-onnx-qdq %t/two_axes.mlir -o %t/two_axes.onnx 2>&1 | FileCheck %t/two_axes.mlir
@@ -35,6 +36,14 @@ func.func @main(%x: tensor<2xi8>) -> tensor<2xf32> {
   %s = arith.constant dense<0.5> : tensor<f32>
   %z = arith.constant dense<200> : tensor<i32>
   %d = qd.dequantize %x scale %s zero_point %z : tensor<2xi8>, tensor<f32>, tensor<i32> -> tensor<2xf32>
+  return %d : tensor<2xf32>
+}
+//--- zero_points.mlir
+// CHECK: error: 'qd.dequantize' op has no ONNX form: its zero points 'tensor<2xi32>' do not lie like its scales 'tensor<f32>'
+func.func @main(%x: tensor<2xi8>) -> tensor<2xf32> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<[1, 2]> : tensor<2xi32>
+  %d = qd.dequantize %x scale %s zero_point %z block_sizes = [1] : tensor<2xi8>, tensor<f32>, tensor<2xi32> -> tensor<2xf32>
   return %d : tensor<2xf32>
 }
 //--- group.mlir

@@ -6,6 +6,8 @@
 // RUN: q-translate --export-onnx-qdq %t/average.mlir -o %t/average.onnx
 // RUN: q-translate --export-onnx-qdq %t/grouped.mlir -o %t/grouped.onnx
 // RUN: q-translate --export-onnx-qdq %t/look_up.mlir -o %t/look_up.onnx
+// RUN: q-translate --export-onnx-qdq %t/blocks.mlir -o %t/blocks.onnx
+// RUN: %python %S/../Inputs/print_model.py %t/blocks.onnx | FileCheck %t/blocks.mlir
 // RUN: q-translate --export-onnx-qdq %t/norms.mlir -o %t/norms.onnx
 // RUN: %python %S/../Inputs/print_model.py %t/conv.onnx | FileCheck %t/conv.mlir
 // RUN: %python %S/../Inputs/print_model.py %t/matmul.onnx | FileCheck %t/matmul.mlir
@@ -164,6 +166,19 @@ func.func @main(%ids: tensor<?x?xi64> {qd.name = "ids", qd.dims = ["batch", "len
   %r = tensor.expand_shape %y [[0], [1], [2, 3]] output_shape [%b, %l, 2, 4] : tensor<?x?x8xf32> into tensor<?x?x2x4xf32>
   return %r : tensor<?x?x2x4xf32>
 }
+
+//--- blocks.mlir
+// A zero point for all beside a scale for each block.
+// CHECK: uint4[4,2] "w.zero_point"
+// CHECK: DequantizeLinear <axis: int = 0, block_size: int = 2> (w, s, "w.zero_point")
+func.func @main() -> tensor<8x2xf32> {
+  %w = arith.constant {qd.name = "w"} dense_resource<w> : tensor<8x2x!qd.uint<4>>
+  %s = arith.constant {qd.name = "s"} dense<0.5> : tensor<4x2xf32>
+  %z = arith.constant dense<8> : tensor<i32>
+  %d = qd.dequantize %w scale %s zero_point %z block_sizes = [2, 1] : tensor<8x2x!qd.uint<4>>, tensor<4x2xf32>, tensor<i32> -> tensor<8x2xf32>
+  return %d : tensor<8x2xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x010000000102030405060708090A0B0C0D0E0F00" } } #-}
 
 //--- norms.mlir
 // CHECK: Softmax <axis: int = 1> (x)
