@@ -5,7 +5,7 @@
 
 Static QDQ and QOperator in every type, per tensor and per channel, opset 13 and 21, and dynamic quantization of the
 digits CNN; without --quick of the ResNet-50 topology, EfficientNet-Lite0 and MiniLM (with 4-bit weights, too). Each layer
-of a static model (a QLinear operator, or what stands between casts) is also run alone on the inputs that ONNX Runtime gave it.
+of a static model (a QLinear operator, or what stands between casts) is also run alone on the inputs ONNX Runtime gave it.
 """
 
 import os
@@ -101,8 +101,8 @@ def carried(report, tools, case, path, samples):
 
 
 def islands(model):
-    """The layers of a model as lists of nodes that end in codes: a QLinear operator, or a QuantizeLinear with everything up to
-    the casts it depends on."""
+    """The layers of a model as lists of nodes that end in codes: a QLinear operator, or a QuantizeLinear with everything up
+    to the casts it depends on."""
     constants = {init.name for init in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:

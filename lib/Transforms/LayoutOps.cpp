@@ -85,7 +85,7 @@ bool isLayoutAgnostic(Operation *op) {
       })
       .Case<tensor::ConcatOp, qd::ObserveOp, qd::SoftmaxOp>(
           [](auto) { return true; })
-      .Case<qd::GeluOp, qd::SiluOp, qd::LookupOp>(
+      .Case<qd::GeluOp, qd::SiluOp, qd::LookupOp, qd::StorageCastOp>(
           [](auto op) { return isa<RankedTensorType>(op.getType()); })
       .Default([](Operation *) { return false; });
 }

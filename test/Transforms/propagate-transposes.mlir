@@ -168,3 +168,34 @@ func.func @left_alone(%x: tensor<1x5x6x2xf32>, %w: tensor<60x3xf32>) -> tensor<1
   %y = linalg.matmul ins(%f, %w : tensor<1x60xf32>, tensor<60x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
   return %y : tensor<1x3xf32>
 }
+
+// -----
+
+// A pool of unsigned codes works on their storage: the transposes around it
+// meet through the casts.
+
+// CHECK-LABEL: @pool_of_codes
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<1x4x4x3x!qd.uint<8>>
+// CHECK-NOT: linalg.transpose
+// CHECK: qd.storage_cast %[[X]] : tensor<1x4x4x3x!qd.uint<8>> to tensor<1x4x4x3xi8>
+// CHECK: linalg.pooling_nhwc_max
+// CHECK: %[[Y:.+]] = qd.storage_cast {{.*}} : tensor<1x2x2x3xi8> to tensor<1x2x2x3x!qd.uint<8>>
+// CHECK: return %[[Y]]
+func.func @pool_of_codes(%x: tensor<1x4x4x3x!qd.uint<8>>) -> tensor<1x2x2x3x!qd.uint<8>> {
+  %low = arith.constant -128 : i8
+  %e0 = tensor.empty() : tensor<1x3x4x4x!qd.uint<8>>
+  %t = linalg.transpose ins(%x : tensor<1x4x4x3x!qd.uint<8>>) outs(%e0 : tensor<1x3x4x4x!qd.uint<8>>) permutation = [0, 3, 1, 2]
+  %b = qd.storage_cast %t : tensor<1x3x4x4x!qd.uint<8>> to tensor<1x3x4x4xi8>
+  %e1 = tensor.empty() : tensor<1x4x4x3xi8>
+  %u = linalg.transpose ins(%b : tensor<1x3x4x4xi8>) outs(%e1 : tensor<1x4x4x3xi8>) permutation = [0, 2, 3, 1]
+  %w = tensor.empty() : tensor<2x2xi8>
+  %e2 = tensor.empty() : tensor<1x2x2x3xi8>
+  %f = linalg.fill ins(%low : i8) outs(%e2 : tensor<1x2x2x3xi8>) -> tensor<1x2x2x3xi8>
+  %p = linalg.pooling_nhwc_max {strides = dense<2> : vector<2xi64>} ins(%u, %w : tensor<1x4x4x3xi8>, tensor<2x2xi8>) outs(%f : tensor<1x2x2x3xi8>) -> tensor<1x2x2x3xi8>
+  %e3 = tensor.empty() : tensor<1x3x2x2xi8>
+  %v = linalg.transpose ins(%p : tensor<1x2x2x3xi8>) outs(%e3 : tensor<1x3x2x2xi8>) permutation = [0, 3, 1, 2]
+  %c = qd.storage_cast %v : tensor<1x3x2x2xi8> to tensor<1x3x2x2x!qd.uint<8>>
+  %e4 = tensor.empty() : tensor<1x2x2x3x!qd.uint<8>>
+  %r = linalg.transpose ins(%c : tensor<1x3x2x2x!qd.uint<8>>) outs(%e4 : tensor<1x2x2x3x!qd.uint<8>>) permutation = [0, 2, 3, 1]
+  return %r : tensor<1x2x2x3x!qd.uint<8>>
+}
