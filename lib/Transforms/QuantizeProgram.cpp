@@ -263,8 +263,8 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
       return isa_and_nonnull<qd::DequantizeOp>(
           gridSource(input).getDefiningOp());
     });
-    bool asks = unit.contraction || unit.kind == "concat" ||
-                isRounded(unit.result());
+    bool asks =
+        unit.contraction || unit.kind == "concat" || isRounded(unit.result());
     if (quantized && asks && recipe.mustBeInteger(unit.kind))
       unit.root->setAttr(kRequestedAttr,
                          StringAttr::get(function.getContext(),
