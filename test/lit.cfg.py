@@ -5,6 +5,7 @@
 """lit configuration: tools by name, features by what this machine can run."""
 
 import os
+import shutil
 import sys
 
 import lit.formats
@@ -28,6 +29,12 @@ python = venv if os.path.exists(venv) else sys.executable
 config.substitutions.append(("%python", python))
 config.substitutions.append(("%src", config.qdialect_src))
 config.substitutions.append(("%plugin", os.path.join(os.path.dirname(config.qdialect_bin), "lib", "QDialectPlugin.so")))
+
+# CUDA sources are compiled anew where there is a compiler for them.
+nvcc = next((path for path in (shutil.which("nvcc"), "/usr/local/cuda/bin/nvcc") if path and os.path.exists(path)), None)
+if nvcc:
+    config.available_features.add("nvcc")
+    config.substitutions.append(("%nvcc", nvcc))
 
 # Slow tests say "REQUIRES: slow"; check-qdialect-quick passes quick=1.
 if not lit_config.params.get("quick"):

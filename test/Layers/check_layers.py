@@ -16,6 +16,7 @@ import sys
 MAY_INCLUDE = {
     "Numerics": [],
     "PTQ": ["Numerics"],
+    "PTX": ["Numerics"],
     "Support": ["IR"],
     "IR": ["Numerics"],
     "Analysis": ["IR", "Numerics", "Support"],
@@ -28,8 +29,8 @@ MAY_INCLUDE = {
     "Pipelines": None,  # may see everything
     "tools": None,
 }
-NO_MLIR = ["Numerics", "PTQ"]
-NO_LLVM = ["Numerics"]
+NO_MLIR = ["Numerics", "PTQ", "PTX"]
+NO_LLVM = ["Numerics", "PTX"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 
