@@ -39,13 +39,20 @@ constexpr uint32_t kComparisonMask = 0xff, kCombineShift = 8, kFtz = 1 << 12,
                    kNegated = 1 << 13, kHasC = 1 << 14;
 
 template <typename T>
+bool isNaN(T x) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::isnan(x);
+  return false;
+}
+
+template <typename T>
 uint32_t compare(uint32_t op, uint32_t mask, const T *a, const T *b) {
   switch (op) {
   case Eq:
     return testLanes(mask, [](T x, T y) { return x == y; }, a, b);
   case Ne:
     return testLanes(
-        mask, [](T x, T y) { return x == x && y == y && x != y; }, a, b);
+        mask, [](T x, T y) { return !isNaN(x) && !isNaN(y) && x != y; }, a, b);
   case Lt:
     return testLanes(mask, [](T x, T y) { return x < y; }, a, b);
   case Le:
@@ -67,9 +74,10 @@ uint32_t compare(uint32_t op, uint32_t mask, const T *a, const T *b) {
   case Geu:
     return testLanes(mask, [](T x, T y) { return !(x < y); }, a, b);
   case Num:
-    return testLanes(mask, [](T x, T y) { return x == x && y == y; }, a, b);
+    return testLanes(
+        mask, [](T x, T y) { return !isNaN(x) && !isNaN(y); }, a, b);
   default:
-    return testLanes(mask, [](T x, T y) { return x != x || y != y; }, a, b);
+    return testLanes(mask, [](T x, T y) { return isNaN(x) || isNaN(y); }, a, b);
   }
 }
 

@@ -296,12 +296,10 @@ uint32_t Decoder::address(unsigned k, Space space) {
   }
   const Operand &o = operand(k);
   out.imm = static_cast<int64_t>(o.value);
-  // Parameters: a kernel's lie in device memory, a function's in its frame.
-  if (space == Space::Const)
-    out.space = Space::Global;
+  // Parameters: a kernel's lie in constant memory, a function's in its frame.
   if (o.baseIsRegister) {
     if (space == Space::Param)
-      out.space = code.function->isEntry ? Space::Global : Space::Local;
+      out.space = code.function->isEntry ? Space::Const : Space::Local;
     unsigned bits = registerBits(o);
     if (bits != 32 && bits != 64) {
       fail("the address has " + std::to_string(bits) + " bits");
@@ -319,7 +317,7 @@ uint32_t Decoder::address(unsigned k, Space space) {
   if (!symbolAddress(o.text, 0, entry, isLocal))
     return 0;
   if (space == Space::Param || space == Space::Generic)
-    out.space = entry.space == Space::Const ? Space::Global : entry.space;
+    out.space = entry.space;
   return isLocal ? dynamic(DynamicConstant::LocalAddress,
                            static_cast<uint32_t>(entry.address), 64)
                  : constant(entry.address, 64);

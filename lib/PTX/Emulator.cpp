@@ -161,7 +161,7 @@ bool Emulator::Impl::layout(const Function &f, Code &code, SymbolTable &table,
   for (const Variable &v : f.params) {
     if (f.isEntry) {
       param = alignUp(param, v.alignment);
-      table.locals[v.name] = {Space::Global, parameters + param};
+      table.locals[v.name] = {Space::Const, parameters + param};
       param += v.size;
     } else {
       code.paramOffsets.push_back(placeLocal(v));

@@ -97,7 +97,7 @@ __attribute__((target("avx2,fma"))) void hardwareFma(Warp &w, const Inst &i,
       x = __builtin_fmaf(a[l], b[l], c[l]);
       uint32_t bits;
       __builtin_memcpy(&bits, &x, 4);
-      bits = x == x ? bits : kNaN32;
+      bits = __builtin_isnan(x) ? kNaN32 : bits;
       __builtin_memcpy(&x, &bits, 4);
     }
     r[l] = x;

@@ -35,7 +35,7 @@ inline constexpr uint16_t kNaN16 = 0x7fff;
 /// PTX's NaN: one pattern for all results of f32 arithmetic.
 inline float canonical(float x) {
   uint32_t bits = bitCast<uint32_t>(x);
-  return bitCast<float>(x == x ? bits : kNaN32);
+  return bitCast<float>(std::isnan(x) ? kNaN32 : bits);
 }
 inline float flush(float x) {
   uint32_t bits = bitCast<uint32_t>(x);
@@ -97,7 +97,7 @@ double fmaToOdd(double a, double b, double c);
 /// An f64 to f32, rounded to odd: a later rounding to fewer digits is right.
 inline float toOddSingle(double x) {
   float f = static_cast<float>(x);
-  if (static_cast<double>(f) == x || x != x)
+  if (static_cast<double>(f) == x || std::isnan(x))
     return f;
   uint32_t bits = bitCast<uint32_t>(f);
   if (std::fabs(static_cast<double>(f)) > std::fabs(x))

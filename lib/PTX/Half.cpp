@@ -38,7 +38,7 @@ template <typename F>
 uint16_t store(float x, uint32_t aux) {
   if (aux & kSat)
     x = saturate(x);
-  if ((aux & kRelu) && !(x >= 0) && x == x)
+  if ((aux & kRelu) && x < 0)
     x = 0;
   uint16_t bits = F::to(x);
   return aux & kFtz ? flush16<F>(bits) : bits;
@@ -95,10 +95,10 @@ void minMax(Warp &w, const Inst &i, uint32_t mask) {
         }
         float x = F::from(a), y = F::from(b);
         uint16_t r;
-        if (x != x || y != y) {
-          if ((aux & kPropagateNaN) || (x != x && y != y))
+        if (std::isnan(x) || std::isnan(y)) {
+          if ((aux & kPropagateNaN) || (std::isnan(x) && std::isnan(y)))
             return kNaN16;
-          r = x != x ? b : a;
+          r = std::isnan(x) ? b : a;
         } else if (x == y) {
           r = IsMax ? a & b : a | b; // -0 is less than +0
         } else {

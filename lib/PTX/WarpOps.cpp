@@ -219,12 +219,12 @@ void reduce(Warp &w, const Inst &i, uint32_t mask) {
       x = std::fabs(x);
       r = std::fabs(r);
     }
-    bool nan = x != x || r != r;
-    if (nan && (i.aux2 & 2))
-      r = bitCast<T>(kNaN32);
-    else if (nan)
-      r = x != x ? r : x;
-    else if ((x < r) == (i.aux == Min) && x != r)
+    if constexpr (std::is_floating_point_v<T>)
+      if (std::isnan(x) || std::isnan(r)) {
+        r = i.aux2 & 2 ? bitCast<T>(kNaN32) : std::isnan(x) ? r : x;
+        return;
+      }
+    if ((x < r) == (i.aux == Min) && x != r)
       r = x;
   });
   forLanes(mask, [&](unsigned l) { w.lanes<T>(i.op[0])[l] = r; });
