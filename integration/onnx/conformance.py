@@ -18,7 +18,6 @@ there, fails the run.
 import argparse
 import collections
 import fnmatch
-import json
 import os
 import queue
 import sys
@@ -27,10 +26,13 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)  # also when run as a module
+sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]  # also when run as a script
 
 import conformance_cases as cases
+import conformance_goals as goals
 import conformance_worker as worker
+
+from evaluation.report import Report
 
 FOLDERS = ["node", "simple", "pytorch-converted", "pytorch-operator", "light"]
 # A slice through everything for the quick run: every 7th case, always the same ones.
@@ -133,29 +135,25 @@ def main():
     print_shares("by operator", by_operator)
     print_shares("by folder", by_folder)
     print_shares("all", {"": list(outcomes.values())})
+    rows = Report()
+    whole = not args.quick and not args.filter and "node" in folders
+    for mode in modes:
+        goals.report(rows, selected, outcomes, mode,
+                     lambda name: (expected_reason(expected, name) or "").startswith("excluded"), whole)
     print("not passing: " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()))
     print(f"{len(work)} runs in {took:.0f} s with {args.jobs} processes")
     for line in bad:
         print(f"FAIL {line}")
     if args.json:
-        write_json(args.json, by_folder, bad)
+        for name, group in sorted(by_folder.items()):
+            rows.add("onnx-conformance", name, "share passed", sum(o.passed for o in group) / len(group))
+        rows.add("onnx-conformance", "all", "unexpected results", len(bad), ("==", 0), "expected_failures.txt")
+        rows.write(args.json)
     return 1 if bad else 0
 
 
 def matches(name, texts):
     return any(fnmatch.fnmatchcase(name, t) if any(c in t for c in "*?[") else t in name for t in texts.split(","))
-
-
-def write_json(path, by_folder, bad):
-    rows = []
-    for name, outcomes in sorted(by_folder.items()):
-        value = sum(o.passed for o in outcomes) / len(outcomes)
-        rows.append({"suite": "onnx-conformance", "case": name, "metric": "share passed", "value": value,
-                     "reference": "onnx backend tests", "goal": None, "ok": True})
-    rows.append({"suite": "onnx-conformance", "case": "all", "metric": "unexpected results", "value": len(bad),
-                 "reference": "expected_failures.txt", "goal": 0, "ok": not bad})
-    with open(path, "w") as file:
-        json.dump(rows, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -106,15 +106,25 @@ def host_form(array):
         return array.astype(np.uint8)
     if array.dtype == ml_dtypes.bfloat16:
         return array.view(np.uint16)
-    if array.dtype.itemsize == 1 and array.dtype.kind not in "biu":
-        return array.view(np.uint8)
-    return array
+    return array.view(np.uint8) if is_small_float(array.dtype) else array
+
+
+def is_small_float(dtype):
+    """float8e4m3fn, float4e2m1, ...: one code a byte."""
+    integers = (ml_dtypes.int4, ml_dtypes.int2, ml_dtypes.uint4, ml_dtypes.uint2)
+    return dtype.itemsize == 1 and dtype.kind not in "biu" and dtype not in integers
 
 
 def disagreement(ours, theirs, case):
     """Empty, or what differs. Stored bfloat16 comes back as float32, small floats as codes."""
     if theirs.dtype == ml_dtypes.bfloat16:
         theirs = theirs.astype(np.float32)
+    elif is_small_float(theirs.dtype) and ours.dtype == np.uint8:
+        # Codes stand for numbers: NaN has several, and -0 is 0.
+        ours, theirs = ours.view(theirs.dtype).astype(np.float32), theirs.astype(np.float32)
+        if ours.shape == theirs.shape:
+            wrong = int(np.count_nonzero((ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))))
+            return f"{wrong} of {ours.size} elements differ" if wrong else ""
     theirs = host_form(theirs)
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         return f"{ours.dtype}{list(ours.shape)} instead of {theirs.dtype}{list(theirs.shape)}"

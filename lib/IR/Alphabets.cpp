@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The alphabet interface, answered for every type in one place. Codes of at
-// most 16 bits are Numerics' Format. What is wider (i32, i64, f32, f64) is no
-// alphabet that anything is quantized to, but storage casts and accumulators
+// most 16 bits are Numerics' Format. What is wider (i32, i64, !qd.uint<32>, f32,
+// ...) is no alphabet that anything is quantized to, but storage casts and accumulators
 // ask for its bits and range, so it gets plain arithmetic here.
 
 #include "Alphabets.h"
@@ -84,7 +84,11 @@ std::optional<Format> qd::getFormat(Type type) {
   if (auto floating = dyn_cast<FloatType>(type))
     return getBuiltinFloatFormat(floating);
   return llvm::TypeSwitch<Type, std::optional<Format>>(type)
-      .Case([](qd::UIntType t) { return Format::unsignedInt(t.getWidth()); })
+      .Case([](qd::UIntType t) -> std::optional<Format> {
+        if (t.getWidth() > 16)
+          return std::nullopt;
+        return Format::unsignedInt(t.getWidth());
+      })
       .Case([](qd::MinifloatType t) {
         return Format::minifloat(
             t.getE(), t.getM(), t.getBias(),
@@ -106,8 +110,14 @@ struct WideInteger {
   unsigned width;
   bool isSigned;
 
-  explicit WideInteger(IntegerType type)
-      : width(type.getWidth()), isSigned(!type.isUnsigned()) {}
+  /// None for other types than integers.
+  static std::optional<WideInteger> of(Type type) {
+    if (auto integer = dyn_cast<IntegerType>(type))
+      return WideInteger{integer.getWidth(), !integer.isUnsigned()};
+    if (auto codes = dyn_cast<qd::UIntType>(type))
+      return WideInteger{codes.getWidth(), false};
+    return std::nullopt;
+  }
 
   double min() const { return isSigned ? -std::ldexp(1.0, width - 1) : 0.0; }
   double max() const {
@@ -185,14 +195,16 @@ unsigned qd::detail::codeBits(Type type) {
     return type.getIntOrFloatBitWidth();
   if (auto codebook = dyn_cast<qd::CodebookType>(type))
     return llvm::Log2_32_Ceil(codebook.getSize());
+  if (auto codes = dyn_cast<qd::UIntType>(type))
+    return codes.getWidth();
   return getFormat(type)->bits();
 }
 
 double qd::detail::decode(Type type, uint64_t code) {
   if (std::optional<Format> format = getFormat(type))
     return format->decode(static_cast<uint32_t>(code));
-  if (auto integer = dyn_cast<IntegerType>(type))
-    return WideInteger(integer).decode(code);
+  if (std::optional<WideInteger> integer = WideInteger::of(type))
+    return integer->decode(code);
   if (auto floating = dyn_cast<FloatType>(type))
     return WideFloat(floating).decode(code);
   return std::numeric_limits<double>::quiet_NaN();
@@ -204,8 +216,8 @@ uint64_t qd::detail::encode(Type type, double value, qd::Rounding rounding,
     return format->encode(value, toNumerics(rounding),
                           saturate ? ::qdialect::Overflow::Saturate
                                    : ::qdialect::Overflow::Wrap);
-  if (auto integer = dyn_cast<IntegerType>(type))
-    return WideInteger(integer).encode(value, toNumerics(rounding), saturate);
+  if (std::optional<WideInteger> integer = WideInteger::of(type))
+    return integer->encode(value, toNumerics(rounding), saturate);
   if (auto floating = dyn_cast<FloatType>(type))
     return WideFloat(floating).encode(value, toNumerics(rounding), saturate);
   return 0;
@@ -214,8 +226,8 @@ uint64_t qd::detail::encode(Type type, double value, qd::Rounding rounding,
 double qd::detail::maxFinite(Type type) {
   if (std::optional<Format> format = getFormat(type))
     return format->maxFinite();
-  if (auto integer = dyn_cast<IntegerType>(type))
-    return WideInteger(integer).max();
+  if (std::optional<WideInteger> integer = WideInteger::of(type))
+    return integer->max();
   if (auto floating = dyn_cast<FloatType>(type))
     return WideFloat(floating).max();
   return std::numeric_limits<double>::quiet_NaN();
@@ -224,8 +236,8 @@ double qd::detail::maxFinite(Type type) {
 double qd::detail::minFinite(Type type) {
   if (std::optional<Format> format = getFormat(type))
     return format->minFinite();
-  if (auto integer = dyn_cast<IntegerType>(type))
-    return WideInteger(integer).min();
+  if (std::optional<WideInteger> integer = WideInteger::of(type))
+    return integer->min();
   if (auto floating = dyn_cast<FloatType>(type))
     return -WideFloat(floating).max();
   return std::numeric_limits<double>::quiet_NaN();
@@ -234,7 +246,7 @@ double qd::detail::minFinite(Type type) {
 std::optional<int> qd::detail::integerShift(Type type) {
   if (std::optional<Format> format = getFormat(type))
     return format->integerShift();
-  if (isa<IntegerType>(type))
+  if (WideInteger::of(type))
     return 0;
   return std::nullopt;
 }

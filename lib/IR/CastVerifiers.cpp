@@ -124,8 +124,9 @@ LogicalResult QuantizeOp::verify() {
   if (isStochastic && !isa<RankedTensorType>(getType()))
     return emitOpError("rounding stochastic needs a tensor, not ") << getType();
   // quantize_c15
-  if (getOverflow() == Overflow::Wrap && !isIntegerAlphabet(alphabet))
-    return emitOpError("overflow wrap needs an integer alphabet, not ")
+  if (getOverflow() == Overflow::Wrap && !isIntegerAlphabet(alphabet) &&
+      !isa<FloatType, MinifloatType>(alphabet))
+    return emitOpError("overflow wrap needs integers or floats, not ")
            << alphabet;
   return success();
 }

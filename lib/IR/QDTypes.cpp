@@ -28,8 +28,9 @@ using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
 LogicalResult UIntType::verify(EmitError emitError, unsigned width) {
   // uint_c1
-  if (width < 1 || width > 16)
-    return emitError() << "width " << width << " is outside [1, 16]";
+  if ((width < 1 || width > 16) && width != 32 && width != 64)
+    return emitError() << "width " << width
+                       << " is outside [1, 16] and neither 32 nor 64";
   return success();
 }
 

@@ -55,6 +55,7 @@ void buildIntegerizePipeline(OpPassManager &pm,
 
 void buildDispatchPipeline(OpPassManager &pm) {
   pm.addPass(createCastToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createCodesToBytesPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createFormDispatchesPass());
 }

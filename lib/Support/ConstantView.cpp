@@ -43,10 +43,13 @@ std::optional<DType> qdialect::hostType(Type type) {
   if (type.isF64())
     return DType::F64;
   auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(type);
-  if (!alphabet || alphabet.getCodeBits() > 32)
+  if (!alphabet || alphabet.getCodeBits() > 64)
     return std::nullopt;
   unsigned bits = alphabet.getCodeBits();
-  return bits <= 8 ? DType::U8 : bits <= 16 ? DType::U16 : DType::U32;
+  return bits <= 8    ? DType::U8
+         : bits <= 16 ? DType::U16
+         : bits <= 32 ? DType::U32
+                      : DType::U64;
 }
 
 //===----------------------------------------------------------------------===//

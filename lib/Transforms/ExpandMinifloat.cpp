@@ -25,9 +25,12 @@ using arith::CmpIPredicate;
 
 namespace {
 
-/// A minifloat all of whose values, and their spacings, are normal f32 numbers.
+/// A minifloat all of whose values, and their spacings, are normal f32 numbers;
+/// or e8m0, which is only decoded.
 std::optional<Format> minifloatOf(Type alphabet) {
   std::optional<Format> format = qd::getFormat(alphabet);
+  if (format && format->kind() == Format::Kind::E8M0)
+    return format;
   if (!format || format->kind() != Format::Kind::MiniFloat ||
       format->mantissaBits() == 0 || format->bits() > 8 ||
       std::abs(format->bias()) > 64)
@@ -43,8 +46,8 @@ public:
 
   /// The value of codes (i32, zero-extended).
   Value decode(Value code);
-  /// The nearest codes, saturating, in i32.
-  Value encode(Value x);
+  /// The nearest codes in i32.
+  Value encode(Value x, qd::Overflow overflow);
 
 private:
   Value number(int64_t value) { return b.constant(b.i32(), value); }
@@ -70,6 +73,12 @@ private:
 };
 
 Value MinifloatBuilder::decode(Value code) {
+  if (format.kind() == Format::Kind::E8M0) {
+    // Code 0 is a subnormal f32, 2^-127; 255 is NaN.
+    Value bits = b.select(isEqual(code, 0), number(0x400000),
+                          shifted(code, 23));
+    return asFloat(b.select(isEqual(code, 255), number(0x7FC00000), bits));
+  }
   Value sign = shifted(b.make<arith::ShRUIOp>(code, number(signAt)), 31);
   Value magnitude = masked(code, signAt);
   Value exponent = b.make<arith::ShRUIOp>(magnitude, number(m));
@@ -103,11 +112,13 @@ Value MinifloatBuilder::decode(Value code) {
   return asFloat(b.make<arith::OrIOp>(bits, sign));
 }
 
-Value MinifloatBuilder::encode(Value x) {
+Value MinifloatBuilder::encode(Value x, qd::Overflow overflow) {
   Value bits = asBits(x);
   Value sign = b.make<arith::ShRUIOp>(bits, number(31));
   Value a = b.make<math::AbsFOp>(x);
-  Value largest = b.constantF32(format.maxFinite());
+  // Twice the largest value is as far beyond it as infinity.
+  bool wraps = overflow == qd::Overflow::Wrap;
+  Value largest = b.constantF32(format.maxFinite() * (wraps ? 2 : 1));
   a = b.select(b.compare(CmpFPredicate::OGT, a, largest), largest, a);
   Value exponent = b.make<arith::SubIOp>(
       b.make<arith::ShRUIOp>(asBits(a), number(23)), number(127));
@@ -125,6 +136,17 @@ Value MinifloatBuilder::encode(Value x) {
   if (format.specials() == Specials::FNUZ) // it has no -0
     top = b.select(isEqual(code, 0), number(0), top);
   code = b.make<arith::OrIOp>(code, top);
+  if (wraps) {
+    uint32_t special = format.encode(std::numeric_limits<double>::infinity(),
+                                     Rounding::HalfEven, Overflow::Wrap);
+    Value instead = number(special);
+    if (format.hasInf())
+      instead = b.make<arith::OrIOp>(instead, top);
+    Value beyond = b.compare(CmpFPredicate::OGT,
+                             b.make<arith::MulFOp>(steps, step),
+                             b.constantF32(format.maxFinite()));
+    code = b.select(beyond, instead, code);
+  }
   return b.select(isNaN, number(format.encode(std::nan(""))), code);
 }
 
@@ -146,16 +168,16 @@ struct ExpandQuantizeMinifloat : OpRewritePattern<qd::QuantizeOp> {
     std::optional<Format> format = minifloatOf(alphabet);
     if (!format)
       return rewriter.notifyMatchFailure(op, "alphabet is no small minifloat");
-    if (op.getRounding() != qd::Rounding::HalfEven ||
-        op.getOverflow() != qd::Overflow::Saturate)
+    if (format->kind() == Format::Kind::E8M0 ||
+        op.getRounding() != qd::Rounding::HalfEven)
       return rewriter.notifyMatchFailure(
-          op, "minifloats are only rounded half to even and saturated");
+          op, "only minifloats, rounded half to even, are encoded");
     if (failed(matchPlain(op, rewriter)))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
     Value quotient = b.make<arith::DivFOp>(b.toF32(op.getInput()),
                                            emitScaleProduct(b, op.getScales()));
-    Value code = MinifloatBuilder(b, *format).encode(quotient);
+    Value code = MinifloatBuilder(b, *format).encode(quotient, op.getOverflow());
     code = b.resize(code, format->bits(), /*isSigned=*/false);
     rewriter.replaceOp(op, b.fromStorage(code, alphabet));
     return success();

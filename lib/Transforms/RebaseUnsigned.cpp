@@ -34,8 +34,10 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
+/// The alphabet of unsigned codes; numbers of 32 and 64 bits are none.
 qd::UIntType unsignedElement(Value value) {
-  return dyn_cast<qd::UIntType>(getElementTypeOrSelf(value.getType()));
+  auto type = dyn_cast<qd::UIntType>(getElementTypeOrSelf(value.getType()));
+  return type && type.getWidth() <= 16 ? type : qd::UIntType();
 }
 
 class Rebaser {

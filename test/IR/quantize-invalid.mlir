@@ -114,7 +114,7 @@ func.func @quantize_c14_stochastic_scalar(%x: f32, %s: f32) {
 // -----
 
 func.func @quantize_c15_wrapping_ternary(%x: f32, %s: f32) {
-  // expected-error@+1 {{overflow wrap needs an integer alphabet, not '!qd.ternary'}}
+  // expected-error@+1 {{overflow wrap needs integers or floats, not '!qd.ternary'}}
   %0 = qd.quantize %x scale %s rounding(half_even) overflow(wrap) : f32, f32 -> !qd.ternary
   return
 }

@@ -1,7 +1,7 @@
 // One case for each constraint label of the element types.
 // RUN: q-opt %s -split-input-file -verify-diagnostics
 
-// expected-error@+1 {{width 17 is outside [1, 16]}}
+// expected-error@+1 {{width 17 is outside [1, 16] and neither 32 nor 64}}
 func.func private @uint_c1_width(!qd.uint<17>)
 
 // -----

@@ -27,7 +27,8 @@ def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
     saturate: q = z + round(clamp(r, f32(qmin - z), f32(qmax - z)))
     wrap:     q = the low bits of z + round(r); infinities count as 0 too
     domain(real), z = m: r = (f32(x) - m) / s, then as with z = 0
-    other alphabets than integers: q = the code nearest to r (Numerics/Format.h)
+    other alphabets than integers: q = the code nearest to r (Numerics/Format.h);
+    floats that wrap: infinity or else NaN beyond the largest value, as IEEE 754 has it
     ```
 
     *Rounding* is the attribute; `stochastic` goes up with the probability of the
@@ -60,7 +61,7 @@ def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
       it uses block `group_index[i]` instead of block i / size.
     * C13: `seed` is there if and only if the rounding is stochastic.
     * C14: stochastic rounding is for tensors.
-    * C15: wrapping needs an integer alphabet.
+    * C15: wrapping needs an alphabet of integers or floats.
 
     *Examples.*
     ```mlir

@@ -23,14 +23,16 @@ class QD_AlphabetType<string name, string typeMnemonic>
 }
 
 def QD_UIntType : QD_AlphabetType<"UInt", "uint"> {
-  let summary = "unsigned integer codes of N bits";
+  let summary = "unsigned integers of N bits";
   let description = [{
     The codes 0 .. 2^N - 1. `i8` stays the type of signed codes, because upstream's
-    integer ops accept it; a bare integer is never unsigned.
+    integer ops accept it; a bare integer is never unsigned. As with `i32` and `i64`,
+    those of 32 and 64 bits are numbers of the source program that nothing is
+    quantized to.
 
     Grammar: `!qd.uint<N>`.
 
-    * C1: N is in [1, 16].
+    * C1: N is in [1, 16], or 32, or 64.
 
     ```mlir
     !qd.uint<8>

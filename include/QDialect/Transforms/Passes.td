@@ -29,6 +29,26 @@ def CastToLinalgPass : Pass<"qd-cast-to-linalg"> {
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def CodesToBytesPass : Pass<"qd-codes-to-bytes", "::mlir::func::FuncOp"> {
+  let summary = "keep codes below eight bits, and small floats, one a byte";
+  let description = [{
+    Run after qd-cast-to-linalg and before qd-form-dispatches. A tensor of integers
+    below eight bits, of floats of at most eight, or of another alphabet that fits a
+    byte becomes a tensor of bytes: `i8` with the sign extended for signed integers,
+    `!qd.uint<8>` for all others. Payloads turn bytes into codes where they read and
+    codes into bytes where they write; arguments and results of the function become
+    bytes. Nothing else changes: no element leaves its place, no value is rounded.
+    Codes that a qd.dequantize hands to a kernel (packed weights) stay as they are.
+
+    Errors: an op on such a tensor that is neither a data movement nor a linalg op.
+  }];
+  let statistics = [
+    Statistic<"numTensors", "num-tensors", "Tensors whose elements became bytes">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::qdialect::qd::QDDialect"];
+}
+
 def ExpandOpsPass : Pass<"qd-expand-ops"> {
   let summary = "expand qd casts on scalars and vectors to arith and math";
   let description = [{

@@ -116,7 +116,8 @@ LogicalResult bufferize(ModuleOp module) {
   return bufferization::runOneShotBufferize(module, options, state);
 }
 
-/// All buffers are made in the entry block, so each lives to its end.
+/// No buffer outlives the block that makes it: what a region hands on lies in
+/// buffers made outside (HandOver.cpp).
 void freeBuffers(ModuleOp module) {
   module.walk([](memref::AllocOp alloc) {
     OpBuilder builder(alloc->getBlock()->getTerminator());
@@ -158,7 +159,10 @@ LogicalResult lowerGenericModule(ModuleOp module) {
   if (failed(prepare.run(module)))
     return failure();
   expandLookups(module);
-  if (failed(decomposeConcats(module)) || failed(bufferize(module)))
+  if (failed(decomposeConcats(module)))
+    return failure();
+  handOverInPlace(module);
+  if (failed(bufferize(module)))
     return failure();
   freeBuffers(module);
   interchangeSums(module);

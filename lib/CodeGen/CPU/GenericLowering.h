@@ -17,6 +17,10 @@ namespace qdialect::cpu {
 /// offset binary.
 mlir::LogicalResult lowerGenericModule(mlir::ModuleOp module);
 
+/// Gives what control flow hands on its place before bufferization
+/// (HandOver.cpp).
+void handOverInPlace(mlir::ModuleOp module);
+
 } // namespace qdialect::cpu
 
 #endif // QDIALECT_LIB_CODEGEN_CPU_GENERICLOWERING_H

@@ -28,10 +28,10 @@ std::optional<DType> memoryType(Type elementType) {
         (width != 1 && width != 8 && width != 16 && width != 32 && width != 64))
       return std::nullopt;
   }
-  // Other alphabets have no layout in memory yet; packing comes with them.
+  // Other alphabets became bytes (qd-codes-to-bytes).
   if (auto codes = dyn_cast<qd::UIntType>(elementType);
-      codes && (codes.getWidth() == 8 || codes.getWidth() == 16))
-    return codes.getWidth() == 8 ? DType::U8 : DType::U16;
+      codes && codes.getWidth() >= 8 && llvm::isPowerOf2_32(codes.getWidth()))
+    return hostType(codes);
   if (!isa<IntegerType, Float16Type, BFloat16Type, Float32Type, Float64Type>(
           elementType))
     return std::nullopt;

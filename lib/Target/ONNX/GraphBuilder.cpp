@@ -6,8 +6,8 @@
 // are GraphMovement.cpp.
 
 #include "GraphBuilder.h"
-#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -191,9 +191,9 @@ namespace {
 
 /// An operand of one constant element that can stand inside a payload.
 bool isPayloadConstant(const Tensor &operand) {
-  return operand.isConstant() && operand.size() == 1 &&
-         (isFloat(operand.elementType()) ||
-          isSignlessInteger(operand.elementType()));
+  Type type = operand.elementType();
+  return operand.isConstant() && operand.size() == 1 && !isSmallFloat(type) &&
+         (isFloat(type) || isSignlessInteger(type));
 }
 
 } // namespace
@@ -290,72 +290,15 @@ Tensor GraphBuilder::expand(const Tensor &tensor, ArrayRef<int64_t> shape) {
       [](OpBuilder &, Location, ValueRange x) { return x[0]; }, shape);
 }
 
-namespace {
-
-/// Codes of an unsigned alphabet as the signless integer that arith takes.
-Value toArith(OpBuilder &b, Location loc, Value x) {
-  if (auto code = dyn_cast<qd::UIntType>(x.getType()))
-    return qd::StorageCastOp::create(b, loc, b.getIntegerType(code.getWidth()),
-                                     x);
-  return x;
-}
-
-Value castScalar(OpBuilder &b, Location loc, Value x, Type to) {
-  Type from = x.getType();
-  bool fromUnsigned = isa<qd::UIntType>(from) || from.isInteger(1);
-  auto toCode = dyn_cast<qd::UIntType>(to);
-  Type target = toCode ? b.getIntegerType(toCode.getWidth()) : to;
-  Value source = toArith(b, loc, x);
-  if (to.isInteger(1)) {
-    // ONNX: bool(x) is x != 0, so NaN is true.
-    Value zero = GraphBuilder::scalar(b, loc, source.getType(), 0);
-    if (isFloat(source.getType()))
-      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, source,
-                                   zero);
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, source,
-                                 zero);
-  }
-  Value result = source;
-  unsigned fromBits = source.getType().getIntOrFloatBitWidth();
-  unsigned toBits = target.getIntOrFloatBitWidth();
-  if (isFloat(source.getType()) && isFloat(target)) {
-    if (fromBits < toBits)
-      result = arith::ExtFOp::create(b, loc, target, source);
-    else if (fromBits > toBits)
-      result = arith::TruncFOp::create(b, loc, target, source);
-    else if (source.getType() != target) // f16 <-> bf16
-      result = arith::TruncFOp::create(
-          b, loc, target,
-          arith::ExtFOp::create(b, loc, b.getF32Type(), source));
-  } else if (isFloat(source.getType())) {
-    if (toCode)
-      result = arith::FPToUIOp::create(b, loc, target, source);
-    else
-      result = arith::FPToSIOp::create(b, loc, target, source);
-  } else if (isFloat(target)) {
-    if (fromUnsigned)
-      result = arith::UIToFPOp::create(b, loc, target, source);
-    else
-      result = arith::SIToFPOp::create(b, loc, target, source);
-  } else if (fromBits < toBits) {
-    if (fromUnsigned)
-      result = arith::ExtUIOp::create(b, loc, target, source);
-    else
-      result = arith::ExtSIOp::create(b, loc, target, source);
-  } else if (fromBits > toBits) {
-    result = arith::TruncIOp::create(b, loc, target, source);
-  }
-  return toCode ? qd::StorageCastOp::create(b, loc, to, result) : result;
-}
-
-} // namespace
-
-Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement) {
+Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement,
+                          const CastRules &rules) {
   if (tensor.elementType() == resultElement)
     return tensor;
-  // HostTensor converts numbers; codes of small floats are not numbers there.
+  // HostTensor converts numbers of whole bytes.
   auto isNumber = [](Type type) {
-    return !isFloat(type) || type.getIntOrFloatBitWidth() >= 16;
+    return !isSmallFloat(type) &&
+           (isFloat(type) || type.isInteger(1) ||
+            storageType(type).getIntOrFloatBitWidth() >= 8);
   };
   if (tensor.hasSymbolicElements() && isSignlessInteger(resultElement) &&
       resultElement.getIntOrFloatBitWidth() >= 32)
@@ -369,7 +312,7 @@ Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement) {
   }
   return elementwise({tensor}, resultElement,
                      [&](OpBuilder &b, Location at, ValueRange x) {
-                       return castScalar(b, at, x[0], resultElement);
+                       return castElement(b, at, x[0], resultElement, rules);
                      });
 }
 

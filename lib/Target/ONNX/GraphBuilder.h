@@ -22,6 +22,7 @@
 #ifndef QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H
 #define QDIALECT_LIB_TARGET_ONNX_GRAPHBUILDER_H
 
+#include "CastElement.h"
 #include "QDialect/Support/HostTensor.h"
 #include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/IR/Builders.h"
@@ -152,8 +153,9 @@ public:
                      int64_t axis, Body body);
   /// A broadcast copy.
   Tensor expand(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
-  /// arith conversion between any two element types of the importer.
-  Tensor cast(const Tensor &tensor, mlir::Type resultElement);
+  /// Conversion between any two element types of the importer.
+  Tensor cast(const Tensor &tensor, mlir::Type resultElement,
+              const CastRules &rules = {});
 
   // Data movement. Constants stay constants: reshape always, the others while
   // they are small.

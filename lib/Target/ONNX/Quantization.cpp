@@ -13,13 +13,10 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 
 bool isCodeType(Type type) {
-  return isa<qd::UIntType>(type) ||
-         (isSignlessInteger(type) && !type.isInteger(1) &&
-          type.getIntOrFloatBitWidth() <= 32);
-}
-
-bool isFloatCodeType(Type type) {
-  return isFloat(type) && type.getIntOrFloatBitWidth() <= 8;
+  if (auto codes = dyn_cast<qd::UIntType>(type))
+    return codes.getWidth() <= 16;
+  return isSignlessInteger(type) && !type.isInteger(1) &&
+         type.getIntOrFloatBitWidth() <= 32;
 }
 
 /// How the scale lies over `x`: its shape there and the block sizes.
@@ -130,6 +127,9 @@ std::optional<Grid> bindGrid(Node &n, const Tensor &x, GridInputs inputs) {
   if (std::optional<Tensor> zero = n.optionalInput(inputs.zeroPoint))
     if (failed(bindZeroPoint(n, *zero, shape, grid)))
       return std::nullopt;
+  // Powers of two have no arithmetic outside of f32.
+  if (isSmallFloat(element))
+    grid.scale = n.b.cast(grid.scale, n.b.builder.getF32Type());
   grid.scale = n.b.reshape(grid.scale, shape);
   return grid;
 }
@@ -146,15 +146,15 @@ Tensor dequantize(GraphBuilder &b, const Tensor &codes, const Grid &grid,
                   codes.shape());
 }
 
-Tensor quantize(GraphBuilder &b, const Tensor &x, const Grid &grid,
-                Type codes) {
+Tensor quantize(GraphBuilder &b, const Tensor &x, const Grid &grid, Type codes,
+                qd::Overflow overflow) {
   RankedTensorType result = b.typeOf(x.shape(), codes);
   Value zero = grid.zeroPoint ? b.value(*grid.zeroPoint) : Value();
-  return b.tensor(qd::QuantizeOp::create(b.builder, b.loc, result, b.value(x),
-                                         b.value(grid.scale), zero,
-                                         grid.blockSizes)
-                      .getResult(),
-                  x.shape());
+  auto made =
+      qd::QuantizeOp::create(b.builder, b.loc, result, b.value(x),
+                             b.value(grid.scale), zero, grid.blockSizes);
+  made.setOverflow(overflow);
+  return b.tensor(made.getResult(), x.shape());
 }
 
 Grid chooseGrid(GraphBuilder &b, const Tensor &x, Type codes) {

@@ -17,6 +17,7 @@
 #define QDIALECT_LIB_TARGET_ONNX_QUANTIZATION_H
 
 #include "Node.h"
+#include "QDialect/IR/QDDialect.h"
 
 namespace qdialect::onnx_import {
 
@@ -36,8 +37,6 @@ struct GridInputs {
 
 /// Integers of at most 16 bits, and i32, which is only dequantized (biases).
 bool isCodeType(mlir::Type type);
-/// Codes that are small floats.
-bool isFloatCodeType(mlir::Type type);
 
 /// The grid of `x`; reports an error and returns nothing if there is none.
 std::optional<Grid> bindGrid(Node &n, const Tensor &x, GridInputs inputs);
@@ -47,7 +46,8 @@ Tensor dequantize(GraphBuilder &b, const Tensor &codes, const Grid &grid,
                   mlir::Type real = {});
 /// The nearest codes of the given type.
 Tensor quantize(GraphBuilder &b, const Tensor &x, const Grid &grid,
-                mlir::Type codes);
+                mlir::Type codes,
+                qd::Overflow overflow = qd::Overflow::Saturate);
 
 /// The grid of unsigned or signed codes over all of `x`, f32, chosen when the
 /// program runs: zero is in its range.

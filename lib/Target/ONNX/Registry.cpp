@@ -37,10 +37,14 @@ const OpRegistry &OpRegistry::get() {
     registerPaddingOps(*made);
     registerIndexingOps(*made);
     registerInstanceNormalizationOps(*made);
+    registerPoolIndexOps(*made);
     registerPoolingOps(*made);
     registerQAttentionOps(*made);
     registerQLinearOps(*made);
     registerQuantizeOps(*made);
+    registerRegionOps(*made);
+    registerSpectrumOps(*made);
+    registerTensorScatterOps(*made);
     registerRecurrentOps(*made);
     registerReduceOps(*made);
     registerResizeOps(*made);

@@ -68,6 +68,10 @@ std::string typedBytes(const onnx::TensorProto &tensor,
     return narrow<int64_t>(tensor.int64_data());
   case Proto::INT32:
     return narrow<int32_t>(tensor.int32_data());
+  case Proto::UINT32:
+    return narrow<uint32_t>(tensor.uint64_data());
+  case Proto::UINT64:
+    return narrow<uint64_t>(tensor.uint64_data());
   default:
     // 16-bit types one a number, everything smaller one byte a number (two or
     // four packed codes for sub-byte types).

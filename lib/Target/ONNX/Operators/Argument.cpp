@@ -19,7 +19,8 @@ namespace qdialect::onnx_import {
 namespace {
 
 bool isOrdered(Type type) {
-  return isFloat(type) || (isSignlessInteger(type) && !type.isInteger(1));
+  return isUnsignedType(type) || isFloat(type) ||
+         (isSignlessInteger(type) && !type.isInteger(1));
 }
 
 double lowest(Type type) {
@@ -29,17 +30,23 @@ double lowest(Type type) {
                            static_cast<int>(type.getIntOrFloatBitWidth()) - 1);
 }
 
-/// x, or for the smallest its order-reversing image (-x, or ~x for integers).
+/// x, or for the smallest its order-reversing image (-x, or ~x for integers);
+/// unsigned integers as signed ones in the same order.
 Tensor oriented(GraphBuilder &b, const Tensor &x, bool largest) {
-  if (largest)
+  bool isUnsigned = isUnsignedType(x.elementType());
+  if (largest && !isUnsigned)
     return x;
+  Type type = storageType(x.elementType());
   return b.elementwise(
-      {x}, x.elementType(), [](OpBuilder &nested, Location at, ValueRange v) {
+      {x}, type, [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
         Scalars s{nested, at};
-        if (isFloat(v[0].getType()))
+        if (isFloat(type))
           return s.neg(v[0]);
-        return arith::XOrIOp::create(nested, at, v[0], s.number(v[0], -1))
-            .getResult();
+        // All bits, the top one, or all but the top one.
+        double half = -lowest(type);
+        double flipped = !isUnsigned ? -1 : largest ? -half : half - 1;
+        return arith::XOrIOp::create(nested, at, s.toStorage(v[0]),
+                                     s.number(type, flipped));
       });
 }
 
@@ -210,10 +217,10 @@ LogicalResult importTopK(Node &n) {
 } // namespace
 
 void registerArgumentOps(OpRegistry &r) {
-  r.onOp("ArgMax", 1, argOperator(/*largest=*/true), "float, signed integer");
-  r.onOp("ArgMin", 1, argOperator(/*largest=*/false), "float, signed integer");
+  r.onOp("ArgMax", 1, argOperator(/*largest=*/true));
+  r.onOp("ArgMin", 1, argOperator(/*largest=*/false));
   r.onOp("Hardmax", 1, importHardmax);
-  r.onOp("TopK", 1, importTopK, "constant K; float, signed integer");
+  r.onOp("TopK", 1, importTopK, "constant K");
 }
 
 } // namespace qdialect::onnx_import

@@ -77,20 +77,6 @@ Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
       table, ArrayRef<OpFoldResult>(counter), ArrayRef(one), ArrayRef(one)));
 }
 
-/// The tensor written over the whole of `storage`: a carried value that keeps
-/// its buffer from one iteration to the next.
-Tensor writtenOver(GraphBuilder &b, Block *block, const Tensor &tensor,
-                   Value storage) {
-  OpBuilder::InsertionGuard guard(b.builder);
-  b.builder.setInsertionPointToEnd(block);
-  SmallVector<OpFoldResult> offsets(tensor.rank(), b.builder.getIndexAttr(0)),
-      strides(tensor.rank(), b.builder.getIndexAttr(1)), sizes;
-  for (int64_t size : tensor.shape())
-    sizes.push_back(b.builder.getIndexAttr(size));
-  return Tensor(tensor::InsertSliceOp::create(
-      b.builder, b.loc, b.value(tensor), storage, offsets, sizes, strides));
-}
-
 /// Ends a block with a yield of the tensors.
 void yieldAt(GraphBuilder &b, Block *block, ArrayRef<Tensor> tensors) {
   OpBuilder::InsertionGuard guard(b.builder);
@@ -188,9 +174,9 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
   Value zero = index(0), one = index(1), bound = index(count),
         last = index(count - 1);
   SmallVector<Value> starts = valuesOf(b, carried);
-  std::vector<Tensor> next;
-  for (size_t i = 0; i < carried.size(); ++i)
-    next.push_back(writtenOver(b, &block, (*results)[i], states[i].value));
+  std::vector<Tensor> next(results->begin(),
+                           results->begin() +
+                               static_cast<ptrdiff_t>(carried.size()));
   for (size_t i = carried.size(); i < results->size(); ++i) {
     const Tensor &element = (*results)[i];
     Shape shape{count};
@@ -277,8 +263,6 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
     results->insert(results->begin(),
                     scalarTensor(b, s.add(number, s.number(i64, 1))));
   }
-  for (auto [result, argument] : llvm::zip_equal(*results, body.getArguments()))
-    result = writtenOver(b, &body, result, argument);
   yieldAt(b, &body, *results);
   auto loop =
       scf::WhileOp::create(b.builder, b.loc, types, valuesOf(b, states));

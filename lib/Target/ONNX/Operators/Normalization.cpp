@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Normalizations. Batch normalization with constant statistics is x * a + b,
+// Normalizations. Batch normalization with constant parameters is x * a + b,
 // combined in double precision here:
 //   a = scale / sqrt(variance + epsilon),  b = bias - mean * a
 
@@ -11,6 +11,7 @@
 #include "Node.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -20,6 +21,23 @@ using namespace mlir;
 
 namespace qdialect::onnx_import {
 namespace {
+
+/// (x - mean) / sqrt(variance + epsilon) * scale + bias, none of them known.
+Tensor normalizeBatch(GraphBuilder &b, const Tensor &x,
+                      ArrayRef<Tensor> parameters, float epsilon) {
+  Type type = x.elementType();
+  SmallVector<Tensor> typed;
+  for (const Tensor &parameter : parameters)
+    typed.push_back(b.cast(parameter, type));
+  return b.channelwise(
+      x, typed, 1, [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
+        Scalars s{nested, at};
+        Value deviation =
+            s.sqrt(s.add(v[4], s.number(type, static_cast<double>(epsilon))));
+        Value normal = s.div(s.sub(v[0], v[3]), deviation);
+        return s.add(s.mul(normal, v[1]), v[2]);
+      });
+}
 
 LogicalResult importBatchNormalization(Node &n) {
   Tensor x = n.floatInput(0, "X");
@@ -39,14 +57,17 @@ LogicalResult importBatchNormalization(Node &n) {
     Tensor parameter = n.input(index + 1, label);
     if (!n.ok())
       return failure();
-    if (!parameter.isConstant() || !isFloat(parameter.elementType()) ||
+    if (!isFloat(parameter.elementType()) ||
         parameter.shape() != ArrayRef(x.dim(1)))
       return n.emitError() << "input " << label << " ("
                            << describeType(parameter.type)
-                           << ") must be a float constant with the " << x.dim(1)
+                           << ") must be float with the " << x.dim(1)
                            << " channels of X";
     parameters.push_back(parameter);
   }
+  if (!llvm::all_of(parameters,
+                    [](const Tensor &tensor) { return tensor.isConstant(); }))
+    return n.result(normalizeBatch(n.b, x, parameters, epsilon));
   SmallVector<double> factor, offset;
   for (int64_t i = 0; i < x.dim(1); ++i) {
     auto at = [&](int index) { return parameters[index].data->asDouble(i); };

@@ -10,6 +10,7 @@
 #include "GraphBuilder.h"
 #include "IntegerProduct.h"
 #include "Node.h"
+#include "PoolIndices.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
 #include "Scalars.h"
@@ -104,8 +105,7 @@ Window bindPool(Node &n, const Tensor &x) {
 
 LogicalResult importMaxPool(Node &n) {
   Tensor x = n.input(0, "X");
-  // The order only concerns the second output, indices, which is refused.
-  n.ignore({"storage_order"});
+  bool columnMajor = n.getInt("storage_order", 0) != 0;
   Window w = bindPool(n, x);
   if (!n.ok())
     return failure();
@@ -116,6 +116,13 @@ LogicalResult importMaxPool(Node &n) {
   if (!isFloat(type) && !(isSignlessInteger(type) && !type.isInteger(1)))
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported";
+  if (n.wantsOutput(1)) {
+    if (x.isSymbolic() || x.size() == 0)
+      return n.emitError() << "Indices of " << n.b.describe(x)
+                           << " are not supported";
+    if (failed(n.result(1, maxPoolIndices(n.b, x, w, columnMajor))))
+      return failure();
+  }
   Tensor padded = padSpatial(n.b, x, w, lowest(type));
   Value init = n.b.filled(pooledShape(x, w), type, lowest(type));
   Tensor y;
@@ -319,7 +326,7 @@ LogicalResult importGlobalPool(Node &n, bool average) {
 
 void registerPoolingOps(OpRegistry &r) {
   r.onOp("MaxPool", 1, importMaxPool,
-         "float, signed integer, uint8; without the output Indices")
+         "float, signed integer, uint8")
       .symbolic();
   r.onOp("AveragePool", 1, importAveragePool).symbolic();
   r.onOp("LpPool", 2, importLpPool);

@@ -44,21 +44,22 @@ LogicalResult importQuantizeLinear(Node &n) {
   else if (!type)
     type = getElementType(static_cast<int>(stated), n.b.context());
   if (!type || type.isInteger(32) ||
-      (!isCodeType(type) && !isFloatCodeType(type))) {
+      (!isCodeType(type) && !isSmallFloat(type))) {
     if (grid->zeroPointType)
       return n.emitError() << "cannot quantize to the zero point's type "
                            << grid->zeroPointType;
     return n.emitError() << "cannot quantize to "
                          << describeDataType(static_cast<int>(stated));
   }
-  if (!saturate && isFloat(type))
-    return n.emitError() << "attribute 'saturate' 0 is not supported";
   if (x.elementType().isInteger(32))
     x = n.b.cast(x, n.b.builder.getF32Type());
   if (!isFloat(x.elementType()))
     return n.emitError() << "input x is " << describeType(x.type)
                          << ", but must be float or int32";
-  return n.result(quantize(n.b, x, *grid, type));
+  // Integers saturate whatever the attribute says.
+  auto overflow = saturate || !isFloat(type) ? qd::Overflow::Saturate
+                                             : qd::Overflow::Wrap;
+  return n.result(quantize(n.b, x, *grid, type, overflow));
 }
 
 LogicalResult importDequantizeLinear(Node &n) {
@@ -67,7 +68,7 @@ LogicalResult importDequantizeLinear(Node &n) {
   int64_t stated = n.getInt("output_dtype", 0);
   if (!n.ok() || !grid)
     return failure();
-  if (!isCodeType(x.elementType()) && !isFloatCodeType(x.elementType()))
+  if (!isCodeType(x.elementType()) && !isSmallFloat(x.elementType()))
     return n.emitError() << "input x is " << describeType(x.type)
                          << ", which holds no codes";
   if (grid->zeroPointType && grid->zeroPointType != x.elementType())

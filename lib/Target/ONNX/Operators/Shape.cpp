@@ -166,21 +166,25 @@ LogicalResult importTile(Node &n) {
   return n.result(n.b.reshape(y, merged));
 }
 
-LogicalResult castTo(Node &n, const Tensor &x, Type type) {
-  auto isSupported = [](Type element) {
-    return !isFloat(element) || element.getIntOrFloatBitWidth() >= 16;
-  };
-  if (!isSupported(type) || !isSupported(x.elementType()))
-    return n.emitError() << "cannot cast " << describeType(x.type)
-                         << " to another element type: 8-bit and smaller "
-                            "floats are not supported";
-  return n.result(n.b.cast(x, type));
+/// The attributes saturate and round_mode.
+CastRules castRules(Node &n) {
+  CastRules rules;
+  rules.saturate = n.getInt("saturate", 1) != 0;
+  std::string mode = n.getString("round_mode", "up");
+  if (mode == "nearest")
+    rules.rounding = CastRules::PowerRounding::Nearest;
+  else if (mode == "down")
+    rules.rounding = CastRules::PowerRounding::Down;
+  else if (mode != "up" && n.ok())
+    n.emitError() << "attribute 'round_mode' is '" << mode
+                   << "', but must be up, down or nearest";
+  return rules;
 }
 
 LogicalResult importCast(Node &n) {
   Tensor x = n.input(0, "input");
   int64_t to = n.getInt("to", 0);
-  n.ignore({"saturate", "round_mode"}); // of float8 targets, which are refused
+  CastRules rules = castRules(n);
   if (!n.ok())
     return failure();
   Type type = to < 0 || to > INT32_MAX
@@ -189,13 +193,13 @@ LogicalResult importCast(Node &n) {
   if (!type)
     return n.emitError() << "attribute 'to' is " << to
                          << ", which is no supported data type";
-  return castTo(n, x, type);
+  return n.result(n.b.cast(x, type, rules));
 }
 
 LogicalResult importCastLike(Node &n) {
   Tensor x = n.input(0, "input"), like = n.input(1, "target_type");
-  n.ignore({"saturate", "round_mode"});
-  return n.ok() ? castTo(n, x, like.elementType()) : failure();
+  CastRules rules = castRules(n);
+  return n.ok() ? n.result(n.b.cast(x, like.elementType(), rules)) : failure();
 }
 
 } // namespace
@@ -208,8 +212,8 @@ void registerShapeOps(OpRegistry &r) {
   r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes").symbolic();
   r.onOp("Expand", 8, importExpand, "constant shape").symbolic();
   r.onOp("Tile", 6, importTile, "constant repeats").symbolic();
-  r.onOp("Cast", 6, importCast, "float16 and wider, integers, bool").symbolic();
-  r.onOp("CastLike", 15, importCastLike, "as Cast").symbolic();
+  r.onOp("Cast", 6, importCast).symbolic();
+  r.onOp("CastLike", 15, importCastLike).symbolic();
 }
 
 } // namespace qdialect::onnx_import

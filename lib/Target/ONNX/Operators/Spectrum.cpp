@@ -1,0 +1,231 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Fourier transforms of a constant length as matrix products with constant
+// matrices, so that they run on the kernels of products: with interleaved real
+// and imaginary parts,
+//
+//   [re, im] of n samples * W (2 n x 2 m),  W = cos and sin of 2 pi k j / n
+//
+// and the windows that speech models put in front of them.
+
+#include "Contraction.h"
+#include "ElementTypes.h"
+#include "Registry.h"
+#include "Scalars.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace qdialect::onnx_import {
+namespace {
+
+/// A matrix for more samples than this would be no small constant.
+constexpr int64_t maxSamples = 4096;
+
+struct Transform {
+  int64_t length;              ///< samples of the full transform
+  int64_t inputs;              ///< positions that are given
+  int64_t inputParts = 1;      ///< 1: real, 2: real and imaginary
+  int64_t outputs = 0;         ///< positions that are wanted
+  int64_t outputParts = 2;
+  bool inverse = false, onesided = false;
+};
+
+/// The matrix from [position, part] to [frequency, part].
+Tensor transformMatrix(GraphBuilder &b, const Transform &t, Type type) {
+  int64_t rows = t.inputs * t.inputParts, columns = t.outputs * t.outputParts;
+  SmallVector<double> numbers(static_cast<size_t>(rows * columns), 0);
+  double sign = t.inverse ? 1 : -1;
+  double norm = t.inverse ? 1.0 / static_cast<double>(t.length) : 1;
+  for (int64_t from = 0; from < std::min(t.inputs, t.length); ++from) {
+    // Of a one-sided spectrum the mirrored half is added here.
+    bool isMirrored = t.inverse && t.onesided && from > 0 &&
+                      (2 * from != t.length);
+    double weight = norm * (isMirrored ? 2 : 1);
+    for (int64_t to = 0; to < t.outputs; ++to) {
+      double angle = sign * 2 * llvm::numbers::pi *
+                     static_cast<double>(from * to % t.length) /
+                     static_cast<double>(t.length);
+      double cosine = std::cos(angle) * weight, sine = std::sin(angle) * weight;
+      // (re + i im) (cos + i sin)
+      double entries[2][2] = {{cosine, sine}, {-sine, cosine}};
+      for (int64_t in = 0; in < t.inputParts; ++in)
+        for (int64_t out = 0; out < t.outputParts; ++out)
+          numbers[static_cast<size_t>((from * t.inputParts + in) * columns +
+                                      to * t.outputParts + out)] =
+              entries[in][out];
+    }
+  }
+  return b.constant(type, {rows, columns}, numbers);
+}
+
+/// `frames` (leading dimensions, positions, parts) transformed along its
+/// positions.
+FailureOr<Tensor> transformLast(Node &n, const Tensor &frames, Transform t) {
+  Shape outer(frames.shape().drop_back(2));
+  int64_t batch = 1;
+  for (int64_t size : outer)
+    batch *= size;
+  Type type = frames.elementType();
+  Tensor rows = n.b.reshape(frames, {batch, t.inputs * t.inputParts});
+  FailureOr<Tensor> product =
+      emitMatmul(n, rows, transformMatrix(n.b, t, type), type);
+  if (failed(product))
+    return failure();
+  outer.append({t.outputs, t.outputParts});
+  return n.b.reshape(*product, outer);
+}
+
+LogicalResult checkSamples(Node &n, int64_t length) {
+  if (length >= 1 && length <= maxSamples)
+    return success();
+  return n.emitError() << "a transform of " << length
+                       << " samples is outside of [1, " << maxSamples << "]";
+}
+
+LogicalResult importDFT(Node &n) {
+  Tensor x = n.floatInput(0, "input");
+  n.requireRank(x, "input", 2);
+  Transform t{};
+  t.inverse = n.getInt("inverse", 0) != 0;
+  t.onesided = n.getInt("onesided", 0) != 0;
+  bool axisIsInput = n.opset() >= 20;
+  int64_t axis = axisIsInput ? -2 : n.getInt("axis", 1);
+  if (axisIsInput && n.hasInput(2))
+    axis = static_cast<int64_t>(n.constantNumber(2, "axis"));
+  axis = n.axis(axis, x.rank());
+  if (!n.ok())
+    return failure();
+  int64_t last = x.rank() - 1;
+  if (axis == last)
+    return n.emitError() << "axis " << axis
+                         << " is that of real and imaginary parts";
+  t.inputs = x.dim(axis);
+  t.inputParts = x.dim(last);
+  if (t.inputParts != 1 && t.inputParts != 2)
+    return n.emitError() << "input " << describeType(x.type)
+                         << " must end in a dimension of 1 (real) or 2";
+  bool toReal = t.inverse && t.onesided;
+  t.length = toReal ? 2 * (t.inputs - 1) : t.inputs;
+  if (n.hasInput(1))
+    t.length = static_cast<int64_t>(n.constantNumber(1, "dft_length"));
+  if (!n.ok() || failed(checkSamples(n, t.length)) ||
+      failed(checkSamples(n, t.inputs)))
+    return failure();
+  t.outputs = t.onesided && !t.inverse ? t.length / 2 + 1 : t.length;
+  t.outputParts = toReal ? 1 : 2;
+  if (toReal) { // what lies beyond the half is mirrored already
+    int64_t half = std::min(t.inputs, t.length / 2 + 1);
+    x = n.b.sliceAxis(x, axis, 0, half);
+    t.inputs = half;
+  }
+  // Positions beside their parts.
+  Shape there, back(x.rank(), 0);
+  for (int64_t i = 0; i < last; ++i)
+    if (i != axis)
+      there.push_back(i);
+  there.append({axis, last});
+  for (auto [to, from] : llvm::enumerate(there))
+    back[from] = static_cast<int64_t>(to);
+  FailureOr<Tensor> y = transformLast(n, n.b.transpose(x, there), t);
+  return failed(y) ? failure() : n.result(n.b.transpose(*y, back));
+}
+
+LogicalResult importSTFT(Node &n) {
+  Tensor x = n.floatInput(0, "signal");
+  auto step = static_cast<int64_t>(n.constantNumber(1, "frame_step"));
+  std::optional<Tensor> window = n.optionalInput(2);
+  Transform t{};
+  t.onesided = n.getInt("onesided", 1) != 0;
+  if (!n.ok())
+    return failure();
+  if (x.rank() == 2)
+    x = n.b.reshape(x, {x.dim(0), x.dim(1), 1});
+  if (x.rank() != 3 || (x.dim(2) != 1 && x.dim(2) != 2))
+    return n.emitError() << "signal " << describeType(x.type)
+                         << " must be batch x samples x 1 or 2";
+  if (window && (window->rank() != 1 ||
+                 window->elementType() != x.elementType()))
+    return n.emitError() << "window " << describeType(window->type)
+                         << " does not fit signal " << describeType(x.type);
+  t.length = window ? window->dim(0) : x.dim(1);
+  if (n.hasInput(3))
+    t.length = static_cast<int64_t>(n.constantNumber(3, "frame_length"));
+  if (!n.ok() || failed(checkSamples(n, t.length)) ||
+      !n.requireRange("frame_step", {step}, 1, int64_t(1) << 31))
+    return failure();
+  if (t.length > x.dim(1) || (window && window->dim(0) != t.length))
+    return n.emitError() << "frames of " << t.length
+                         << " samples do not fit signal "
+                         << describeType(x.type);
+  int64_t count = (x.dim(1) - t.length) / step + 1;
+  t.inputs = t.length;
+  t.inputParts = x.dim(2);
+  t.outputs = t.onesided ? t.length / 2 + 1 : t.length;
+  SmallVector<int64_t> places;
+  for (int64_t frame = 0; frame < count; ++frame)
+    for (int64_t i = 0; i < t.length; ++i)
+      places.push_back(frame * step + i);
+  Tensor frames = n.b.reshape(n.b.select(x, 1, places),
+                              {x.dim(0), count, t.length, x.dim(2)});
+  if (window)
+    frames = n.b.elementwise(
+        {frames, n.b.reshape(*window, {t.length, 1})}, x.elementType(),
+        [](OpBuilder &b, Location at, ValueRange v) {
+          return Scalars{b, at}.mul(v[0], v[1]);
+        });
+  FailureOr<Tensor> y = transformLast(n, frames, t);
+  return failed(y) ? failure() : n.result(*y);
+}
+
+/// sum of factors[i] cos(2 pi i k / N) for k = 0, 1, ...
+template <size_t terms>
+LogicalResult importWindow(Node &n, const double (&factors)[terms]) {
+  auto size = static_cast<int64_t>(n.constantNumber(0, "size"));
+  bool periodic = n.getInt("periodic", 1) != 0;
+  int64_t to = n.getInt("output_datatype", 1);
+  if (!n.ok() || !n.requireRange("size", {size}, 0, maxFoldedElements))
+    return failure();
+  Type type = to > 0 && to <= INT32_MAX
+                  ? getElementType(static_cast<int>(to), n.b.context())
+                  : Type();
+  if (!type || !isFloat(type) || type.getIntOrFloatBitWidth() < 16)
+    return n.emitError() << "attribute 'output_datatype' is " << to
+                         << ", which is no float type of 16 bits and more";
+  auto period = static_cast<double>(periodic ? size : std::max<int64_t>(size - 1, 1));
+  SmallVector<double> values;
+  for (int64_t k = 0; k < size; ++k) {
+    double value = 0;
+    for (size_t i = 0; i < terms; ++i)
+      value += factors[i] * std::cos(2 * llvm::numbers::pi *
+                                     static_cast<double>(i) *
+                                     static_cast<double>(k) / period);
+    values.push_back(value);
+  }
+  return n.result(n.b.constant(type, {size}, values));
+}
+
+constexpr double hann[] = {0.5, -0.5};
+constexpr double hamming[] = {25.0 / 46.0, -21.0 / 46.0};
+constexpr double blackman[] = {0.42, -0.5, 0.08};
+
+} // namespace
+
+void registerSpectrumOps(OpRegistry &r) {
+  r.onOp("DFT", 17, importDFT, "constant length of at most 4096");
+  r.onOp("STFT", 17, importSTFT, "constant frames of at most 4096 samples");
+  auto window = [&](StringRef name, const auto &factors) {
+    r.onOp(
+        name, 17,
+        [values = &factors](Node &n) { return importWindow(n, *values); },
+        "constant size");
+  };
+  window("HannWindow", hann);
+  window("HammingWindow", hamming);
+  window("BlackmanWindow", blackman);
+}
+
+} // namespace qdialect::onnx_import
