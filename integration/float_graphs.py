@@ -121,7 +121,9 @@ def pool(g, x):
 
 def normalization(g, x):
     shape = shape_of(g, x)
-    kind = g.pick("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "BatchNormalization", "LpNormalization")
+    kind = g.pick(
+        "Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "BatchNormalization", "LpNormalization"
+    )
     if kind in ("InstanceNormalization", "BatchNormalization"):
         if len(shape) < 3 or shape[1] == 0:
             return None

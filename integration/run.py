@@ -17,6 +17,7 @@ TESTS = [
     ("digits", ["evaluation", "digits"]),
     ("equivalent rewrites", ["integration.rewrites"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
+    ("random float graphs", ["integration.random_float"]),
     ("carried models", ["evaluation", "carried", "--quick"]),
     ("blocked weights", ["integration.matmul_nbits"]),
     ("export to ONNX", ["integration.onnx_export"]),

@@ -172,7 +172,7 @@ def wanted_constants(feeds, name, frozen):
     """The inputs to fix so that value `name` is known: itself, or what sizes may be computed from."""
     if name in feeds:
         return [] if name in frozen else [name]
-    return [k for k, v in feeds.items() if k not in frozen and v.dtype.kind == "i" and v.ndim <= 1]
+    return [k for k, v in feeds.items() if k not in frozen and (v.ndim == 0 or v.dtype.kind == "i" and v.ndim == 1)]
 
 
 def attempt(case, model, feeds, mode, worker, folder, frozen):

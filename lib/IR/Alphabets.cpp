@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The alphabet interface, answered for every type in one place. Codes of at
-// most 16 bits are Numerics' Format. What is wider (i32, i64, !qd.uint<32>, f32,
-// ...) is no alphabet that anything is quantized to, but storage casts and accumulators
-// ask for its bits and range, so it gets plain arithmetic here.
+// most 16 bits are Numerics' Format. What is wider (i32, i64, !qd.uint<32>,
+// f32,
+// ...) is no alphabet that anything is quantized to, but storage casts and
+// accumulators ask for its bits and range, so it gets plain arithmetic here.
 
 #include "Alphabets.h"
 #include "llvm/ADT/APFloat.h"

@@ -367,8 +367,6 @@ static llvm::Expected<Tensors> runReduction(const Structured &s,
   auto payload = Payload::compile(block, context);
   if (!payload)
     return payload.takeError();
-  if (!payload->indices().empty())
-    return opError(s.op, "uses linalg.index in a reduction of this form");
   for (const Structured::Address &address : s.addresses)
     if (!address.linear)
       return opError(s.op, "has a map with mod or floordiv in a reduction of "
@@ -390,8 +388,22 @@ static llvm::Expected<Tensors> runReduction(const Structured &s,
     pointCursors.push_back(
         Cursor::strided(parallel, selectLoops(s, false, address.strides)));
   }
+  // An index is an address with the stride 1 along its loop.
+  std::vector<Cursor> stepIndices, pointIndices;
+  for (const Payload::Index &index : payload->indices()) {
+    SmallVector<int64_t> strides(s.sizes.size(), 0);
+    strides[index.dim] = 1;
+    stepIndices.push_back(
+        Cursor::strided(reduced, selectLoops(s, true, strides)));
+    pointIndices.push_back(
+        Cursor::strided(parallel, selectLoops(s, false, strides)));
+  }
   Column offset(Kind::I64);
   for (int64_t step = 0; step < steps; ++step) {
+    for (auto [at, along] : llvm::zip_equal(stepIndices, pointIndices)) {
+      at.offsets(offset, 1);
+      along.reset(offset.i64()[0]);
+    }
     for (size_t i = 0; i < s.operands.size(); ++i) {
       stepCursors[i].offsets(offset, 1);
       pointCursors[i].reset(s.addresses[i].base + offset.i64()[0]);
@@ -406,6 +418,9 @@ static llvm::Expected<Tensors> runReduction(const Structured &s,
             .load(isInit ? memory[i - s.numInputs()] : s.operands[i].bytes(),
                   s.elements[i], payload->column(block.getArgument(i)), n);
       }
+      for (auto [cursor, index] :
+           llvm::zip_equal(pointIndices, payload->indices()))
+        cursor.offsets(*index.column, n);
       if (llvm::Error error =
               payload->run(n, uint64_t(step) * points + uint64_t(first)))
         return std::move(error);

@@ -61,8 +61,7 @@ Value fromByte(OpBuilder &b, Location loc, Value byte, Type code) {
     byte = qd::StorageCastOp::create(b, loc, b.getI8Type(), byte);
   if (storage != byte.getType())
     byte = arith::TruncIOp::create(b, loc, storage, byte);
-  return storage == code ? byte
-                         : qd::StorageCastOp::create(b, loc, code, byte);
+  return storage == code ? byte : qd::StorageCastOp::create(b, loc, code, byte);
 }
 
 /// The byte of a code.
@@ -205,8 +204,8 @@ LogicalResult Rewriter::adapt(Operation *op) {
       .Case([&](linalg::FillOp fill) {
         Value init = fill.getOutputs()[0], value = fill.getInputs()[0];
         if (value.getType() != getElementTypeOrSelf(init))
-          replace(op, linalg::FillOp::create(b, loc, toByte(b, loc, value),
-                                             init));
+          replace(op,
+                  linalg::FillOp::create(b, loc, toByte(b, loc, value), init));
         return success();
       })
       .Case([&](linalg::TransposeOp transpose) {
@@ -263,15 +262,17 @@ LogicalResult Rewriter::run() {
     if (op != function && touchesCodes(op))
       ops.push_back(op);
   });
-  bool inArguments = llvm::any_of(function.getArgumentTypes(),
-                                  [](Type type) { return bool(bytesOf(type)); });
+  bool inArguments = llvm::any_of(function.getArgumentTypes(), [](Type type) {
+    return bool(bytesOf(type));
+  });
   if (ops.empty() && !inArguments)
     return success();
   keepWeights();
   // The body of a named op follows its types; a generic op's can be adapted.
   for (Operation *&op : ops) {
     auto named = dyn_cast<linalg::LinalgOp>(op);
-    if (!named || isa<linalg::GenericOp, linalg::FillOp, linalg::TransposeOp>(op))
+    if (!named ||
+        isa<linalg::GenericOp, linalg::FillOp, linalg::TransposeOp>(op))
       continue;
     IRRewriter rewriter(b);
     rewriter.setInsertionPoint(op);

@@ -75,8 +75,8 @@ private:
 Value MinifloatBuilder::decode(Value code) {
   if (format.kind() == Format::Kind::E8M0) {
     // Code 0 is a subnormal f32, 2^-127; 255 is NaN.
-    Value bits = b.select(isEqual(code, 0), number(0x400000),
-                          shifted(code, 23));
+    Value bits =
+        b.select(isEqual(code, 0), number(0x400000), shifted(code, 23));
     return asFloat(b.select(isEqual(code, 255), number(0x7FC00000), bits));
   }
   Value sign = shifted(b.make<arith::ShRUIOp>(code, number(signAt)), 31);
@@ -142,9 +142,9 @@ Value MinifloatBuilder::encode(Value x, qd::Overflow overflow) {
     Value instead = number(special);
     if (format.hasInf())
       instead = b.make<arith::OrIOp>(instead, top);
-    Value beyond = b.compare(CmpFPredicate::OGT,
-                             b.make<arith::MulFOp>(steps, step),
-                             b.constantF32(format.maxFinite()));
+    Value beyond =
+        b.compare(CmpFPredicate::OGT, b.make<arith::MulFOp>(steps, step),
+                  b.constantF32(format.maxFinite()));
     code = b.select(beyond, instead, code);
   }
   return b.select(isNaN, number(format.encode(std::nan(""))), code);
@@ -177,7 +177,8 @@ struct ExpandQuantizeMinifloat : OpRewritePattern<qd::QuantizeOp> {
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
     Value quotient = b.make<arith::DivFOp>(b.toF32(op.getInput()),
                                            emitScaleProduct(b, op.getScales()));
-    Value code = MinifloatBuilder(b, *format).encode(quotient, op.getOverflow());
+    Value code =
+        MinifloatBuilder(b, *format).encode(quotient, op.getOverflow());
     code = b.resize(code, format->bits(), /*isSigned=*/false);
     rewriter.replaceOp(op, b.fromStorage(code, alphabet));
     return success();

@@ -8,10 +8,10 @@
 //
 // Bytes of one element in a dense_resource: builtin iN and floats take
 // ceil(N / 8) bytes rounded up to a power of two, i1 a byte 0 or 1. An alphabet
-// of up to 8 bits takes one byte a code, up to 16 bits two, then four and eight:
-// codes are never packed in IR (packing is a choice of the code generator).
-// Signed sub-byte codes (i4) are sign-extended into their byte when written,
-// and only the low bits are read.
+// of up to 8 bits takes one byte a code, up to 16 bits two, then four and
+// eight: codes are never packed in IR (packing is a choice of the code
+// generator). Signed sub-byte codes (i4) are sign-extended into their byte when
+// written, and only the low bits are read.
 
 #ifndef QDIALECT_SUPPORT_CONSTANTVIEW_H
 #define QDIALECT_SUPPORT_CONSTANTVIEW_H
@@ -28,8 +28,9 @@
 namespace qdialect {
 
 /// How elements of an MLIR type lie in host memory: iN in I8 ... I64, f16 ...
-/// f64 as they are, index as I64, alphabets that are no plain iN as U8, U16, U32
-/// or U64 codes. std::nullopt for types without a host form (i128, complex, ...).
+/// f64 as they are, index as I64, alphabets that are no plain iN as U8, U16,
+/// U32 or U64 codes. std::nullopt for types without a host form (i128, complex,
+/// ...).
 std::optional<DType> hostType(mlir::Type elementType);
 
 /// The bytes of a constant, alive as long as its attribute (and this view).

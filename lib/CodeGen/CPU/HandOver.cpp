@@ -9,9 +9,9 @@
 //   scf.for iter_args(%a = %start) { ...;
 //     %0 = bufferization.materialize_in_destination %v in %a; scf.yield %0 }
 //
-// and likewise for scf.while, and for scf.if with a tensor.empty. Then no buffer
-// that a body makes outlives the body, and bufferization finds what it asks
-// for: yielded values equivalent to the carried ones.
+// and likewise for scf.while, and for scf.if with a tensor.empty. Then no
+// buffer that a body makes outlives the body, and bufferization finds what it
+// asks for: yielded values equivalent to the carried ones.
 
 #include "GenericLowering.h"
 

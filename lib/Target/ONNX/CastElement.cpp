@@ -32,8 +32,8 @@ static Value encodePower(const Scalars &s, Value x, const CastRules &rules) {
   Value isSmall = s.eq(exponent, number(0));
   Value beyond = s.sub(fraction, number(0x400000));
   Value isBelow = s.both(isSmall, s.lt(beyond, number(0)));
-  fraction = s.select(
-      isSmall, s.max(s.add(beyond, beyond), number(0)), fraction);
+  fraction =
+      s.select(isSmall, s.max(s.add(beyond, beyond), number(0)), fraction);
   Value code = exponent;
   if (rules.rounding != CastRules::PowerRounding::Down) {
     bool up = rules.rounding == CastRules::PowerRounding::Up;

@@ -245,8 +245,9 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
   if (failed(results))
     return failure();
   if (results->size() != carried.size() + 1)
-    return n.emitError() << "a loop with an unknown number of iterations "
-                            "cannot gather scan outputs";
+    return n.emitError() << "input M ('" << n.inputName(0)
+                         << "') must be a constant known at compile time for a "
+                            "loop that gathers scan outputs";
   for (auto [index, result] : llvm::enumerate(*results)) {
     if (index == 0)
       result = b.reshape(result, {});

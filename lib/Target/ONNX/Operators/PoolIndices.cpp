@@ -60,8 +60,8 @@ Tensor maxPoolIndices(GraphBuilder &b, const Tensor &x, const Window &w,
         for (size_t axis = 0; axis < spatial; ++axis) {
           Value start = s.sub(s.mul(places[2 + axis], s.i64(w.strides[axis])),
                               s.i64(w.low[axis]));
-          Value tap = s.mul(places[2 + spatial + axis],
-                            s.i64(w.dilations[axis]));
+          Value tap =
+              s.mul(places[2 + spatial + axis], s.i64(w.dilations[axis]));
           Value position = s.add(start, tap);
           Value inside = isInside(s, position, image[axis]);
           exists = exists ? s.both(exists, inside) : inside;
@@ -70,7 +70,8 @@ Tensor maxPoolIndices(GraphBuilder &b, const Tensor &x, const Window &w,
         // The first of equal elements stays.
         Value here = linear(s, at, x.shape()), so = v[0];
         Value known = s.clampIndex(so, x.size());
-        Value candidate = s.read(flat, {here}), champion = s.read(flat, {known});
+        Value candidate = s.read(flat, {here}),
+              champion = s.read(flat, {known});
         Value wins = s.either(s.lt(so, s.i64(0)), s.lt(champion, candidate));
         return s.select(s.both(exists, wins), here, so);
       });
@@ -139,12 +140,12 @@ LogicalResult importMaxUnpool(Node &n) {
   int64_t count = sizeOf(shape);
   Value values = n.b.value(n.b.reshape(x, {x.size()})),
         places = n.b.value(n.b.reshape(indices, {x.size()}));
-  Tensor flat = updateInOrder(
-      n.b, Tensor(n.b.filled({count}, type, 0)), {x.size()},
-      [&](const Scalars &s, ArrayRef<Value> at, Value image) {
-        Value place = s.wrapIndex(s.read(places, at), count);
-        return write(s, s.read(values, at), image, {place});
-      });
+  Tensor flat =
+      updateInOrder(n.b, Tensor(n.b.filled({count}, type, 0)), {x.size()},
+                    [&](const Scalars &s, ArrayRef<Value> at, Value image) {
+                      Value place = s.wrapIndex(s.read(places, at), count);
+                      return write(s, s.read(values, at), image, {place});
+                    });
   Tensor y = n.b.reshape(flat, shape);
   Shape none(shape.size(), 0), more;
   for (auto [size, wanted] : llvm::zip_equal(shape, asked))
@@ -175,10 +176,10 @@ LogicalResult importCol2Im(Node &n) {
       !n.requireRange("block_shape", block, 1, maxWindowNumber))
     return failure();
   for (size_t axis = 0; axis < spatial; ++axis)
-    w.output.push_back((image[axis] + w.low[axis] + w.high[axis] -
-                        w.extent(axis)) /
-                           w.strides[axis] +
-                       1);
+    w.output.push_back(
+        (image[axis] + w.low[axis] + w.high[axis] - w.extent(axis)) /
+            w.strides[axis] +
+        1);
   int64_t taps = isReasonableShape(block) ? sizeOf(block) : 0;
   if (taps == 0 || !isReasonableShape(w.output) || x.dim(1) % taps != 0 ||
       x.dim(2) != sizeOf(w.output))
@@ -188,7 +189,8 @@ LogicalResult importCol2Im(Node &n) {
   int64_t channels = x.dim(1) / taps;
   Shape shape{x.dim(0), channels};
   shape.append(image);
-  Value columns = n.b.value(n.b.reshape(x, {x.dim(0), channels, taps, x.dim(2)}));
+  Value columns =
+      n.b.value(n.b.reshape(x, {x.dim(0), channels, taps, x.dim(2)}));
   return n.result(generateReduced(
       n.b, shape, block, x.elementType(), 0, {},
       [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) -> Value {
@@ -200,15 +202,14 @@ LogicalResult importCol2Im(Node &n) {
                               s.mul(tap, s.i64(w.dilations[axis])));
           Value starts = s.eq(remainder(s, start, w.strides[axis]), s.i64(0));
           Value window = quotient(s, start, w.strides[axis]);
-          Value here =
-              s.both(starts, isInside(s, window, w.output[axis]));
+          Value here = s.both(starts, isInside(s, window, w.output[axis]));
           exists = exists ? s.both(exists, here) : here;
           windows.push_back(s.clampIndex(window, w.output[axis]));
           within.push_back(tap);
         }
-        Value tap = s.read(columns, {places[0], places[1],
-                                     linear(s, within, block),
-                                     linear(s, windows, w.output)});
+        Value tap =
+            s.read(columns, {places[0], places[1], linear(s, within, block),
+                             linear(s, windows, w.output)});
         return s.select(exists, s.add(v[0], tap), v[0]);
       }));
 }

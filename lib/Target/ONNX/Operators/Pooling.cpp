@@ -325,8 +325,7 @@ LogicalResult importGlobalPool(Node &n, bool average) {
 } // namespace
 
 void registerPoolingOps(OpRegistry &r) {
-  r.onOp("MaxPool", 1, importMaxPool,
-         "float, signed integer, uint8")
+  r.onOp("MaxPool", 1, importMaxPool, "float, signed integer, uint8")
       .symbolic();
   r.onOp("AveragePool", 1, importAveragePool).symbolic();
   r.onOp("LpPool", 2, importLpPool);

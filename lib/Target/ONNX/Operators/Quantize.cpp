@@ -57,8 +57,8 @@ LogicalResult importQuantizeLinear(Node &n) {
     return n.emitError() << "input x is " << describeType(x.type)
                          << ", but must be float or int32";
   // Integers saturate whatever the attribute says.
-  auto overflow = saturate || !isFloat(type) ? qd::Overflow::Saturate
-                                             : qd::Overflow::Wrap;
+  auto overflow =
+      saturate || !isFloat(type) ? qd::Overflow::Saturate : qd::Overflow::Wrap;
   return n.result(quantize(n.b, x, *grid, type, overflow));
 }
 

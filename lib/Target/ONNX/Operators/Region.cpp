@@ -26,8 +26,8 @@ Neighbours neighboursOf(const Scalars &s, Value x, int64_t size) {
   auto number = [&](double value) { return s.number(x, value); };
   auto last = static_cast<double>(size - 1);
   Neighbours n;
-  n.isInside = s.both(s.le(number(-1), x),
-                      s.le(x, number(static_cast<double>(size))));
+  n.isInside =
+      s.both(s.le(number(-1), x), s.le(x, number(static_cast<double>(size))));
   // What lies outside is read nowhere, but its place must exist.
   x = s.select(n.isInside, s.max(x, number(0)), number(0));
   Value floor = s.min(s.floor(x), number(last));
@@ -58,9 +58,8 @@ Value samplePosition(const Scalars &s, const RoiPool &pool, Value begin,
     length = s.max(length, number(1));
   Value step = s.div(length, number(static_cast<double>(bins)));
   Type type = begin.getType();
-  Value within = s.div(
-      s.mul(s.add(s.cast(sample, type), number(0.5)), step),
-      number(static_cast<double>(pool.ratio)));
+  Value within = s.div(s.mul(s.add(s.cast(sample, type), number(0.5)), step),
+                       number(static_cast<double>(pool.ratio)));
   return s.add(s.add(begin, s.mul(s.cast(bin, type), step)), within);
 }
 
@@ -87,8 +86,7 @@ LogicalResult importRoiAlign(Node &n) {
                          << "' is not known";
   if (x.rank() != 4 || rois.rank() != 2 || rois.dim(1) != 4 ||
       batches.rank() != 1 || batches.dim(0) != rois.dim(0) ||
-      !batches.elementType().isInteger(64) ||
-      llvm::is_contained(x.shape(), 0))
+      !batches.elementType().isInteger(64) || llvm::is_contained(x.shape(), 0))
     return n.emitError() << "X " << describeType(x.type) << ", rois "
                          << describeType(rois.type) << " and batch_indices "
                          << describeType(batches.type) << " do not fit";
@@ -110,16 +108,16 @@ LogicalResult importRoiAlign(Node &n) {
         auto edge = [&](int64_t i) {
           return s.read(regions, {places[0], s.i64(i)});
         };
-        Neighbours row = neighboursOf(
-            s,
-            samplePosition(s, pool, edge(1), edge(3), places[2], places[4],
-                           height),
-            x.dim(2));
-        Neighbours column = neighboursOf(
-            s,
-            samplePosition(s, pool, edge(0), edge(2), places[3], places[5],
-                           width),
-            x.dim(3));
+        Neighbours row =
+            neighboursOf(s,
+                         samplePosition(s, pool, edge(1), edge(3), places[2],
+                                        places[4], height),
+                         x.dim(2));
+        Neighbours column =
+            neighboursOf(s,
+                         samplePosition(s, pool, edge(0), edge(2), places[3],
+                                        places[5], width),
+                         x.dim(3));
         Value isInside = s.both(row.isInside, column.isInside), sample;
         for (auto [r, rowWeight] : {std::pair(row.low, row.lowWeight),
                                     std::pair(row.high, row.highWeight)})

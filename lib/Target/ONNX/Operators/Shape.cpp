@@ -177,7 +177,7 @@ CastRules castRules(Node &n) {
     rules.rounding = CastRules::PowerRounding::Down;
   else if (mode != "up" && n.ok())
     n.emitError() << "attribute 'round_mode' is '" << mode
-                   << "', but must be up, down or nearest";
+                  << "', but must be up, down or nearest";
   return rules;
 }
 

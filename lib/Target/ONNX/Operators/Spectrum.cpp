@@ -26,10 +26,10 @@ namespace {
 constexpr int64_t maxSamples = 4096;
 
 struct Transform {
-  int64_t length;              ///< samples of the full transform
-  int64_t inputs;              ///< positions that are given
-  int64_t inputParts = 1;      ///< 1: real, 2: real and imaginary
-  int64_t outputs = 0;         ///< positions that are wanted
+  int64_t length;         ///< samples of the full transform
+  int64_t inputs;         ///< positions that are given
+  int64_t inputParts = 1; ///< 1: real, 2: real and imaginary
+  int64_t outputs = 0;    ///< positions that are wanted
   int64_t outputParts = 2;
   bool inverse = false, onesided = false;
 };
@@ -42,8 +42,8 @@ Tensor transformMatrix(GraphBuilder &b, const Transform &t, Type type) {
   double norm = t.inverse ? 1.0 / static_cast<double>(t.length) : 1;
   for (int64_t from = 0; from < std::min(t.inputs, t.length); ++from) {
     // Of a one-sided spectrum the mirrored half is added here.
-    bool isMirrored = t.inverse && t.onesided && from > 0 &&
-                      (2 * from != t.length);
+    bool isMirrored =
+        t.inverse && t.onesided && from > 0 && (2 * from != t.length);
     double weight = norm * (isMirrored ? 2 : 1);
     for (int64_t to = 0; to < t.outputs; ++to) {
       double angle = sign * 2 * llvm::numbers::pi *
@@ -147,8 +147,8 @@ LogicalResult importSTFT(Node &n) {
   if (x.rank() != 3 || (x.dim(2) != 1 && x.dim(2) != 2))
     return n.emitError() << "signal " << describeType(x.type)
                          << " must be batch x samples x 1 or 2";
-  if (window && (window->rank() != 1 ||
-                 window->elementType() != x.elementType()))
+  if (window &&
+      (window->rank() != 1 || window->elementType() != x.elementType()))
     return n.emitError() << "window " << describeType(window->type)
                          << " does not fit signal " << describeType(x.type);
   t.length = window ? window->dim(0) : x.dim(1);
@@ -172,11 +172,11 @@ LogicalResult importSTFT(Node &n) {
   Tensor frames = n.b.reshape(n.b.select(x, 1, places),
                               {x.dim(0), count, t.length, x.dim(2)});
   if (window)
-    frames = n.b.elementwise(
-        {frames, n.b.reshape(*window, {t.length, 1})}, x.elementType(),
-        [](OpBuilder &b, Location at, ValueRange v) {
-          return Scalars{b, at}.mul(v[0], v[1]);
-        });
+    frames = n.b.elementwise({frames, n.b.reshape(*window, {t.length, 1})},
+                             x.elementType(),
+                             [](OpBuilder &b, Location at, ValueRange v) {
+                               return Scalars{b, at}.mul(v[0], v[1]);
+                             });
   FailureOr<Tensor> y = transformLast(n, frames, t);
   return failed(y) ? failure() : n.result(*y);
 }
@@ -195,14 +195,15 @@ LogicalResult importWindow(Node &n, const double (&factors)[terms]) {
   if (!type || !isFloat(type) || type.getIntOrFloatBitWidth() < 16)
     return n.emitError() << "attribute 'output_datatype' is " << to
                          << ", which is no float type of 16 bits and more";
-  auto period = static_cast<double>(periodic ? size : std::max<int64_t>(size - 1, 1));
+  auto period =
+      static_cast<double>(periodic ? size : std::max<int64_t>(size - 1, 1));
   SmallVector<double> values;
   for (int64_t k = 0; k < size; ++k) {
     double value = 0;
     for (size_t i = 0; i < terms; ++i)
-      value += factors[i] * std::cos(2 * llvm::numbers::pi *
-                                     static_cast<double>(i) *
-                                     static_cast<double>(k) / period);
+      value +=
+          factors[i] * std::cos(2 * llvm::numbers::pi * static_cast<double>(i) *
+                                static_cast<double>(k) / period);
     values.push_back(value);
   }
   return n.result(n.b.constant(type, {size}, values));

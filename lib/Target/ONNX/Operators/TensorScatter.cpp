@@ -46,7 +46,8 @@ LogicalResult importTensorScatter(Node &n) {
   if (size == 0 || length == 0)
     return n.result(cache);
   bool circular = mode == "circular";
-  Value source = n.b.value(update), begins = starts ? n.b.value(*starts) : Value();
+  Value source = n.b.value(update),
+        begins = starts ? n.b.value(*starts) : Value();
   return n.result(generate(
       n.b, cache.shape(), cache.elementType(), {along(cache)},
       [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
@@ -58,7 +59,8 @@ LogicalResult importTensorScatter(Node &n) {
           number = s.select(s.lt(number, s.i64(0)), s.add(number, s.i64(size)),
                             number);
         }
-        Value isNew = s.both(s.le(s.i64(0), number), s.lt(number, s.i64(length)));
+        Value isNew =
+            s.both(s.le(s.i64(0), number), s.lt(number, s.i64(length)));
         SmallVector<Value> at(places);
         at[axis] = s.clampIndex(number, length);
         return s.select(isNew, s.read(source, at), v[0]);
