@@ -67,3 +67,22 @@ func.func @minifloats() -> (tensor<12xf8E4M3FN>, tensor<12xf8E5M2>, tensor<12xf8
   %7 = qd.dequantize %3 scale %s : tensor<12xf4E2M1FN>, tensor<f32> -> tensor<12xf32>
   return %0, %1, %2, %3, %4, %5, %6, %7 : tensor<12xf8E4M3FN>, tensor<12xf8E5M2>, tensor<12xf8E4M3FNUZ>, tensor<12xf4E2M1FN>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>, tensor<12xf32>
 }
+
+// Floats that wrap: infinity or NaN beyond the largest value, ties and subnormals as always. Powers of two are decoded.
+// RUN: q-run %s --function=small_floats --print > %t.small
+// RUN: q-run %t.expanded.mlir --function=small_floats --print | diff %t.small -
+// RUN: FileCheck %s --check-prefix=SMALL < %t.small
+// SMALL: 126, 126, 127, 127, 127, 127, 127, 128, 0, 127
+// SMALL: 95, 95, 95, 252, 124, 252, 126, 128, 0, 123
+// SMALL: 128, 128, 128, 128, 128, 128, 128, 0, 0, 128
+// SMALL: 5.877472e-39, 1, 2, nan
+func.func @small_floats() -> (tensor<10xf8E4M3FN>, tensor<10xf8E5M2>, tensor<10xf8E4M3FNUZ>, tensor<4xf32>) {
+  %x = arith.constant dense<[448.0, 464.0, 465.0, -1.0e6, 0x7F800000, 0xFF800000, 0x7FC00000, -0.0, 1.0e-7, 57344.0]> : tensor<10xf32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %p = arith.constant dense<[0x00, 0x7F, 0x80, 0xFF]> : tensor<4xf8E8M0FNU>
+  %0 = qd.quantize %x scale %one rounding(half_even) overflow(wrap) : tensor<10xf32>, tensor<f32> -> tensor<10xf8E4M3FN>
+  %1 = qd.quantize %x scale %one rounding(half_even) overflow(wrap) : tensor<10xf32>, tensor<f32> -> tensor<10xf8E5M2>
+  %2 = qd.quantize %x scale %one rounding(half_even) overflow(wrap) : tensor<10xf32>, tensor<f32> -> tensor<10xf8E4M3FNUZ>
+  %3 = qd.dequantize %p scale %one : tensor<4xf8E8M0FNU>, tensor<f32> -> tensor<4xf32>
+  return %0, %1, %2, %3 : tensor<10xf8E4M3FN>, tensor<10xf8E5M2>, tensor<10xf8E4M3FNUZ>, tensor<4xf32>
+}

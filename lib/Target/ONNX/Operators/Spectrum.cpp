@@ -181,20 +181,26 @@ LogicalResult importSTFT(Node &n) {
   return failed(y) ? failure() : n.result(*y);
 }
 
+/// The float type that output_datatype names.
+Type outputType(Node &n) {
+  int64_t to = n.getInt("output_datatype", 1);
+  Type type = to > 0 && to <= INT32_MAX
+                  ? getElementType(static_cast<int>(to), n.b.context())
+                  : Type();
+  if (n.ok() && (!type || !isFloat(type) || isSmallFloat(type)))
+    n.emitError() << "attribute 'output_datatype' is " << to
+                  << ", which is no float type of 16 bits and more";
+  return type;
+}
+
 /// sum of factors[i] cos(2 pi i k / N) for k = 0, 1, ...
 template <size_t terms>
 LogicalResult importWindow(Node &n, const double (&factors)[terms]) {
   auto size = static_cast<int64_t>(n.constantNumber(0, "size"));
   bool periodic = n.getInt("periodic", 1) != 0;
-  int64_t to = n.getInt("output_datatype", 1);
+  Type type = outputType(n);
   if (!n.ok() || !n.requireRange("size", {size}, 0, maxFoldedElements))
     return failure();
-  Type type = to > 0 && to <= INT32_MAX
-                  ? getElementType(static_cast<int>(to), n.b.context())
-                  : Type();
-  if (!type || !isFloat(type) || type.getIntOrFloatBitWidth() < 16)
-    return n.emitError() << "attribute 'output_datatype' is " << to
-                         << ", which is no float type of 16 bits and more";
   auto period =
       static_cast<double>(periodic ? size : std::max<int64_t>(size - 1, 1));
   SmallVector<double> values;
@@ -207,6 +213,60 @@ LogicalResult importWindow(Node &n, const double (&factors)[terms]) {
     values.push_back(value);
   }
   return n.result(n.b.constant(type, {size}, values));
+}
+
+/// A triangle of frequencies for each band; bands are equally wide in mel.
+LogicalResult importMelWeightMatrix(Node &n) {
+  constexpr StringLiteral labels[] = {"num_mel_bins", "dft_length",
+                                      "sample_rate", "lower_edge_hertz",
+                                      "upper_edge_hertz"};
+  double given[5];
+  for (auto [index, label] : llvm::enumerate(labels))
+    given[index] = n.constantNumber(index, label);
+  Type type = outputType(n);
+  if (!n.ok())
+    return failure();
+  auto bands = static_cast<int64_t>(given[0]),
+       length = static_cast<int64_t>(given[1]),
+       rate = static_cast<int64_t>(given[2]);
+  if (!n.requireRange("num_mel_bins", {bands}, 1, maxSamples) ||
+      !n.requireRange("dft_length", {length}, 1, 2 * maxSamples) ||
+      !n.requireRange("sample_rate", {rate}, 1, int64_t(1) << 31))
+    return failure();
+  if (!(given[3] >= 0 && given[4] > given[3] &&
+        given[4] <= static_cast<double>(rate) / 2))
+    return n.emitError() << "edges " << given[3] << " and " << given[4]
+                         << " are no range of frequencies at " << rate
+                         << " samples a second";
+  auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
+  double low = mel(given[3]);
+  double step = (mel(given[4]) - low) / static_cast<double>(bands + 2);
+  Shape edges;
+  for (int64_t i = 0; i < bands + 2; ++i) {
+    double hertz =
+        700 * (std::pow(10, (static_cast<double>(i) * step + low) / 2595) - 1);
+    edges.push_back(static_cast<int64_t>(std::floor(
+        static_cast<double>(length + 1) * hertz / static_cast<double>(rate))));
+  }
+  int64_t lines = length / 2 + 1;
+  SmallVector<double> weights(static_cast<size_t>(lines * bands), 0);
+  for (int64_t band = 0; band < bands; ++band) {
+    int64_t left = edges[band], centre = edges[band + 1],
+            right = edges[band + 2];
+    auto set = [&](int64_t line, double weight) {
+      if (line < lines)
+        weights[static_cast<size_t>(line * bands + band)] = weight;
+    };
+    if (left == centre)
+      set(centre, 1);
+    for (int64_t line = left; left < centre && line <= centre; ++line)
+      set(line, static_cast<double>(line - left) /
+                    static_cast<double>(centre - left));
+    for (int64_t line = centre; line < right; ++line)
+      set(line, static_cast<double>(right - line) /
+                    static_cast<double>(right - centre));
+  }
+  return n.result(n.b.constant(type, {lines, bands}, weights));
 }
 
 constexpr double hann[] = {0.5, -0.5};
@@ -224,6 +284,7 @@ void registerSpectrumOps(OpRegistry &r) {
         [values = &factors](Node &n) { return importWindow(n, *values); },
         "constant size");
   };
+  r.onOp("MelWeightMatrix", 17, importMelWeightMatrix, "constant inputs");
   window("HannWindow", hann);
   window("HammingWindow", hamming);
   window("BlackmanWindow", blackman);
