@@ -7,7 +7,10 @@
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
+#include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
+#include "Scalars.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 
@@ -181,19 +184,57 @@ CastRules castRules(Node &n) {
   return rules;
 }
 
-LogicalResult importCast(Node &n) {
-  Tensor x = n.input(0, "input");
+/// The element type that the attribute `to` names.
+Type targetType(Node &n) {
   int64_t to = n.getInt("to", 0);
-  CastRules rules = castRules(n);
-  if (!n.ok())
-    return failure();
   Type type = to < 0 || to > INT32_MAX
                   ? Type()
                   : getElementType(static_cast<int>(to), n.b.context());
-  if (!type)
-    return n.emitError() << "attribute 'to' is " << to
-                         << ", which is no supported data type";
-  return n.result(n.b.cast(x, type, rules));
+  if (!type && n.ok())
+    n.emitError() << "attribute 'to' is " << to
+                  << ", which is no supported data type";
+  return type;
+}
+
+LogicalResult importCast(Node &n) {
+  Tensor x = n.input(0, "input");
+  CastRules rules = castRules(n);
+  Type type = targetType(n);
+  return n.ok() ? n.result(n.b.cast(x, type, rules)) : failure();
+}
+
+/// The same bits as another type of as many. A bool is a byte 0 or 1.
+LogicalResult importBitCast(Node &n) {
+  Tensor x = n.input(0, "input");
+  Type type = targetType(n);
+  if (!n.ok())
+    return failure();
+  if (x.elementType().isInteger(1))
+    x = n.b.cast(x, n.b.builder.getI8Type());
+  auto bitsOf = [](Type element) {
+    return storageType(element).getIntOrFloatBitWidth();
+  };
+  if (type.isInteger(1) || bitsOf(x.elementType()) != bitsOf(type))
+    return n.emitError() << "elements of " << describeType(x.type)
+                         << " do not have as many bits as " << type;
+  // Alphabets pass through the integer that stores them.
+  auto isArith = [](Type element) {
+    return !isSmallFloat(element) && !isUnsignedType(element);
+  };
+  return n.result(
+      n.b.elementwise({x}, type, [&](OpBuilder &b, Location at, ValueRange v) {
+        Value bits = v[0];
+        Type storage = b.getIntegerType(bitsOf(type));
+        if (!isArith(bits.getType()))
+          bits = qd::StorageCastOp::create(b, at, storage, bits);
+        if (isArith(type))
+          return bits.getType() == type
+                     ? bits
+                     : arith::BitcastOp::create(b, at, type, bits).getResult();
+        if (bits.getType() != storage)
+          bits = arith::BitcastOp::create(b, at, storage, bits);
+        return qd::StorageCastOp::create(b, at, type, bits).getResult();
+      }));
 }
 
 LogicalResult importCastLike(Node &n) {
@@ -214,6 +255,7 @@ void registerShapeOps(OpRegistry &r) {
   r.onOp("Tile", 6, importTile, "constant repeats").symbolic();
   r.onOp("Cast", 6, importCast).symbolic();
   r.onOp("CastLike", 15, importCastLike).symbolic();
+  r.onOp("BitCast", 26, importBitCast, "to other types than bool");
 }
 
 } // namespace qdialect::onnx_import
