@@ -15,7 +15,7 @@
 #include "Lanes.h"
 #include "MatrixProduct.h"
 
-#include <cstring>
+#include <type_traits>
 
 using namespace qdialect;
 using namespace qdialect::ptx;
@@ -45,9 +45,10 @@ uint64_t element(Warp &w, uint32_t slot, unsigned lane, unsigned i,
   return bits == 32 ? word : word >> i * bits & ((1u << bits) - 1);
 }
 
-void unpackA(Warp &w, const uint32_t *slots, unsigned count, unsigned bits,
-             unsigned k, uint64_t *codes) {
-  unsigned perRegister = bits == 64 ? 1 : 32 / bits;
+template <unsigned bits>
+void unpackA(Warp &w, const uint32_t *slots, unsigned count, unsigned k,
+             uint64_t *codes) {
+  constexpr unsigned perRegister = bits == 64 ? 1 : 32 / bits;
   for (unsigned r = 0; r < count; ++r)
     for (unsigned l = 0; l < kWarpSize; ++l)
       for (unsigned i = 0; i < perRegister; ++i) {
@@ -56,14 +57,33 @@ void unpackA(Warp &w, const uint32_t *slots, unsigned count, unsigned bits,
         codes[row * k + column] = element(w, slots[r], l, i, bits);
       }
 }
-void unpackB(Warp &w, const uint32_t *slots, unsigned count, unsigned bits,
-             unsigned k, uint64_t *codes) {
-  unsigned perRegister = bits == 64 ? 1 : 32 / bits;
+template <unsigned bits>
+void unpackB(Warp &w, const uint32_t *slots, unsigned count, unsigned k,
+             uint64_t *codes) {
+  constexpr unsigned perRegister = bits == 64 ? 1 : 32 / bits;
   for (unsigned r = 0; r < count; ++r)
     for (unsigned l = 0; l < kWarpSize; ++l)
       for (unsigned i = 0; i < perRegister; ++i)
         codes[l / 4 * k + l % 4 * perRegister + i + 4 * perRegister * r] =
             element(w, slots[r], l, i, bits);
+}
+/// Calls f with the width of an element as a constant.
+template <typename F>
+void withBits(unsigned bits, F f) {
+  switch (bits) {
+  case 1:
+    return f(std::integral_constant<unsigned, 1>());
+  case 4:
+    return f(std::integral_constant<unsigned, 4>());
+  case 8:
+    return f(std::integral_constant<unsigned, 8>());
+  case 16:
+    return f(std::integral_constant<unsigned, 16>());
+  case 32:
+    return f(std::integral_constant<unsigned, 32>());
+  default:
+    return f(std::integral_constant<unsigned, 64>());
+  }
 }
 void unpackC(Warp &w, const uint32_t *slots, unsigned count, unsigned bits,
              uint64_t *codes) {
@@ -110,9 +130,11 @@ void mma(Warp &w, const Inst &i, uint32_t mask) {
   o.useAnd = i.aux2 >> 21 & 1;
   Counts counts = countsOf(o.shape, o.a, o.b, o.c, o.d);
   const uint32_t *slots = &w.frame().code->pool[i.list];
-  unpackA(w, slots + counts.d, counts.a, elementBits(o.a), o.shape.k, o.codesA);
-  unpackB(w, slots + counts.d + counts.a, counts.b, elementBits(o.b), o.shape.k,
-          o.codesB);
+  withBits(elementBits(o.a), [&](auto bits) {
+    unpackA<bits>(w, slots + counts.d, counts.a, o.shape.k, o.codesA);
+    unpackB<bits>(w, slots + counts.d + counts.a, counts.b, o.shape.k,
+                  o.codesB);
+  });
   unpackC(w, slots + counts.d + counts.a + counts.b, counts.c, bitWidth(o.c),
           o.codesC);
   multiply(o);

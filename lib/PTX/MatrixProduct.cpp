@@ -33,14 +33,15 @@ unsigned ptx::elementBits(Type type) {
                                                 : bitWidth(type);
 }
 
-static int32_t integerOf(uint64_t code, Type t) {
+/// Eight bits and less fit 16, whose products the host adds in pairs.
+static int16_t integerOf(uint64_t code, Type t) {
   switch (t) {
   case Type::S8:
     return static_cast<int8_t>(code);
   case Type::S4:
-    return static_cast<int8_t>(code << 4) >> 4;
+    return static_cast<int16_t>(static_cast<int8_t>(code << 4) >> 4);
   default:
-    return static_cast<int32_t>(code);
+    return static_cast<int16_t>(code);
   }
 }
 
@@ -77,14 +78,14 @@ static uint64_t floatCode(double x, Type t) {
 
 static void multiplyIntegers(MatrixOperands &o) {
   const MatrixShape s = o.shape;
-  static thread_local int32_t a[kMaxM * kMaxK], b[kMaxN * kMaxK];
+  static thread_local int16_t a[kMaxM * kMaxK], b[kMaxN * kMaxK];
   for (unsigned i = 0; i < s.m * s.k; ++i)
     a[i] = integerOf(o.codesA[i], o.a);
   for (unsigned i = 0; i < s.n * s.k; ++i)
     b[i] = integerOf(o.codesB[i], o.b);
   for (unsigned m = 0; m < s.m; ++m)
     for (unsigned n = 0; n < s.n; ++n) {
-      const int32_t *x = a + m * s.k, *y = b + n * s.k;
+      const int16_t *x = a + m * s.k, *y = b + n * s.k;
       int32_t sum = 0; // at most 256 * 255 * 255
       if (o.a == Type::B1)
         for (unsigned k = 0; k < s.k; ++k)

@@ -170,24 +170,38 @@ void ptx::checkLane(Warp &w, const Inst &inst, unsigned lane,
   c.otherBlock = w.block->linear;
   Fault first = Fault::None;
   uint64_t where = 0;
-  auto note = [&](Fault fault, unsigned k) {
-    if (fault != Fault::None && first == Fault::None) {
-      first = fault;
-      where = address + k;
+  // Bytes mostly come in runs of one history: what became of the byte before
+  // becomes of the next.
+  auto walk = [&](auto *cells, auto step) {
+    auto before = cells[0];
+    auto after = cells[0];
+    bool sameBefore = false, isClean = false;
+    for (unsigned k = 0; k < bytes; ++k) {
+      bool same = values && values[k] == access.host[lane][k];
+      if (isClean && same == sameBefore && cells[k] == before) {
+        cells[k] = after;
+        continue;
+      }
+      before = cells[k];
+      sameBefore = same;
+      Fault fault = step(cells[k], same);
+      after = cells[k];
+      isClean = fault == Fault::None;
+      if (!isClean && first == Fault::None) {
+        first = fault;
+        where = address + k;
+      }
     }
   };
-  auto same = [&](unsigned k) {
-    return values && values[k] == access.host[lane][k];
-  };
   if (space == Space::Shared) {
-    Cell *cells = &w.block->shadow[address];
-    for (unsigned k = 0; k < bytes; ++k)
-      note(c.shared(cells[k], same(k)), k);
+    walk(&w.block->shadow[address],
+         [&](Cell &cell, bool same) { return c.shared(cell, same); });
   } else if (Allocation *a = access.allocation[lane]; a && a->shadow) {
     uint64_t offset = address - a->base;
     std::lock_guard<std::mutex> lock(a->shadow->mutexOf(offset));
-    for (unsigned k = 0; k < bytes; ++k)
-      note(c.global(a->shadow->cell(offset + k), same(k)), k);
+    // An aligned access never leaves its page.
+    walk(&a->shadow->cell(offset),
+         [&](GlobalCell &cell, bool same) { return c.global(cell, same); });
   }
   if (first != Fault::None)
     tell(w, inst, c, first, space, where);

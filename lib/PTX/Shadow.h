@@ -41,6 +41,11 @@ struct Cell {
   Stamp write = 0;
   Stamp read[2] = {0, 0};
   uint32_t flags = 0;
+
+  bool operator==(const Cell &other) const {
+    return write == other.write && flags == other.flags &&
+           read[0] == other.read[0] && read[1] == other.read[1];
+  }
 };
 
 /// A byte of global memory: its stamps belong to blocks.
@@ -50,6 +55,12 @@ struct GlobalCell {
   uint32_t readBlock[2] = {0, 0};
   /// The launch these stamps belong to; older ones are forgotten.
   uint32_t launch = 0;
+
+  bool operator==(const GlobalCell &other) const {
+    return cell == other.cell && writeBlock == other.writeBlock &&
+           readBlock[0] == other.readBlock[0] &&
+           readBlock[1] == other.readBlock[1] && launch == other.launch;
+  }
 };
 
 /// The cells of one allocation, made a page at a time.
@@ -62,7 +73,8 @@ public:
   std::mutex &mutexOf(uint64_t offset) {
     return mutexes[offset / kPage % kStripes];
   }
-  /// The cell of a byte; the caller holds mutexOf(offset).
+  /// The cell of a byte, those of its page behind it; the caller holds
+  /// mutexOf(offset).
   GlobalCell &cell(uint64_t offset) {
     std::unique_ptr<GlobalCell[]> &page = pages[offset / kPage];
     if (!page) {

@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
   Flag lines("lines", cl::location(o.lines),
              cl::desc("print the counters of each source line"));
   Flag time("time", cl::location(o.time),
-            cl::desc("print the warp instructions a second"));
+            cl::desc("print the warp instructions a second and core"));
   cl::opt<unsigned, true> threads("threads", cl::location(o.config.threads),
                                   cl::desc("host threads; 0: one a CPU"));
   cl::opt<uint64_t, true> seed("seed", cl::location(o.config.seed),
