@@ -43,9 +43,37 @@ def make(path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
 
 
+def make_packed(path):
+    """MatMulNBits with zero points for each block (all of the first layer's are zero), and with the default ones."""
+    random, nodes, inits = np.random.default_rng(2), [], []
+    for layer, (k, n, block, zeros) in enumerate([(64, 5, 16, True), (5, 3, 16, True), (3, 32, 16, False)]):
+        blocks = -(-k // block)
+        codes = random.integers(0, 256, (n, blocks, block // 2)).astype(np.uint8)
+        zero = random.integers(0, 256, (n, (blocks + 1) // 2)).astype(np.uint8) * np.uint8(layer > 0)
+        if blocks % 2:
+            zero &= 15
+        for column in range(n):  # what fills up the last block
+            for i in range(k, blocks * block):
+                shift = 4 * (i % 2)
+                value = zero[column, -1] & 15 if zeros else 8
+                byte = codes[column, -1, i % block // 2]
+                codes[column, -1, i % block // 2] = byte & (0xF0 >> shift) | value << shift
+        inputs = [f"h{layer}", f"b{layer}", f"s{layer}"] + [f"z{layer}"] * zeros
+        scales = random.random((n, blocks)).astype(np.float32)
+        inits += [numpy_helper.from_array(codes, inputs[1]), numpy_helper.from_array(scales, inputs[2])]
+        if zeros:
+            inits.append(numpy_helper.from_array(zero, inputs[3]))
+        nodes.append(helper.make_node("MatMulNBits", inputs, [f"h{layer + 1}"], domain="com.microsoft", K=k, N=n, bits=4,
+                                      block_size=block))
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("h0", 1, [2, 64])],
+                              [helper.make_tensor_value_info("h3", 1, [2, 32])], inits)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+
+
 def check(path, folder):
     tensors = {init.name: numpy_helper.to_array(init) for init in onnx.load(path).graph.initializer}
-    del tensors["w_zero"]  # all zero
+    tensors.pop("w_zero", None)  # all zero
     assert sorted(os.listdir(folder)) == sorted(f"{name}.npy" for name in tensors)
     for name, want in tensors.items():
         got = np.load(os.path.join(folder, f"{name}.npy"))
@@ -55,4 +83,4 @@ def check(path, folder):
 
 
 if __name__ == "__main__":
-    {"make": make, "check": check}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "make-packed": make_packed, "check": check}[sys.argv[1]](*sys.argv[2:])

@@ -87,12 +87,13 @@ std::optional<Tensor> bindCodes(Node &n, const NBits &w) {
 
 /// [N][blocks] of any type as [blocks][N] in f32 or i32.
 template <typename T, typename Read>
-Tensor transposed(Type element, DType dtype, const NBits &w, Read read) {
+Tensor transposed(Type element, DType dtype, const NBits &w, StringRef name,
+                  Read read) {
   HostTensor data(dtype, {w.blocks(), w.n});
   for (int64_t column = 0; column < w.n; ++column)
     for (int64_t block = 0; block < w.blocks(); ++block)
       data.mutableData<T>()[block * w.n + column] = read(column, block);
-  return Tensor(element, std::move(data));
+  return Tensor(element, std::move(data), name);
 }
 
 LogicalResult importMatMulNBits(Node &n) {
@@ -127,7 +128,7 @@ LogicalResult importMatMulNBits(Node &n) {
     return static_cast<float>(
         scales->data->asDouble(column * w.blocks() + block));
   };
-  Tensor scale = transposed<float>(f32, DType::F32, w, scaleAt);
+  Tensor scale = transposed<float>(f32, DType::F32, w, n.inputName(2), scaleAt);
   Tensor zero = n.b.constant(i32, {}, {double(int64_t(1) << (w.bits - 1))});
   auto domain = qd::ZeroPointDomain::Code;
   if (n.hasInput(3)) {
@@ -139,15 +140,16 @@ LogicalResult importMatMulNBits(Node &n) {
       return failure();
     if (packed) {
       const auto *bytes = zeros->data->data<uint8_t>();
-      zero = transposed<int32_t>(
-          i32, DType::I32, w, [&](int64_t column, int64_t block) {
-            return w.code(bytes + column * w.zeroBytes(), block);
-          });
+      zero = transposed<int32_t>(i32, DType::I32, w, n.inputName(3),
+                                 [&](int64_t column, int64_t block) {
+                                   return w.code(bytes + column * w.zeroBytes(),
+                                                 block);
+                                 });
     } else {
       // (q - z) * s = q * s + m
       domain = qd::ZeroPointDomain::Real;
       zero = transposed<float>(
-          f32, DType::F32, w, [&](int64_t column, int64_t block) {
+          f32, DType::F32, w, "", [&](int64_t column, int64_t block) {
             return static_cast<float>(
                 -zeros->data->asDouble(column * w.blocks() + block) *
                 scaleAt(column, block));
@@ -173,6 +175,8 @@ LogicalResult importMatMulNBits(Node &n) {
       ValueRange{n.b.value(scale)}, n.b.value(zero), group,
       n.b.builder.getDenseI64ArrayAttr({w.block, 1}),
       qd::ZeroPointDomainAttr::get(n.b.context(), domain));
+  // For q-run --dump-codes: the file has channels first, and codes packed.
+  weights->setAttr("qd.packed", n.b.builder.getUnitAttr());
   Type element = x.elementType();
   FailureOr<Tensor> y =
       emitMatmul(n, n.b.cast(x, f32), Tensor(weights.getResult()), f32);
