@@ -17,6 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build-mutant")
 FAULT = re.compile(r"QDIALECT_MUTATE\s*[!=]=\s*(\d+)")
+KERNEL_TESTS = "CodeGenCPU"  # the long ones
 COMMENT = re.compile(r"//\s*(?:[Ff]ault[^:]*:\s*)?(.*)")
 
 
@@ -54,7 +55,9 @@ def suite():
     """The suite's stages, cheapest first; each is (name, command). ONNX Runtime takes no part in any."""
     lit = os.path.join(ROOT, ".cache", "venv", "bin", "lit")
     env = ["env", f"PYTHONPATH={ROOT}:{os.path.join(ROOT, 'python')}"]
-    return [("unit tests", ["ctest", "--test-dir", BUILD, "-j2", "--stop-on-failure"]),
+    unit = ["ctest", "--test-dir", BUILD, "-j2", "--stop-on-failure"]  # which waits for the tests beside the failed one
+    return [("unit tests", [*unit, "--exclude-regex", KERNEL_TESTS]),
+            ("kernel tests", [*unit, "--tests-regex", KERNEL_TESTS]),
             ("lit", [lit, "-q", "--max-failures=1", os.path.join(BUILD, "test")]),
             ("digits", [*env, sys.executable, "-m", "evaluation", "digits", "--no-peers", "--build", BUILD]),
             ("random QDQ graphs", [*env, sys.executable, "-m", "integration.random_qdq", "--no-ort", "--count", "120",

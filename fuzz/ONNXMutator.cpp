@@ -1,0 +1,35 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// libFuzzer's mutator for ONNX models.
+
+#include "MessageMutator.h"
+#include "onnx.pb.h"
+#include <cstring>
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
+
+static void mutateText(std::string &text) {
+  size_t size = text.size();
+  text.resize(size + 8);
+  text.resize(LLVMFuzzerMutate(reinterpret_cast<uint8_t *>(text.data()), size,
+                               text.size()));
+}
+
+/// Every fourth time the bytes themselves, else a field of the model.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
+                                          size_t maxSize, unsigned seed) {
+  std::mt19937 random(seed);
+  onnx::ModelProto model;
+  if (random() % 4 == 0 || !model.ParseFromArray(data, size))
+    return LLVMFuzzerMutate(data, size, maxSize);
+  for (unsigned changes = 1 + random() % 3; changes; --changes)
+    qdialect::mutateMessage(model, random, mutateText);
+  std::string changed;
+  if (!model.SerializeToString(&changed) || changed.size() > maxSize)
+    return LLVMFuzzerMutate(data, size, maxSize);
+  memcpy(data, changed.data(), changed.size());
+  return changed.size();
+}
+
