@@ -5,8 +5,10 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 
@@ -35,6 +37,32 @@ def expect_error(tools, name, words, command, output=None):
     if problems:
         FAILURES.append(name)
         print(f"  message: {message.strip()[:600]}")
+
+
+def interrupt(tools, command, folder):
+    """Ctrl-C at moments spread over the command's whole run: all its files are there afterwards, or none is."""
+    os.makedirs(folder)
+    start = time.monotonic()
+    subprocess.run(command, capture_output=True, check=True)
+    whole = time.monotonic() - start
+    complete = sorted(os.listdir(folder))
+    problems, interrupted, count = [], 0, 12
+    for i in range(count):
+        for file in os.listdir(folder):
+            os.remove(os.path.join(folder, file))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(whole * (i + 0.5) / count)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+        interrupted += code != 0
+        left = sorted(os.listdir(folder))
+        if left != complete and (code == 0 or left):  # the signal may come when all is written
+            problems.append(f"exit code {code} left {left}")
+    if not interrupted:
+        problems.append("nothing was interrupted")
+    print(f"interrupted {interrupted} of {count} times: {'; '.join(problems) or 'ok'}")
+    if problems:
+        FAILURES.append("interrupted")
 
 
 def main():
@@ -85,6 +113,9 @@ def main():
     missing = tools.path("no-such-folder/out.so")
     compiled("unwritable output", ["no-such-folder"], digits.MODEL, *calibration, output=missing)
     expect_error(tools, "q-run on a model that is no library", [], ["q-run", digits.MODEL + "x", "--input", "a.npy"])
+    folder = tools.path("interrupted")
+    interrupt(tools, [os.path.join(tools.bin, "q-compile"), digits.MODEL, *calibration, "-o",
+                      os.path.join(folder, "model.so")], folder)
     print(f"{len(FAILURES)} failed")
     return 1 if FAILURES else 0
 
