@@ -57,12 +57,10 @@ void collectPlaces(Message &message, std::vector<Place> &places) {
 
 int64_t oddNumber(std::mt19937 &random) {
   static constexpr int64_t numbers[] = {
-      0,         1,         2,          3,         5,
-      7,         16,        64,         127,       128,
-      255,       1000,      65535,      1 << 20,   INT32_MAX,
-      INT32_MIN, INT64_MAX, INT64_MIN,  -1,        -2,
-      -3,        -128,      1ll << 32,  1ll << 40, 1ll << 62,
-      UINT32_MAX};
+      0,         1,         2,         3,         5,         7,     16,
+      64,        127,       128,       255,       1000,      65535, 1 << 20,
+      INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, -1,        -2,    -3,
+      -128,      1ll << 32, 1ll << 40, 1ll << 62, UINT32_MAX};
   return numbers[random() % std::size(numbers)];
 }
 
@@ -87,8 +85,9 @@ void setNumber(const Place &place, std::mt19937 &random) {
   const Reflection *r = place.reflection();
   bool single = place.index < 0;
 #define SET(Type, value)                                                       \
-  (single ? r->Set##Type(place.owner, place.field, value)                      \
-          : r->SetRepeated##Type(place.owner, place.field, place.index, value))
+  (single                                                                      \
+       ? r->Set##Type(place.owner, place.field, value)                         \
+       : r->SetRepeated##Type(place.owner, place.field, place.index, value))
   switch (place.field->cpp_type()) {
   case FieldDescriptor::CPPTYPE_INT32:
     return SET(Int32, static_cast<int32_t>(oddNumber(random)));

@@ -84,15 +84,15 @@ def keep(folder):
 
 def replay(program):
     with tempfile.TemporaryDirectory() as folder:
-        count = 0
-        for count, (name, model) in enumerate(kept(), 1):
+        models = list(kept())
+        for name, model in models:
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(model)
         done = subprocess.run([program, folder], text=True, capture_output=True, check=False, timeout=300)
     if done.returncode:
         print(f"{program} ended with {done.returncode} at {done.stdout.splitlines()[-1:]}\n{done.stderr[-2000:]}")
         sys.exit(1)
-    print(f"{count} kept inputs: each ended in a module or in an error")
+    print(f"{len(models)} kept inputs: each ended in a module or in an error")
 
 
 if __name__ == "__main__":

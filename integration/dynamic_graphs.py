@@ -6,7 +6,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["cnn", "transformer", "shapes"]
+KINDS = ["cnn", "transformer", "shapes", "windows", "audio"]
 
 
 class Graph:
@@ -55,6 +55,38 @@ def cnn(rng):
     g.op("Gemm", x, g.weight(2 * channels, 10), g.weight(10), name="y")
     return g.model("cnn", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
                    [("y", TensorProto.FLOAT, ["batch", 10])])
+
+
+def windows(rng):
+    """Convolutions and pools of every stride, dilation and padding over images that take several tiles."""
+    g = Graph(rng)
+    channels = [3] + [int(c) for c in rng.choice([8, 16, 20, 32], 3)]
+    x = "x"
+    for i, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+        kernel, dilation = (int(k) for k in rng.integers(1, 4, 2))
+        stride = int(rng.integers(1, 3)) if i else 1
+        pads = [int(p) for p in rng.integers(0, kernel + 1, 4)]
+        x = g.op("Conv", x, g.weight(after, before, kernel, kernel), g.weight(after), pads=pads,
+                 dilations=[dilation] * 2, strides=[stride] * 2)
+        x = g.op("Clip", x, g.constant(np.float32(0)), g.constant(np.float32(6)))
+        if rng.random() < 0.5:
+            x = g.op("MaxPool", x, kernel_shape=[2, 2], pads=[0, 1, 1, 0])
+    g.op("Conv", x, g.weight(10, channels[-1], 1, 1), name="y")
+    return g.model("windows", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+                   [("y", TensorProto.FLOAT, ["batch", 10, "rows", "columns"])])
+
+
+def audio(rng):
+    """1-D convolutions over signals of any length, the first strided like a filter bank."""
+    g = Graph(rng)
+    width = int(rng.integers(1, 5)) * 8
+    x = g.op("Conv", "x", g.weight(width, 1, 16), g.weight(width), strides=[4], pads=[6, 6])
+    x = g.op("Relu", x)
+    deep = g.op("Conv", x, g.weight(width, 1, 5), pads=[4, 4], dilations=[2], group=width)
+    x = g.op("Add", x, g.op("Conv", g.op("Relu", deep), g.weight(width, width, 1), g.weight(width)))
+    g.op("Conv", x, g.weight(12, width, 3), strides=[2], pads=[1, 1], name="y")
+    return g.model("audio", [("x", TensorProto.FLOAT, ["batch", 1, "samples"])],
+                   [("y", TensorProto.FLOAT, ["batch", 12, "frames"])])
 
 
 def transformer(rng):
@@ -117,17 +149,24 @@ def build(kind, rng):
     """(model, bounds by symbol, the sizes to run it at)."""
     if kind == "cnn":
         bounds = {"batch": (1, 16), "height": (4, 64), "width": (4, 64)}
+    elif kind == "windows":
+        bounds = {"batch": (1, 4), "height": (24, 80), "width": (24, 80)}
+    elif kind == "audio":
+        bounds = {"batch": (1, 4), "samples": (16, 4000)}
     else:
         bounds = {"batch": (1, 16), "seq": (1, 64)}
+    most = {"windows": 80, "audio": 4000}.get(kind, 40)
     sizes = [{name: low for name, (low, _) in bounds.items()}]
     for _ in range(3):
-        sizes.append({name: int(rng.integers(low, min(high, 40) + 1)) for name, (low, high) in bounds.items()})
+        sizes.append({name: int(rng.integers(low, min(high, most) + 1)) for name, (low, high) in bounds.items()})
     return globals()[kind](rng), bounds, sizes
 
 
 def feeds(kind, size, rng):
     """Inputs of one size."""
-    if kind == "cnn":
+    if kind == "audio":
+        return {"x": rng.standard_normal((size["batch"], 1, size["samples"])).astype(np.float32)}
+    if kind in ("cnn", "windows"):
         return {"x": rng.standard_normal((size["batch"], 3, size["height"], size["width"])).astype(np.float32)}
     shape = (size["batch"], size["seq"])
     if kind == "shapes":

@@ -119,8 +119,7 @@ bool kernelPads(Operation *root) {
 
 /// Only the image of a root is padded on the way in, by a constant.
 bool isAbsorbedBy(tensor::PadOp pad, OpOperand &use) {
-  return getConstantPadding(pad) && pad.getLow().empty() &&
-         pad.getHigh().empty() && kernelPads(use.getOwner()) &&
+  return getConstantPadding(pad) && kernelPads(use.getOwner()) &&
          use.get() == pad.getResult() && use.getOperandNumber() == 0;
 }
 

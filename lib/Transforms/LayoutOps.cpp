@@ -59,13 +59,10 @@ bool isLayoutAgnostic(Operation *op) {
                isWindowedGeneric(generic);
       })
       .Case<tensor::PadOp>([](tensor::PadOp pad) {
-        return pad.getLow().empty() && pad.getHigh().empty() &&
-               pad.getConstantPaddingValue();
+        return static_cast<bool>(pad.getConstantPaddingValue());
       })
       .Case<tensor::ExtractSliceOp>([](tensor::ExtractSliceOp slice) {
-        return slice.getSourceType().getRank() == slice.getType().getRank() &&
-               slice.getOffsets().empty() && slice.getSizes().empty() &&
-               slice.getStrides().empty();
+        return slice.getSourceType().getRank() == slice.getType().getRank();
       })
       .Case<qd::QuantizeOp>([](qd::QuantizeOp op) {
         return isa<RankedTensorType>(op.getType()) && !op.getGroupIndex() &&
@@ -190,8 +187,42 @@ static Value buildWindowed(RewriterBase &rewriter, linalg::GenericOp op,
   return result.getResult(0);
 }
 
+static Value buildPad(RewriterBase &rewriter, tensor::PadOp op,
+                      ArrayRef<int64_t> permutation) {
+  auto sizes = [&](SmallVector<OpFoldResult> list) {
+    return permuted(ArrayRef(list), permutation);
+  };
+  Value source =
+      permuteValue(rewriter, op.getLoc(), op.getSource(), permutation);
+  auto result = tensor::PadOp::create(
+      rewriter, op.getLoc(), permuteType(op.getType(), permutation), source,
+      sizes(op.getMixedLowPad()), sizes(op.getMixedHighPad()),
+      op.getConstantPaddingValue(), op.getNofold());
+  copyAnnotations(op, result);
+  return result;
+}
+
+static Value buildSlice(RewriterBase &rewriter, tensor::ExtractSliceOp op,
+                        ArrayRef<int64_t> permutation) {
+  auto sizes = [&](SmallVector<OpFoldResult> list) {
+    return permuted(ArrayRef(list), permutation);
+  };
+  Value source =
+      permuteValue(rewriter, op.getLoc(), op.getSource(), permutation);
+  auto result = tensor::ExtractSliceOp::create(
+      rewriter, op.getLoc(), permuteType(op.getType(), permutation), source,
+      sizes(op.getMixedOffsets()), sizes(op.getMixedSizes()),
+      sizes(op.getMixedStrides()));
+  copyAnnotations(op, result);
+  return result;
+}
+
 Value buildPermuted(RewriterBase &rewriter, Operation *op,
                     ArrayRef<int64_t> permutation) {
+  if (auto pad = dyn_cast<tensor::PadOp>(op))
+    return buildPad(rewriter, pad, permutation);
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return buildSlice(rewriter, slice, permutation);
   if (auto generic = dyn_cast<linalg::GenericOp>(op))
     return isElementwiseGeneric(generic.getOperation())
                ? buildElementwise(rewriter, generic, permutation)
@@ -212,15 +243,6 @@ Value buildPermuted(RewriterBase &rewriter, Operation *op,
       permuteType(cast<RankedTensorType>(result.getType()), permutation));
   Permutation inverse = invertPermutation(permutation);
   TypeSwitch<Operation *>(copy)
-      .Case<tensor::PadOp>([&](tensor::PadOp pad) {
-        pad.setStaticLow(permuted(pad.getStaticLow(), permutation));
-        pad.setStaticHigh(permuted(pad.getStaticHigh(), permutation));
-      })
-      .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp slice) {
-        slice.setStaticOffsets(permuted(slice.getStaticOffsets(), permutation));
-        slice.setStaticSizes(permuted(slice.getStaticSizes(), permutation));
-        slice.setStaticStrides(permuted(slice.getStaticStrides(), permutation));
-      })
       .Case<tensor::ConcatOp>([&](tensor::ConcatOp concat) {
         concat.setDim(inverse[concat.getDim()]);
       })

@@ -85,6 +85,38 @@ void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
                   const int64_t *strides, int64_t num_tasks,
                   int64_t num_blocks);
 
+/* The tiles of a step: sizes in pixels of the result. */
+typedef struct qd_tiles {
+  int64_t tiles; /* of all images together */
+  int64_t height, width, tile_height, tile_width;
+  int64_t slots, slot_bytes; /* of scratch memory; at most one a tile */
+  int64_t result;            /* the argument that is written */
+} qd_tiles;
+
+/* What a tile reads or writes of one argument: a patch of patch_height x
+ * patch_width pixels whose first one is (y * stride_y - low_y, x * stride_x -
+ * low_x) for the tile whose first pixel is (y, x). */
+typedef struct qd_tile_arg {
+  int64_t pixel_bytes;   /* 0: the kernel gets the whole argument */
+  int64_t height, width; /* of the image */
+  int64_t stride_y, stride_x, low_y, low_x;
+  int64_t patch_height, patch_width;
+  int64_t scratch; /* where the patch lies in a slot */
+} qd_tile_arg;
+
+/* Runs the `num_tasks` tasks of a kernel for one tile on each tile. `padding`
+ * is the pixel outside of images; NULL: all bits 0. */
+void qd_rt_tiles(qd_context *context, uint32_t step, qd_kernel kernel,
+                 void **args, uint32_t num_args, int64_t num_tasks,
+                 const qd_tiles *plan, const qd_tile_arg *places, char *scratch,
+                 const char *padding);
+
+/* The slots [begin, end) of the same, on this thread. */
+void qd_tiles_run(qd_kernel kernel, void **args, uint32_t num_args,
+                  int64_t num_tasks, const qd_tiles *plan,
+                  const qd_tile_arg *places, char *scratch, const char *padding,
+                  int64_t begin, int64_t end);
+
 /* Copies bytes as one step of the program, each xor `flip` (0x80 turns plain i8
  * codes into the offset binary of the kernels and back; 0 copies). */
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,

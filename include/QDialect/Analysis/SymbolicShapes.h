@@ -29,11 +29,11 @@ public:
   Shape shapeOf(mlir::Value tensor);
   /// The value of an index; kDynamic if it is computed from anything but sizes.
   int64_t sizeOf(mlir::Value index);
+  int64_t sizeOf(mlir::OpFoldResult size);
 
 private:
   Shape computeShape(mlir::Value tensor);
   int64_t computeSize(mlir::Value index);
-  int64_t sizeOf(mlir::OpFoldResult size);
   Shape sizesOf(llvm::ArrayRef<mlir::OpFoldResult> list);
 
   llvm::DenseMap<mlir::Value, Shape> shapes;

@@ -196,6 +196,7 @@ private:
   void emitSteps(int64_t begin, int64_t end);
   void emitStep(unsigned number, const ProgramStep &step);
   void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
+  void emitTiles(unsigned number, const ProgramStep &step, unsigned numArgs);
   Constant *dims(ArrayRef<ProgramTensor> tensors);
   Value *sizeAddress(unsigned node) {
     return builder.CreateConstGEP1_64(builder.getInt64Ty(), sizes, node);
@@ -237,7 +238,7 @@ private:
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
-           *blocked = nullptr;
+           *blocked = nullptr, *tiled = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -306,6 +307,8 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
     builder.CreateStore(value, builder.CreateConstGEP1_64(pointer, args, i));
   if (step.blocks)
     return emitBlocks(number, step, pointers.size());
+  if (step.tiles)
+    return emitTiles(number, step, pointers.size());
   builder.CreateCall(step.serial ? serial : parallel,
                      {runtime, builder.getInt32(number),
                       element(kernels, step.kernel), args,
@@ -325,6 +328,24 @@ void ProgramEmitter::emitBlocks(unsigned number, const ProgramStep &step,
                 element(kernels, step.kernel), args, builder.getInt32(numArgs),
                 padded(blocks.offsets), padded(blocks.strides),
                 builder.getInt64(step.plan->numTasks), size(blocks.count)});
+}
+
+void ProgramEmitter::emitTiles(unsigned number, const ProgramStep &step,
+                               unsigned numArgs) {
+  const ProgramStep::Tiles &tiles = *step.tiles;
+  constexpr size_t kFields = sizeof(qd_tile_arg) / sizeof(int64_t);
+  static_assert(sizeof(qd_tile_arg) == 10 * sizeof(int64_t) &&
+                sizeof(qd_tiles) == 8 * sizeof(int64_t));
+  SmallVector<int64_t> places(tiles.places);
+  places.resize(numArgs * kFields, 0); // constants and sizes stay
+  builder.CreateCall(
+      tiled,
+      {runtime, builder.getInt32(number), element(kernels, step.kernel), args,
+       builder.getInt32(numArgs), builder.getInt64(step.plan->numTasks),
+       sizeAddress(table.run(tiles.plan)), sizeAddress(table.run(places)),
+       address(program.buffers[tiles.scratch]),
+       tiles.padding ? constantAddress(*tiles.padding)
+                     : ConstantPointerNull::get(pointer)});
 }
 
 /// The steps [begin, end), those of a loop between its head and its latch.
@@ -367,6 +388,9 @@ Function *ProgramEmitter::emitMain() {
   blocked = runtimeFunction(
       "qd_rt_blocks", none,
       {pointer, i32, pointer, pointer, i32, pointer, pointer, i64, i64});
+  tiled = runtimeFunction("qd_rt_tiles", none,
+                          {pointer, i32, pointer, pointer, i32, i64, pointer,
+                           pointer, pointer, pointer});
   copy = runtimeFunction("qd_rt_copy", none,
                          {pointer, i32, pointer, pointer, i64, i32});
   weightsImage = new GlobalVariable(

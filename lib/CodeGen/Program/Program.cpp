@@ -9,10 +9,12 @@
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "DispatchFacts.h"
+#include "TiledStep.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "QDialect/CodeGen/Program/RowBlocks.h"
+#include "QDialect/CodeGen/Program/TileBlocks.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,6 +51,10 @@ private:
   LogicalResult addDispatch(qd::DispatchOp dispatch);
   LogicalResult addRowBlocks(qd::DispatchOp dispatch, const RowBlocks &rows,
                              ArrayRef<unsigned> args, unsigned target);
+  LogicalResult addTileBlocks(qd::DispatchOp dispatch, const TileBlocks &tiles,
+                              ArrayRef<unsigned> args, unsigned target);
+  SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy, qd::DispatchOp original,
+                                   ArrayRef<unsigned> inputs);
   LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
                           std::optional<unsigned> constants);
   LogicalResult addResults(func::ReturnOp op);
@@ -238,7 +244,12 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
     args.push_back(input.getType().isIndex() ? kNoBuffer
                                              : kernelOperand(input));
   bufferOf[result] = addBuffer(Storage::Arena, 0, tensor->bytes);
-  if (std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes))
+  std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes);
+  if (rows && rows->isStatic)
+    return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
+  if (std::optional<TileBlocks> tiles = TileBlocks::analyze(dispatch, *shapes))
+    return addTileBlocks(dispatch, *tiles, args, bufferOf[result]);
+  if (rows)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
   ProgramStep step;
   step.name = dispatchName(dispatch, program.steps.size());
@@ -255,13 +266,49 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   return addKernel(dispatch, std::move(step), std::nullopt);
 }
 
+/// What kernelSizes lists of a copy, whose inputs are those of the original
+/// with the numbers `inputs`.
+SmallVector<int64_t> Planner::sizesOfCopy(qd::DispatchOp copy,
+                                          qd::DispatchOp original,
+                                          ArrayRef<unsigned> inputs) {
+  SmallVector<int64_t> sizes;
+  for (KernelSize size : kernelSizes(copy)) {
+    Value whole = size.input < inputs.size()
+                      ? Value(original.getInputs()[inputs[size.input]])
+                      : Value(original->getResult(0));
+    sizes.push_back(size.axis < 0 ? shapes->sizeOf(whole)
+                                  : shapes->shapeOf(whole)[size.axis]);
+  }
+  return sizes;
+}
+
+LogicalResult Planner::addTileBlocks(qd::DispatchOp dispatch,
+                                     const TileBlocks &tiles,
+                                     ArrayRef<unsigned> args, unsigned target) {
+  SmallVector<unsigned> inputs;
+  qd::DispatchOp copy =
+      tiles.build(dispatch, *shapes, *program.blockDispatches, inputs);
+  TiledStep planned = planTiledStep(tiles, dispatch, inputs, *shapes);
+  ProgramStep step;
+  step.name = dispatchName(dispatch, program.steps.size());
+  step.sizes = sizesOfCopy(copy, dispatch, inputs);
+  for (unsigned input : inputs)
+    step.args.push_back(args[input]);
+  step.args.push_back(target);
+  step.tiles = std::move(planned.tiles);
+  step.tiles->scratch = addBuffer(Storage::Arena, 0, planned.scratchBytes);
+  if (planned.padding) {
+    step.tiles->padding = program.constants.size();
+    program.constants.push_back(std::move(*planned.padding));
+  }
+  return addKernel(copy, std::move(step), std::nullopt);
+}
+
 /// One step for each height of blocks: the tall ones first, then what is left.
 LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
                                     const RowBlocks &rows,
                                     ArrayRef<unsigned> args, unsigned target) {
   SymbolicSizes &sizes = shapes->sizes;
-  if (!program.rowDispatches)
-    program.rowDispatches = ModuleOp::create(dispatch.getLoc());
   Value result = dispatch->getResult(0);
   std::string name = dispatchName(dispatch, program.steps.size());
   /// Bytes of one row, of the tensors that have rows.
@@ -278,7 +325,7 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
   for (int64_t height : rows.heights()) {
     SmallVector<unsigned> inputs;
     qd::DispatchOp copy =
-        rows.build(dispatch, *shapes, height, *program.rowDispatches, inputs);
+        rows.build(dispatch, *shapes, height, *program.blockDispatches, inputs);
     ProgramStep step;
     step.name = done == 0 ? name : name + " (rest)";
     ProgramStep::Blocks blocks;
@@ -295,13 +342,7 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
       addArgument(args[input], dispatch.getInputs()[input],
                   rows.inputHasRows[input]);
     addArgument(target, result, true);
-    for (KernelSize size : kernelSizes(copy)) {
-      Value whole = size.input < inputs.size()
-                        ? Value(dispatch.getInputs()[inputs[size.input]])
-                        : result;
-      step.sizes.push_back(size.axis < 0 ? shapes->sizeOf(whole)
-                                         : shapes->shapeOf(whole)[size.axis]);
-    }
+    step.sizes = sizesOfCopy(copy, dispatch, inputs);
     done = sizes.add(done, sizes.mul(blocks.count, height));
     step.blocks = std::move(blocks);
     unsigned first = program.constants.size();
@@ -516,6 +557,7 @@ void Planner::placeBuffers() {
 }
 
 FailureOr<Program> Planner::plan() {
+  program.blockDispatches = ModuleOp::create(module.getLoc());
   auto functions = module.getOps<func::FuncOp>();
   if (!llvm::hasSingleElement(functions))
     return module.emitError("a program is a module with one function, not ")

@@ -192,8 +192,11 @@ void Writer::layer(size_t number, const ProgramStep &step) {
   auto dispatch = cast<qd::DispatchOp>(step.dispatch);
   Operation *root = findRoot(dispatch);
   Macs macs = countMacs(dispatch);
-  // Of all iterations, but of one row, however many a block has.
+  // Of all iterations, but of one row or pixel, however many a block or tile
+  // has.
   int64_t rows = step.blocks ? step.blocks->rows : 1;
+  if (step.tiles)
+    rows = step.tiles->height * step.tiles->width;
   int64_t times = timesRun(dispatch);
   macs.total = macs.total / rows * times;
   macs.integer = macs.integer / rows * times;
@@ -219,6 +222,11 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     });
     if (step.blocks)
       out.attribute("rows", rows);
+    if (step.tiles)
+      out.attributeArray("tile", [&] {
+        out.value(step.tiles->height);
+        out.value(step.tiles->width);
+      });
     if (times != 1)
       out.attribute("iterations", times);
     out.attribute("macs", macs.total);

@@ -78,6 +78,16 @@ struct ProgramStep {
     llvm::SmallVector<int64_t> offsets, strides; ///< bytes, by args
   };
   std::optional<Blocks> blocks;
+  /// The kernel is for a tile of pixels (TileBlocks.h): it runs on patches of
+  /// the arguments. Sizes may be symbolic.
+  struct Tiles {
+    int64_t height = 1, width = 1;           ///< of a tile
+    llvm::SmallVector<int64_t> plan, places; ///< qd_tiles, and qd_tile_arg by
+                                             ///< args, field by field
+    unsigned scratch = 0;                    ///< buffer
+    std::optional<unsigned> padding;         ///< constant
+  };
+  std::optional<Tiles> tiles;
   /// Done by the caller alone: handing it to threads would take longer.
   bool serial = false;
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
@@ -110,8 +120,8 @@ struct Program {
   std::vector<std::unique_ptr<KernelPlan>> plans;
   int64_t arenaBytes = 0; ///< 0 if there are symbols
   SymbolicSizes sizes;
-  /// Holds the dispatches that were copied for blocks of rows.
-  mlir::OwningOpRef<mlir::ModuleOp> rowDispatches;
+  /// Holds the dispatches that were copied for blocks of rows and tiles.
+  mlir::OwningOpRef<mlir::ModuleOp> blockDispatches;
 
   bool isDynamic() const { return !sizes.symbols().empty(); }
 };
