@@ -9,7 +9,6 @@
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "DispatchFacts.h"
-#include "TiledStep.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
@@ -17,6 +16,7 @@
 #include "QDialect/CodeGen/Program/TileBlocks.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
+#include "TiledStep.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

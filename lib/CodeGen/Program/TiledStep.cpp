@@ -84,15 +84,15 @@ void TilePlanner::finish(Value result, size_t resultArgument) {
   auto tilesOf = [&](int64_t size, int64_t tile) {
     return sizes.floorDiv(sizes.add(size, tile - 1), tile);
   };
-  int64_t count = sizes.mul(shape[0], sizes.mul(tilesOf(height, blocks.tile[0]),
-                                                tilesOf(width, blocks.tile[1])));
+  int64_t count =
+      sizes.mul(shape[0], sizes.mul(tilesOf(height, blocks.tile[0]),
+                                    tilesOf(width, blocks.tile[1])));
   int64_t slots = sizes.min(count, kSlots);
   step.tiles.height = blocks.tile[0];
   step.tiles.width = blocks.tile[1];
-  step.tiles.plan = {count,          height,
-                     width,          blocks.tile[0],
-                     blocks.tile[1], slots,
-                     slotBytes,      static_cast<int64_t>(resultArgument)};
+  step.tiles.plan = {
+      count,          height, width,     blocks.tile[0],
+      blocks.tile[1], slots,  slotBytes, static_cast<int64_t>(resultArgument)};
   step.scratchBytes = sizes.mul(slots, slotBytes);
 }
 

@@ -13,8 +13,8 @@
 namespace qdialect {
 
 struct TiledStep {
-  ProgramStep::Tiles tiles; ///< `scratch` and `padding` are not set
-  int64_t scratchBytes = 0; ///< may be symbolic
+  ProgramStep::Tiles tiles;            ///< `scratch` and `padding` are not set
+  int64_t scratchBytes = 0;            ///< may be symbolic
   std::optional<ConstantBlob> padding; ///< one pixel
 };
 
