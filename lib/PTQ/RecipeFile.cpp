@@ -165,12 +165,18 @@ struct MappingTraits<Recipe> {
     io.mapOptional("weights", weights);
     io.mapOptional("bias", bias);
     io.mapOptional("bias_correction", recipe.biasCorrection);
+    io.mapOptional("smoothing", recipe.smoothing);
     io.mapOptional("rescale", recipe.rescale);
     io.mapOptional("layers", recipe.layers);
     io.mapOptional("require_integer", recipe.requireInteger);
     activations.applyTo(recipe.activations);
     weights.applyTo(recipe.weights);
     recipe.biasBits = bias.bits;
+  }
+  static std::string validate(IO &, Recipe &recipe) {
+    if (recipe.smoothing && !(*recipe.smoothing >= 0 && *recipe.smoothing <= 1))
+      return "smoothing must be between 0 and 1";
+    return {};
   }
 };
 

@@ -11,7 +11,8 @@
 // Observed are the results that units (QuantizableUnits.h) round and what
 // integer units read, at its source: max pools, reshapes, transposes, slices
 // and pads keep the grid, so nothing stands behind them. What a float op made
-// is rounded for the integer units among its readers alone.
+// is rounded for the integer units among its readers alone, its slices each for
+// theirs.
 
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -91,13 +92,26 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
         continue;
       }
       for (Value input : planned.unit.inputs)
-        if (Value source = gridSource(input); !isComputedFromConstants(source))
+        if (Value source = roundedSource(input, plan);
+            !isComputedFromConstants(source))
           values.insert(source);
       if (planned.roundsResult)
         values.insert(planned.unit.result());
     }
     for (Value value : values)
       observe(value, plan);
+  }
+
+  /// What is rounded for an integer reader of `value`. The parts of a tensor in
+  /// floats (the states of a recurrent layer in one input) have ranges of their
+  /// own.
+  static Value roundedSource(Value value, const QuantizationPlan &plan) {
+    Value source = gridSource(value);
+    if (plan.isRounded(source))
+      return source;
+    while (value != source && !value.getDefiningOp<tensor::ExtractSliceOp>())
+      value = value.getDefiningOp()->getOperand(0);
+    return value;
   }
 
   void observe(Value value, const QuantizationPlan &plan) {

@@ -8,6 +8,7 @@
 
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -66,7 +67,9 @@ bool QuantizationPlan::wants(OpOperand &use) const {
     Value source = gridSource(use.get());
     if (auto observe = source.getDefiningOp<qd::ObserveOp>())
       source = observe.getInput();
-    return unitOf.contains(source.getDefiningOp());
+    // Gathering parts for the caller is no reason to put them on one grid.
+    return unitOf.contains(source.getDefiningOp()) &&
+           !isa_and_nonnull<tensor::ConcatOp>(source.getDefiningOp());
   }
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));

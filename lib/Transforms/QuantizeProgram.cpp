@@ -17,11 +17,13 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QDialect/Transforms/Quantize.h"
 #include "QuantizationPlan.h"
 #include "QuantizeContraction.h"
+#include "SmoothActivations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -39,6 +41,12 @@ namespace {
 struct ActivationGrid {
   QuantParams params;
   RecipeFormat format;
+  const ValueStatistics *observed = nullptr;
+  std::optional<Smoothed> smoothed;
+
+  const ValueStatistics &statistics() const {
+    return smoothed ? smoothed->statistics : *observed;
+  }
 };
 
 class ProgramQuantizer {
@@ -46,7 +54,7 @@ public:
   ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
                    const Statistics &statistics, QuantizeSummary &summary)
       : function(function), recipe(recipe), statistics(statistics),
-        summary(summary), units(QuantizationPlan(function, recipe).units) {}
+        summary(summary), plan(function, recipe), units(plan.units) {}
 
   LogicalResult run() {
     if (failed(chooseGrids()))
@@ -89,11 +97,24 @@ private:
       if (!values || !values->count)
         return observe.emitError() << "no statistics for value \""
                                    << observe.getValueName() << "\"";
+    }
+    for (qd::ObserveOp observe : observers) {
+      const ValueStatistics *values = statistics.lookup(observe.getValueName());
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
           it == recipes.end() ? recipe.activations : it->second;
-      grids[observe] = {values->chooseParams(tensor.scaleOptions()),
-                        tensor.format};
+      ActivationGrid grid{{}, tensor.format, values, {}};
+      if (recipe.smoothing)
+        grid.smoothed =
+            smoothActivation(observe, plan, *values, *recipe.smoothing);
+      ScaleOptions options = tensor.scaleOptions();
+      if (grid.smoothed) {
+        // Only the extremes of divided channels are known.
+        options.method = RangeMethod::MinMax;
+        ++summary.smoothed;
+      }
+      grid.params = grid.statistics().chooseParams(options);
+      grids[observe] = std::move(grid);
     }
     return success();
   }
@@ -121,6 +142,23 @@ private:
     }
   }
 
+  /// The scale of the codes times the factor of each channel.
+  static std::pair<Value, SmallVector<int64_t>>
+  channelScales(OpBuilder &builder, Location loc, RankedTensorType type,
+                const ActivationGrid &grid) {
+    SmallVector<int64_t> blocks(type.getRank(), 0), shape(type.getRank(), 1);
+    blocks.back() = 1;
+    shape.back() = type.getShape().back();
+    HostTensor values(DType::F32,
+                      std::vector<int64_t>(shape.begin(), shape.end()));
+    llvm::transform(grid.smoothed->factors, values.mutableData<float>(),
+                    [&](float f) { return f * grid.params.scale; });
+    Value scales = makeConstant(
+        builder, loc, RankedTensorType::get(shape, builder.getF32Type()),
+        "channel_scales", std::move(values));
+    return {scales, blocks};
+  }
+
   void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
     OpBuilder builder(observe);
     Location loc = observe.getLoc();
@@ -139,15 +177,23 @@ private:
                          builder.getF32FloatAttr(grid.params.scale));
     Value zeroPoint = scalar(builder.getI32Type(),
                              builder.getI32IntegerAttr(grid.params.zeroPoint));
-    auto quantize = qd::QuantizeOp::create(
-        builder, loc, RankedTensorType::get(type.getShape(), code),
-        observe.getInput(), scale, zeroPoint);
+    auto codes = RankedTensorType::get(type.getShape(), code);
+    qd::QuantizeOp quantize;
+    if (grid.smoothed && grid.smoothed->byScale) {
+      auto [scales, blocks] = channelScales(builder, loc, type, grid);
+      quantize = qd::QuantizeOp::create(builder, loc, codes, observe.getInput(),
+                                        scales, zeroPoint, blocks);
+    } else {
+      quantize = qd::QuantizeOp::create(builder, loc, codes, observe.getInput(),
+                                        scale, zeroPoint);
+    }
     auto dequantize = qd::DequantizeOp::create(
         builder, loc, type, quantize.getResult(), scale, zeroPoint);
     // The codes carry the name: they are the value from here on.
     quantize->setAttr("qd.name", observe.getValueNameAttr());
     dequantize->setAttr("qd.name", observe.getValueNameAttr());
     scales[dequantize] = grid.params.scale;
+    statisticsOf[dequantize] = grid.statistics();
     observe.getResult().replaceAllUsesWith(dequantize.getResult());
     observe.erase();
     ++summary.activations;
@@ -176,7 +222,7 @@ private:
     if (auto it = scales.find(dequantize); it != scales.end()) {
       scale = it->second;
       if (recipe.biasCorrection && keepsMean(input))
-        values = statistics.lookup(valueName(dequantize.getResult()));
+        values = &statisticsOf.find(dequantize)->second;
     }
     quantizeContraction(unit, layer.weights, scale, values, summary);
   }
@@ -207,9 +253,11 @@ private:
   const Recipe &recipe;
   const Statistics &statistics;
   QuantizeSummary &summary;
-  std::vector<PlannedUnit> units;
+  QuantizationPlan plan;
+  std::vector<PlannedUnit> &units;
   /// In program order.
   llvm::MapVector<qd::ObserveOp, ActivationGrid> grids;
+  llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;
   /// The scale of each dequantize that this pass made.
   llvm::DenseMap<Operation *, float> scales;
 };
@@ -241,6 +289,7 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
     numDeadChannels += summary.deadChannels;
     numRaisedChannels += summary.raisedChannels;
     numSharedGrids += summary.sharedGrids;
+    numSmoothed += summary.smoothed;
   }
 };
 

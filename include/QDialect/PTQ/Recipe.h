@@ -71,7 +71,7 @@ struct TensorOverride {
 /// An exception. Its `match` is a glob (`blocks.*.conv`), or a regular
 /// expression between slashes, on the layer's qd.name, or `kind:` followed by a
 /// glob on its kind (matmul, conv, depthwise, grouped, add, mul, concat, pool,
-/// gelu, silu, unary). The last rule that matches a layer wins, key by key.
+/// gelu, silu, unary, affine, clamp). The last rule that matches a layer wins, key by key.
 struct LayerRule {
   std::string match;
   std::optional<bool> keepFloat;
@@ -101,6 +101,9 @@ struct Recipe {
   TensorRecipe weights;
   unsigned biasBits = 32;
   bool biasCorrection = false;
+  /// The exponent of SmoothQuant's factors (PTQ/Smoothing.h); none: channels
+  /// stay as they are.
+  std::optional<double> smoothing;
   RescaleMode rescale = RescaleMode::Float;
   std::vector<LayerRule> layers;
   /// Kinds that must end up integer: what --fail-on-fallback counts. Empty

@@ -366,7 +366,8 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     Statistic<"numContractions", "contractions", "Contractions with quantized weights">,
     Statistic<"numDeadChannels", "dead-channels", "Output channels without a weight other than zero">,
     Statistic<"numRaisedChannels", "raised-channels", "Output channels whose scale was raised for the bias">,
-    Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">
+    Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">,
+    Statistic<"numSmoothed", "smoothed", "Activations whose channels were divided by factors">
   ];
 }
 
