@@ -22,8 +22,7 @@ std::vector<float> smoothingFactors(const std::vector<float> &activations,
     if (x > 0 && w > 0)
       factor = std::pow(static_cast<double>(x), alpha) /
                std::pow(static_cast<double>(w), 1 - alpha);
-    factors.push_back(
-        static_cast<float>(std::clamp(factor, 0x1p-16, 0x1p16)));
+    factors.push_back(static_cast<float>(std::clamp(factor, 0x1p-16, 0x1p16)));
   }
   return factors;
 }

@@ -20,7 +20,7 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     for (Operation *op : unit.ops)
       unitOf[op] = units.size();
-    units.push_back({std::move(unit), std::move(layer)});
+    units.push_back({std::move(unit), layer});
   }
   // Users come after what they use: one sweep sees every demand.
   auto visit = [&](Value value) {
@@ -67,9 +67,13 @@ bool QuantizationPlan::wants(OpOperand &use) const {
     Value source = gridSource(use.get());
     if (auto observe = source.getDefiningOp<qd::ObserveOp>())
       source = observe.getInput();
-    // Gathering parts for the caller is no reason to put them on one grid.
-    return unitOf.contains(source.getDefiningOp()) &&
-           !isa_and_nonnull<tensor::ConcatOp>(source.getDefiningOp());
+    // Gathering what float ops make is no reason to put it on one grid.
+    if (auto concat = source.getDefiningOp<tensor::ConcatOp>())
+      return llvm::any_of(concat.getInputs(), [&](Value part) {
+        Operation *maker = gridSource(part).getDefiningOp();
+        return unitOf.contains(maker) || isa_and_nonnull<qd::ObserveOp>(maker);
+      });
+    return unitOf.contains(source.getDefiningOp());
   }
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));

@@ -242,17 +242,16 @@ std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
         *producer->op.getDpsInputOperand(producer->structure.weightOperand);
     auto shape = cast<RankedTensorType>(weight.get().getType()).getShape();
     std::vector<double> byElement(ShapedType::getNumElements(shape));
-    forEachWeight(shape, weightChannelStrides(producer->op, producer->structure),
-                  [&](int64_t element, int64_t channel) {
-                    byElement[element] =
-                        1.0 / static_cast<double>(factors[channel]);
-                  });
+    forEachWeight(
+        shape, weightChannelStrides(producer->op, producer->structure),
+        [&](int64_t element, int64_t channel) {
+          byElement[element] = 1.0 / static_cast<double>(factors[channel]);
+        });
     rewriteConstant(weight, [&](int64_t e) { return byElement[e]; });
     if (producer->bias)
-      rewriteConstant(*producer->bias,
-                      [&](int64_t e) {
-                        return 1.0 / static_cast<double>(factors[e]);
-                      });
+      rewriteConstant(*producer->bias, [&](int64_t e) {
+        return 1.0 / static_cast<double>(factors[e]);
+      });
   }
   return smoothed;
 }

@@ -18,8 +18,8 @@
 #ifndef QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H
 #define QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H
 
-#include "QDialect/PTQ/Statistics.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/PTQ/Statistics.h"
 #include "QuantizationPlan.h"
 
 namespace qdialect {

@@ -192,15 +192,48 @@ func.func @mean(%x: tensor<1x4x4x3xf32>) -> tensor<1x3x1x1xf32> {
 // CHECK-NOT: qd.observe %[[X]]
 // CHECK: %[[P:.+]] = tensor.pad %[[X]]
 // CHECK: qd.observe %[[P]] "padded"
-// CHECK: tensor.concat
-func.func @pad_with_a_value(%x: tensor<2x3xf32>) -> tensor<8x3xf32> {
+// CHECK: linalg.matmul
+func.func @pad_with_a_value(%x: tensor<2x3xf32>) -> tensor<4x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<1.0> : tensor<3x2xf32>
+  %e = tensor.empty() : tensor<4x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<4x2xf32>) -> tensor<4x2xf32>
   %seven = arith.constant 7.0 : f32
   %p = tensor.pad %x low[1, 0] high[1, 0] {
   ^bb0(%i: index, %j: index):
     tensor.yield %seven : f32
   } {qd.name = "padded"} : tensor<2x3xf32> to tensor<4x3xf32>
-  %c = tensor.concat dim(0) %p, %p : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<8x3xf32>
-  return %c : tensor<8x3xf32>
+  %y = linalg.matmul ins(%p, %w : tensor<4x3xf32>, tensor<3x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+// What float ops make is gathered for the caller as it is; slices of the state that the program reads as codes have grids of
+// their own.
+
+// CHECK-LABEL: @parts_of_a_state
+// CHECK: %[[A:.+]] = tensor.extract_slice
+// CHECK: %[[O:.+]] = qd.observe %[[A]] "state0"
+// CHECK: linalg.matmul ins(%[[O]]
+// CHECK-NOT: qd.observe
+// CHECK: tensor.concat
+func.func @parts_of_a_state(%s: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<1.0> : tensor<3x3xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %a = tensor.extract_slice %s[0, 0] [1, 3] [1, 1] {qd.name = "state0"} : tensor<2x3xf32> to tensor<1x3xf32>
+  %b = tensor.extract_slice %s[1, 0] [1, 3] [1, 1] : tensor<2x3xf32> to tensor<1x3xf32>
+  %y = linalg.matmul ins(%a, %w : tensor<1x3xf32>, tensor<3x3xf32>) outs(%init : tensor<1x3xf32>) -> tensor<1x3xf32>
+  %n = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]} ins(%y, %b : tensor<1x3xf32>, tensor<1x3xf32>) outs(%e : tensor<1x3xf32>) {
+  ^bb0(%in: f32, %f: f32, %out: f32):
+    %t = math.tanh %in : f32
+    %u = arith.mulf %t, %f : f32
+    linalg.yield %u : f32
+  } -> tensor<1x3xf32>
+  %c = tensor.concat dim(0) %n, %n {qd.name = "state1"} : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<2x3xf32>
+  return %c : tensor<2x3xf32>
 }
 
 // -----
