@@ -7,7 +7,7 @@
 corpus.py make FOLDER   writes the kept inputs, the models of the lit tests, random one-operator models and the small
                         models of onnx.backend.test to FOLDER
 corpus.py keep FOLDER   writes FOLDER's files to fuzz/corpus.zip
-corpus.py replay PROGRAM   runs PROGRAM on the kept inputs; exit code 1 when it crashed
+corpus.py replay --build BUILD   imports the kept inputs with a build's replaying program; exit code 1 when it crashed
 """
 
 import glob
@@ -82,7 +82,8 @@ def keep(folder):
     os.replace(ARCHIVE + ".tmp", ARCHIVE)
 
 
-def replay(program):
+def replay(build):
+    program = os.path.join(build, "bin", "qd-fuzz-import-onnx")
     with tempfile.TemporaryDirectory() as folder:
         models = list(kept())
         for name, model in models:
@@ -96,4 +97,4 @@ def replay(program):
 
 
 if __name__ == "__main__":
-    {"make": make, "keep": keep, "replay": replay}[sys.argv[1]](sys.argv[2])
+    {"make": make, "keep": keep, "replay": replay}[sys.argv[1]](sys.argv[-1])

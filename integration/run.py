@@ -23,6 +23,7 @@ TESTS = [
     ("export to ONNX", ["integration.onnx_export"]),
     ("symbolic sizes", ["integration.dynamic"]),
     ("bad input", ["integration.bad_input"]),
+    ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),
 ]
 
