@@ -257,6 +257,8 @@ bool Emulator::Impl::decode(const Function &kernel, Launch &launch,
     unsigned line =
         code.insts.empty() ? code.function->line : code.insts.back().line;
     code.insts.push_back(finalReturn(line));
+    // An empty list at the end has an address too.
+    code.pool.push_back(kNoSlot);
     launch.functions.push_back(&code);
     local += code.localBytes;
   }

@@ -75,8 +75,8 @@ void Warp::enter(const Code &code, uint32_t mask, uint32_t localBase,
   f->storage.resize(code.frameBytes() + 64);
   auto address = reinterpret_cast<uintptr_t>(f->storage.data());
   f->base = f->storage.data() + ((64 - address % 64) % 64);
-  std::memcpy(f->base + code.registerBytes, code.constants.data(),
-              code.constants.size());
+  std::copy(code.constants.begin(), code.constants.end(),
+            f->base + code.registerBytes);
   f->initialized.resize(code.slots.size());
   for (const DynamicConstant &c : code.dynamic)
     for (unsigned l = 0; l < kWarpSize; ++l) {

@@ -11,6 +11,11 @@ using namespace qdialect::ptx::test;
 
 namespace {
 __extension__ typedef __int128 Wide;
+__extension__ typedef unsigned __int128 UWide;
+
+/// Modulo 2^128: products of u64 leave the signed range.
+Wide times(Wide a, Wide b) { return Wide(UWide(a) * UWide(b)); }
+Wide plus(Wide a, Wide b) { return Wide(UWide(a) + UWide(b)); }
 
 struct IntType {
   const char *name;
@@ -56,11 +61,13 @@ TEST(PTXInteger, AddSubMulMadDivRem) {
     unsigned n = t.bits;
     check("add", t, 2, [](Wide a, Wide b, Wide) { return a + b; });
     check("sub", t, 2, [](Wide a, Wide b, Wide) { return a - b; });
-    check("mul.lo", t, 2, [](Wide a, Wide b, Wide) { return a * b; });
-    check("mul.hi", t, 2, [n](Wide a, Wide b, Wide) { return (a * b) >> n; });
-    check("mad.lo", t, 3, [](Wide a, Wide b, Wide c) { return a * b + c; });
+    check("mul.lo", t, 2, [](Wide a, Wide b, Wide) { return times(a, b); });
+    check("mul.hi", t, 2,
+          [n](Wide a, Wide b, Wide) { return times(a, b) >> n; });
+    check("mad.lo", t, 3,
+          [](Wide a, Wide b, Wide c) { return plus(times(a, b), c); });
     check("mad.hi", t, 3,
-          [n](Wide a, Wide b, Wide c) { return ((a * b) >> n) + c; });
+          [n](Wide a, Wide b, Wide c) { return (times(a, b) >> n) + c; });
     check("min", t, 2, [](Wide a, Wide b, Wide) { return a < b ? a : b; });
     check("max", t, 2, [](Wide a, Wide b, Wide) { return a > b ? a : b; });
     check("sad", t, 3,
@@ -69,10 +76,12 @@ TEST(PTXInteger, AddSubMulMadDivRem) {
     check("rem", t, 2, [](Wide a, Wide b, Wide) { return b ? a % b : a; });
     if (n < 64) {
       check(
-          "mul.wide", t, 2, [](Wide a, Wide b, Wide) { return a * b; }, 2 * n);
+          "mul.wide", t, 2, [](Wide a, Wide b, Wide) { return times(a, b); },
+          2 * n);
       check(
-          "mad.wide", t, 3, [](Wide a, Wide b, Wide c) { return a * b + c; },
-          2 * n, 2 * n);
+          "mad.wide", t, 3,
+          [](Wide a, Wide b, Wide c) { return plus(times(a, b), c); }, 2 * n,
+          2 * n);
     }
     if (t.isSigned) {
       check("abs", t, 1, [](Wide a, Wide, Wide) { return a < 0 ? -a : a; });
@@ -91,7 +100,7 @@ TEST(PTXInteger, SaturationAndRelu) {
   check("add.sat", s32, 2, [&](Wide a, Wide b, Wide) { return clamp(a + b); });
   check("sub.sat", s32, 2, [&](Wide a, Wide b, Wide) { return clamp(a - b); });
   check("mad.hi.sat", s32, 3,
-        [&](Wide a, Wide b, Wide c) { return clamp(((a * b) >> 32) + c); });
+        [&](Wide a, Wide b, Wide c) { return clamp((times(a, b) >> 32) + c); });
   check("min.relu", s32, 2, [](Wide a, Wide b, Wide) {
     Wide m = a < b ? a : b;
     return m < 0 ? 0 : m;
@@ -162,7 +171,7 @@ TEST(PTXInteger, DotProducts) {
       };
       expectLanes("dp4a" + types + " %r8, %r0, %r1, %r2;", "%r8",
                   [&](uint64_t a, uint64_t b, uint64_t c, uint64_t) {
-                    int64_t sum = int64_t(c);
+                    int64_t sum = int32_t(c);
                     for (int k = 0; k < 4; ++k)
                       sum += byte(a, k, sa) * byte(b, k, sb);
                     return uint64_t(sum) & 0xffffffff;
@@ -171,7 +180,7 @@ TEST(PTXInteger, DotProducts) {
         expectLanes(std::string("dp2a.") + (high ? "hi" : "lo") + types +
                         " %r8, %r0, %r1, %r2;",
                     "%r8", [&](uint64_t a, uint64_t b, uint64_t c, uint64_t) {
-                      int64_t sum = int64_t(c);
+                      int64_t sum = int32_t(c);
                       for (int k = 0; k < 2; ++k)
                         sum +=
                             int64_t(half(a, k, sa)) * byte(b, k + 2 * high, sb);
@@ -222,7 +231,7 @@ TEST(PTXInteger, CarryChains) {
             mad("madc.lo", 10, 3) + mad("mad.hi.cc", 11, 3),
         r + "9", [&](uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
           IntType it = {"", wide ? 64u : 32u, t[0] == 's'};
-          Wide product = value(a, it) * value(b, it);
+          Wide product = times(value(a, it), value(b, it));
           uint64_t low = uint64_t(product) & ones;
           int carry = Wide(low) + Wide(c & ones) > Wide(ones);
           return uint64_t((product >> it.bits) + Wide(d & ones) + carry) & ones;

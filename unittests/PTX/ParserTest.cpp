@@ -113,3 +113,35 @@ TEST(PTXLaunch, Errors) {
   fails("k", {0}, {1}, 8, 0, "0 blocks");
   fails("k", {1}, {1}, 8, 1 << 20, "shared memory");
 }
+
+TEST(PTXLaunch, MutatedPrograms) {
+  // Whatever becomes of the program, it ends in an error or in findings.
+  std::string body =
+      "mov.u32 %r20, %tid.x; mad.wide.u32 %rd9, %r20, 64, %rd50;"
+      "mad.lo.u32 %r9, %r20, 64, %r50; ld.global.v2.u32 {%r8, %r10}, [%rd9+8];"
+      "setp.lt.u32 %p1, %r20, 9; @%p1 bra A; st.shared.b16 [%r9+2], %h1;"
+      "bar.sync 0; A: shfl.sync.bfly.b32 %r11|%p2, %r8, 3, 31, -1;"
+      "cp.async.ca.shared.global [%r9], [%rd9], 8; cp.async.wait_all;"
+      "ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%r12, %r13}, [%r9];"
+      "mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%r14, %r15, %r16, "
+      "%r17},"
+      "{%r12, %r13}, {%r8}, {%r14, 0, 1, 2}; bfi.b32 %r8, %r1, %r2, 5, 9;"
+      "atom.shared.add.u32 %r18, [%r50+4], %r3; cvt.rn.f16.f32 %h8, %r4;"
+      "mbarrier.init.shared.b64 [%r50+64], 3; prmt.b32 %r8, %r1, %r2, 0x5410;"
+      "T: .branchtargets A, A; brx.idx %r5, T; vote.sync.ballot.b32 %r8, %p1, "
+      "-1;";
+  std::mt19937_64 random(kSeed);
+  LaunchConfig config;
+  config.maxSteps = 2000;
+  const std::string letters = "0123456789%rdhp,.[]{}-@!usb; ";
+  for (int i = 0; i < 1500; ++i) {
+    std::string other = body;
+    for (int k = 0; k < 2; ++k) {
+      size_t at = random() % other.size();
+      other[at] = letters[random() % letters.size()];
+    }
+    if (i % 3 == 0) // an instruction less
+      other.erase(random() % other.size(), random() % 40);
+    runLanes(other, "%r8", randomInputs(uint64_t(i)), config);
+  }
+}
