@@ -135,6 +135,12 @@ SmallVector<Block *> programBlocks(func::FuncOp function) {
   return blocks;
 }
 
+SmallVector<Block *> programBlocksInnerFirst(func::FuncOp function) {
+  SmallVector<Block *> blocks = programBlocks(function);
+  std::reverse(blocks.begin(), blocks.end());
+  return blocks;
+}
+
 LoopBounds getBounds(scf::ForOp loop) {
   return {*getConstantIntValue(loop.getLowerBound()),
           *getConstantIntValue(loop.getUpperBound())};

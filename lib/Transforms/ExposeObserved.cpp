@@ -81,7 +81,7 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
     SmallVector<Value> values;
     SmallVector<Attribute> names;
     OpBuilder builder(&getContext());
-    for (Block *body : llvm::reverse(programBlocks(function)))
+    for (Block *body : programBlocksInnerFirst(function))
       if (isProgramLoop(body->getParentOp()))
         for (qd::ObserveOp op : llvm::to_vector(body->getOps<qd::ObserveOp>()))
           moveBehindLoop(op);

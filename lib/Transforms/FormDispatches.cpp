@@ -343,7 +343,7 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
     fused += group->members.size() - 1;
   }
   // What was copied into dispatches and is read nowhere else; users first.
-  for (Block *block : llvm::reverse(programBlocks(function)))
+  for (Block *block : programBlocksInnerFirst(function))
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
       if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
           !isa<qd::DispatchOp>(op))

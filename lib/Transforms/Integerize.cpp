@@ -218,7 +218,7 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
 }
 
 void Integerizer::eraseDead() {
-  for (Block *block : llvm::reverse(programBlocks(function)))
+  for (Block *block : programBlocksInnerFirst(function))
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
       if (isOpTriviallyDead(&op))
         op.erase();

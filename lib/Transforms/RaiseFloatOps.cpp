@@ -369,14 +369,14 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
     if (function.isExternal() || !function.getBody().hasOneBlock())
       return;
     SmallVector<Operation *> roots;
-    for (Block *block : llvm::reverse(programBlocks(function)))
+    for (Block *block : programBlocksInnerFirst(function))
       for (Operation &op : llvm::reverse(*block))
         if (isElementwiseGeneric(&op))
           roots.push_back(&op);
     for (Operation *op : roots)
       raise(op);
     numRaised += raiseOneHotProducts(function);
-    for (Block *block : llvm::reverse(programBlocks(function)))
+    for (Block *block : programBlocksInnerFirst(function))
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
         if (isOpTriviallyDead(&op))
           op.erase();

@@ -34,6 +34,10 @@ bool isProgramLoop(mlir::Operation *op);
 
 /// The body of a function and those of its program loops, outer ones first.
 llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
+/// The same, inner ones first: what is erased takes nothing along that is still
+/// to come.
+llvm::SmallVector<mlir::Block *>
+programBlocksInnerFirst(mlir::func::FuncOp function);
 
 /// The bounds of a program loop.
 struct LoopBounds {

@@ -323,13 +323,14 @@ def ExposeObservedPass : Pass<"qd-expose-observed", "::mlir::func::FuncOp"> {
   let summary = "turn observed values into results of the function";
   let description = [{
     Run on a copy of the program to calibrate. Every observed value becomes an
-    extra result, after the program's own and in program order, the function
-    lists the names as `qd.observed`, and the observers are gone. Fails on a
-    function of several blocks.
+    extra result, after the program's own and in program order, those of a
+    program loop one row an iteration; the function lists the names as
+    `qd.observed`, and the observers are gone. Fails on a function of several
+    blocks.
 
     Example: test/Transforms/expose-observed.mlir
   }];
-  let dependentDialects = ["qd::QDDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect", "qd::QDDialect"];
   let statistics = [
     Statistic<"numExposed", "exposed", "Values that became results">
   ];
