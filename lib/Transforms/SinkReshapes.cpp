@@ -116,7 +116,9 @@ struct SinkIntoElementwise : OpRewritePattern<linalg::GenericOp> {
     for (OpOperand *input : op.getDpsInputOperands())
       if (auto candidate = input->get().getDefiningOp<tensor::ExpandShapeOp>())
         if (op.getMatchingIndexingMap(input).isIdentity() &&
-            candidate.getSrcType().getRank() > 0 && !expand)
+            candidate.getSrcType().getRank() > 0 && !expand &&
+            // A constant that SinkCollapse split would move back and forth.
+            !isComputedFromConstants(candidate))
           expand = candidate;
     if (!expand)
       return rewriter.notifyMatchFailure(op, "reads no expanded tensor");

@@ -91,6 +91,8 @@ struct SinkThroughExpand : OpRewritePattern<tensor::ExpandShapeOp> {
     Permutation undo = invertPermutation(transpose.getPermutation());
     SmallVector<ReassociationIndices> groups =
         unitsLast(op.getSrcType().getShape(), type.getShape());
+    if (groups.empty())
+      groups = op.getReassociationIndices();
     // Result dimensions in the order of x, and the groups they form there.
     Permutation order;
     SmallVector<ReassociationIndices> newGroups;
@@ -134,7 +136,7 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
     SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
     if (!staysTogether(groups))
       groups = unitsLast(type.getShape(), op.getSrcType().getShape());
-    if (!staysTogether(groups))
+    if (groups.empty() || !staysTogether(groups))
       return rewriter.notifyMatchFailure(op, "would mix dimensions");
     // Groups in the order of x.
     Permutation order =
