@@ -22,6 +22,7 @@ TESTS = [
     ("blocked weights", ["integration.matmul_nbits"]),
     ("export to ONNX", ["integration.onnx_export"]),
     ("symbolic sizes", ["integration.dynamic"]),
+    ("half precision", ["integration.half_precision"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),

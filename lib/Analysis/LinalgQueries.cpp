@@ -29,6 +29,17 @@ bool isElementwiseGeneric(Operation *op) {
   });
 }
 
+bool isFloatConversion(Operation *op) {
+  if (!isElementwiseGeneric(op))
+    return false;
+  auto generic = cast<linalg::GenericOp>(op);
+  Operation *last =
+      generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  return generic.getNumDpsInputs() == 1 &&
+         isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(last) &&
+         isa<BlockArgument>(last->getOperand(0));
+}
+
 std::optional<ReductionKind> getReductionKind(Operation *op) {
   auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
   if (!linalgOp || linalgOp.getNumDpsInits() != 1 ||

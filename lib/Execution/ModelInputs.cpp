@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Nothing is converted silently: a float64 file for a float32 input is an
-// error.
+// error. Inputs of half precision take float32 files, rounded.
 
 #include "ModelInputs.h"
+#include "QDialect/Support/InputSource.h"
 #include "QDialect/Support/Npy.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -40,6 +41,8 @@ Error Binder::bind(size_t index, StringRef file, HostTensor tensor) {
   const TensorSpec &spec = specs[index];
   if (bound[index])
     return createStringError("input '" + spec.name + "' is given twice");
+  if (takesElements(spec.type, tensor.type()))
+    tensor = tensor.converted(spec.type);
   if (!spec.fits(tensor))
     return createStringError("input '" + spec.name + "' is " + spec.describe() +
                              ", file '" + file + "' holds " +

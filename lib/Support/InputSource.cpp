@@ -19,6 +19,7 @@ namespace {
 /// How one array yields the samples of one input.
 struct Binding {
   int array = 0; ///< index of the array in its .npz
+  DType type;    ///< of the input
   int64_t samples = 1;
   int64_t step = 0; ///< leading indices a sample; 0: the array is the sample
   std::vector<int64_t> shape; ///< of one sample
@@ -31,6 +32,11 @@ struct SampleFile {
   std::vector<Binding> bindings; ///< one an input
 };
 } // namespace
+
+bool qdialect::takesElements(DType wanted, DType found) {
+  bool isHalf = wanted == DType::F16 || wanted == DType::BF16;
+  return found == wanted || (isHalf && found == DType::F32);
+}
 
 static bool matches(ArrayRef<int64_t> wanted, ArrayRef<int64_t> found) {
   return llvm::equal(wanted, found,
@@ -45,10 +51,11 @@ static Expected<Binding> bind(const InputSpec &spec, const NpyHeader &header,
                              ", the array is " +
                              describe(header.type, header.shape) + hint);
   };
-  if (header.type != spec.type)
+  if (!takesElements(spec.type, header.type))
     return mismatch("");
   ArrayRef<int64_t> wanted(spec.shape), found(header.shape);
   Binding binding;
+  binding.type = spec.type;
   if (found.size() == wanted.size() + 1 &&
       matches(wanted, found.drop_front())) {
     binding.samples = found.front();
@@ -222,14 +229,14 @@ Expected<HostTensor> InputSource::Impl::read(const Binding &binding) {
     HostTensor tensor = binding.step
                             ? npy->slice(sample * binding.step, binding.step)
                             : npy->read();
-    return tensor.reshaped(binding.shape);
+    return tensor.converted(binding.type).reshaped(binding.shape);
   }
   Expected<HostTensor> tensor = binding.step
                                     ? npz->readNext(binding.array, binding.step)
                                     : npz->read(binding.array);
   if (!tensor)
     return tensor.takeError();
-  return tensor->reshaped(binding.shape);
+  return tensor->converted(binding.type).reshaped(binding.shape);
 }
 
 Expected<std::optional<std::vector<HostTensor>>> InputSource::next() {

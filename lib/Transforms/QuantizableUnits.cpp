@@ -191,6 +191,8 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
   if (!isElementwiseGeneric(op))
     return false;
   auto generic = cast<linalg::GenericOp>(op);
+  if (isFloatConversion(op))
+    return false;
   // A table look-up or a function of indices has no grid to read.
   if (llvm::any_of(*generic.getBlock(), [](Operation &inner) {
         return isa<tensor::ExtractOp, linalg::IndexOp>(inner);

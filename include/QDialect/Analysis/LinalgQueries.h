@@ -18,6 +18,9 @@ namespace qdialect {
 /// projected permutation, whose payload does not read the output.
 bool isElementwiseGeneric(mlir::Operation *op);
 
+/// An element-wise op that only changes the precision of floats.
+bool isFloatConversion(mlir::Operation *op);
+
 /// What a sliding-window or whole-axis reduction of one tensor combines with.
 enum class ReductionKind { Sum, Max, Min };
 

@@ -35,6 +35,11 @@ struct InputSpec {
   std::vector<int64_t> shape;
 };
 
+/// Does an input of `wanted` take the elements `found` of a file? One of half
+/// precision takes float32, rounded: .npy files have no bfloat16. Nothing else
+/// is converted.
+bool takesElements(DType wanted, DType found);
+
 class InputSource {
 public:
   /// Opens `path` and checks the header of every file in it, so that a wrong

@@ -160,6 +160,27 @@ def FoldConstantsPass : Pass<"qd-fold-constants", "::mlir::func::FuncOp"> {
 // Normalize, observe and quantize (owner A7)
 //===----------------------------------------------------------------------===//
 
+def WidenHalfPass : Pass<"qd-widen-half", "::mlir::func::FuncOp"> {
+  let summary = "compute in f32 what a model stores in half precision";
+  let description = [{
+    Run first in the normalize phase. Every value of f16 or bf16 inside the function
+    becomes one of f32, constants keep their numbers, and casts between f32 and half
+    precision vanish, those of the model included: nothing is rounded to half
+    precision on the way (docs/Numerics.md section 10). Arguments and results of the
+    function keep their types and are converted where they enter and leave, and
+    what looks at bits (arith.bitcast, qd.storage_cast) sees those of the value
+    rounded to nearest even.
+
+    Errors: a constant whose bytes are not at hand.
+  }];
+  let statistics = [
+    Statistic<"numValues", "num-values", "Values that became f32">,
+    Statistic<"numCasts", "num-casts", "Casts that vanished">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FoldChannelAffinePass
     : Pass<"qd-fold-channel-affine", "::mlir::func::FuncOp"> {
   let summary = "fold channel-wise multiplications and additions into weights";
@@ -346,7 +367,10 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     a bias whose input's scale is known becomes one of constant i32 codes with
     scale `sx * sw`. Where that bias would reach 2^30 (tiny or dead channels)
     the channel's weight scale is raised. A producer that only a concatenation
-    reads gets the concatenation's grid. Ops asked to be integer are marked
+    reads gets the concatenation's grid. Where the recipe chooses scales at run
+    time the activation of a matrix product gets a qd.choose_params for each of
+    its rows. Tables that payloads read rows of become codes with a scale a row if
+    the recipe says so. Ops asked to be integer are marked
     `qd.requested`. Without observers (a model that came quantized) only the
     marks are made. Fails when the statistics are of another program or lack a
     value.
@@ -368,7 +392,8 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     Statistic<"numDeadChannels", "dead-channels", "Output channels without a weight other than zero">,
     Statistic<"numRaisedChannels", "raised-channels", "Output channels whose scale was raised for the bias">,
     Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">,
-    Statistic<"numSmoothed", "smoothed", "Activations whose channels were divided by factors">
+    Statistic<"numSmoothed", "smoothed", "Activations whose channels were divided by factors">,
+    Statistic<"numTables", "tables", "Tables read by rows that became codes">
   ];
 }
 
@@ -427,7 +452,9 @@ def IntegerizePass : IntegerizationPass<"qd-integerize"> {
     becomes `i8 x i8 -> i32` over an init that holds bias and zero point
     compensation; sums, products and average pools their integer form; any
     function of one tensor a table of 256 codes (docs/PhaseContract.md
-    section 5). The rounding to the output grid follows `rescale`. Refuses what it
+    section 5). A product whose activation has scales made at run time ends in
+    floats behind its integer sum; a payload that reads a dequantized table reads
+    its codes. The rounding to the output grid follows `rescale`. Refuses what it
     cannot prove: an accumulator outside i32, a zero point that does not fold.
     What stays float although the recipe asked for integers (qd.requested), or
     although it stands between dequantize and quantize in a model that came
@@ -449,6 +476,7 @@ def IntegerizePass : IntegerizationPass<"qd-integerize"> {
     Statistic<"numElementwise", "elementwise", "Sums, products and affine maps made integer">,
     Statistic<"numPools", "pools", "Average pools and means made integer">,
     Statistic<"numTables", "tables", "Functions of one tensor made tables">,
+    Statistic<"numTableReads", "table-reads", "Reads of a dequantized table that read its codes">,
     Statistic<"numFallbacks", "fallbacks", "Ops left in float against the request">
   ];
 }

@@ -13,6 +13,7 @@
 #include "GraphBuilder.h"
 #include "ModelFile.h"
 #include "Node.h"
+#include "NodeOrder.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "Registry.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -281,8 +282,7 @@ LogicalResult Importer::undefined(StringRef name, const onnx::NodeProto &user) {
   for (const onnx::NodeProto &node : graph.node())
     if (llvm::is_contained(node.output(), name))
       return diagnostic << "is produced only later, by node '" << nodeName(node)
-                        << "' (" << node.op_type()
-                        << "): the graph is cyclic or not sorted";
+                        << "' (" << node.op_type() << "): the graph is cyclic";
   return diagnostic
          << "is neither a graph input, nor an initializer, nor produced by any "
             "node";
@@ -392,8 +392,8 @@ Importer::importBody(const onnx::GraphProto &body, ArrayRef<Tensor> inputs) {
   for (auto [info, tensor] : llvm::zip_equal(body.input(), inputs))
     if (failed(define(info.name(), tensor, "an input")))
       return failure();
-  for (const onnx::NodeProto &node : body.node())
-    if (failed(importNode(node)))
+  for (const onnx::NodeProto *node : orderNodes(body))
+    if (failed(importNode(*node)))
       return failure();
   std::vector<Tensor> results;
   for (const onnx::ValueInfoProto &output : body.output()) {
@@ -520,8 +520,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   emit.emplace(builder, entry);
   if (failed(readInitializers(graph)) || failed(addInputs()))
     return nullptr;
-  for (const onnx::NodeProto &node : graph.node())
-    if (failed(importNode(node)))
+  for (const onnx::NodeProto *node : orderNodes(graph))
+    if (failed(importNode(*node)))
       return nullptr;
   if (failed(addOutputs()))
     return nullptr;

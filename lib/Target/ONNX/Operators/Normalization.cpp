@@ -75,14 +75,20 @@ LogicalResult importBatchNormalization(Node &n) {
     factor.push_back(a);
     offset.push_back(at(1) - at(2) * a);
   }
+  // Half precision could not hold the combined numbers: it is rounded once, at
+  // the end.
   Type type = x.elementType();
-  Tensor a = n.b.constant(type, {x.dim(1)}, factor),
-         b = n.b.constant(type, {x.dim(1)}, offset);
-  return n.result(n.b.channelwise(
-      x, {a, b}, 1, [](OpBuilder &nested, Location at, ValueRange v) -> Value {
+  Type real =
+      type.getIntOrFloatBitWidth() < 32 ? n.b.builder.getF32Type() : type;
+  Tensor a = n.b.constant(real, {x.dim(1)}, factor),
+         b = n.b.constant(real, {x.dim(1)}, offset);
+  Tensor y = n.b.channelwise(
+      n.b.cast(x, real), {a, b}, 1,
+      [](OpBuilder &nested, Location at, ValueRange v) -> Value {
         Value product = arith::MulFOp::create(nested, at, v[0], v[1]);
         return arith::AddFOp::create(nested, at, product, v[2]);
-      }));
+      });
+  return n.result(n.b.cast(y, type));
 }
 
 LogicalResult importLayerNormalization(Node &n) {
