@@ -124,45 +124,56 @@ TEST_F(RowTest, SoftmaxOfMasksAndSpecials) {
   }
 }
 
-/// Rows of a table at computed places; places outside read its last row.
+/// Rows of a table at computed places; places outside read its last row. A
+/// table of codes has a scale a row, which the payload multiplies with.
 TEST_F(RowTest, Gather) {
   RandomConstants constants{random};
-  for (int64_t width : {1, 7, 16, 70}) {
-    std::string table = shapeText({5, width}, "f32"),
-                result = shapeText({3, width}, "f32");
-    std::string text = mainText(
-        {"tensor<3xi64>"}, result,
-        "    %t = arith.constant " + constants.floats(5 * width, -1, 1) +
-            " : " + table + "\n    %e = tensor.empty() : " + result +
-            "\n    %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> "
-            "(i)>, affine_map<(i, j) -> (i, j)>], iterator_types = "
-            "[\"parallel\", \"parallel\"]} ins(%x0 : tensor<3xi64>) outs(%e "
-            ": " +
-            result +
-            ") {\n    ^bb0(%p: i64, %o: f32):\n"
-            "      %i = arith.index_cast %p : i64 to index\n"
-            "      %j = linalg.index 1 : index\n"
-            "      %v = tensor.extract %t[%i, %j] : " +
-            table + "\n      linalg.yield %v : f32\n    } -> " + result +
-            "\n    qd.yield %y : " + result + "\n");
-    DispatchModule module(text);
-    ASSERT_TRUE(module.isValid()) << text;
-    auto places = [](std::vector<int64_t> values) {
-      return llvm::SmallVector<HostTensor>{
-          HostTensor::of(DType::I64, {3}, values)};
-    };
-    HostTensor expected = module.expected(places({4, 0, 2}));
-    HostTensor last = module.expected(places({4, 4, 4}));
-    for (const CpuTarget &target : allCpuTargets())
-      if (target.runsHere()) {
-        auto kernel = CompiledKernel::create(module, target);
-        ASSERT_TRUE(kernel);
-        EXPECT_EQ(kernel->family(), "elementwise");
-        expectSame(kernel->run(places({4, 0, 2})), expected, target.name, 0);
-        expectSame(kernel->run(places({5, -1, int64_t(1) << 40})), last,
-                   target.name, 0);
-      }
-  }
+  for (bool ofCodes : {false, true})
+    for (int64_t width : {1, 7, 16, 70}) {
+      std::string table = shapeText({5, width}, ofCodes ? "i8" : "f32"),
+                  result = shapeText({3, width}, "f32");
+      std::string text = mainText(
+          {"tensor<3xi64>"}, result,
+          "    %t = arith.constant " +
+              (ofCodes ? constants.codes(5 * width, -128)
+                       : constants.floats(5 * width, -1, 1)) +
+              " : " + table + "\n    %s = arith.constant " +
+              constants.floats(5, 0.5f, 2) +
+              " : tensor<5xf32>\n    %e = tensor.empty() : " + result +
+              "\n    %y = linalg.generic {indexing_maps = [affine_map<(i, j) "
+              "-> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = "
+              "[\"parallel\", \"parallel\"]} ins(%x0 : tensor<3xi64>) outs(%e "
+              ": " +
+              result +
+              ") {\n    ^bb0(%p: i64, %o: f32):\n"
+              "      %i = arith.index_cast %p : i64 to index\n"
+              "      %j = linalg.index 1 : index\n"
+              "      %v = tensor.extract %t[%i, %j] : " +
+              table +
+              (ofCodes ? "\n      %f = tensor.extract %s[%i] : tensor<5xf32>"
+                         "\n      %w = qd.dequantize %v scale %f : i8, f32 -> "
+                         "f32\n      linalg.yield %w"
+                       : "\n      linalg.yield %v") +
+              " : f32\n    } -> " + result + "\n    qd.yield %y : " + result +
+              "\n");
+      DispatchModule module(text);
+      ASSERT_TRUE(module.isValid()) << text;
+      auto places = [](std::vector<int64_t> values) {
+        return llvm::SmallVector<HostTensor>{
+            HostTensor::of(DType::I64, {3}, values)};
+      };
+      HostTensor expected = module.expected(places({4, 0, 2}));
+      HostTensor last = module.expected(places({4, 4, 4}));
+      for (const CpuTarget &target : allCpuTargets())
+        if (target.runsHere()) {
+          auto kernel = CompiledKernel::create(module, target);
+          ASSERT_TRUE(kernel);
+          EXPECT_EQ(kernel->family(), "elementwise");
+          expectSame(kernel->run(places({4, 0, 2})), expected, target.name, 0);
+          expectSame(kernel->run(places({5, -1, int64_t(1) << 40})), last,
+                     target.name, 0);
+        }
+    }
 }
 
 } // namespace

@@ -57,7 +57,7 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
           cpu::KernelRegion::analyze(dispatch))
     for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
                       cpu::planBlockMatmul, cpu::planBatchMatmul, cpu::planRow,
-                      cpu::planCopy, cpu::planElementwise})
+                      cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);

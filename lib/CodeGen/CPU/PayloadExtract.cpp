@@ -82,6 +82,10 @@ Lanes PayloadEmitter::extract(Frame &frame, tensor::ExtractOp op) {
     raw = frame.position.mask && !slack
               ? e.maskedLoad(type, start, frame.position.mask)
               : e.load(type, start);
+  } else if (llvm::all_of(op.getIndices(),
+                          [&](Value index) { return isUniform(index); })) {
+    Value place = vector::ExtractOp::create(e, offset, int64_t(0));
+    raw = e.broadcast(e.load(element, e.at(base, place)), type);
   } else {
     Value addresses = LLVM::GEPOp::create(
         e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), base,
