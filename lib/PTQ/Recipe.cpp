@@ -64,7 +64,8 @@ bool LayerRule::matches(llvm::ArrayRef<llvm::StringRef> names,
 }
 
 std::string LayerRecipe::precision() const {
-  return "w" + std::to_string(weights.format.bits) + activationPrecision();
+  return "w" + std::to_string(weights.format.bits) + activationPrecision() +
+         (activations.isDynamic() ? "-token" : "");
 }
 
 std::string LayerRecipe::activationPrecision() const {

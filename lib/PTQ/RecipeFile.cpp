@@ -41,6 +41,7 @@ struct ScalarEnumerationTraits<Granularity> {
   static void enumeration(IO &io, Granularity &value) {
     io.enumCase(value, "tensor", Granularity::Tensor);
     io.enumCase(value, "channel", Granularity::Channel);
+    io.enumCase(value, "token", Granularity::Token);
   }
 };
 
@@ -63,9 +64,10 @@ struct ScalarEnumerationTraits<RescaleMode> {
   }
 };
 
-/// The keys of `activations:` and `weights:` are the same; what they may say is
-/// not.
-struct ActivationKeys : TensorOverride {};
+/// What the keys of `activations:` and `weights:` may say is not the same.
+struct ActivationKeys : TensorOverride {
+  std::optional<bool> dynamic;
+};
 struct WeightKeys : TensorOverride {};
 
 static void mapTensor(IO &io, TensorOverride &tensor) {
@@ -88,10 +90,18 @@ static std::string validateTensor(const TensorOverride &tensor) {
 
 template <>
 struct MappingTraits<ActivationKeys> {
-  static void mapping(IO &io, ActivationKeys &keys) { mapTensor(io, keys); }
+  static void mapping(IO &io, ActivationKeys &keys) {
+    mapTensor(io, keys);
+    io.mapOptional("dynamic", keys.dynamic);
+  }
   static std::string validate(IO &, ActivationKeys &keys) {
     if (keys.granularity == Granularity::Channel)
       return "activations: granularity channel is not supported";
+    // Scales of tokens are known at run time alone; a recipe says so.
+    bool token = keys.granularity == Granularity::Token;
+    if (token != keys.dynamic.value_or(false) ||
+        (keys.dynamic && !keys.granularity))
+      return "activations: granularity: token and dynamic: true come together";
     return validateTensor(keys);
   }
 };
@@ -106,6 +116,8 @@ struct MappingTraits<WeightKeys> {
              " is not supported (s2 to s8 are)";
     if (keys.symmetric && !*keys.symmetric)
       return "weights: symmetric: false is not supported";
+    if (keys.granularity == Granularity::Token)
+      return "weights: granularity token is not supported";
     return validateTensor(keys);
   }
 };
@@ -153,17 +165,36 @@ struct MappingTraits<BiasKeys> {
   }
 };
 
+/// `tables: {format: s8}`.
+struct TableKeys {
+  std::optional<RecipeFormat> format;
+};
+template <>
+struct MappingTraits<TableKeys> {
+  static void mapping(IO &io, TableKeys &tables) {
+    io.mapOptional("format", tables.format);
+  }
+  static std::string validate(IO &, TableKeys &tables) {
+    if (tables.format && (!tables.format->isSigned || tables.format->bits > 8))
+      return "tables: format " + tables.format->str() +
+             " is not supported (s2 to s8 are)";
+    return {};
+  }
+};
+
 template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
     ActivationKeys activations;
     WeightKeys weights;
     BiasKeys bias;
+    TableKeys tables;
     io.mapRequired("name", recipe.name);
     io.mapOptional("description", recipe.description);
     io.mapOptional("activations", activations);
     io.mapOptional("weights", weights);
     io.mapOptional("bias", bias);
+    io.mapOptional("tables", tables);
     io.mapOptional("bias_correction", recipe.biasCorrection);
     io.mapOptional("smoothing", recipe.smoothing);
     io.mapOptional("rescale", recipe.rescale);
@@ -172,6 +203,7 @@ struct MappingTraits<Recipe> {
     activations.applyTo(recipe.activations);
     weights.applyTo(recipe.weights);
     recipe.biasBits = bias.bits;
+    recipe.tables = tables.format;
   }
   static std::string validate(IO &, Recipe &recipe) {
     if (recipe.smoothing && !(*recipe.smoothing >= 0 && *recipe.smoothing <= 1))

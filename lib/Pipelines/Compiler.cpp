@@ -205,6 +205,7 @@ llvm::Error Driver::calibrateAndQuantize() {
   }
   Statistics statistics;
   bool observed = false;
+  bool isFloat = !getProgramDigest(mainFunction()).empty();
   mainFunction().walk([&](qd::ObserveOp) { observed = true; });
   if (observed) {
     bool computed = false;
@@ -216,12 +217,16 @@ llvm::Error Driver::calibrateAndQuantize() {
       if (llvm::Error error = statistics.write(options.statistics))
         return wrap(ExitCode::Failure, std::move(error));
   } else if (!options.calibration.empty()) {
-    log.note("the model is quantized already: calibration data are not used");
+    log.note(isFloat ? "the recipe chooses all scales at run time: calibration "
+                       "data are not used"
+                     : "the model is quantized already: calibration data are "
+                       "not used");
   }
   std::string remark =
-      observed ? std::to_string(statistics.samples) + " samples, " +
-                     std::to_string(statistics.values.size()) + " values"
-               : "already quantized";
+      observed  ? std::to_string(statistics.samples) + " samples, " +
+                      std::to_string(statistics.values.size()) + " values"
+      : isFloat ? "scales are chosen at run time"
+                : "already quantized";
   if (finished(Phase::Calibrate, remark))
     return llvm::Error::success();
   QuantizeSummary summary;

@@ -12,6 +12,8 @@
 //   %s  = linalg.generic %lo, %hi { (hi - lo) / 255, 1 where that is no scale }
 //   %z  = linalg.generic %lo, %s { rne(clamp(-128 - lo / s, -128, 127)) }
 //
+// Symmetric codes want max(acc, |finite(x)|) alone.
+//
 // A value that is not finite counts as 0, which every range contains. A
 // reduction of everything goes by rows of many columns first, so that its inner
 // loop has no dependence.
@@ -52,6 +54,8 @@ Value finite(OpBuilder &b, Location loc, Value x) {
   return arith::SelectOp::create(b, loc, inside, x, constantOf(b, loc, 0));
 }
 
+enum class Extreme { Least, Greatest, Magnitude };
+
 class Lowering {
 public:
   Lowering(qd::ChooseParamsOp op, PatternRewriter &rewriter)
@@ -60,19 +64,23 @@ public:
   /// Splits blocked dimensions in two, the second of which is reduced; false
   /// if a block is cut short.
   bool splitBlocks();
-  /// The smallest or the largest finite value of each block, and 0.
-  Value reduceBlocks(bool isMax);
+  /// The extreme of the finite values of each block, and 0.
+  Value reduceBlocks(Extreme extreme);
   /// An element-wise op over blocks, of the type of a result of the op.
   Value combine(ValueRange inputs, RankedTensorType type, Payload payload);
 
+  /// `value`, which lacks the reduced dimensions, with size one in their place.
+  Value withUnitDims(Value value, RankedTensorType type);
+
 private:
-  Value reduce(Value from, ArrayRef<bool> reduced, bool isMax);
+  Value reduce(Value from, ArrayRef<bool> reduced, Extreme extreme);
 
   qd::ChooseParamsOp op;
   PatternRewriter &b;
   Location loc;
   Value x;
-  SmallVector<bool> isReduced;
+  SmallVector<bool> isReduced; ///< of the split dimensions
+  SmallVector<bool> isUnit;    ///< of the input's: one block alone
 };
 
 bool Lowering::splitBlocks() {
@@ -87,6 +95,7 @@ bool Lowering::splitBlocks() {
     if (block <= 1 || block == size) {
       shape.push_back(size);
       isReduced.push_back(block != 1);
+      isUnit.push_back(block != 1);
       groups.push_back({next});
       continue;
     }
@@ -94,6 +103,7 @@ bool Lowering::splitBlocks() {
       return false;
     shape.append({size / block, block});
     isReduced.append({false, true});
+    isUnit.push_back(false);
     groups.push_back({next, next + 1});
   }
   bool all = llvm::all_of(isReduced, [](bool r) { return r; });
@@ -117,7 +127,7 @@ bool Lowering::splitBlocks() {
   return true;
 }
 
-Value Lowering::reduce(Value from, ArrayRef<bool> reduced, bool isMax) {
+Value Lowering::reduce(Value from, ArrayRef<bool> reduced, Extreme extreme) {
   auto type = cast<RankedTensorType>(from.getType());
   unsigned rank = type.getRank();
   SmallVector<utils::IteratorType> iterators;
@@ -140,22 +150,26 @@ Value Lowering::reduce(Value from, ArrayRef<bool> reduced, bool isMax) {
              b, loc, init.getType(), from, init, maps, iterators,
              [&](OpBuilder &nested, Location at, ValueRange v) {
                Value value = finite(nested, at, v[0]);
-               Value result = isMax ? Value(arith::MaximumFOp::create(
-                                          nested, at, v[1], value))
-                                    : Value(arith::MinimumFOp::create(
-                                          nested, at, v[1], value));
+               if (extreme == Extreme::Magnitude)
+                 value = math::AbsFOp::create(nested, at, value);
+               Value result =
+                   extreme == Extreme::Least
+                       ? Value(
+                             arith::MinimumFOp::create(nested, at, v[1], value))
+                       : Value(arith::MaximumFOp::create(nested, at, v[1],
+                                                         value));
                linalg::YieldOp::create(nested, at, result);
              })
       .getResult(0);
 }
 
-Value Lowering::reduceBlocks(bool isMax) {
+Value Lowering::reduceBlocks(Extreme extreme) {
   bool all = llvm::all_of(isReduced, [](bool r) { return r; });
   if (!all || isReduced.size() < 2)
-    return reduce(x, isReduced, isMax);
+    return reduce(x, isReduced, extreme);
   SmallVector<bool> rows(isReduced.size(), true);
   rows.back() = false;
-  return reduce(reduce(x, rows, isMax), {true}, isMax);
+  return reduce(reduce(x, rows, extreme), {true}, extreme);
 }
 
 Value Lowering::combine(ValueRange inputs, RankedTensorType type,
@@ -176,16 +190,20 @@ Value Lowering::combine(ValueRange inputs, RankedTensorType type,
       .getResult(0);
 }
 
-/// `value`, which lacks the reduced dimensions, with size one in their place.
-Value withUnitDims(PatternRewriter &b, Location loc, Value value, Type to) {
+Value Lowering::withUnitDims(Value value, RankedTensorType type) {
   auto from = cast<RankedTensorType>(value.getType());
-  auto type = cast<RankedTensorType>(to);
   if (from == type)
     return value;
-  if (std::optional<SmallVector<ReassociationIndices>> groups =
-          getReassociationIndicesForReshape(from, type))
-    return tensor::ExpandShapeOp::create(b, loc, type, value, *groups);
-  return {};
+  // A group begins at every kept dimension but the first.
+  SmallVector<ReassociationIndices> groups;
+  unsigned next = 0;
+  for (int64_t dim = 0; dim < type.getRank() && from.getRank() > 0; ++dim) {
+    if (groups.empty() || (!isUnit[dim] && next > 0))
+      groups.emplace_back();
+    groups.back().push_back(dim);
+    next += !isUnit[dim];
+  }
+  return tensor::ExpandShapeOp::create(b, loc, type, value, groups);
 }
 
 struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
@@ -201,18 +219,22 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
     Lowering lowering(op, rewriter);
     if (!lowering.splitBlocks())
       return rewriter.notifyMatchFailure(op, "a block is cut short");
-    Value lo = lowering.reduceBlocks(/*isMax=*/false);
-    Value hi = lowering.reduceBlocks(/*isMax=*/true);
+    bool symmetric = op.getSymmetric();
+    // What the scale is made of.
+    SmallVector<Value, 2> extremes;
+    if (symmetric)
+      extremes = {lowering.reduceBlocks(Extreme::Magnitude)};
+    else
+      extremes = {lowering.reduceBlocks(Extreme::Least),
+                  lowering.reduceBlocks(Extreme::Greatest)};
     auto scaleType = cast<RankedTensorType>(op.getScale().getType());
     auto zeroType = cast<RankedTensorType>(op.getZeroPoint().getType());
-    bool symmetric = op.getSymmetric();
     Value scale = lowering.combine(
-        {lo, hi}, scaleType,
+        extremes, scaleType,
         [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
           Value extent, steps;
           if (symmetric) {
-            extent = arith::MaximumFOp::create(
-                b, loc, math::AbsFOp::create(b, loc, v[0]), v[1]);
+            extent = v[0];
             steps = constantOf(b, loc, qmax - middle);
           } else {
             extent = arith::SubFOp::create(b, loc, v[1], v[0]);
@@ -229,7 +251,7 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
                                          constantOf(b, loc, 1));
         });
     Value zero = lowering.combine(
-        {lo, scale}, zeroType,
+        {extremes[0], scale}, zeroType,
         [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
           if (symmetric)
             return arith::ConstantOp::create(
@@ -244,10 +266,8 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
           Value rounded = math::RoundEvenOp::create(b, loc, real);
           return arith::FPToSIOp::create(b, loc, b.getI32Type(), rounded);
         });
-    Value shapedScale = withUnitDims(rewriter, op.getLoc(), scale, scaleType),
-          shapedZero = withUnitDims(rewriter, op.getLoc(), zero, zeroType);
-    if (!shapedScale || !shapedZero)
-      return rewriter.notifyMatchFailure(op, "its scale has a dynamic shape");
+    Value shapedScale = lowering.withUnitDims(scale, scaleType),
+          shapedZero = lowering.withUnitDims(zero, zeroType);
     scale.getDefiningOp()->setDiscardableAttrs(
         op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, {shapedScale, shapedZero});

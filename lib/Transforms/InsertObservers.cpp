@@ -12,7 +12,7 @@
 // integer units read, at its source: max pools, reshapes, transposes, slices
 // and pads keep the grid, so nothing stands behind them. What a float op made
 // is rounded for the integer units among its readers alone, its slices each for
-// theirs.
+// theirs. Who chooses scales at run time needs no observer.
 
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -91,10 +91,11 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
         ++numKeptFloat;
         continue;
       }
-      for (Value input : planned.unit.inputs)
-        if (Value source = roundedSource(input, plan);
-            !isComputedFromConstants(source))
-          values.insert(source);
+      if (!planned.isDynamic)
+        for (Value input : planned.unit.inputs)
+          if (Value source = roundedSource(input, plan);
+              !isComputedFromConstants(source))
+            values.insert(source);
       if (planned.roundsResult)
         values.insert(planned.unit.result());
     }

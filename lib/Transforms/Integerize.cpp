@@ -90,12 +90,14 @@ public:
 
   llvm::DenseMap<int, int64_t> made;
   int64_t fallbacks = 0;
+  int64_t tables = 0;
 
 private:
   void rewrite(qd::QuantizeOp quantize);
   void rewriteUnrounded(linalg::LinalgOp op);
   void eraseDead();
   void markFallbacks();
+  void readTables();
   void dequantizeConstants();
   bool standsBetweenCasts(Operation *op) const;
 
@@ -146,6 +148,9 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   // The input edge: floats of the caller become codes here.
   if (isa<BlockArgument>(quantize.getInput()))
     return;
+  // Scales made at run time divide floats.
+  if (!llvm::all_of(quantize.getScales(), isComputedFromConstants))
+    return;
   context.builder.setInsertionPoint(quantize);
   context.reason.clear();
   Family family = Family::Table;
@@ -178,7 +183,16 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   if (!s || !getElementTypeOrSelf(op->getResult(0)).isF32())
     return;
   context.builder.setInsertionPoint(op);
-  context.reason.clear();
+  if (Value real = integerizeTokenProduct(context, op)) {
+    ++made[static_cast<int>(Family::Contraction)];
+    op->getResult(0).replaceAllUsesWith(real);
+    op->erase();
+    return;
+  }
+  if (!context.reason.empty()) {
+    reasons.try_emplace(op, context.reason);
+    return;
+  }
   std::optional<IntegerContraction> integer = makeIntegerContraction(
       context, op, Coefficient::scalar(1), Coefficient::scalar(0), 1.0,
       /*rounds=*/false);
@@ -276,6 +290,18 @@ void Integerizer::markFallbacks() {
   }
 }
 
+/// Tables that payloads read stay codes.
+void Integerizer::readTables() {
+  SmallVector<tensor::ExtractOp> reads;
+  for (Block *block : programBlocks(function))
+    for (auto generic : block->getOps<linalg::GenericOp>())
+      llvm::append_range(reads,
+                         generic.getBlock()->getOps<tensor::ExtractOp>());
+  for (tensor::ExtractOp read : reads)
+    tables += integerizeTableRead(read);
+  eraseDead();
+}
+
 /// The weights of what stays float become floats: float kernels want constants,
 /// except those that take blocked codes.
 void Integerizer::dequantizeConstants() {
@@ -320,6 +346,7 @@ void Integerizer::run() {
     rewriteUnrounded(op);
   eraseDead();
   markFallbacks();
+  readTables();
   dequantizeConstants();
   eraseDead();
 }
@@ -343,6 +370,7 @@ struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {
     numPools += integerizer.made[static_cast<int>(Family::Pool)];
     numElementwise += integerizer.made[static_cast<int>(Family::Elementwise)];
     numFallbacks += integerizer.fallbacks;
+    numTableReads += integerizer.tables;
   }
 };
 

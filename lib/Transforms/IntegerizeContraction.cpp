@@ -56,19 +56,6 @@ Channels channelsOf(const ContractionStructure &s) {
   return channels;
 }
 
-/// Dimensions of the weight to those of the output; nothing when `scale` varies
-/// along a reduced one.
-std::optional<Coefficient> toOutputDims(const Coefficient &scale,
-                                        const ContractionStructure &s) {
-  SmallVector<unsigned> to(s.weightMap.getNumResults(), ~0u);
-  for (unsigned loop : channelLoops(s))
-    to[*s.weightDim(loop)] = *s.outputDim(loop);
-  for (unsigned dim : scale.dims)
-    if (to[dim] == ~0u)
-      return std::nullopt;
-  return scale.renumbered(to);
-}
-
 /// The bias in accumulator steps, per element of the init.
 struct Offsets {
   Coefficient steps;
@@ -140,6 +127,17 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
 }
 
 } // namespace
+
+std::optional<Coefficient> toOutputDims(const Coefficient &scale,
+                                        const ContractionStructure &s) {
+  SmallVector<unsigned> to(s.weightMap.getNumResults(), ~0u);
+  for (unsigned loop : channelLoops(s))
+    to[*s.weightDim(loop)] = *s.outputDim(loop);
+  for (unsigned dim : scale.dims)
+    if (to[dim] == ~0u)
+      return std::nullopt;
+  return scale.renumbered(to);
+}
 
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
                                        Value activation) {

@@ -12,6 +12,7 @@
 #include "IntegerizeRetype.h"
 #include "Island.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/Twine.h"
 
 namespace qdialect {
@@ -123,6 +124,34 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
 std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
                                                      mlir::linalg::LinalgOp op,
                                                      const Coefficient &offset);
+
+/// A product whose activation has a scale (and a zero point) for each row, made
+/// at run time:
+///
+///   f32(sum of code * weight - z[row] * sum of weight) * (sx[row] *
+///   sw[channel])
+///
+/// Null without a reason if the activation has no such scales, with one if the
+/// product cannot be integer.
+mlir::Value integerizeTokenProduct(IntegerizeContext &context,
+                                   mlir::linalg::LinalgOp op);
+
+/// Lets a payload that reads a dequantized constant read its codes; false if
+/// the table has no such form.
+bool integerizeTableRead(mlir::tensor::ExtractOp read);
+
+/// `tensor` without its dimensions of size one that are not `kept`.
+mlir::Value dropUnitDims(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value tensor, llvm::ArrayRef<unsigned> kept);
+
+/// An i32 tensor of zeros shaped like `like`.
+mlir::Value makeZeroSums(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value like);
+
+/// A coefficient over dimensions of the weight in those of the output; nothing
+/// when it varies along a summed one.
+std::optional<Coefficient> toOutputDims(const Coefficient &coefficient,
+                                        const ContractionStructure &structure);
 
 /// The codes of an activation operand and their grid; a reason otherwise.
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,

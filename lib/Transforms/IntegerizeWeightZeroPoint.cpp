@@ -27,35 +27,11 @@ Value makeOnes(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
                       std::move(ones));
 }
 
+/// i32 zeros of a static shape.
 Value makeZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, shape, builder.getI32Type());
-  return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
-}
-
-/// `sums` without the dimensions (of size one) that are not `kept`.
-Value dropDims(OpBuilder &builder, Location loc, Value sums,
-               ArrayRef<unsigned> kept) {
-  auto type = cast<RankedTensorType>(sums.getType());
-  if (kept.size() == static_cast<size_t>(type.getRank()))
-    return sums;
-  // A group begins at every kept dimension but the first.
-  SmallVector<ReassociationIndices> groups;
-  SmallVector<int64_t> shape;
-  for (unsigned dim = 0; dim < type.getRank(); ++dim) {
-    bool begins = llvm::is_contained(kept, dim);
-    if (begins)
-      shape.push_back(type.getDimSize(dim));
-    if (!kept.empty() && (groups.empty() || (begins && shape.size() > 1)))
-      groups.emplace_back();
-    if (!kept.empty())
-      groups.back().push_back(dim);
-  }
-  return tensor::CollapseShapeOp::create(
-      builder, loc, RankedTensorType::get(shape, type.getElementType()), sums,
-      groups);
+  return makeZeroSums(
+      builder, loc,
+      tensor::EmptyOp::create(builder, loc, shape, builder.getI32Type()));
 }
 
 } // namespace
@@ -81,7 +57,7 @@ Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
   operands[s.activationOperand] = codes;
   operands[s.weightOperand] = makeOnes(builder, loc, onesShape);
   operands[2] = makeZeros(builder, loc, sumShape);
-  Value sums = dropDims(
+  Value sums = dropUnitDims(
       builder, loc, retypeLinalg(builder, op, operands)->getResult(0), kept);
 
   unsigned rank = output.getRank();

@@ -6,6 +6,7 @@
 
 #include "QuantizationPlan.h"
 
+#include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -20,7 +21,10 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     for (Operation *op : unit.ops)
       unitOf[op] = units.size();
-    units.push_back({std::move(unit), layer});
+    bool isDynamic = layer.activations.isDynamic() && unit.contraction &&
+                     unit.contraction->weightIsConstant &&
+                     !unit.contraction->isConvolution();
+    units.push_back({std::move(unit), layer, false, false, isDynamic});
   }
   // Users come after what they use: one sweep sees every demand.
   auto visit = [&](Value value) {
@@ -57,13 +61,24 @@ bool QuantizationPlan::isIntegerUse(OpOperand &use) const {
   if (found == unitOf.end())
     return false;
   const PlannedUnit &planned = units[found->second];
-  return planned.isInteger && planned.unit.root == use.getOwner() &&
+  return planned.isInteger && !planned.isDynamic &&
+         planned.unit.root == use.getOwner() &&
          llvm::is_contained(planned.unit.inputs, use.get());
+}
+
+/// Does the program return what `use` reads, perhaps in another precision?
+static bool isReturned(OpOperand &use) {
+  Operation *user = use.getOwner();
+  return isa<func::ReturnOp>(user) ||
+         (isFloatConversion(user) &&
+          llvm::any_of(user->getResult(0).getUsers(), [](Operation *next) {
+            return isa<func::ReturnOp>(next);
+          }));
 }
 
 bool QuantizationPlan::wants(OpOperand &use) const {
   Operation *user = use.getOwner();
-  if (isa<func::ReturnOp>(user)) {
+  if (isReturned(use)) {
     Value source = gridSource(use.get());
     if (auto observe = source.getDefiningOp<qd::ObserveOp>())
       source = observe.getInput();
@@ -73,7 +88,9 @@ bool QuantizationPlan::wants(OpOperand &use) const {
         Operation *maker = gridSource(part).getDefiningOp();
         return unitOf.contains(maker) || isa_and_nonnull<qd::ObserveOp>(maker);
       });
-    return unitOf.contains(source.getDefiningOp());
+    // The sums of scales made at run time are floats.
+    auto maker = unitOf.find(source.getDefiningOp());
+    return maker != unitOf.end() && !units[maker->second].isDynamic;
   }
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));

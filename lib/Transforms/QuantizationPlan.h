@@ -25,6 +25,8 @@ struct PlannedUnit {
   LayerRecipe layer;
   bool isInteger = false;    ///< reads codes
   bool roundsResult = false; ///< gives codes
+  /// Its activation gets a scale for each row at run time.
+  bool isDynamic = false;
 };
 
 class QuantizationPlan {
@@ -36,7 +38,7 @@ public:
   /// Does an integer unit read `value`, directly or through ops that keep its
   /// grid? The results of the program count where a unit makes them.
   bool isWanted(mlir::Value value) const { return wanted.lookup(value); }
-  /// Is `use` that of an integer unit itself?
+  /// Is `use` that of an integer unit that wants codes of a known grid?
   bool isIntegerUse(mlir::OpOperand &use) const;
   /// Does an integer unit round `value`?
   bool isRounded(mlir::Value value) const { return rounded.contains(value); }

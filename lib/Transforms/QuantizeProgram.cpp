@@ -23,6 +23,7 @@
 #include "QDialect/Transforms/Quantize.h"
 #include "QuantizationPlan.h"
 #include "QuantizeContraction.h"
+#include "QuantizeTables.h"
 #include "SmoothActivations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
@@ -68,6 +69,12 @@ public:
     for (Block *block : programBlocks(function))
       for (Operation &op : *block)
         requestGridKeeper(&op);
+    if (recipe.tables) {
+      TensorRecipe table;
+      table.format = *recipe.tables;
+      table.symmetric = true;
+      summary.tables += quantizeTables(function, table);
+    }
     return success();
   }
 
@@ -159,14 +166,17 @@ private:
     return {scales, blocks};
   }
 
+  static Type codeType(OpBuilder &builder, RecipeFormat format) {
+    return format.isSigned
+               ? Type(builder.getIntegerType(format.bits))
+               : Type(qd::UIntType::get(builder.getContext(), format.bits));
+  }
+
   void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
     OpBuilder builder(observe);
     Location loc = observe.getLoc();
     auto type = cast<RankedTensorType>(observe.getType());
-    Type code =
-        grid.format.isSigned
-            ? Type(builder.getIntegerType(grid.format.bits))
-            : Type(qd::UIntType::get(builder.getContext(), grid.format.bits));
+    Type code = codeType(builder, grid.format);
     auto scalar = [&](Type elementType, Attribute value) -> Value {
       auto scalarType = RankedTensorType::get({}, elementType);
       return arith::ConstantOp::create(
@@ -213,6 +223,11 @@ private:
                               : layer.activationPrecision()));
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
+    if (planned.isDynamic) {
+      quantizeContraction(unit, layer.weights, std::nullopt, nullptr, summary);
+      quantizeTokens(unit, layer.activations);
+      return;
+    }
     // The operand was replaced: ask the op, not the unit.
     Value input = cast<linalg::LinalgOp>(unit.root)
                       .getDpsInputs()[unit.contraction->activationOperand];
@@ -225,6 +240,48 @@ private:
         values = &statisticsOf.find(dequantize)->second;
     }
     quantizeContraction(unit, layer.weights, scale, values, summary);
+  }
+
+  /// Codes of the activation, with a scale and a zero point for each row that
+  /// is summed over, from the data:
+  ///
+  ///   %s, %z = qd.choose_params %x for i8 block_sizes = [1, 0]
+  ///   %q = qd.quantize %x scale %s zero_point %z ... block_sizes = [1, 0]
+  ///   %y = qd.dequantize %q scale %s zero_point %z block_sizes = [1, 0]
+  void quantizeTokens(const QuantizableUnit &unit,
+                      const TensorRecipe &activations) {
+    auto op = cast<linalg::LinalgOp>(unit.root);
+    const ContractionStructure &s = *unit.contraction;
+    if (!op.getDpsInputs()[s.weightOperand].getDefiningOp<qd::DequantizeOp>())
+      return; // its weights could not be quantized
+    OpOperand *operand = op.getDpsInputOperand(s.activationOperand);
+    Value x = operand->get();
+    auto type = cast<RankedTensorType>(x.getType());
+    SmallVector<int64_t> blocks(type.getRank(), 1), shape(type.getShape());
+    for (unsigned loop : s.inputChannel) {
+      blocks[*s.activationDim(loop)] = 0;
+      shape[*s.activationDim(loop)] = 1;
+    }
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    Type code = codeType(builder, activations.format);
+    auto params = qd::ChooseParamsOp::create(
+        builder, loc, RankedTensorType::get(shape, builder.getF32Type()),
+        RankedTensorType::get(shape, builder.getI32Type()), x, code,
+        activations.symmetric, blocks);
+    Value zero = activations.symmetric ? Value() : params.getZeroPoint();
+    auto quantize = qd::QuantizeOp::create(builder, loc, type.clone(code), x,
+                                           params.getScale(), zero, blocks);
+    auto dequantize =
+        qd::DequantizeOp::create(builder, loc, type, quantize.getResult(),
+                                 params.getScale(), zero, blocks);
+    if (StringRef name = valueName(gridSource(x)); !name.empty()) {
+      params->setAttr("qd.name", builder.getStringAttr(name));
+      quantize->setAttr("qd.name", builder.getStringAttr(name));
+      dequantize->setAttr("qd.name", builder.getStringAttr(name));
+    }
+    operand->set(dequantize);
+    ++summary.activations;
   }
 
   /// Is the distribution of `value` that of its grid source? A max pool shifts
@@ -290,6 +347,7 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
     numRaisedChannels += summary.raisedChannels;
     numSharedGrids += summary.sharedGrids;
     numSmoothed += summary.smoothed;
+    numTables += summary.tables;
   }
 };
 
@@ -328,11 +386,14 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
 LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
                               const Statistics &statistics,
                               QuantizeSummary *summary) {
-  if (!hasObservers(function)) {
+  // Whoever looked for values to observe left the digest; there may be none
+  // where all scales are chosen at run time.
+  bool observed = hasObservers(function);
+  if (!observed && getProgramDigest(function).empty()) {
     requestQuantizedUnits(function, recipe);
     return success();
   }
-  if (statistics.program != getProgramDigest(function))
+  if (observed && statistics.program != getProgramDigest(function))
     return function.emitError()
            << "statistics are of program \"" << statistics.program
            << "\", this is \"" << getProgramDigest(function) << "\"";

@@ -58,6 +58,7 @@ activations: {format: s8, granularity: tensor, symmetric: true, estimator: perce
 weights: {format: s4, granularity: tensor, estimator: lp, p: 3.5}
 bias: {bits: 32}
 bias_correction: true
+tables: {format: s4}
 rescale: dyadic
 require_integer: [conv, matmul]
 layers:
@@ -69,6 +70,8 @@ layers:
   EXPECT_EQ(recipe.weights.granularity, Granularity::Tensor);
   EXPECT_EQ(recipe.weights.estimator, RangeMethod::Lp);
   EXPECT_EQ(recipe.weights.p, 3.5);
+  ASSERT_TRUE(recipe.tables.has_value());
+  EXPECT_EQ(recipe.tables->str(), "s4");
   EXPECT_TRUE(recipe.biasCorrection);
   EXPECT_EQ(recipe.rescale, RescaleMode::Dyadic);
   EXPECT_TRUE(recipe.mustBeInteger("conv"));
@@ -95,6 +98,29 @@ layers:
   EXPECT_TRUE(recipe.layer({"conv3", "block3"}, "conv").keepFloat);
   EXPECT_FALSE(recipe.layer({"block7"}, "conv").keepFloat);
   EXPECT_FALSE(recipe.layer({"xblock3"}, "conv").keepFloat);
+}
+
+TEST(RecipeTest, ScalesOfTokensAreChosenAtRunTime) {
+  Recipe recipe = parsed(R"(name: tokens
+activations: {granularity: token, dynamic: true}
+layers:
+  - {match: "head", activations: {granularity: tensor, dynamic: false}}
+)");
+  EXPECT_TRUE(recipe.layer({"body"}, "matmul").activations.isDynamic());
+  EXPECT_EQ(recipe.layer({"body"}, "matmul").precision(), "w8a8-token");
+  EXPECT_FALSE(recipe.layer({"head"}, "matmul").activations.isDynamic());
+  EXPECT_EQ(recipe.layer({"head"}, "matmul").precision(), "w8a8");
+  for (const char *keys :
+       {"granularity: token", "granularity: token, dynamic: false",
+        "granularity: tensor, dynamic: true", "dynamic: true",
+        "dynamic: false"}) {
+    std::string error =
+        errorOf(std::string("name: x\nactivations: {") + keys + "}\n");
+    EXPECT_NE(error.find("r.yaml:2: activations: granularity: token and "
+                         "dynamic: true come together"),
+              std::string::npos)
+        << keys << ": " << error;
+  }
 }
 
 TEST(RecipeTest, ErrorsNameFileLineAndKey) {
@@ -125,6 +151,12 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("name: x\nactivations: {granularity: channel}\n"),
             "r.yaml:2: activations: granularity channel is not supported in "
             "'activations: {granularity: channel}'");
+  EXPECT_EQ(errorOf("name: x\nweights: {granularity: token}\n"),
+            "r.yaml:2: weights: granularity token is not supported in "
+            "'weights: {granularity: token}'");
+  EXPECT_EQ(errorOf("name: x\ntables: {format: u8}\n"),
+            "r.yaml:2: tables: format u8 is not supported (s2 to s8 are) in "
+            "'tables: {format: u8}'");
   EXPECT_EQ(errorOf(""), "r.yaml:1: no keys here");
 }
 
@@ -133,7 +165,8 @@ TEST(RecipeTest, UnknownNamesListTheKnown) {
   ASSERT_FALSE(static_cast<bool>(recipe));
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
-  EXPECT_NE(message.find("built in: w8a8-int"), std::string::npos) << message;
+  EXPECT_NE(message.find("built in: w8a8-dynamic, w8a8-int"), std::string::npos)
+      << message;
 }
 
 } // namespace

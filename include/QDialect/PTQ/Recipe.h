@@ -38,6 +38,10 @@ enum class Granularity {
   Tensor,
   /// One scale per output channel (weights).
   Channel,
+  /// One scale for each row that a matrix product with constant weights sums
+  /// over, chosen from the data at run time (activations). What else is rounded
+  /// has one grid a tensor.
+  Token,
 };
 
 /// How the tensors of one kind are quantized.
@@ -51,6 +55,7 @@ struct TensorRecipe {
   double percentile = 99.99;
   double p = 2.4;
 
+  bool isDynamic() const { return granularity == Granularity::Token; }
   /// What Numerics wants to know. Zero is always representable. Symmetric
   /// signed codes leave the lowest one out, so that -x is codable with x.
   ScaleOptions scaleOptions() const;
@@ -88,7 +93,8 @@ struct LayerRecipe {
   bool keepFloat = false;
   TensorRecipe activations;
   TensorRecipe weights;
-  /// The precision as receipts write it: w8a8, and a8 for ops without weights.
+  /// The precision as receipts write it: w8a8, w8a8-token where scales are
+  /// chosen for each token, and a8 for ops without weights.
   std::string precision() const;
   std::string activationPrecision() const;
 };
@@ -101,6 +107,9 @@ struct Recipe {
   TensorRecipe activations;
   TensorRecipe weights;
   unsigned biasBits = 32;
+  /// Tables that are read by rows (embeddings): symmetric, one scale a row;
+  /// none: they stay floats.
+  std::optional<RecipeFormat> tables;
   bool biasCorrection = false;
   /// The exponent of SmoothQuant's factors (PTQ/Smoothing.h); none: channels
   /// stay as they are.

@@ -25,6 +25,8 @@ struct QuantizeSummary {
   int64_t sharedGrids = 0;
   /// Activations whose channels were divided (Recipe::smoothing).
   int64_t smoothed = 0;
+  /// Tables of rows that became codes (Recipe::tables).
+  int64_t tables = 0;
 };
 
 /// Replaces the observers of `function` by qd.quantize and qd.dequantize, and
