@@ -7,6 +7,7 @@
 #include "QDialect/Analysis/AccumulatorBounds.h"
 
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/WeightChannels.h"
 #include "QDialect/Support/ConstantView.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -84,47 +85,11 @@ AccumulatorBound boundAccumulator(const WeightSums &weights,
   return bound;
 }
 
-SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
-  SmallVector<unsigned> loops;
-  llvm::append_range(loops, s.depth);
-  llvm::append_range(loops, s.outputChannel);
-  llvm::sort(loops, [&](unsigned a, unsigned b) {
-    return *s.outputDim(a) < *s.outputDim(b);
-  });
-  return loops;
-}
-
-void forEachWeight(const ContractionStructure &s, ArrayRef<int64_t> shape,
-                   llvm::function_ref<void(int64_t, int64_t)> visit) {
-  // How far one step along each weight dimension moves the channel number.
-  SmallVector<int64_t> channelStride(shape.size(), 0);
-  int64_t stride = 1;
-  for (unsigned loop : llvm::reverse(channelLoops(s))) {
-    channelStride[*s.weightDim(loop)] = stride;
-    stride *= s.loopSizes[loop];
-  }
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  SmallVector<int64_t> index(shape.size(), 0);
-  int64_t channel = 0;
-  for (int64_t element = 0; element < count; ++element) {
-    visit(element, channel);
-    for (int64_t d = shape.size() - 1; d >= 0; --d) {
-      channel += channelStride[d];
-      if (++index[d] < shape[d])
-        break;
-      channel -= channelStride[d] * shape[d];
-      index[d] = 0;
-    }
-  }
-}
-
 std::vector<WeightSums> sumWeights(const ContractionStructure &s,
                                    ArrayRef<int64_t> shape,
                                    ArrayRef<int8_t> weights) {
   std::vector<WeightSums> sums(s.numOutputChannels());
-  forEachWeight(s, shape, [&](int64_t element, int64_t channel) {
+  forEachWeight(shape, weightChannelStrides(s), [&](int64_t element, int64_t channel) {
     int64_t w = weights[element];
     sums[channel].sum += w;
     (w > 0 ? sums[channel].positive : sums[channel].negative) += w;

@@ -52,8 +52,13 @@ void unpackA(Warp &w, const uint32_t *slots, unsigned count, unsigned k,
   for (unsigned r = 0; r < count; ++r)
     for (unsigned l = 0; l < kWarpSize; ++l)
       for (unsigned i = 0; i < perRegister; ++i) {
-        unsigned row = l / 4 + 8 * (count > 1 ? r % 2 : 0);
-        unsigned column = l % 4 * perRegister + i + 4 * perRegister * (r / 2);
+        unsigned half = count > 1 ? r % 2 : 0, step = r / 2;
+#if QDIALECT_MUTATE == 35 // the quadrants of A in the order of B
+        if (count == 4)
+          std::swap(half, step);
+#endif
+        unsigned row = l / 4 + 8 * half;
+        unsigned column = l % 4 * perRegister + i + 4 * perRegister * step;
         codes[row * k + column] = element(w, slots[r], l, i, bits);
       }
 }

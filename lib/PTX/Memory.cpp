@@ -10,6 +10,7 @@
 #include "Ordering.h"
 
 #include <cstring>
+#include <optional>
 
 using namespace qdialect;
 using namespace qdialect::ptx;
@@ -106,14 +107,13 @@ void store(Warp &w, const Inst &i, uint32_t mask) {
   });
 }
 
-bool decodeSpace(Decoder &d, Space &space) {
+Space decodeSpace(Decoder &d) {
   int s = d.choice("global shared shared::cta shared::cluster local param "
                    "param::entry param::func const");
   static const Space spaces[] = {Space::Global, Space::Shared, Space::Shared,
                                  Space::Shared, Space::Local,  Space::Param,
                                  Space::Param,  Space::Param,  Space::Const};
-  space = s < 0 ? Space::Generic : spaces[s];
-  return true;
+  return s < 0 ? Space::Generic : spaces[s];
 }
 
 void decodeOrdering(Decoder &d) {
@@ -123,34 +123,41 @@ void decodeOrdering(Decoder &d) {
       (d.has("release") ? kStrong | kRelease : 0);
 }
 
-/// The registers of a scalar or {vector}.
-const std::vector<Operand> elementsOf(const Operand &o) {
-  return o.kind == Operand::Vector ? o.elements : std::vector<Operand>{o};
-}
-bool checkVector(Decoder &d, unsigned count) {
+/// What the forms of load and store share: a place, and the registers of a
+/// scalar or {vector}. Nothing where it is wrong.
+struct Transfer {
+  Space space;
+  std::vector<Operand> elements;
+};
+std::optional<Transfer> decodeTransfer(Decoder &d, unsigned registers) {
+  unsigned hint = d.has("L2::cache_hint") ? 1 : 0;
+  if (!d.expectOperands(2 + hint, 2 + hint))
+    return std::nullopt;
+  Transfer transfer;
+  transfer.space = decodeSpace(d);
+  const Operand &o = d.operand(registers);
+  transfer.elements =
+      o.kind == Operand::Vector ? o.elements : std::vector<Operand>{o};
+  size_t count = transfer.elements.size();
   static const unsigned counts[] = {2, 4, 8};
   int v = d.choice("v2 v4 v8");
   unsigned want = v < 0 ? 1 : counts[v];
   if (count != want)
-    return d.fail(std::to_string(count) + " elements, expected " +
-                  std::to_string(want));
-  if (count * byteWidth(d.type()) > 32)
-    return d.fail("more than 32 bytes");
-  return true;
+    d.fail(std::to_string(count) + " elements, expected " +
+           std::to_string(want));
+  else if (count * byteWidth(d.type()) > 32)
+    d.fail("more than 32 bytes");
+  return d.failed() ? std::nullopt : std::optional(std::move(transfer));
 }
 
 void decodeLoad(Decoder &d) {
   Type t = d.type();
-  unsigned hint = d.has("L2::cache_hint") ? 1 : 0;
-  Space space;
-  if (!d.expectOperands(2 + hint, 2 + hint) || !decodeSpace(d, space))
-    return;
-  std::vector<Operand> elements = elementsOf(d.operand(0));
-  if (!checkVector(d, static_cast<unsigned>(elements.size())))
+  std::optional<Transfer> transfer = decodeTransfer(d, 0);
+  if (!transfer)
     return;
   std::vector<uint32_t> slots;
   unsigned stride = 0;
-  for (const Operand &o : elements) {
+  for (const Operand &o : transfer->elements) {
     slots.push_back(d.dst(o, t, true));
     if (o.kind == Operand::Register) {
       if (stride && stride != d.stride(o, t))
@@ -159,7 +166,7 @@ void decodeLoad(Decoder &d) {
     }
   }
   d.list(slots);
-  d.out.op[1] = d.address(1, space);
+  d.out.op[1] = d.address(1, transfer->space);
   d.out.aux |= byteWidth(t) | (stride ? stride : byteWidth(t)) << kStrideShift |
                (isSigned(t) ? kSigned : 0);
   decodeOrdering(d);
@@ -168,15 +175,11 @@ void decodeLoad(Decoder &d) {
 
 void decodeStore(Decoder &d) {
   Type t = d.type();
-  unsigned hint = d.has("L2::cache_hint") ? 1 : 0;
-  Space space;
-  if (!d.expectOperands(2 + hint, 2 + hint) || !decodeSpace(d, space))
-    return;
-  std::vector<Operand> elements = elementsOf(d.operand(1));
-  if (!checkVector(d, static_cast<unsigned>(elements.size())))
+  std::optional<Transfer> transfer = decodeTransfer(d, 1);
+  if (!transfer)
     return;
   std::vector<uint32_t> slots, strides;
-  for (const Operand &o : elements) {
+  for (const Operand &o : transfer->elements) {
     slots.push_back(d.src(o, t, true));
     strides.push_back(d.failed() ? 0 : d.stride(o, t));
   }
@@ -184,7 +187,7 @@ void decodeStore(Decoder &d) {
   slots.insert(slots.end(), strides.begin(), strides.end());
   d.list(slots);
   d.out.listSize = count;
-  d.out.op[0] = d.address(0, space);
+  d.out.op[0] = d.address(0, transfer->space);
   d.out.aux |= byteWidth(t);
   decodeOrdering(d);
   d.out.exec = store;

@@ -314,7 +314,8 @@ struct RescalingToLinalg : OpRewritePattern<Op> {
   }
 };
 
-/// gelu and silu.
+/// gelu, silu, lookup and storage_cast: functions of the elements of their
+/// first operand.
 template <typename Op>
 struct FunctionToLinalg : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -323,44 +324,14 @@ struct FunctionToLinalg : OpRewritePattern<Op> {
     if (failed(matchTensor(op, rewriter)))
       return failure();
     Elementwise elementwise(op, rewriter);
-    elementwise.addIdentity(op.getInput());
-    elementwise.replace([&](OpBuilder &b, Location loc, ValueRange arguments) {
-      Type type = getElementTypeOrSelf(op.getType());
-      return Op::create(b, loc, type, arguments, op->getAttrs()).getResult();
-    });
-    return success();
-  }
-};
-
-struct LookupToLinalg : OpRewritePattern<qd::LookupOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(qd::LookupOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(matchTensor(op, rewriter)))
-      return failure();
-    Elementwise elementwise(op, rewriter);
-    elementwise.addIdentity(op.getCodes());
-    elementwise.replace([&](OpBuilder &b, Location loc, ValueRange arguments) {
-      return qd::LookupOp::create(b, loc, getElementTypeOrSelf(op.getType()),
-                                  arguments.front(), op.getTable())
-          .getResult();
-    });
-    return success();
-  }
-};
-
-struct StorageCastToLinalg : OpRewritePattern<qd::StorageCastOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(qd::StorageCastOp op,
-                                PatternRewriter &rewriter) const override {
-    if (failed(matchTensor(op, rewriter)))
-      return failure();
-    Elementwise elementwise(op, rewriter);
-    elementwise.addIdentity(op.getInput());
-    elementwise.replace([&](OpBuilder &b, Location loc, ValueRange arguments) {
-      return qd::StorageCastOp::create(
-                 b, loc, getElementTypeOrSelf(op.getType()), arguments.front())
-          .getResult();
+    elementwise.addIdentity(op->getOperand(0));
+    elementwise.replace([&](OpBuilder &b, Location, ValueRange arguments) {
+      IRMapping mapping;
+      mapping.map(op->getOperand(0), arguments.front());
+      Operation *scalar = b.clone(*op, mapping);
+      scalar->setDiscardableAttrs(DictionaryAttr::get(b.getContext()));
+      scalar->getResult(0).setType(getElementTypeOrSelf(op.getType()));
+      return scalar->getResult(0);
     });
     return success();
   }
@@ -383,10 +354,10 @@ void qdialect::populateFunctionsToLinalgPatterns(RewritePatternSet &patterns) {
 }
 
 void qdialect::populateCastToLinalgPatterns(RewritePatternSet &patterns) {
-  patterns.add<
-      QuantizeToLinalg, DequantizeToLinalg, RescalingToLinalg<qd::RequantizeOp>,
-      RescalingToLinalg<qd::RescaleOp>, LookupToLinalg, StorageCastToLinalg>(
-      patterns.getContext());
+  patterns.add<QuantizeToLinalg, DequantizeToLinalg,
+               RescalingToLinalg<qd::RequantizeOp>,
+               RescalingToLinalg<qd::RescaleOp>, FunctionToLinalg<qd::LookupOp>,
+               FunctionToLinalg<qd::StorageCastOp>>(patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
   populateChooseParamsToLinalgPatterns(patterns);
 }

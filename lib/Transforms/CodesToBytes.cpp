@@ -73,6 +73,9 @@ Value toByte(OpBuilder &b, Location loc, Value code) {
     if (matchPattern(code, m_Constant(&number)))
       return arith::ConstantOp::create(
           b, loc, b.getIntegerAttr(bytes, number.getValue().sext(8)));
+#if QDIALECT_MUTATE == 39 // negative codes become large ones
+    return arith::ExtUIOp::create(b, loc, bytes, code);
+#endif
     return arith::ExtSIOp::create(b, loc, bytes, code);
   }
   code = qd::StorageCastOp::create(b, loc, storage, code);

@@ -189,7 +189,7 @@ std::optional<Chain> matchChain(linalg::GenericOp root) {
       !getElementTypeOrSelf(weight.getType()).isF32())
     return std::nullopt;
   std::optional<OutputChannels> channels =
-      getOutputChannels(chain.contraction, chain.structure);
+      getOutputChannels(chain.structure);
   if (!channels)
     return std::nullopt;
   chain.total.factor.assign(channels->count(), 1);
@@ -241,7 +241,7 @@ Value scaleWeight(PatternRewriter &rewriter, Chain &chain) {
   HostTensor scaled(DType::F32, type.getShape().vec());
   float *to = scaled.mutableData<float>();
   forEachWeight(
-      type.getShape(), weightChannelStrides(chain.contraction, chain.structure),
+      type.getShape(), weightChannelStrides(chain.structure),
       [&](int64_t element, int64_t channel) {
         to[element] =
             static_cast<float>(static_cast<double>(view.get<float>(element)) *

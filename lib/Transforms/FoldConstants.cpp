@@ -51,6 +51,7 @@ struct FoldConstants
 private:
   bool isCandidate(Operation *op) const;
   std::optional<HostTensor> valueOf(Value value) const;
+  std::optional<SmallVector<HostTensor>> valuesOf(ValueRange values) const;
   std::optional<SmallVector<HostTensor>> constantOperands(Operation *op) const;
   bool fits(Operation *op) const;
   void fold(Operation *op);
@@ -75,19 +76,27 @@ std::optional<HostTensor> FoldConstants::valueOf(Value value) const {
   Operation *op = value.getDefiningOp();
   if (!isInit(op))
     return std::nullopt;
-  SmallVector<HostTensor> operands;
-  for (Value operand : op->getOperands()) {
-    std::optional<HostTensor> tensor = valueOf(operand);
-    if (!tensor)
-      return std::nullopt;
-    operands.push_back(std::move(*tensor));
-  }
-  llvm::Expected<SmallVector<HostTensor>> results = evaluate(op, operands);
+  std::optional<SmallVector<HostTensor>> operands = valuesOf(op->getOperands());
+  if (!operands)
+    return std::nullopt;
+  llvm::Expected<SmallVector<HostTensor>> results = evaluate(op, *operands);
   if (!results) {
     llvm::consumeError(results.takeError());
     return std::nullopt;
   }
   return std::move(results->front());
+}
+
+std::optional<SmallVector<HostTensor>>
+FoldConstants::valuesOf(ValueRange values) const {
+  SmallVector<HostTensor> tensors;
+  for (Value value : values) {
+    std::optional<HostTensor> tensor = valueOf(value);
+    if (!tensor)
+      return std::nullopt;
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
 }
 
 /// Values of all operands if they are constant, at least one of them really,
@@ -106,14 +115,7 @@ FoldConstants::constantOperands(Operation *op) const {
   getUsedValuesDefinedAbove(op->getRegions(), captured);
   if (!anyConstant || !llvm::all_of(captured, isConstant))
     return std::nullopt;
-  SmallVector<HostTensor> operands;
-  for (Value operand : op->getOperands()) {
-    std::optional<HostTensor> tensor = valueOf(operand);
-    if (!tensor)
-      return std::nullopt;
-    operands.push_back(std::move(*tensor));
-  }
-  return operands;
+  return valuesOf(op->getOperands());
 }
 
 bool FoldConstants::fits(Operation *op) const {

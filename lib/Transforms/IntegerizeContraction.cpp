@@ -15,6 +15,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/WeightChannels.h"
 #include "QDialect/Numerics/Rescale.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -291,7 +292,7 @@ void Rewriter::dropNegligibleWeights(const Coefficient &offset,
   }
   if (dropped.empty())
     return;
-  forEachWeight(s, weights.shape, [&](int64_t element, int64_t number) {
+  forEachWeight(weights.shape, weightChannelStrides(s), [&](int64_t element, int64_t number) {
     if (dropped.contains(number))
       weights.codes[element] = 0;
   });

@@ -65,30 +65,62 @@ struct Sum {
   }
 };
 
+/// sum of factor * (code - zero point), plus a constant, in f32 or i32.
+class SumPayload {
+public:
+  SumPayload(IntegerizeContext &context, const Island &island, Sum &sum,
+             Type type,
+             llvm::function_ref<Coefficient(const Summand &)> factorOf,
+             const Coefficient &constant)
+      : sum(sum), type(type), shifted(!sum.constant.isExactly(0)) {
+    Location loc = island.quantize->getLoc();
+    for (const Summand &summand : sum.summands)
+      factors.emplace_back(context, loc, factorOf(summand), type, island.rank(),
+                           sum.inputs);
+    factors.emplace_back(context, loc, constant, type, island.rank(),
+                         sum.inputs);
+  }
+
+  Value emit(OpBuilder &b, Location l, ValueRange args) {
+    Value total;
+    for (auto [i, summand] : llvm::enumerate(sum.summands)) {
+      Value code = centered(b, l, args[i], *summand.leaf->grid);
+      if (type.isF32())
+        code = arith::SIToFPOp::create(b, l, type, code);
+      Value part = make<arith::MulFOp, arith::MulIOp>(
+          b, l, code, factors[i].get(b, l, args));
+      total = total ? add(b, l, total, part) : part;
+    }
+    return shifted ? add(b, l, total, factors.back().get(b, l, args)) : total;
+  }
+
+private:
+  template <class FloatOp, class IntegerOp>
+  Value make(OpBuilder &b, Location l, Value x, Value y) {
+    return type.isF32() ? Value(FloatOp::create(b, l, x, y))
+                        : Value(IntegerOp::create(b, l, x, y));
+  }
+  Value add(OpBuilder &b, Location l, Value x, Value y) {
+    return make<arith::AddFOp, arith::AddIOp>(b, l, x, y);
+  }
+
+  const Sum &sum;
+  Type type;
+  bool shifted;
+  /// Those of the summands, then the constant.
+  SmallVector<PayloadConstant, 3> factors;
+};
+
 Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
   OpBuilder &builder = context.builder;
   Location loc = island.quantize->getLoc();
-  Type f32 = builder.getF32Type();
-  SmallVector<PayloadConstant, 2> ratios;
-  for (Summand &summand : sum.summands)
-    ratios.emplace_back(context, loc, summand.ratioF32, f32, island.rank(),
-                        sum.inputs);
-  bool shifted = !sum.constant.isExactly(0);
-  PayloadConstant constant(context, loc, sum.constant, f32, island.rank(),
-                           sum.inputs);
+  SumPayload payload(
+      context, island, sum, builder.getF32Type(),
+      [](const Summand &summand) { return summand.ratioF32; }, sum.constant);
   auto op = makeElementwise(
       builder, loc, island.type(), sum.inputs,
       [&](OpBuilder &b, Location l, ValueRange args) {
-        Value total;
-        for (auto [i, summand] : llvm::enumerate(sum.summands)) {
-          Value code = centered(b, l, args[i], *summand.leaf->grid);
-          Value real = arith::SIToFPOp::create(b, l, f32, code);
-          Value part =
-              arith::MulFOp::create(b, l, real, ratios[i].get(b, l, args));
-          total = total ? arith::AddFOp::create(b, l, total, part) : part;
-        }
-        if (shifted)
-          total = arith::AddFOp::create(b, l, total, constant.get(b, l, args));
+        Value total = payload.emit(b, l, args);
         Value one = arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
         Value zero = arith::ConstantOp::create(
             b, l, b.getI32IntegerAttr(island.grid.zeroPoint));
@@ -107,7 +139,6 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
                     Sum &sum) {
   OpBuilder &builder = context.builder;
   Location loc = island.quantize->getLoc();
-  Type i32 = builder.getI32Type();
   // Every product and every partial sum is below reach * 2^shift plus half a
   // unit for each rounded multiplier.
   double slack = 1;
@@ -128,25 +159,14 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
     return c.map(
         [&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
   };
-  SmallVector<PayloadConstant, 2> multipliers;
-  for (Summand &summand : sum.summands)
-    multipliers.emplace_back(context, loc, scaled(summand.ratio), i32,
-                             island.rank(), sum.inputs);
-  bool shifted = !sum.constant.isExactly(0);
-  PayloadConstant constant(context, loc, scaled(sum.constant), i32,
-                           island.rank(), sum.inputs);
+  SumPayload payload(
+      context, island, sum, builder.getI32Type(),
+      [&](const Summand &summand) { return scaled(summand.ratio); },
+      scaled(sum.constant));
   auto op = makeElementwise(
       builder, loc, island.type(), sum.inputs,
       [&](OpBuilder &b, Location l, ValueRange args) {
-        Value total;
-        for (auto [i, summand] : llvm::enumerate(sum.summands)) {
-          Value code = centered(b, l, args[i], *summand.leaf->grid);
-          Value part =
-              arith::MulIOp::create(b, l, code, multipliers[i].get(b, l, args));
-          total = total ? arith::AddIOp::create(b, l, total, part) : part;
-        }
-        if (shifted)
-          total = arith::AddIOp::create(b, l, total, constant.get(b, l, args));
+        Value total = payload.emit(b, l, args);
         auto integer = [&](int64_t value) -> Value {
           return arith::ConstantOp::create(b, l, b.getI32IntegerAttr(value));
         };

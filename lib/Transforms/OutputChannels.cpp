@@ -48,19 +48,7 @@ OutputChannels::offsets(ArrayRef<int64_t> positions,
   return result;
 }
 
-/// The loops that number output channels, in the order of the result's
-/// dimensions.
-static SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
-  SmallVector<unsigned> loops(s.depth.begin(), s.depth.end());
-  llvm::append_range(loops, s.outputChannel);
-  llvm::sort(loops, [&](unsigned a, unsigned b) {
-    return *s.outputDim(a) < *s.outputDim(b);
-  });
-  return loops;
-}
-
-std::optional<OutputChannels> getOutputChannels(linalg::LinalgOp op,
-                                                const ContractionStructure &s) {
+std::optional<OutputChannels> getOutputChannels(const ContractionStructure &s) {
   OutputChannels channels;
   for (unsigned loop : channelLoops(s)) {
     if (ShapedType::isDynamic(s.loopSizes[loop]))
@@ -104,23 +92,6 @@ std::optional<OutputChannels> followReshape(const OutputChannels &channels,
   return result;
 }
 
-SmallVector<int64_t> weightChannelStrides(linalg::LinalgOp op,
-                                          const ContractionStructure &s) {
-  SmallVector<int64_t> strides(s.weightMap.getNumResults(), 0);
-  int64_t stride = 1;
-  for (unsigned loop : llvm::reverse(channelLoops(s))) {
-    // A depth loop of an activation by activation matmul may miss the weight.
-    if (std::optional<unsigned> dim = s.weightDim(loop))
-      strides[*dim] = stride;
-    stride *= s.loopSizes[loop];
-  }
-#if QDIALECT_MUTATE == 25
-  // The scale of the wrong axis: reduced dimensions number the channels.
-  std::reverse(strides.begin(), strides.end());
-#endif
-  return strides;
-}
-
 AffineMap channelMap(MLIRContext *context, int64_t rank,
                      const OutputChannels &channels) {
   SmallVector<AffineExpr> dims;
@@ -151,25 +122,6 @@ linalg::GenericOp addPerChannel(OpBuilder &builder, Location loc, Value x,
         Value sum = arith::AddFOp::create(builder, loc, args[0], args[1]);
         linalg::YieldOp::create(builder, loc, sum);
       });
-}
-
-void forEachWeight(ArrayRef<int64_t> shape, ArrayRef<int64_t> channelStrides,
-                   llvm::function_ref<void(int64_t, int64_t)> visit) {
-  int64_t elements = 1;
-  for (int64_t size : shape)
-    elements *= size;
-  SmallVector<int64_t> index(shape.size(), 0);
-  int64_t channel = 0;
-  for (int64_t element = 0; element < elements; ++element) {
-    visit(element, channel);
-    for (int64_t d = static_cast<int64_t>(shape.size()) - 1; d >= 0; --d) {
-      channel += channelStrides[d];
-      if (++index[d] < shape[d])
-        break;
-      channel -= channelStrides[d] * shape[d];
-      index[d] = 0;
-    }
-  }
 }
 
 } // namespace qdialect

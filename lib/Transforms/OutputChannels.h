@@ -10,7 +10,7 @@
 #ifndef QDIALECT_TRANSFORMS_OUTPUTCHANNELS_H
 #define QDIALECT_TRANSFORMS_OUTPUTCHANNELS_H
 
-#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/WeightChannels.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
@@ -32,19 +32,14 @@ struct OutputChannels {
           llvm::ArrayRef<int64_t> shape) const;
 };
 
-/// The output channels in the result of `op`; its shape must be static.
-std::optional<OutputChannels> getOutputChannels(mlir::linalg::LinalgOp op,
-                                                const ContractionStructure &s);
+/// The output channels in the result of a contraction; nothing if one of their
+/// sizes is symbolic.
+std::optional<OutputChannels> getOutputChannels(const ContractionStructure &s);
 
 /// The output channels after a collapse_shape or expand_shape, as long as they
 /// are not mixed with other dimensions.
 std::optional<OutputChannels> followReshape(const OutputChannels &channels,
                                             mlir::Operation *reshape);
-
-/// For each dimension of the weight, how much one step along it adds to the
-/// number of the output channel (0 along reduced dimensions).
-llvm::SmallVector<int64_t> weightChannelStrides(mlir::linalg::LinalgOp op,
-                                                const ContractionStructure &s);
 
 /// `x + constant` with one f32 value of `values` a channel; `channels` are
 /// those of `x`.
@@ -56,11 +51,6 @@ mlir::linalg::GenericOp addPerChannel(mlir::OpBuilder &builder,
 /// The map that reads a constant of one value a channel.
 mlir::AffineMap channelMap(mlir::MLIRContext *context, int64_t rank,
                            const OutputChannels &channels);
-
-/// Calls `visit(element, channel)` for each element of a weight, row-major.
-void forEachWeight(llvm::ArrayRef<int64_t> shape,
-                   llvm::ArrayRef<int64_t> channelStrides,
-                   llvm::function_ref<void(int64_t, int64_t)> visit);
 
 } // namespace qdialect
 

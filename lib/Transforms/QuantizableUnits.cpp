@@ -232,7 +232,7 @@ static void followTail(QuantizableUnit &unit) {
   std::optional<OutputChannels> channels;
   if (unit.contraction)
     channels =
-        getOutputChannels(cast<linalg::LinalgOp>(unit.root), *unit.contraction);
+        getOutputChannels(*unit.contraction);
   SmallVector<Operation *> pending;
   Value value = unit.result();
   while (value.hasOneUse()) {

@@ -206,12 +206,12 @@ void quantizeContraction(const QuantizableUnit &unit,
   const ContractionStructure &s = *unit.contraction;
   Value weight = op.getDpsInputs()[s.weightOperand];
   std::optional<ConstantView> view = constantView(weight);
-  std::optional<OutputChannels> channels = getOutputChannels(op, s);
+  std::optional<OutputChannels> channels = getOutputChannels(s);
   if (!weight.getDefiningOp<arith::ConstantOp>() || !view || !channels ||
       view->dtype != DType::F32 || view->numElements() == 0)
     return;
   HostTensor elements = view->toHostTensor();
-  SmallVector<int64_t> channelStrides = weightChannelStrides(op, s);
+  SmallVector<int64_t> channelStrides = weightChannelStrides(s);
   int64_t inputCount = 0;
   LayerView layer = viewWeight(s, elements, channelStrides, inputCount);
   if (layer.rows() != s.numOutputChannels())

@@ -157,7 +157,7 @@ std::optional<Producer> producerOf(qd::ObserveOp observe,
     auto init = dyn_cast_or_null<FloatAttr>(
         getSplatValue(producer.op.getDpsInits()[0]).value_or(Attribute()));
     std::optional<OutputChannels> made =
-        getOutputChannels(producer.op, producer.structure);
+        getOutputChannels(producer.structure);
     if (!weightOf(producer.op, s.weightOperand) || !init ||
         !init.getValue().isZero() || !made || made->count() != channels ||
         made->dims.size() != 1 || made->dims[0] != type.getRank() - 1)
@@ -243,7 +243,7 @@ std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
     auto shape = cast<RankedTensorType>(weight.get().getType()).getShape();
     std::vector<double> byElement(ShapedType::getNumElements(shape));
     forEachWeight(
-        shape, weightChannelStrides(producer->op, producer->structure),
+        shape, weightChannelStrides(producer->structure),
         [&](int64_t element, int64_t channel) {
           byElement[element] = 1.0 / static_cast<double>(factors[channel]);
         });

@@ -63,53 +63,6 @@ func.func @concat_slice_observe(%x: tensor<3x4xf32>) -> tensor<2x5xi8> {
 
 // -----
 
-#in = affine_map<(n, c, h, w) -> (n, c, h, w)>
-#out = affine_map<(n, c, h, w) -> (n, c)>
-
-// A mean over the image reads the untransposed tensor.
-
-// CHECK: #[[$IMAGE:.+]] = affine_map<(d0, d1, d2, d3) -> (d0, d2, d3, d1)>
-// CHECK-LABEL: @into_a_reduction
-// CHECK-SAME: %[[X:.+]]: tensor<1x5x6x2xf32>
-// CHECK-NOT: linalg.transpose
-// CHECK: linalg.generic {indexing_maps = [#[[$IMAGE]], {{.*}} ins(%[[X]] : tensor<1x5x6x2xf32>)
-func.func @into_a_reduction(%x: tensor<1x5x6x2xf32>) -> tensor<1x2xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e0 = tensor.empty() : tensor<1x2x5x6xf32>
-  %t = linalg.transpose ins(%x : tensor<1x5x6x2xf32>) outs(%e0 : tensor<1x2x5x6xf32>) permutation = [0, 3, 1, 2]
-  %e1 = tensor.empty() : tensor<1x2xf32>
-  %init = linalg.fill ins(%zero : f32) outs(%e1 : tensor<1x2xf32>) -> tensor<1x2xf32>
-  %s = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins(%t : tensor<1x2x5x6xf32>) outs(%init : tensor<1x2xf32>) {
-  ^bb0(%a: f32, %acc: f32):
-    %p = arith.addf %acc, %a : f32
-    linalg.yield %p : f32
-  } -> tensor<1x2xf32>
-  return %s : tensor<1x2xf32>
-}
-
-// -----
-
-// Flattened channels first: rows (c, h, w) of the weights go to (h, w, c).
-
-// CHECK-LABEL: @flatten_before_matmul
-// CHECK-SAME: %[[X:.+]]: tensor<4x1x2x2xf32>
-// CHECK-DAG: %[[W:.+]] = arith.constant dense<{{\[\[}}1.000000e+00], [3.000000e+00], [2.000000e+00], [4.000000e+00]]> : tensor<4x1xf32>
-// CHECK-DAG: %[[F:.+]] = tensor.collapse_shape %[[X]] {{\[\[}}0], [1, 2, 3]] : tensor<4x1x2x2xf32> into tensor<4x4xf32>
-// CHECK: linalg.matmul ins(%[[F]], %[[W]]
-func.func @flatten_before_matmul(%x: tensor<4x1x2x2xf32>) -> tensor<4x1xf32> {
-  %zero = arith.constant 0.0 : f32
-  %w = arith.constant dense<[[1.0], [2.0], [3.0], [4.0]]> : tensor<4x1xf32>
-  %e0 = tensor.empty() : tensor<4x2x1x2xf32>
-  %t = linalg.transpose ins(%x : tensor<4x1x2x2xf32>) outs(%e0 : tensor<4x2x1x2xf32>) permutation = [0, 3, 1, 2]
-  %f = tensor.collapse_shape %t [[0], [1, 2, 3]] : tensor<4x2x1x2xf32> into tensor<4x4xf32>
-  %e1 = tensor.empty() : tensor<4x1xf32>
-  %init = linalg.fill ins(%zero : f32) outs(%e1 : tensor<4x1xf32>) -> tensor<4x1xf32>
-  %y = linalg.matmul ins(%f, %w : tensor<4x4xf32>, tensor<4x1xf32>) outs(%init : tensor<4x1xf32>) -> tensor<4x1xf32>
-  return %y : tensor<4x1xf32>
-}
-
-// -----
-
 // Only dimensions of size 1 move: a reshape, and none when the shape is the
 // same.
 
@@ -122,31 +75,6 @@ func.func @unit_dimensions(%x: tensor<1x1x1x7xf32>) -> tensor<1x7x1x1xf32> {
   %e = tensor.empty() : tensor<1x7x1x1xf32>
   %t = linalg.transpose ins(%x : tensor<1x1x1x7xf32>) outs(%e : tensor<1x7x1x1xf32>) permutation = [0, 3, 1, 2]
   return %t : tensor<1x7x1x1xf32>
-}
-
-// -----
-
-#map = affine_map<(m, n) -> (m, n)>
-
-// An argument keeps the transposes from sinking; hoisting one removes the other.
-
-// CHECK-LABEL: @hoist_over_a_mixed_addition
-// CHECK-SAME: %[[X:.+]]: tensor<3x2xf32>, %[[C:.+]]: tensor<2x3xf32>
-// CHECK: %[[T:.+]] = linalg.transpose ins(%[[C]]
-// CHECK-NOT: linalg.transpose
-// CHECK: %[[S:.+]] = linalg.generic {{.*}} ins(%[[X]], %[[T]]
-// CHECK: return %[[S]]
-func.func @hoist_over_a_mixed_addition(%x: tensor<3x2xf32>, %c: tensor<2x3xf32>) -> tensor<3x2xf32> {
-  %e = tensor.empty() : tensor<2x3xf32>
-  %t = linalg.transpose ins(%x : tensor<3x2xf32>) outs(%e : tensor<2x3xf32>) permutation = [1, 0]
-  %s = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%t, %c : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) {
-  ^bb0(%a: f32, %b: f32, %out: f32):
-    %p = arith.addf %a, %b : f32
-    linalg.yield %p : f32
-  } -> tensor<2x3xf32>
-  %e1 = tensor.empty() : tensor<3x2xf32>
-  %r = linalg.transpose ins(%s : tensor<2x3xf32>) outs(%e1 : tensor<3x2xf32>) permutation = [1, 0]
-  return %r : tensor<3x2xf32>
 }
 
 // -----

@@ -63,16 +63,6 @@ struct WeightSums {
 AccumulatorBound boundAccumulator(const WeightSums &weights,
                                   CodeInterval activation, int64_t init);
 
-/// The loops that number the output channels (depth and outputChannel), in the
-/// order of the output's dimensions, and their sizes.
-llvm::SmallVector<unsigned> channelLoops(const ContractionStructure &structure);
-
-/// Calls `visit(element, channel)` for each element of the weight in row-major
-/// order; channels are numbered row-major over channelLoops.
-void forEachWeight(const ContractionStructure &structure,
-                   llvm::ArrayRef<int64_t> weightShape,
-                   llvm::function_ref<void(int64_t, int64_t)> visit);
-
 /// Sums per channel of integer weights in row-major order.
 std::vector<WeightSums> sumWeights(const ContractionStructure &structure,
                                    llvm::ArrayRef<int64_t> weightShape,

@@ -68,25 +68,11 @@ bool BatchMatmulPlan::init() {
     onesArgument = region.numInputs() + 1;
     constants.push_back(onesBlob(g));
   }
-  // The columns stay a loop of their own, however the rows are joined.
-  auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-  LinearForm columns(type.getRank());
-  int64_t step = 1;
-  for (int64_t dim = type.getRank() - 1; dim >= 0 && step < g.columns.size;
-       --dim) {
-    columns.coefficients[dim] = step;
-    step *= type.getDimSize(dim);
-  }
   std::optional<Epilogue> resolved =
-      Epilogue::create(region, constants, columns);
+      Epilogue::create(region, constants, g.columns.size);
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
-  epilogue.region = &region;
-  if (g.columns.size == 1)
-    epilogue.appendUnitLoop();
-  if (epilogue.sizes.back() != g.columns.size)
-    return false;
   if (!g.isFloat) {
     auto reach = [](int64_t zeroPoint) {
       return static_cast<double>(
@@ -103,8 +89,7 @@ bool BatchMatmulPlan::init() {
     chunks = std::clamp<int64_t>(g.rows.size / kMinRows, 1,
                                  (kWantedTasks + whole - 1) / whole);
   numTasks = whole * chunks;
-  keyText =
-      family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+  keyText = family + epilogue.key();
   return true;
 }
 

@@ -116,26 +116,17 @@ public:
 
   bool init() {
     constants = packBlockWeights(w);
-    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-    LinearForm channel(type.getRank());
-    channel.coefficients.back() = 1;
     std::optional<Epilogue> resolved =
-        Epilogue::create(region, constants, channel);
+        Epilogue::create(region, constants, w.channels);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.region = &region;
-    if (w.channels == 1)
-      epilogue.appendUnitLoop();
-    if (epilogue.sizes.back() != w.channels)
-      return false;
     family = "block-weights";
     panels = (w.channels + kPanel - 1) / kPanel;
     // Panels alone occupy the threads of wide layers.
     chunks = panels >= 16 ? 1 : std::clamp<int64_t>(rows.count / 16, 1, 8);
     numTasks = panels * chunks;
-    keyText =
-        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText = family + epilogue.key();
     return true;
   }
 

@@ -20,30 +20,15 @@ public:
 
   bool init() {
     constants = packContraction(geometry);
-    // The channels stay a loop of their own, however the pixels are joined.
-    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-    LinearForm channels(type.getRank());
-    int64_t step = 1;
-    for (int64_t dim = type.getRank() - 1;
-         dim >= 0 && step < geometry.numChannels(); --dim) {
-      channels.coefficients[dim] = step;
-      step *= type.getDimSize(dim);
-    }
     std::optional<Epilogue> resolved =
-        Epilogue::create(region, constants, channels);
+        Epilogue::create(region, constants, geometry.numChannels());
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.region = &region;
-    if (geometry.numChannels() == 1)
-      epilogue.appendUnitLoop();
-    if (epilogue.sizes.back() != geometry.numChannels())
-      return false;
     epilogue.rootRange = accumulatorRange(geometry);
     family = "contraction";
     numTasks = tasks.total();
-    keyText =
-        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText = family + epilogue.key();
     return true;
   }
 

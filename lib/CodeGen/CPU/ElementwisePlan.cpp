@@ -31,7 +31,6 @@ public:
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.region = &region;
     bool allLookups =
         !region.steps.empty() && llvm::all_of(region.steps, [](Operation *op) {
           return isa<qd::LookupOp>(op);
@@ -52,8 +51,7 @@ public:
       numTasks = std::max<int64_t>(1, rows);
     cutsRow &= rows == 1;
     numTasks = cutsRow ? numTasks : std::min(numTasks, rows);
-    keyText =
-        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText = family + epilogue.key();
     return inner > 0 && rows > 0;
   }
 
@@ -76,7 +74,8 @@ public:
       int64_t blocks = (inner + kBlock - 1) / kBlock;
       Value from = e.mul(cut(begin, blocks), kBlock);
       Value to = e.min(e.mul(cut(end, blocks), kBlock), e.index(inner));
-      emitRow(e, payload, {}, from, to);
+      Position row = Position::at(e, epilogue, e.index(0), from);
+      emitRow(e, payload, row, from, to);
     } else {
       e.loop(cut(begin, rows), cut(end, rows), 1,
              [&](Value row) { emitWholeRow(e, payload, row); });
@@ -142,24 +141,17 @@ private:
   }
 
   void emitWholeRow(Emitter &e, PayloadEmitter &payload, Value row) {
-    SmallVector<Value> counters(epilogue.sizes.size() - 1);
-    for (size_t loop = counters.size(); loop-- > 1;) {
-      counters[loop] = e.rem(row, epilogue.sizes[loop]);
-      row = e.div(row, epilogue.sizes[loop]);
-    }
-    if (!counters.empty())
-      counters[0] = row;
-    emitRow(e, payload, counters, e.index(0), e.index(inner));
+    emitRow(e, payload, Position::at(e, epilogue, row, e.index(0)), e.index(0),
+            e.index(inner));
   }
 
   static constexpr int64_t kBlock = 4 * Emitter::kLanes;
 
-  void emitRow(Emitter &e, PayloadEmitter &payload, ArrayRef<Value> outer,
+  void emitRow(Emitter &e, PayloadEmitter &payload, const Position &row,
                Value from, Value to) {
     auto at = [&](Value lane) {
-      Position position;
-      position.counters.assign(outer.begin(), outer.end());
-      position.counters.push_back(lane);
+      Position position = row;
+      position.counters.back() = lane;
       return position;
     };
     auto emit = [&](Position position, int64_t numParts) {

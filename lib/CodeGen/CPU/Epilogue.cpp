@@ -60,6 +60,11 @@ Epilogue::memoryOperand(Value value, ArrayRef<LinearForm> indices,
   if (!access)
     return std::nullopt;
   operand.element = getElementTypeOrSelf(value.getType());
+  if (parameters.contains(access->base)) {
+    operand.kind = Operand::Parameter;
+    operand.value = access->base;
+    return operand;
+  }
   if (Attribute splat = splatOf(access->base)) {
     operand.kind = Operand::Splat;
     operand.splat = splat;
@@ -90,7 +95,9 @@ bool Epilogue::addOperand(OpOperand &use, ArrayRef<LinearForm> indices,
     // A scalar among linalg.generic's inputs.
     if (!matchPattern(value, m_Constant(&operand.splat)))
       return false;
-    operand.kind = Operand::Splat;
+    operand.kind =
+        parameters.contains(value) ? Operand::Parameter : Operand::Splat;
+    operand.value = value;
     operand.element = value.getType();
     operands[&use] = operand;
     return true;
@@ -105,7 +112,7 @@ bool Epilogue::addOperand(OpOperand &use, ArrayRef<LinearForm> indices,
       if (form.offset != 0 ||
           form.coefficients != LinearForm::loop(numLoops, dim).coefficients)
         return false;
-    operand.chain = value;
+    operand.value = value;
     operands[&use] = operand;
     return true;
   }
@@ -163,11 +170,39 @@ void Epilogue::appendUnitLoop() {
     entry.second.form.coefficients.push_back(0);
 }
 
+void Epilogue::makeRowOfOne() {
+  sizes = {1};
+  output.coefficients = {1};
+  for (auto &entry : operands)
+    entry.second.form.coefficients.assign(1, 0);
+  if (direct)
+    direct->form.coefficients.assign(1, 0);
+}
+
+void Epilogue::joinLoops(std::optional<int64_t> columns) {
+  SmallVector<LinearForm *> forms{&output};
+  LinearForm row(sizes.size()); // keeps the columns apart from other loops
+  if (columns)
+    for (int64_t loop = sizes.size() - 1, step = 1;
+         loop >= 0 && step < *columns; --loop) {
+      row.coefficients[loop] = step;
+      step *= sizes[loop];
+    }
+  forms.push_back(&row);
+  for (auto &entry : operands)
+    if (entry.second.kind == Operand::Memory)
+      forms.push_back(&entry.second.form);
+  if (direct && direct->kind == Operand::Memory)
+    forms.push_back(&direct->form);
+  coalesceLoops(sizes, forms);
+}
+
 std::optional<Epilogue> Epilogue::create(KernelRegion &region,
                                          std::vector<ConstantBlob> &blobs,
-                                         ArrayRef<LinearForm> separators) {
+                                         std::optional<int64_t> columns) {
   Epilogue epilogue;
   epilogue.region = &region;
+  epilogue.addParameters(blobs);
   RankedTensorType type = region.resultType();
   unsigned numLoops = type.getRank();
   epilogue.sizes = llvm::to_vector(type.getShape());
@@ -207,28 +242,14 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
     if (!epilogue.direct)
       return std::nullopt;
   }
-  if (numLoops == 0) {
-    // A scalar is a row of one.
-    epilogue.sizes = {1};
-    for (auto &entry : epilogue.operands)
-      entry.second.form.coefficients.assign(1, 0);
-    if (epilogue.direct)
-      epilogue.direct->form.coefficients.assign(1, 0);
-    epilogue.output.coefficients = {1};
-    return epilogue;
-  }
-  if (usesIndices)
-    return epilogue;
-  SmallVector<LinearForm> walls(separators.begin(), separators.end());
-  SmallVector<LinearForm *> forms{&epilogue.output};
-  for (LinearForm &wall : walls)
-    forms.push_back(&wall);
-  for (auto &entry : epilogue.operands)
-    if (entry.second.kind == Operand::Memory)
-      forms.push_back(&entry.second.form);
-  if (epilogue.direct && epilogue.direct->kind == Operand::Memory)
-    forms.push_back(&epilogue.direct->form);
-  coalesceLoops(epilogue.sizes, forms);
+  if (numLoops == 0)
+    epilogue.makeRowOfOne();
+  else if (!usesIndices)
+    epilogue.joinLoops(columns);
+  if (columns == 1 && epilogue.sizes.back() != 1)
+    epilogue.appendUnitLoop();
+  if (columns && epilogue.sizes.back() != *columns)
+    return std::nullopt;
   return epilogue;
 }
 

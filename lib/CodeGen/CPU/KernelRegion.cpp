@@ -112,7 +112,8 @@ std::optional<KernelRegion> KernelRegion::analyze(qd::DispatchOp dispatch) {
   return region;
 }
 
-std::string structureKey(qd::DispatchOp dispatch) {
+std::string structureKey(qd::DispatchOp dispatch,
+                         const llvm::SetVector<Value> &parameters) {
   std::string text;
   llvm::raw_string_ostream os(text);
   llvm::DenseMap<Value, unsigned> numbers;
@@ -127,7 +128,9 @@ std::string structureKey(qd::DispatchOp dispatch) {
       os << number(operand) << ' ';
     auto constant = dyn_cast<arith::ConstantOp>(op);
     bool isContent =
-        constant && isa<ShapedType>(constant.getType()) && !splatOf(constant);
+        constant &&
+        (parameters.contains(constant) ||
+         (isa<ShapedType>(constant.getType()) && !splatOf(constant)));
     if (!isContent) {
       DictionaryAttr attributes = op->getAttrDictionary();
       for (NamedAttribute attribute : attributes)

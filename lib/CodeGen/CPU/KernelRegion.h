@@ -51,8 +51,9 @@ struct Interval {
 class Epilogue {
 public:
   struct Operand {
-    enum Kind { Chain, Memory, Splat } kind = Chain;
-    mlir::Value chain;     ///< Chain: the root's or another step's result
+    enum Kind { Chain, Memory, Splat, Parameter } kind = Chain;
+    /// Chain: the root's or another step's result; Parameter: the constant.
+    mlir::Value value;
     unsigned argument = 0; ///< Memory: position in the kernel's `args`
     mlir::Type element;    ///< Memory: the tensor's element type
     LinearForm form;       ///< Memory: elements, over the joined loops
@@ -66,20 +67,21 @@ public:
   /// Set by the family: bounds of the root's result, if finite.
   std::optional<Interval> rootRange;
 
-  /// Resolves every operand; appends the constants it needs to `blobs`.
-  /// `separators` are forms over the result's dimensions that keep loops apart.
+  /// Resolves every operand; appends the constants it needs to `blobs`. Where
+  /// the family makes rows of `columns` results, they are the innermost loop.
   static std::optional<Epilogue>
   create(KernelRegion &region, std::vector<ConstantBlob> &blobs,
-         llvm::ArrayRef<LinearForm> separators = {});
+         std::optional<int64_t> columns = std::nullopt);
 
   const Operand &operand(mlir::OpOperand &use) const {
     return operands.at(&use);
   }
   /// qd.lookup -> position in `args` of its table, i32 in offset binary.
   llvm::DenseMap<mlir::Operation *, unsigned> tables;
-
-  /// Adds an innermost loop of one iteration.
-  void appendUnitLoop();
+  /// Constants of payloads that the kernel reads from memory, four bytes each:
+  /// layers that differ in them alone (in scales and zero points) share it.
+  llvm::SetVector<mlir::Value> parameters;
+  unsigned parametersArgument = 0; ///< position in `args`
 
   /// For a region without steps: the result itself, read from memory.
   const Operand &passThrough() const { return *direct; }
@@ -87,6 +89,8 @@ public:
 
   /// Bounds of a scalar of a payload; nothing if it may be NaN or infinite.
   std::optional<Interval> rangeOf(mlir::Value scalar) const;
+  /// Is nothing divided by this scale?
+  bool isOne(mlir::Value scale) const;
   /// Bounds of the real number that a quantize or requantize rounds.
   std::optional<Interval> roundedRange(mlir::Operation *cast) const;
   /// Small enough that rounded values and zero points add without wrapping.
@@ -96,10 +100,20 @@ public:
   static bool isSafeZeroPoint(std::optional<Interval> range) {
     return range && range->magnitude() < (1 << 20);
   }
-  /// What ranges prove and the code depends on, as text for a plan's key.
-  std::string provenFacts() const;
+  /// Everything that the code of the epilogue and of its root depends on, as
+  /// text: a plan's key.
+  std::string key() const;
 
 private:
+  /// Adds an innermost loop of one iteration.
+  void appendUnitLoop();
+  /// The loops of a result without dimensions.
+  void makeRowOfOne();
+  /// Joins loops that all operands walk as one, columns among themselves.
+  void joinLoops(std::optional<int64_t> columns);
+  void addParameters(std::vector<ConstantBlob> &blobs);
+  /// What ranges prove and the code depends on.
+  std::string provenFacts() const;
   bool addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs);
   bool addExtract(mlir::tensor::ExtractOp extract,
                   std::vector<ConstantBlob> &blobs);
@@ -124,8 +138,10 @@ mlir::Attribute splatOf(mlir::Value constant);
 /// Bounds of a constant's elements; nothing if one is not finite.
 std::optional<Interval> rangeOfConstant(mlir::Value constant);
 
-/// The text that stands for everything but the contents of constants.
-std::string structureKey(qd::DispatchOp dispatch);
+/// The text that stands for everything but the contents of constants: of
+/// tensors and of these `parameters`.
+std::string structureKey(qd::DispatchOp dispatch,
+                         const llvm::SetVector<mlir::Value> &parameters = {});
 
 } // namespace qdialect::cpu
 

@@ -61,6 +61,14 @@ void PayloadEmitter::begin() {
   pointers[output] = e.argument(arguments, output);
   for (auto [step, table] : epilogue.tables)
     pointers[table] = e.argument(arguments, table);
+  if (epilogue.parameters.empty())
+    return;
+  Value place = e.argument(arguments, epilogue.parametersArgument);
+  for (auto [i, constant] : llvm::enumerate(epilogue.parameters)) {
+    Type element = getElementTypeOrSelf(constant.getType());
+    Value scalar = e.load(element, e.at(place, static_cast<int64_t>(4 * i)), 4);
+    parameters[constant] = e.broadcast(scalar, Emitter::vector(element));
+  }
 }
 
 Value PayloadEmitter::address(unsigned argument, Type element,
@@ -81,6 +89,8 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
                            const Position &position) {
   if (operand.kind == Epilogue::Operand::Splat)
     return splat(operand.splat);
+  if (operand.kind == Epilogue::Operand::Parameter)
+    return Lanes::of(parameters.lookup(operand.value));
   Type element = loadedType(operand.element);
   int64_t bytes = elementBytes(operand.element);
   auto type = Emitter::vector(element);
@@ -147,6 +157,16 @@ Lanes PayloadEmitter::splat(Attribute attribute) {
   return lanes;
 }
 
+Lanes PayloadEmitter::constantLanes(Value constant) {
+  if (Value parameter = parameters.lookup(constant))
+    return Lanes::of(parameter);
+  Attribute value;
+  bool isConstant = matchPattern(constant, m_Constant(&value));
+  assert(isConstant && "payload uses a value that nothing computed");
+  (void)isConstant;
+  return splat(value);
+}
+
 Value PayloadEmitter::offset(Lanes &lanes) {
   auto type = Emitter::vector(e.i32());
   if (!lanes.offset) {
@@ -177,7 +197,7 @@ Value PayloadEmitter::plain(Lanes &lanes) {
 Lanes PayloadEmitter::operandValue(Frame &frame, OpOperand &use) {
   const Epilogue::Operand &operand = epilogue.operand(use);
   if (operand.kind == Epilogue::Operand::Chain)
-    return tensorValue(frame, operand.chain);
+    return tensorValue(frame, operand.value);
   return load(operand, frame.position);
 }
 
@@ -209,21 +229,14 @@ Lanes PayloadEmitter::tensorValue(Frame &frame, Value tensor) {
 
 Lanes &PayloadEmitter::Frame::scalar(PayloadEmitter &emitter, Value value) {
   auto [entry, isNew] = values.try_emplace(value.getAsOpaquePointer());
-  if (isNew) {
-    // A constant of the dispatch, used inside a payload.
-    Attribute constant;
-    bool isConstant = matchPattern(value, m_Constant(&constant));
-    assert(isConstant && "payload uses a value that nothing computed");
-    (void)isConstant;
-    entry->second = emitter.splat(constant);
-  }
+  if (isNew) // a constant of the dispatch, used inside a payload
+    entry->second = emitter.constantLanes(value);
   return entry->second;
 }
 
 Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
-  Attribute constant;
-  if (matchPattern(op, m_Constant(&constant)))
-    return splat(constant);
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return constantLanes(op->getResult(0));
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
     unsigned dim = index.getDim();
     auto type = Emitter::vector(e.i64());

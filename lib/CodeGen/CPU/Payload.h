@@ -84,6 +84,8 @@ private:
                 const Position &position);
   Lanes load(const Epilogue::Operand &operand, const Position &position);
   Lanes splat(mlir::Attribute attribute);
+  /// A parameter of the kernel or a part of its code.
+  Lanes constantLanes(Value constant);
   Lanes tensorValue(Frame &frame, Value tensor);
   Lanes operandValue(Frame &frame, mlir::OpOperand &use);
   Lanes lookup(Lanes codes, qd::LookupOp op);
@@ -104,6 +106,8 @@ private:
   const Epilogue &epilogue;
   Value arguments;
   llvm::DenseMap<unsigned, Value> pointers;
+  /// The lanes of Epilogue::parameters.
+  llvm::DenseMap<Value, Value> parameters;
 };
 
 } // namespace qdialect::cpu

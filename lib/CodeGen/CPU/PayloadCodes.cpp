@@ -48,10 +48,10 @@ Lanes PayloadEmitter::toCodes(Value real, Value zeroPoint,
   if (knownZeroPoint)
     lanes.offset = arith::AddIOp::create(
         e, rounded, e.constantInt(type, *knownZeroPoint + 128));
-  else
-    lanes.offset =
-        arith::AddIOp::create(e, arith::AddIOp::create(e, rounded, zeroPoint),
-                              e.constantInt(type, 128));
+  else // the sum of what does not depend on the place first
+    lanes.offset = arith::AddIOp::create(
+        e, rounded,
+        arith::AddIOp::create(e, zeroPoint, e.constantInt(type, 128)));
   return lanes;
 }
 
@@ -146,8 +146,7 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
       return std::nullopt;
     Value scale = quantize.getScales()[0];
     Value real = plain(lanesOf(quantize.getInput()));
-    std::optional<Interval> factor = epilogue.rangeOf(scale);
-    if (!factor || factor->low != 1.0 || factor->high != 1.0)
+    if (!epilogue.isOne(scale))
       real = arith::DivFOp::create(e, real, plain(lanesOf(scale)));
     return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
   }

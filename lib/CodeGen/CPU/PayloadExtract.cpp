@@ -26,6 +26,7 @@ bool PayloadEmitter::isUniform(Value scalar) const {
     const Epilogue::Operand &operand =
         epilogue.operand(generic->getOpOperand(argument.getArgNumber()));
     return operand.kind == Epilogue::Operand::Splat ||
+           operand.kind == Epilogue::Operand::Parameter ||
            (operand.kind == Epilogue::Operand::Memory &&
             operand.form.coefficients.back() == 0);
   }

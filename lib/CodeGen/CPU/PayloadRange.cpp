@@ -120,12 +120,15 @@ std::optional<Interval> Epilogue::rangeOf(Value scalar) const {
       .Default([&](Operation *) { return codesOf(scalar.getType()); });
 }
 
+bool Epilogue::isOne(Value scale) const {
+  std::optional<Interval> range = rangeOf(scale);
+  return range && range->low == 1.0 && range->high == 1.0;
+}
+
 std::optional<Interval> Epilogue::roundedRange(Operation *cast) const {
-  if (auto quantize = dyn_cast<qd::QuantizeOp>(cast)) {
-    std::optional<Interval> scale = rangeOf(quantize.getScales()[0]);
-    bool isOne = scale && scale->low == 1.0 && scale->high == 1.0;
-    return isOne ? rangeOf(quantize.getInput()) : std::nullopt;
-  }
+  if (auto quantize = dyn_cast<qd::QuantizeOp>(cast))
+    return isOne(quantize.getScales()[0]) ? rangeOf(quantize.getInput())
+                                          : std::nullopt;
   auto requantize = mlir::cast<qd::RequantizeOp>(cast);
   std::optional<Interval> scale = rangeOf(requantize.getScale());
   std::optional<Interval> input = rangeOf(requantize.getInput());
@@ -138,22 +141,26 @@ std::optional<Interval> Epilogue::roundedRange(Operation *cast) const {
 
 std::string Epilogue::provenFacts() const {
   std::string text;
-  auto note = [&](bool finite, bool safe) {
-    text += !finite ? 'u' : safe ? 's' : 'f';
+  auto noteZeroPoint = [&](Value zeroPoint) {
+    if (zeroPoint)
+      text += isSafeZeroPoint(rangeOf(zeroPoint)) ? 's' : 'u';
+  };
+  auto noteRounding = [&](Operation *op) {
+    std::optional<Interval> range = roundedRange(op);
+    text += !range ? 'u' : isSafe(range) ? 's' : 'f';
   };
   for (Operation *step : region->steps)
     step->walk([&](Operation *op) {
-      Value zeroPoint;
-      if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
-        zeroPoint = quantize.getZeroPoint();
-      else if (auto requantize = dyn_cast<qd::RequantizeOp>(op))
-        zeroPoint = requantize.getZeroPoint();
-      else
-        return;
-      std::optional<Interval> range = roundedRange(op);
-      note(range.has_value(), isSafe(range));
-      if (zeroPoint)
-        note(true, isSafeZeroPoint(rangeOf(zeroPoint)));
+      if (auto quantize = dyn_cast<qd::QuantizeOp>(op)) {
+        text += isOne(quantize.getScales()[0]) ? '1' : 'x';
+        noteRounding(op);
+        noteZeroPoint(quantize.getZeroPoint());
+      } else if (auto requantize = dyn_cast<qd::RequantizeOp>(op)) {
+        noteRounding(op);
+        noteZeroPoint(requantize.getZeroPoint());
+      } else if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
+        noteZeroPoint(dequantize.getZeroPoint());
+      }
     });
   return text;
 }

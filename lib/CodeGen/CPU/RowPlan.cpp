@@ -204,17 +204,9 @@ private:
 
   /// The last pass: four vectors at a time, so that codes are packed together.
   void finish(Value number) {
-    Position position;
-    unsigned numOuter = plan.epilogue.sizes.size() - 1;
-    position.counters.resize(numOuter + 1);
-    for (unsigned loop = numOuter; loop-- > 1;) {
-      position.counters[loop] = e.rem(number, plan.epilogue.sizes[loop]);
-      number = e.div(number, plan.epilogue.sizes[loop]);
-    }
-    if (numOuter > 0)
-      position.counters[0] = number;
+    Position position = Position::at(e, plan.epilogue, number, e.index(0));
     auto emit = [&](Value element, int64_t numParts, Value mask) {
-      position.counters[numOuter] = element;
+      position.counters.back() = element;
       SmallVector<Lanes> parts;
       for (int64_t part = 0; part < numParts; ++part) {
         Position here = position;
@@ -288,11 +280,8 @@ bool RowPlan::init() {
       isSoftmax ? cast<qd::SoftmaxOp>(root).getAxis() : norm.getAxis());
   if (isSoftmax && axis + 1 != rank)
     return false;
-  LinearForm inRow(rank);
-  for (int64_t dim = rank - 1; dim >= axis; --dim) {
-    inRow.coefficients[dim] = length;
+  for (int64_t dim = axis; dim < rank; ++dim)
     length *= type.getDimSize(dim);
-  }
   rows = type.getNumElements() / length;
   if (length > kMaxRow)
     return false;
@@ -309,22 +298,16 @@ bool RowPlan::init() {
     if (norm.getBeta() && !(beta = resolve(norm.getBeta())))
       return false;
   }
-  // The row stays a loop of its own, however the rows are joined.
-  std::optional<Epilogue> resolved = Epilogue::create(region, constants, inRow);
+  std::optional<Epilogue> resolved =
+      Epilogue::create(region, constants, length);
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
-  epilogue.region = &region;
-  if (length == 1)
-    epilogue.appendUnitLoop();
-  if (epilogue.sizes.back() != length)
-    return false;
   numTasks = std::clamp<int64_t>(rows * length / kTaskElements, 1,
                                  std::min(rows, kMaxTasks));
   if (numTasks > 1)
     numTasks -= numTasks % 2;
-  keyText =
-      family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+  keyText = family + epilogue.key();
   return true;
 }
 

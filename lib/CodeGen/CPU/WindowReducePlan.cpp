@@ -22,29 +22,15 @@ public:
 
   bool init() {
     constants = packWindowReduce(g);
-    auto type = cast<RankedTensorType>(region.root->getResult(0).getType());
-    // Channels stay a loop of their own.
-    LinearForm channel(type.getRank());
-    for (int64_t dim = type.getRank() - 1, step = 1;
-         dim >= 0 && step < g.channels; --dim) {
-      channel.coefficients[dim] = step;
-      step *= type.getDimSize(dim);
-    }
     std::optional<Epilogue> resolved =
-        Epilogue::create(region, constants, channel);
+        Epilogue::create(region, constants, g.channels);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.region = &region;
-    if (g.channels == 1)
-      epilogue.appendUnitLoop();
-    if (epilogue.sizes.back() != g.channels)
-      return false;
     epilogue.rootRange = sumRange(g);
     family = g.kind == WindowReduceGeometry::Depthwise ? "depthwise" : "pool";
     chooseTasks();
-    keyText =
-        family + structureKey(region.dispatch) + "\n" + epilogue.provenFacts();
+    keyText = family + epilogue.key();
     return true;
   }
 

@@ -20,8 +20,10 @@ static ConstantBlob paddingPixel(Attribute padding, Type element,
                    ? cast<FloatAttr>(padding).getValue().bitcastToAPInt()
                    : cast<IntegerAttr>(padding).getValue();
   uint64_t value = bits.getZExtValue();
+#if QDIALECT_MUTATE != 38 // padding of tiles in two's complement
   if (element.isSignlessInteger(8))
     value ^= 0x80;
+#endif
   auto width = static_cast<int64_t>(byteWidth(*memoryType(element)));
   ConstantBlob blob;
   blob.size = channels * width;

@@ -51,7 +51,11 @@ std::optional<GridPlace> placeGrid(RankedTensorType real, Value scale,
   }
   if (blocked.empty() && axes.size() == 1) {
     place.layout = {layout[axes[0]]};
-    place.attributes = {{"axis", axes[0]}};
+    int64_t axis = axes[0];
+#if QDIALECT_MUTATE == 40 // channels counted from the other end
+    axis = static_cast<int64_t>(layout.size()) - 1 - axis;
+#endif
+    place.attributes = {{"axis", axis}};
     return place;
   }
   if (blocked.size() != 1)

@@ -1,0 +1,83 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which constants of the element-wise steps are no part of a kernel's code. A
+// model has one scale and zero point a tensor, and its layers would need a
+// kernel each if these numbers stood in the code.
+
+#include "KernelRegion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::cpu {
+
+/// Does the user compute with the number, whatever it is?
+static bool takesAnyNumber(Operation *user) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
+             arith::AddIOp, arith::SubIOp, qd::QuantizeOp, qd::DequantizeOp,
+             qd::RequantizeOp>(user);
+}
+
+static bool isParameterUse(const KernelRegion &region, OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (!region.steps.contains(user))
+    return region.steps.contains(user->getParentOp()) && takesAnyNumber(user);
+  auto step = dyn_cast<linalg::GenericOp>(user);
+  return step && step.isDpsInput(&use) &&
+         llvm::all_of(step.getMatchingBlockArgument(&use).getUsers(),
+                      takesAnyNumber);
+}
+
+/// Numbers by which the code generator multiplies or divides in a cheaper way,
+/// or not at all, are better off in the code.
+static bool isSpecialNumber(Attribute value) {
+  if (auto real = dyn_cast<FloatAttr>(value)) {
+    APFloat number = real.getValue();
+    return !number.isFiniteNonZero() || number.getExactLog2Abs() != INT_MIN;
+  }
+  return cast<IntegerAttr>(value).getValue().isZero();
+}
+
+static bool isParameter(const KernelRegion &region, Value constant) {
+  Type element = getElementTypeOrSelf(constant.getType());
+  if (!(element.isF32() || element.isInteger(32)) || constant.use_empty())
+    return false;
+  Attribute value = splatOf(constant);
+  return value && !isSpecialNumber(value) &&
+         llvm::all_of(constant.getUses(), [&](OpOperand &use) {
+           return isParameterUse(region, use);
+         });
+}
+
+void Epilogue::addParameters(std::vector<ConstantBlob> &blobs) {
+  SmallVector<uint32_t> words;
+  region->body().walk<WalkOrder::PreOrder>([&](arith::ConstantOp constant) {
+    if (!isParameter(*region, constant))
+      return;
+    parameters.insert(constant);
+    ConstantView view = *constantView(constant);
+    words.push_back(0);
+    std::memcpy(&words.back(), view.raw.data(), sizeof(uint32_t));
+  });
+  if (words.empty())
+    return;
+  parametersArgument = region->numInputs() + 1 + blobs.size();
+  ConstantBlob blob;
+  blob.size = static_cast<int64_t>(words.size() * sizeof(uint32_t));
+  blob.fill = [words](MutableArrayRef<char> out) {
+    std::memcpy(out.data(), words.data(), words.size() * sizeof(uint32_t));
+  };
+  blobs.push_back(std::move(blob));
+}
+
+std::string Epilogue::key() const {
+#if QDIALECT_MUTATE == 41 // what ranges prove of one layer counts for all
+  return structureKey(region->dispatch, parameters);
+#endif
+  return structureKey(region->dispatch, parameters) + "\n" + provenFacts();
+}
+
+} // namespace qdialect::cpu
