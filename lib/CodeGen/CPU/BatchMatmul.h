@@ -35,6 +35,8 @@ struct BatchMatmulGeometry {
   Loop rows, columns, depth;
   /// Zero points of codes; zero for floats.
   int64_t lhsZeroPoint = 0, rhsZeroPoint = 0;
+  /// The constants of the region that they are; null if there are none.
+  mlir::Value lhsZero, rhsZero;
   double init = 0;
 
   int64_t elementSize() const { return isFloat ? 4 : 1; }
@@ -53,6 +55,15 @@ struct BatchMatmulGeometry {
   static std::optional<BatchMatmulGeometry> create(const KernelRegion &region);
 };
 
+/// Lanes of i32 with what is subtracted from the bytes of the left side and
+/// from the codes of the right one; zero for floats.
+struct BatchZeroPoints {
+  mlir::Value lhsOffset, rhs;
+
+  static BatchZeroPoints load(Emitter &e, const BatchMatmulGeometry &geometry,
+                              const Epilogue &epilogue, mlir::Value arguments);
+};
+
 /// How many columns a panel has, and in how many vectors.
 struct PanelShape {
   int64_t columns;
@@ -63,8 +74,9 @@ struct PanelShape {
 /// Packs one panel, whose first column is at `source`, into `image`, and writes
 /// what its accumulators start from to `starts`. At `ones` stand four codes 1.
 void emitPackPanel(Emitter &e, const BatchMatmulGeometry &geometry,
-                   PanelShape panel, mlir::Value source, mlir::Value image,
-                   mlir::Value starts, mlir::Value ones);
+                   const BatchZeroPoints &zeroPoints, PanelShape panel,
+                   mlir::Value source, mlir::Value image, mlir::Value starts,
+                   mlir::Value ones);
 
 /// Codes 1 where the left side has products, 0 behind its end: what sums it.
 ConstantBlob onesBlob(const BatchMatmulGeometry &geometry);

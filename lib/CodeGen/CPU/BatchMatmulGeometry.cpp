@@ -66,6 +66,16 @@ private:
   SmallVector<Loop> loops(ArrayRef<unsigned> numbers) const;
 };
 
+/// The scalar that the payload subtracts from the codes of an operand.
+Value subtractedFrom(linalg::LinalgOp op, unsigned operand) {
+  BlockArgument code = op.getMatchingBlockArgument(&op->getOpOperand(operand));
+  for (Operation *extension : code.getUsers())
+    for (Operation *user : extension->getUsers())
+      if (auto difference = dyn_cast<arith::SubIOp>(user))
+        return difference.getRhs();
+  return {};
+}
+
 bool Reader::readTypes() {
   Type a = getElementTypeOrSelf(op->getOperand(s.activationOperand));
   Type b = getElementTypeOrSelf(op->getOperand(s.weightOperand));
@@ -76,6 +86,8 @@ bool Reader::readTypes() {
     return false;
   g.lhsZeroPoint = s.activationZeroPoint;
   g.rhsZeroPoint = s.weightZeroPoint;
+  g.lhsZero = subtractedFrom(op, s.activationOperand);
+  g.rhsZero = subtractedFrom(op, s.weightOperand);
   std::optional<InitValues> init = InitValues::read(op.getDpsInits()[0]);
   if (!init || !init->isUniform())
     return false;

@@ -7,6 +7,7 @@
 // product that the tiles use.
 
 #include "BatchMatmul.h"
+#include "Payload.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -18,10 +19,12 @@ namespace {
 
 class Packer {
 public:
-  Packer(Emitter &e, const BatchMatmulGeometry &g, PanelShape panel,
-         Value source, Value image, Value starts, Value ones)
-      : e(e), g(g), panel(panel), source(source), image(image), starts(starts),
-        ones(ones), dot(DotPolicy::create(e, g.isFloat)) {}
+  Packer(Emitter &e, const BatchMatmulGeometry &g,
+         const BatchZeroPoints &zeroPoints, PanelShape panel, Value source,
+         Value image, Value starts, Value ones)
+      : e(e), g(g), zeroPoints(zeroPoints), panel(panel), source(source),
+        image(image), starts(starts), ones(ones),
+        dot(DotPolicy::create(e, g.isFloat)) {}
 
   void emit() {
     for (int64_t j = 0; j < panel.vectors(); ++j)
@@ -64,14 +67,15 @@ private:
         [&](Value k, ValueRange carried) { return step(k, perStep, carried); });
     if (whole < g.numSteps())
       partial = step(e.index(whole), g.depth.size - 4 * whole, partial);
-    Value start = e.constant(
-        sums(), g.init + static_cast<double>(g.depth.size * g.lhsOffset() *
-                                             g.rhsZeroPoint));
-    if (needsSums)
-      start = arith::SubIOp::create(
-          e, start,
-          arith::MulIOp::create(e, dot->finish(partial),
-                                e.constantInt(sums(), g.lhsOffset())));
+    Value start = e.constant(sums(), g.init);
+    if (needsSums) {
+      // init + lhs offset * (depth * rhs zero point - sum of the column)
+      Value zeros = arith::MulIOp::create(e, zeroPoints.rhs,
+                                          e.constantInt(sums(), g.depth.size));
+      Value centred = arith::SubIOp::create(e, zeros, dot->finish(partial));
+      start = arith::AddIOp::create(
+          e, start, arith::MulIOp::create(e, centred, zeroPoints.lhsOffset));
+    }
     e.store(start, e.at(starts, 64 * j), 64);
   }
 
@@ -142,6 +146,7 @@ private:
 
   Emitter &e;
   const BatchMatmulGeometry &g;
+  const BatchZeroPoints &zeroPoints;
   PanelShape panel;
   Value source, image, starts, ones;
   std::unique_ptr<DotPolicy> dot;
@@ -149,10 +154,24 @@ private:
 
 } // namespace
 
+BatchZeroPoints BatchZeroPoints::load(Emitter &e, const BatchMatmulGeometry &g,
+                                      const Epilogue &epilogue,
+                                      Value arguments) {
+  auto type = Emitter::vector(e.i32());
+  auto lanesOf = [&](Value constant, int64_t number) {
+    return constant && epilogue.parameters.contains(constant)
+               ? loadParameter(e, epilogue, arguments, constant)
+               : e.constantInt(type, number);
+  };
+  Value lhs = lanesOf(g.lhsZero, g.lhsZeroPoint);
+  return {arith::AddIOp::create(e, lhs, e.constantInt(type, 128)),
+          lanesOf(g.rhsZero, g.rhsZeroPoint)};
+}
+
 void emitPackPanel(Emitter &e, const BatchMatmulGeometry &geometry,
-                   PanelShape panel, Value source, Value image, Value starts,
-                   Value ones) {
-  Packer(e, geometry, panel, source, image, starts, ones).emit();
+                   const BatchZeroPoints &zeroPoints, PanelShape panel,
+                   Value source, Value image, Value starts, Value ones) {
+  Packer(e, geometry, zeroPoints, panel, source, image, starts, ones).emit();
 }
 
 ConstantBlob onesBlob(const BatchMatmulGeometry &geometry) {

@@ -50,7 +50,8 @@ private:
     return (maxChunkRows() + block.tileRows - 1) / block.tileRows;
   }
   void emitTask(Emitter &e, Value task, Value args, Value image, Value starts,
-                Value ones, ArrayRef<std::vector<Block>> classes,
+                Value ones, const BatchZeroPoints &zeroPoints,
+                ArrayRef<std::vector<Block>> classes,
                 ArrayRef<PanelShape> shapes);
   void emitTiles(Emitter &e, Block &block, Value args, Value lhs, Value image,
                  Value starts, Value firstRow, Value numRows, Value outRow,
@@ -69,7 +70,7 @@ bool BatchMatmulPlan::init() {
     constants.push_back(onesBlob(g));
   }
   std::optional<Epilogue> resolved =
-      Epilogue::create(region, constants, g.columns.size);
+      Epilogue::create(region, constants, g.columns.size, /*ofRoot=*/true);
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
@@ -89,7 +90,8 @@ bool BatchMatmulPlan::init() {
     chunks = std::clamp<int64_t>(g.rows.size / kMinRows, 1,
                                  (kWantedTasks + whole - 1) / whole);
   numTasks = whole * chunks;
-  keyText = family + epilogue.key();
+  // Sums of columns are left out where nothing is subtracted from the rows.
+  keyText = family + (g.lhsOffset() == 0 ? "-plain" : "") + epilogue.key();
   return true;
 }
 
@@ -160,6 +162,7 @@ void BatchMatmulPlan::emitTiles(Emitter &e, Block &block, Value args, Value lhs,
 
 void BatchMatmulPlan::emitTask(Emitter &e, Value task, Value args, Value image,
                                Value starts, Value ones,
+                               const BatchZeroPoints &zeroPoints,
                                ArrayRef<std::vector<Block>> classes,
                                ArrayRef<PanelShape> shapes) {
   int64_t size = g.elementSize();
@@ -183,7 +186,8 @@ void BatchMatmulPlan::emitTask(Emitter &e, Value task, Value args, Value image,
   Value column = e.mul(panel, 64);
   Value source = e.at(rhs, e.mul(column, g.columns.rhs * size));
   auto walk = [&](size_t number) {
-    emitPackPanel(e, g, shapes[number], source, image, starts, ones);
+    emitPackPanel(e, g, zeroPoints, shapes[number], source, image, starts,
+                  ones);
     for (Block block : classes[number])
       emitTiles(e, block, args, lhs, image, starts, firstRow, numRows, outRow,
                 column);
@@ -214,9 +218,11 @@ LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
   Value starts = LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(256), 64);
   Value ones = LLVM::AllocaOp::create(e, e.ptr(), e.i32(), e.index(1), 4);
   e.store(e.constantInt(e.i32(), 0x01010101), ones, 4);
+  BatchZeroPoints zeroPoints =
+      BatchZeroPoints::load(e, g, epilogue, func.getArgument(0));
   e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
-    emitTask(e, task, func.getArgument(0), image, starts, ones, classes,
-             shapes);
+    emitTask(e, task, func.getArgument(0), image, starts, ones, zeroPoints,
+             classes, shapes);
   });
   e.ret();
   return success();

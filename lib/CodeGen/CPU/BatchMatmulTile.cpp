@@ -80,6 +80,9 @@ private:
   void finish(ArrayRef<Value> accumulators) {
     PayloadEmitter payload(e, epilogue, args);
     payload.begin();
+    Value rhsZero;
+    if (ones)
+      rhsZero = BatchZeroPoints::load(e, g, epilogue, args).rhs;
     for (int64_t r = 0; r < tile.rows; ++r) {
       auto sum = [&](int64_t j) {
         return dot->finish(
@@ -87,14 +90,13 @@ private:
       };
       Value correction;
       if (ones)
-        correction = arith::MulIOp::create(
-            e, sum(tile.vectors), e.constantInt(type(), -g.rhsZeroPoint));
+        correction = arith::MulIOp::create(e, sum(tile.vectors), rhsZero);
       Position position = positionOf(r);
       SmallVector<Lanes> parts;
       for (int64_t j = 0; j < tile.vectors; ++j) {
         Value lanes = sum(j);
         if (correction)
-          lanes = arith::AddIOp::create(e, lanes, correction);
+          lanes = arith::SubIOp::create(e, lanes, correction);
         Position here = position;
         here.laneOffset = Emitter::kLanes * j;
         here.mask = maskOf(j);

@@ -182,7 +182,7 @@ private:
     if (inner % Emitter::kLanes != 0) {
       e.ifThen(e.less(next, to), [&] {
         Position position = at(next);
-        position.mask = e.prefixMask(e.sub(to, next));
+        position.mask = e.prefixMask(inner % Emitter::kLanes);
         emit(position, 1);
       });
     }

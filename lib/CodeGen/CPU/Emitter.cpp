@@ -125,6 +125,10 @@ Value Emitter::prefixMask(int64_t count, int64_t lanes) {
 }
 
 Value Emitter::prefixMask(Value count, int64_t lanes) {
+  // maskedStore must see that a mask is constant.
+  APInt known;
+  if (matchPattern(count, m_ConstantInt(&known)))
+    return prefixMask(std::min(known.getSExtValue(), lanes), lanes);
   Value narrow =
       arith::TruncIOp::create(*this, i32(), min(count, index(lanes)));
   Value all = broadcast(narrow, vector(i32(), lanes));

@@ -199,10 +199,11 @@ void Epilogue::joinLoops(std::optional<int64_t> columns) {
 
 std::optional<Epilogue> Epilogue::create(KernelRegion &region,
                                          std::vector<ConstantBlob> &blobs,
-                                         std::optional<int64_t> columns) {
+                                         std::optional<int64_t> columns,
+                                         bool ofRoot) {
   Epilogue epilogue;
   epilogue.region = &region;
-  epilogue.addParameters(blobs);
+  epilogue.addParameters(blobs, ofRoot);
   RankedTensorType type = region.resultType();
   unsigned numLoops = type.getRank();
   epilogue.sizes = llvm::to_vector(type.getShape());

@@ -21,8 +21,11 @@ static bool takesAnyNumber(Operation *user) {
              qd::RequantizeOp>(user);
 }
 
-static bool isParameterUse(const KernelRegion &region, OpOperand &use) {
+static bool isParameterUse(const KernelRegion &region, OpOperand &use,
+                           bool ofRoot) {
   Operation *user = use.getOwner();
+  if (ofRoot && user->getParentOp() == region.root)
+    return isa<arith::SubIOp>(user);
   if (!region.steps.contains(user))
     return region.steps.contains(user->getParentOp()) && takesAnyNumber(user);
   auto step = dyn_cast<linalg::GenericOp>(user);
@@ -41,21 +44,22 @@ static bool isSpecialNumber(Attribute value) {
   return cast<IntegerAttr>(value).getValue().isZero();
 }
 
-static bool isParameter(const KernelRegion &region, Value constant) {
+static bool isParameter(const KernelRegion &region, Value constant,
+                        bool ofRoot) {
   Type element = getElementTypeOrSelf(constant.getType());
   if (!(element.isF32() || element.isInteger(32)) || constant.use_empty())
     return false;
   Attribute value = splatOf(constant);
   return value && !isSpecialNumber(value) &&
          llvm::all_of(constant.getUses(), [&](OpOperand &use) {
-           return isParameterUse(region, use);
+           return isParameterUse(region, use, ofRoot);
          });
 }
 
-void Epilogue::addParameters(std::vector<ConstantBlob> &blobs) {
+void Epilogue::addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot) {
   SmallVector<uint32_t> words;
   region->body().walk<WalkOrder::PreOrder>([&](arith::ConstantOp constant) {
-    if (!isParameter(*region, constant))
+    if (!isParameter(*region, constant, ofRoot))
       return;
     parameters.insert(constant);
     ConstantView view = *constantView(constant);

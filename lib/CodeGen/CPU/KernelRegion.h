@@ -69,9 +69,10 @@ public:
 
   /// Resolves every operand; appends the constants it needs to `blobs`. Where
   /// the family makes rows of `columns` results, they are the innermost loop.
+  /// `ofRoot`: the zero points that the root subtracts are parameters, too.
   static std::optional<Epilogue>
   create(KernelRegion &region, std::vector<ConstantBlob> &blobs,
-         std::optional<int64_t> columns = std::nullopt);
+         std::optional<int64_t> columns = std::nullopt, bool ofRoot = false);
 
   const Operand &operand(mlir::OpOperand &use) const {
     return operands.at(&use);
@@ -111,7 +112,7 @@ private:
   void makeRowOfOne();
   /// Joins loops that all operands walk as one, columns among themselves.
   void joinLoops(std::optional<int64_t> columns);
-  void addParameters(std::vector<ConstantBlob> &blobs);
+  void addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot);
   /// What ranges prove and the code depends on.
   std::string provenFacts() const;
   bool addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs);

@@ -61,14 +61,18 @@ void PayloadEmitter::begin() {
   pointers[output] = e.argument(arguments, output);
   for (auto [step, table] : epilogue.tables)
     pointers[table] = e.argument(arguments, table);
-  if (epilogue.parameters.empty())
-    return;
+  for (Value constant : epilogue.parameters)
+    parameters[constant] = loadParameter(e, epilogue, arguments, constant);
+}
+
+Value loadParameter(Emitter &e, const Epilogue &epilogue, Value arguments,
+                    Value constant) {
+  const auto *found = llvm::find(epilogue.parameters, constant);
+  int64_t number = found - epilogue.parameters.begin();
+  Type element = getElementTypeOrSelf(constant.getType());
   Value place = e.argument(arguments, epilogue.parametersArgument);
-  for (auto [i, constant] : llvm::enumerate(epilogue.parameters)) {
-    Type element = getElementTypeOrSelf(constant.getType());
-    Value scalar = e.load(element, e.at(place, static_cast<int64_t>(4 * i)), 4);
-    parameters[constant] = e.broadcast(scalar, Emitter::vector(element));
-  }
+  return e.broadcast(e.load(element, e.at(place, 4 * number), 4),
+                     Emitter::vector(element));
 }
 
 Value PayloadEmitter::address(unsigned argument, Type element,

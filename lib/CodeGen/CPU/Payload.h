@@ -110,6 +110,10 @@ private:
   llvm::DenseMap<Value, Value> parameters;
 };
 
+/// All lanes of a constant among the epilogue's parameters.
+mlir::Value loadParameter(Emitter &e, const Epilogue &epilogue,
+                          mlir::Value arguments, mlir::Value constant);
+
 } // namespace qdialect::cpu
 
 #endif // QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H
