@@ -12,7 +12,8 @@ from evaluation.tools import Tools
 
 SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
           "topologies": "evaluation.topologies", "carried": "evaluation.carried",
-          "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero"}
+          "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
+          "rewrites": "evaluation.rewrites"}
 
 
 def main():

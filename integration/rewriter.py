@@ -155,7 +155,7 @@ class Rewriter:
 
 
 def variants(path, seed, folder, name):
-    """(label, path) of the model itself, of each rewrite that changes it, and of all at once in an order drawn from the seed."""
+    """(label, path) of the model itself, of each rewrite that changes it, and of all at once in an order from the seed."""
     rng = np.random.default_rng(seed)
     yield "as it is", Rewriter(path, rng).save(os.path.join(folder, f"{name}-as-it-is.onnx"))
     together = [str(r) for r in rng.permutation(Rewriter.REWRITES)]

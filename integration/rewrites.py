@@ -17,7 +17,6 @@ from evaluation import carried, digits
 from evaluation.tools import Tools
 from integration import rewrite_models
 from integration.rewriter import outcomes
-from models import minilm
 
 RNG_SEED = int(os.environ.get("QDIALECT_TEST_SEED", "1"))
 

@@ -89,11 +89,12 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &s,
                                    ArrayRef<int64_t> shape,
                                    ArrayRef<int8_t> weights) {
   std::vector<WeightSums> sums(s.numOutputChannels());
-  forEachWeight(shape, weightChannelStrides(s), [&](int64_t element, int64_t channel) {
-    int64_t w = weights[element];
-    sums[channel].sum += w;
-    (w > 0 ? sums[channel].positive : sums[channel].negative) += w;
-  });
+  forEachWeight(
+      shape, weightChannelStrides(s), [&](int64_t element, int64_t channel) {
+        int64_t w = weights[element];
+        sums[channel].sum += w;
+        (w > 0 ? sums[channel].positive : sums[channel].negative) += w;
+      });
   return sums;
 }
 

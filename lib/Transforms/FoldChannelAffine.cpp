@@ -188,8 +188,7 @@ std::optional<Chain> matchChain(linalg::GenericOp root) {
   if (!weight.getDefiningOp<arith::ConstantOp>() || !constantView(weight) ||
       !getElementTypeOrSelf(weight.getType()).isF32())
     return std::nullopt;
-  std::optional<OutputChannels> channels =
-      getOutputChannels(chain.structure);
+  std::optional<OutputChannels> channels = getOutputChannels(chain.structure);
   if (!channels)
     return std::nullopt;
   chain.total.factor.assign(channels->count(), 1);
@@ -240,13 +239,12 @@ Value scaleWeight(PatternRewriter &rewriter, Chain &chain) {
   auto type = cast<RankedTensorType>(weight.getType());
   HostTensor scaled(DType::F32, type.getShape().vec());
   float *to = scaled.mutableData<float>();
-  forEachWeight(
-      type.getShape(), weightChannelStrides(chain.structure),
-      [&](int64_t element, int64_t channel) {
-        to[element] =
-            static_cast<float>(static_cast<double>(view.get<float>(element)) *
-                               chain.total.factor[channel]);
-      });
+  forEachWeight(type.getShape(), weightChannelStrides(chain.structure),
+                [&](int64_t element, int64_t channel) {
+                  to[element] = static_cast<float>(
+                      static_cast<double>(view.get<float>(element)) *
+                      chain.total.factor[channel]);
+                });
   return makeConstant(rewriter, weight.getLoc(), type, "folded_weight", scaled);
 }
 

@@ -292,10 +292,11 @@ void Rewriter::dropNegligibleWeights(const Coefficient &offset,
   }
   if (dropped.empty())
     return;
-  forEachWeight(weights.shape, weightChannelStrides(s), [&](int64_t element, int64_t number) {
-    if (dropped.contains(number))
-      weights.codes[element] = 0;
-  });
+  forEachWeight(weights.shape, weightChannelStrides(s),
+                [&](int64_t element, int64_t number) {
+                  if (dropped.contains(number))
+                    weights.codes[element] = 0;
+                });
   HostTensor codes(DType::I8, std::vector<int64_t>(weights.shape.begin(),
                                                    weights.shape.end()));
   std::copy(weights.codes.begin(), weights.codes.end(),

@@ -231,8 +231,7 @@ static void followTail(QuantizableUnit &unit) {
   bool clamped = false;
   std::optional<OutputChannels> channels;
   if (unit.contraction)
-    channels =
-        getOutputChannels(*unit.contraction);
+    channels = getOutputChannels(*unit.contraction);
   SmallVector<Operation *> pending;
   Value value = unit.result();
   while (value.hasOneUse()) {

@@ -156,8 +156,7 @@ std::optional<Producer> producerOf(qd::ObserveOp observe,
     auto type = cast<RankedTensorType>(value.getType());
     auto init = dyn_cast_or_null<FloatAttr>(
         getSplatValue(producer.op.getDpsInits()[0]).value_or(Attribute()));
-    std::optional<OutputChannels> made =
-        getOutputChannels(producer.structure);
+    std::optional<OutputChannels> made = getOutputChannels(producer.structure);
     if (!weightOf(producer.op, s.weightOperand) || !init ||
         !init.getValue().isZero() || !made || made->count() != channels ||
         made->dims.size() != 1 || made->dims[0] != type.getRank() - 1)
@@ -242,11 +241,11 @@ std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
         *producer->op.getDpsInputOperand(producer->structure.weightOperand);
     auto shape = cast<RankedTensorType>(weight.get().getType()).getShape();
     std::vector<double> byElement(ShapedType::getNumElements(shape));
-    forEachWeight(
-        shape, weightChannelStrides(producer->structure),
-        [&](int64_t element, int64_t channel) {
-          byElement[element] = 1.0 / static_cast<double>(factors[channel]);
-        });
+    forEachWeight(shape, weightChannelStrides(producer->structure),
+                  [&](int64_t element, int64_t channel) {
+                    byElement[element] =
+                        1.0 / static_cast<double>(factors[channel]);
+                  });
     rewriteConstant(weight, [&](int64_t e) { return byElement[e]; });
     if (producer->bias)
       rewriteConstant(*producer->bias, [&](int64_t e) {
