@@ -59,7 +59,7 @@ class Rewriter:
 
     def rebuild(self, replace):
         """replace(node) gives the nodes that stand for it, or None to keep it."""
-        for graph in self.graphs():
+        for graph in reversed(self.graphs()):  # bodies first: nodes are copied with theirs
             nodes = [n for node in graph.node for n in (replace(node) or [node])]
             # Copies: what a list of messages gives away dies with its place in it.
             nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
@@ -135,10 +135,11 @@ class Rewriter:
                 return None
             chain = []
             for number in STRUCTURAL.get(node.op_type, []):
-                if number >= len(node.input) or node.input[number] not in self.constants:
+                wanted = node.input[number] if number < len(node.input) else ""
+                if wanted not in self.constants or self.constants[wanted].dtype != np.int64:
                     continue
                 shape, size, one, result = (self.name() for _ in range(4))
-                wanted, node.input[number] = node.input[number], result
+                node.input[number] = result
                 chain += [helper.make_node("Shape", [node.input[0]], [shape]),
                           helper.make_node("Gather", [shape, self.constant(np.array(0))], [size]),
                           helper.make_node("Div", [size, size], [one]),

@@ -14,11 +14,13 @@
 // whichever tensor behind the op makes the form fit.
 
 #include "FloatExpression.h"
+#include "GreedyRewrite.h"
 #include "OneHot.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -368,6 +370,11 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
     func::FuncOp function = getOperation();
     if (function.isExternal() || !function.getBody().hasOneBlock())
       return;
+    // Pairs that undo each other would stand between the parts.
+    RewritePatternSet patterns(&getContext());
+    populateCancelTransposesPatterns(patterns);
+    if (failed(applyPatternsBesideConstants(function, std::move(patterns))))
+      return signalPassFailure();
     SmallVector<Operation *> roots;
     for (Block *block : programBlocksInnerFirst(function))
       for (Operation &op : llvm::reverse(*block))

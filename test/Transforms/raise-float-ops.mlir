@@ -241,3 +241,37 @@ func.func @not_gelu(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
   } -> tensor<4x8xf32>
   return %a, %b : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// -----
+
+// Transposes that undo each other stand between the parts.
+
+#map = affine_map<(m, n) -> (m, n)>
+
+// CHECK-LABEL: @silu_between_transposes
+// CHECK-SAME: %[[X:.+]]: tensor<3x4xf32>
+// CHECK-NEXT: %[[Y:.+]] = qd.silu %[[X]]
+// CHECK-NEXT: return %[[Y]]
+func.func @silu_between_transposes(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %e = tensor.empty() : tensor<3x4xf32>
+  %t = tensor.empty() : tensor<4x3xf32>
+  %a = linalg.transpose ins(%x : tensor<3x4xf32>) outs(%t : tensor<4x3xf32>) permutation = [1, 0]
+  %b = linalg.transpose ins(%a : tensor<4x3xf32>) outs(%e : tensor<3x4xf32>) permutation = [1, 0]
+  %s = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%b : tensor<3x4xf32>) outs(%e : tensor<3x4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %n = arith.negf %v : f32
+    %p = math.exp %n : f32
+    %d = arith.addf %p, %one : f32
+    %q = arith.divf %one, %d : f32
+    linalg.yield %q : f32
+  } -> tensor<3x4xf32>
+  %c = linalg.transpose ins(%s : tensor<3x4xf32>) outs(%t : tensor<4x3xf32>) permutation = [1, 0]
+  %f = linalg.transpose ins(%c : tensor<4x3xf32>) outs(%e : tensor<3x4xf32>) permutation = [1, 0]
+  %y = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%f, %x : tensor<3x4xf32>, tensor<3x4xf32>) outs(%e : tensor<3x4xf32>) {
+  ^bb0(%v: f32, %w: f32, %o: f32):
+    %q = arith.mulf %v, %w : f32
+    linalg.yield %q : f32
+  } -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}
