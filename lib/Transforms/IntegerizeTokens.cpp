@@ -15,6 +15,7 @@
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/Analysis/WeightChannels.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

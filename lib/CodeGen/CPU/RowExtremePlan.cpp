@@ -145,14 +145,12 @@ bool RowExtremePlan::init() {
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
-  epilogue.region = &region;
   int64_t run = epilogue.sizes.back();
   groupsOfRun = (run + kLanes - 1) / kLanes;
   int64_t groups = rows / run * groupsOfRun;
   numTasks = std::clamp<int64_t>(rows * length / kTaskElements, 1,
                                  std::min(groups, kMaxTasks));
-  keyText = family + "-extreme" + structureKey(region.dispatch) + "\n" +
-            epilogue.provenFacts();
+  keyText = family + "-extreme" + epilogue.key();
   return true;
 }
 
