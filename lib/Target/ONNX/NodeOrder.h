@@ -17,8 +17,8 @@ class NodeProto;
 namespace qdialect::onnx_import {
 
 /// The nodes, each behind those whose results it or its subgraphs read, else as
-/// they stand in the file. ONNX asks files to be sorted so, but converters append
-/// the Casts they insert. Nodes of a cycle come last.
+/// they stand in the file. ONNX asks files to be sorted so, but converters
+/// append the Casts they insert. Nodes of a cycle come last.
 std::vector<const onnx::NodeProto *> orderNodes(const onnx::GraphProto &graph);
 
 } // namespace qdialect::onnx_import
