@@ -109,6 +109,53 @@ TEST(PTXChecker, Bounds) {
                 "no multiple of 4");
 }
 
+TEST(PTXChecker, BoundsOfTheLastByte) {
+  std::string text = header() + R"(
+.visible .entry k(.param .u64 x) {
+  .reg .b32 %r<4>; .reg .b64 %rd0;
+  ld.param.u64 %rd0, [x];
+  ld.global.v4.u32 {%r0, %r1, %r2, %r3}, [%rd0+16];
+  st.global.u32 [%rd0], %r0;
+  ret;
+})";
+  std::vector<uint8_t> whole(32), cut(28);
+  EXPECT_TRUE(runKernel(text, {1}, {1}, {&whole}).result.findings.empty());
+  expectFinding(runKernel(text, {1}, {1}, {&cut}).result,
+                FindingKind::OutOfBounds, "outside of every allocation");
+}
+
+// Lanes are threads of their own: nothing orders them but bar.warp.sync.
+TEST(PTXChecker, RacesInsideAWarp) {
+  auto run = [](const std::string &before, const std::string &between) {
+    std::string text = header() + R"(
+.visible .entry k(.param .u64 out) {
+  .reg .b32 %r<8>; .reg .b64 %rd<4>;
+  .shared .align 16 .b8 tile[128];
+  ld.param.u64 %rd0, [out];
+  mov.u32 %r0, %tid.x;
+  mov.u32 %r1, tile;
+  mad.lo.u32 %r2, %r0, 4, %r1;
+  sub.u32 %r3, 31, %r0;
+  mad.lo.u32 %r4, %r3, 4, %r1;
+  )" + before + R"(
+  st.shared.u32 [%r2], %r0;
+  )" + between + R"(
+  ld.shared.u32 %r5, [%r4];
+  mul.wide.u32 %rd1, %r0, 4;
+  add.u64 %rd2, %rd0, %rd1;
+  st.global.u32 [%rd2], %r5;
+  ret;
+})";
+    std::vector<uint8_t> out(128);
+    return runKernel(text, {1}, {32}, {&out}).result;
+  };
+  EXPECT_TRUE(run("", "bar.warp.sync -1;").findings.empty());
+  expectFinding(run("", ""), FindingKind::Race, "unordered");
+  expectFinding(run("st.shared.u32 [%r1], %r0; bar.warp.sync -1;",
+                    "bar.warp.sync -1;"),
+                FindingKind::Race, "unordered");
+}
+
 TEST(PTXChecker, Uninitialized) {
   expectFinding(run(reverse("mov.u32 %r1, tile;", "")),
                 FindingKind::Uninitialized, "%r1");
