@@ -28,6 +28,7 @@ void buildNormalizePipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createSinkReshapesPass());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createFuseUnaryFunctionsPass());
 }
 
 void buildQuantizePipeline(OpPassManager &pm,

@@ -13,6 +13,7 @@
 // reason.
 
 #include "IntegerizeFamilies.h"
+#include "QuantizableUnits.h"
 #include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
@@ -108,19 +109,17 @@ private:
   llvm::DenseMap<Operation *, std::string> refusedSums;
 };
 
-/// Element-wise arithmetic alone: no function that recipes leave in floats.
-static bool isArithmetic(Operation *op) {
-  return isElementwiseGeneric(op) &&
-         llvm::all_of(*cast<linalg::GenericOp>(op).getBlock(),
-                      [](Operation &scalar) {
-                        return isa<linalg::YieldOp>(scalar) ||
-                               (isa<arith::ArithDialect>(scalar.getDialect()) &&
-                                !isa<arith::DivFOp>(scalar));
-                      });
+/// What is computed with a sum before its rounding; any other function stands
+/// there in floats because a recipe leaves it so.
+static bool belongsToSum(Operation *op) {
+  if (isElementwiseGeneric(op))
+    return isClamp(cast<linalg::GenericOp>(op)) ||
+           isAffine(cast<linalg::GenericOp>(op));
+  return isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op);
 }
 
-/// The sums that `quantize` rounds, seen through arithmetic and reshapes; none
-/// if anything else feeds it too, which keeps them in floats by intention.
+/// The sums that `quantize` rounds, seen through what belongs to them; none if
+/// anything else feeds it too, which keeps them in floats by intention.
 static SmallVector<linalg::LinalgOp> roundedSums(qd::QuantizeOp quantize) {
   SmallVector<linalg::LinalgOp> sums;
   llvm::SetVector<Operation *> passed;
@@ -131,9 +130,7 @@ static SmallVector<linalg::LinalgOp> roundedSums(qd::QuantizeOp quantize) {
       auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
       if (linalgOp && getContractionStructure(linalgOp))
         sums.push_back(linalgOp);
-      else if (isArithmetic(op) ||
-               isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
-                   op))
+      else if (belongsToSum(op))
         passed.insert(op);
       else if (op && !isa<qd::DequantizeOp, tensor::EmptyOp>(op) &&
                !isComputedFromConstants(operand))

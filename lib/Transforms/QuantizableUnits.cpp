@@ -78,8 +78,7 @@ static bool isFloatTensor(Value value) {
   return type && isa<FloatType>(type.getElementType());
 }
 
-/// A payload of clamps by constants alone: relu, relu6, clip.
-static bool isClamp(linalg::GenericOp op) {
+bool isClamp(linalg::GenericOp op) {
   for (Operation &inner : op.getBlock()->without_terminator())
     if (!isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
              arith::MinNumFOp, arith::ConstantOp>(inner))
@@ -92,8 +91,7 @@ static bool isClamp(linalg::GenericOp op) {
   return variableOperands(op).size() == 1;
 }
 
-/// A payload of +, -, *, / of one variable and constants.
-static bool isAffine(linalg::GenericOp op) {
+bool isAffine(linalg::GenericOp op) {
   if (variableOperands(op).size() != 1)
     return false;
   unsigned uses = 0;

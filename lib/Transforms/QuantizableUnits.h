@@ -55,6 +55,12 @@ struct QuantizableUnit {
 /// The units of a function, in program order.
 std::vector<QuantizableUnit> collectUnits(mlir::func::FuncOp function);
 
+/// A payload of clamps of one variable by constants alone: relu, relu6, clip.
+bool isClamp(mlir::linalg::GenericOp op);
+
+/// A payload of +, -, *, / of one variable and constants.
+bool isAffine(mlir::linalg::GenericOp op);
+
 /// True for an op that keeps the grid of its first operand.
 bool keepsGrid(mlir::Operation *op);
 

@@ -1,5 +1,5 @@
 // Loops and branches in one kernel hand on what their bodies compute: values that swap places, new tensors in each iteration, and
-// the results of branches, whose buffers end with the branch.
+// the results of branches, whose buffers end with the branch, as do constant tensors in it.
 
 // RUN: rm -rf %t && mkdir %t
 // RUN: q-compile %s --recipe float -o %t/m.so
@@ -7,7 +7,7 @@
 // RUN: q-run %t/m.so --input x=%t/x.npy --input n=%t/n.npy --output-dir %t/so
 // RUN: q-run %s --input x=%t/x.npy --input n=%t/n.npy --output-dir %t/interpreted
 // RUN: diff -r %t/so %t/interpreted
-// RUN: %python -c "import numpy as np; r = {k: np.load('%t/so/' + k + '.npy').tolist() for k in ('a', 'b', 'c')}; assert r == {'a': [5, 10, 15], 'b': [8, 16, 24], 'c': [-1, -2, -3]}, r"
+// RUN: %python -c "import numpy as np; r = {k: np.load('%t/so/' + k + '.npy').tolist() for k in ('a', 'b', 'c')}; assert r == {'a': [5, 10, 15], 'b': [8, 16, 24], 'c': [-1, -2, -6]}, r"
 
 #id = affine_map<(d0) -> (d0)>
 func.func @main(%x: tensor<3xf32> {qd.name = "x"}, %n: tensor<i64> {qd.name = "n"})
@@ -43,10 +43,11 @@ func.func @main(%x: tensor<3xf32> {qd.name = "x"}, %n: tensor<i64> {qd.name = "n
   %c = scf.if %isNegative -> (tensor<3xf32>) {
     scf.yield %x : tensor<3xf32>
   } else {
-    %minus = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
-        ins(%x : tensor<3xf32>) outs(%e : tensor<3xf32>) {
-    ^bb0(%p: f32, %o: f32):
-      %s = arith.negf %p : f32
+    %inside = arith.constant dense<[-1.0, -1.0, -2.0]> : tensor<3xf32>
+    %minus = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+        ins(%x, %inside : tensor<3xf32>, tensor<3xf32>) outs(%e : tensor<3xf32>) {
+    ^bb0(%p: f32, %q: f32, %o: f32):
+      %s = arith.mulf %p, %q : f32
       linalg.yield %s : f32
     } -> tensor<3xf32>
     scf.yield %minus : tensor<3xf32>

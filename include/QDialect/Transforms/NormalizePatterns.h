@@ -41,6 +41,9 @@ void populateUnitTransposesToReshapesPatterns(
 /// f(expand_shape(x)) -> expand_shape(f(x)), and reshapes that cancel.
 void populateSinkReshapesPatterns(mlir::RewritePatternSet &patterns);
 
+/// x * min(max(x + 3, 0), 6) and the like -> one op that reads x.
+void populateFuseUnaryFunctionsPatterns(mlir::RewritePatternSet &patterns);
+
 /// Transposes and batch reshapes around a product of two activations -> its
 /// indexing maps.
 void populateFoldLayoutIntoProductsPatterns(mlir::RewritePatternSet &patterns);

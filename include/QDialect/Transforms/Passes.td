@@ -313,6 +313,23 @@ def SinkReshapesPass : Pass<"qd-sink-reshapes", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FuseUnaryFunctionsPass
+    : Pass<"qd-fuse-unary-functions", "::mlir::func::FuncOp"> {
+  let summary = "make functions of one tensor that are written in steps one op";
+  let description = [{
+    Run last of the normalize phase but for clean-up. An element-wise op that
+    reads several tensors, all computed element by element from one (hard-swish
+    as x * clip(x + 3, 0, 6), mish, max(x, x / 10)), takes their scalar
+    operations into its payload and reads that one; so does one that scales,
+    shifts or clips the result by scalar constants. Values keep their bits.
+    Left alone: what anything else reads, reads an index, is broadcast, or has
+    no common origin within 16 ops.
+
+    Example: test/Transforms/fuse-unary-functions.mlir
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def InsertObserversPass
     : Pass<"qd-insert-observers", "::mlir::func::FuncOp"> {
   let summary = "mark the activations that a recipe quantizes";

@@ -147,14 +147,25 @@ private:
     }
     Value output = withSizes(builder, loc, block->getArgument(numInputs),
                              resultType, sizes);
-    for (auto [i, constant] : llvm::enumerate(constantOps))
-      mapping.map(
-          constant.getResult(),
+    SmallVector<Value> constantValues;
+    for (auto [i, constant] : llvm::enumerate(constantOps)) {
+      constantValues.push_back(
           read(block->getArgument(numInputs + 1 + i), constant.getType()));
+      mapping.map(constant.getResult(), constantValues.back());
+    }
     for (Operation &op : dispatch.getBody().front().without_terminator())
       if (!mapping.contains(&op) &&
           !(op.getNumResults() == 1 && mapping.contains(op.getResult(0))))
         builder.clone(op, mapping);
+    // Those inside branches and loops were cloned along with them.
+    for (auto [constant, value] :
+         llvm::zip_equal(constantOps, constantValues)) {
+      Value copy = mapping.lookup(constant.getResult());
+      if (copy == value)
+        continue;
+      copy.replaceAllUsesWith(value);
+      copy.getDefiningOp()->erase();
+    }
     bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(),
         mapping.lookupOrDefault(dispatch.getYield().getOperand(0)), output,

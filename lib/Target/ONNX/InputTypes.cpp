@@ -38,7 +38,8 @@ InputReader::dimension(int axis,
   if (given == options.dims.end() && !symbol.empty())
     given = options.dims.find(symbol);
   StringRef option = symbol.empty() ? StringRef(place) : symbol;
-  if (dim.has_dim_value()) {
+  // Some exporters write -1 for what they do not know.
+  if (dim.has_dim_value() && dim.dim_value() != -1) {
     if (given != options.dims.end() &&
         (!given->second.isFixed() || given->second.low != dim.dim_value())) {
       InFlightDiagnostic diagnostic = error();
@@ -64,7 +65,8 @@ InputReader::dimension(int axis,
     return 1;
   }
   error() << "dimension " << axis << " of input '" << name << "' is not fixed"
-          << "; give --dim " << option << "=<value>";
+          << "; give --dim " << option << "=<value>, or --dim " << option
+          << "=<low>..<high> to choose it at run time";
   return failure();
 }
 

@@ -110,6 +110,27 @@ LogicalResult importPRelu(Node &n) {
       }));
 }
 
+/// Bounds that a program computes: min(max(x, low), high).
+LogicalResult importClipByTensors(Node &n, const Tensor &x) {
+  Tensor y = x;
+  for (auto [index, label, op] :
+       {std::tuple(1, "min", "Max"), std::tuple(2, "max", "Min")}) {
+    if (!n.hasInput(index))
+      continue;
+    Tensor bound = n.input(index, label);
+    if (!n.ok())
+      return failure();
+    if (bound.size() != 1 || bound.shape().size() > x.shape().size())
+      return n.emitError() << "input " << label << " must be one number, but is "
+                           << describeType(bound.type);
+    FailureOr<Tensor> clipped = n.delegate(op, 13, {y, bound}, {});
+    if (failed(clipped))
+      return failure();
+    y = *clipped;
+  }
+  return n.result(y);
+}
+
 /// Bounds as attributes before opset 11, as optional inputs since.
 LogicalResult importClip(Node &n) {
   Tensor x = n.input(0, "input");
@@ -122,6 +143,9 @@ LogicalResult importClip(Node &n) {
     if (max != largest)
       high = max;
   } else {
+    for (size_t index : {1, 2})
+      if (n.ok() && n.hasInput(index) && !n.input(index, "bound").isConstant())
+        return importClipByTensors(n, x);
     if (n.hasInput(1))
       low = n.constantNumber(1, "min");
     if (n.hasInput(2))
@@ -224,7 +248,7 @@ void registerActivationOps(OpRegistry &r) {
   r.onOp("Relu", 6, importRelu, "float, signed integer").symbolic();
   r.onOp("LeakyRelu", 6, importLeakyRelu).symbolic();
   r.onOp("PRelu", 7, importPRelu).symbolic();
-  r.onOp("Clip", 6, importClip, "float, signed integer; constant bounds")
+  r.onOp("Clip", 6, importClip, "float, signed integer")
       .symbolic();
   r.onOp("Gelu", 20, importGelu).symbolic();
   r.onOp("Swish", 24, importSwish).symbolic();
