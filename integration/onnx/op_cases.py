@@ -213,8 +213,11 @@ def gelu(r):
 
 
 def clip(r):
-    bounds = {"lo": np.float32(-0.5), "hi": np.float32(0.75)}
-    return Case("Clip", {"x": f32(r, 7)}, bounds, order=pick(r, ["x", "lo", "hi"], ["x", "lo"], ["x", "", "hi"]))
+    order = pick(r, ["x", "lo", "hi"], ["x", "lo"], ["x", "", "hi"])
+    bounds = {k: v for k, v in {"lo": np.float32(-0.5), "hi": np.float32(0.75)}.items() if k in order}
+    # Known at compile time, or computed: then they are inputs like x.
+    late = {k: np.array(v) for k, v in bounds.items() if r.random() < 0.4}
+    return Case("Clip", {"x": f32(r, 7), **late}, {k: v for k, v in bounds.items() if k not in late}, order=order)
 
 
 def normalize(r):
@@ -230,6 +233,7 @@ def normalize(r):
     if op == "LRN":
         return Case(op, {"x": x}, attributes={"size": pick(r, 1, 3, 5), "alpha": 0.1, "beta": 0.6, "bias": 1.5})
     axis = int(r.integers(-4, 4))
+    x = pick(r, x, x, x.astype(np.float64))
     return Case("Softmax", {"x": x}, attributes={"axis": axis}, opset=11 if op == "SoftmaxOld" else 17)
 
 

@@ -392,8 +392,10 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
   void raise(Operation *op) {
     Value root = op->getResult(0);
     auto type = cast<RankedTensorType>(root.getType());
-    // What a larger function took along is not wanted any more.
-    if (op->use_empty() || !isa<FloatType>(type.getElementType()))
+    // What a larger function took along is not wanted any more. The named
+    // functions are sequences of f32 operations, too coarse for f64.
+    if (op->use_empty() || !isa<FloatType>(type.getElementType()) ||
+        type.getElementType().isF64())
       return;
     bool transcendental = false;
     SmallVector<Value> candidates = tensorsBehind(root, transcendental);

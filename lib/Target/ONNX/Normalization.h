@@ -18,7 +18,10 @@ struct Moments {
 Moments momentsOver(GraphBuilder &b, const Tensor &x,
                     llvm::ArrayRef<int64_t> axes, double epsilon);
 
-/// qd.softmax along `axis`; narrow floats are computed in f32.
+/// exp(x - max) / sum(exp(x - max)) along `axis`, op by op in the type of x.
+Tensor softmaxByParts(GraphBuilder &b, const Tensor &x, int64_t axis);
+
+/// qd.softmax along `axis`, f64 by parts; narrow floats are computed in f32.
 Tensor softmaxAlong(GraphBuilder &b, const Tensor &x, int64_t axis);
 
 } // namespace qdialect::onnx_import

@@ -230,6 +230,23 @@ LogicalResult importLpNormalization(Node &n) {
   }));
 }
 
+/// x - max along `axis`, of which no exponential overflows.
+Tensor subtractMax(GraphBuilder &b, const Tensor &x, int64_t axis) {
+  Shape kept(x.shape());
+  kept[axis] = 1;
+  Tensor largest =
+      b.reduce(x, {axis}, -std::numeric_limits<double>::infinity(),
+               [](OpBuilder &nested, Location at, ValueRange v) {
+                 return Scalars{nested, at}.max(v[1], v[0]);
+               });
+  return zip(b, x, b.reshape(largest, kept),
+             [](const Scalars &s, Value v, Value w) { return s.sub(v, w); });
+}
+
+Tensor exponential(GraphBuilder &b, const Tensor &x) {
+  return map(b, x, [](const Scalars &s, Value v) { return s.exp(v); });
+}
+
 /// x - max - log(sum(exp(x - max))).
 LogicalResult importLogSoftmax(Node &n) {
   Tensor x = n.floatInput(0, "input");
@@ -245,25 +262,22 @@ LogicalResult importLogSoftmax(Node &n) {
     rows[i < axis ? 0 : 1] *= x.dim(i);
   Tensor seen = n.opset() < 13 ? b.reshape(x, rows) : x;
   axis = n.opset() < 13 ? 1 : axis;
-  Shape kept(seen.shape());
-  kept[axis] = 1;
-  Tensor largest =
-      b.reduce(seen, {axis}, -std::numeric_limits<double>::infinity(),
-               [](OpBuilder &nested, Location at, ValueRange v) {
-                 return Scalars{nested, at}.max(v[1], v[0]);
-               });
-  auto subtract = [](const Scalars &s, Value v, Value w) {
+  Tensor shifted = subtractMax(b, seen, axis);
+  Tensor log = map(b, sumOver(b, exponential(b, shifted), {axis}),
+                   [](const Scalars &s, Value v) { return s.log(v); });
+  Tensor y = zip(b, shifted, log, [](const Scalars &s, Value v, Value w) {
     return s.sub(v, w);
-  };
-  Tensor shifted = zip(b, seen, b.reshape(largest, kept), subtract);
-  Tensor sum = sumOver(
-      b, map(b, shifted, [](const Scalars &s, Value v) { return s.exp(v); }),
-      {axis});
-  Tensor log = map(b, sum, [](const Scalars &s, Value v) { return s.log(v); });
-  return n.result(b.reshape(zip(b, shifted, log, subtract), x.shape()));
+  });
+  return n.result(b.reshape(y, x.shape()));
 }
 
 } // namespace
+
+Tensor softmaxByParts(GraphBuilder &b, const Tensor &x, int64_t axis) {
+  Tensor powers = exponential(b, subtractMax(b, x, axis));
+  return zip(b, powers, sumOver(b, powers, {axis}),
+             [](const Scalars &s, Value v, Value w) { return s.div(v, w); });
+}
 
 void registerInstanceNormalizationOps(OpRegistry &r) {
   r.onOp("InstanceNormalization", 6, importInstanceNormalization);

@@ -139,6 +139,9 @@ LogicalResult importLayerNormalization(Node &n) {
 
 Tensor softmaxAlong(GraphBuilder &b, const Tensor &x, int64_t axis) {
   Type type = x.elementType();
+  // qd.softmax is a sequence of f32 operations.
+  if (type.isF64())
+    return softmaxByParts(b, x, axis);
   bool isNarrow = type.getIntOrFloatBitWidth() < 32;
   Tensor wide = isNarrow ? b.cast(x, b.builder.getF32Type()) : x;
   Tensor y = b.tensor(qd::SoftmaxOp::create(
