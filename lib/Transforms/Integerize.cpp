@@ -13,13 +13,13 @@
 // reason.
 
 #include "IntegerizeFamilies.h"
-#include "QuantizableUnits.h"
 #include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
+#include "QuantizableUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>

@@ -121,7 +121,8 @@ LogicalResult importClipByTensors(Node &n, const Tensor &x) {
     if (!n.ok())
       return failure();
     if (bound.size() != 1 || bound.shape().size() > x.shape().size())
-      return n.emitError() << "input " << label << " must be one number, but is "
+      return n.emitError() << "input " << label
+                           << " must be one number, but is "
                            << describeType(bound.type);
     FailureOr<Tensor> clipped = n.delegate(op, 13, {y, bound}, {});
     if (failed(clipped))
@@ -248,8 +249,7 @@ void registerActivationOps(OpRegistry &r) {
   r.onOp("Relu", 6, importRelu, "float, signed integer").symbolic();
   r.onOp("LeakyRelu", 6, importLeakyRelu).symbolic();
   r.onOp("PRelu", 7, importPRelu).symbolic();
-  r.onOp("Clip", 6, importClip, "float, signed integer")
-      .symbolic();
+  r.onOp("Clip", 6, importClip, "float, signed integer").symbolic();
   r.onOp("Gelu", 20, importGelu).symbolic();
   r.onOp("Swish", 24, importSwish).symbolic();
   r.onOp("Sigmoid", 6,

@@ -234,11 +234,10 @@ LogicalResult importLpNormalization(Node &n) {
 Tensor subtractMax(GraphBuilder &b, const Tensor &x, int64_t axis) {
   Shape kept(x.shape());
   kept[axis] = 1;
-  Tensor largest =
-      b.reduce(x, {axis}, -std::numeric_limits<double>::infinity(),
-               [](OpBuilder &nested, Location at, ValueRange v) {
-                 return Scalars{nested, at}.max(v[1], v[0]);
-               });
+  Tensor largest = b.reduce(x, {axis}, -std::numeric_limits<double>::infinity(),
+                            [](OpBuilder &nested, Location at, ValueRange v) {
+                              return Scalars{nested, at}.max(v[1], v[0]);
+                            });
   return zip(b, x, b.reshape(largest, kept),
              [](const Scalars &s, Value v, Value w) { return s.sub(v, w); });
 }
