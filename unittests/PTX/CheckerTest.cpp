@@ -151,9 +151,9 @@ TEST(PTXChecker, RacesInsideAWarp) {
   };
   EXPECT_TRUE(run("", "bar.warp.sync -1;").findings.empty());
   expectFinding(run("", ""), FindingKind::Race, "unordered");
-  expectFinding(run("st.shared.u32 [%r1], %r0; bar.warp.sync -1;",
-                    "bar.warp.sync -1;"),
-                FindingKind::Race, "unordered");
+  expectFinding(
+      run("st.shared.u32 [%r1], %r0; bar.warp.sync -1;", "bar.warp.sync -1;"),
+      FindingKind::Race, "unordered");
 }
 
 TEST(PTXChecker, Uninitialized) {
