@@ -43,20 +43,6 @@ bool fitsShifted(double shift, double inOutput, double perStep) {
          std::fabs((inOutput - shift) / perStep) <= kLargestOffset / 2;
 }
 
-struct Channels {
-  SmallVector<unsigned> dims; ///< of the output
-  SmallVector<int64_t> sizes;
-};
-
-Channels channelsOf(const ContractionStructure &s) {
-  Channels channels;
-  for (unsigned loop : channelLoops(s)) {
-    channels.dims.push_back(*s.outputDim(loop));
-    channels.sizes.push_back(s.loopSizes[loop]);
-  }
-  return channels;
-}
-
 /// The bias in accumulator steps, per element of the init.
 struct Offsets {
   Coefficient steps;
@@ -128,6 +114,15 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
 }
 
 } // namespace
+
+Coefficient perOutputChannel(const ContractionStructure &s) {
+  Coefficient channels;
+  for (unsigned loop : channelLoops(s)) {
+    channels.dims.push_back(*s.outputDim(loop));
+    channels.sizes.push_back(s.loopSizes[loop]);
+  }
+  return channels;
+}
 
 std::optional<Coefficient> toOutputDims(const Coefficient &scale,
                                         const ContractionStructure &s) {
@@ -229,7 +224,7 @@ bool Rewriter::centerSums() {
   if (!zero)
     return refuse("its weight's zero point varies along a summed dimension");
   weightZero = *zero;
-  Channels channels = channelsOf(s);
+  Coefficient channels = perOutputChannel(s);
   std::vector<double> spread =
       zero->spread(channels.dims, channels.sizes).values;
   for (auto [sum, z] : llvm::zip_equal(sums, spread)) {
@@ -245,8 +240,8 @@ bool Rewriter::readScales() {
   std::optional<Coefficient> weightScale = toOutputDims(weights.scale, s);
   if (!weightScale)
     return refuse("its weight's scale varies along a summed dimension");
-  Channels channels = channelsOf(s);
-  channel = {channels.dims, channels.sizes, {}};
+  Coefficient channels = perOutputChannel(s);
+  channel = channels;
   for (size_t i = 0; i < sums.size(); ++i)
     channel.values.push_back(i);
   double sx = grid.scale;

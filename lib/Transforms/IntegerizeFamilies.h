@@ -100,6 +100,10 @@ mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeTable(IntegerizeContext &context,
                             qd::QuantizeOp quantize);
 
+/// A coefficient for the output channels of a contraction, in the dimensions of
+/// its result, still without values.
+Coefficient perOutputChannel(const ContractionStructure &structure);
+
 /// The integer contraction in place of a float one: `accumulator[channel] =
 /// init + sum of code * weight`, in which init holds the zero point
 /// compensation and `offset` (a real number per output element, in the root's

@@ -15,7 +15,6 @@
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
-#include "QDialect/Analysis/WeightChannels.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -170,11 +169,7 @@ Value integerizeTokenProduct(IntegerizeContext &context, linalg::LinalgOp op) {
     inputs.push_back({tokens->zeroPoint, tokens->map});
   PayloadConstant scale(context, loc, *weightScale, builder.getF32Type(), rank,
                         inputs);
-  Coefficient total;
-  for (unsigned loop : channelLoops(s)) {
-    total.dims.push_back(*s.outputDim(loop));
-    total.sizes.push_back(s.loopSizes[loop]);
-  }
+  Coefficient total = perOutputChannel(s);
   for (const WeightSums &sum : sums)
     total.values.push_back(static_cast<double>(sum.sum));
   std::optional<PayloadConstant> weightSum;

@@ -104,6 +104,26 @@ Value collapsed(RewriterBase &rewriter, Location loc, Value value,
   return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
 }
 
+/// An element-wise op over other inputs, whose result has the shape of `like`.
+Value cloneOver(PatternRewriter &rewriter, linalg::GenericOp op,
+                ValueRange inputs, SmallVector<AffineMap> maps, Value like) {
+  auto shape = cast<RankedTensorType>(like.getType());
+  maps.push_back(rewriter.getMultiDimIdentityMap(shape.getRank()));
+  Type element = getElementTypeOrSelf(op.getType(0));
+  Value empty = tensor::EmptyOp::create(
+      rewriter, op.getLoc(), tensor::getMixedSizes(rewriter, op.getLoc(), like),
+      element);
+  SmallVector<utils::IteratorType> iterators(shape.getRank(),
+                                             utils::IteratorType::parallel);
+  auto moved =
+      linalg::GenericOp::create(rewriter, op.getLoc(), empty.getType(), inputs,
+                                ValueRange{empty}, maps, iterators);
+  rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
+                             moved.getRegion().end());
+  moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  return moved.getResult(0);
+}
+
 struct SinkIntoElementwise : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -143,22 +163,9 @@ struct SinkIntoElementwise : OpRewritePattern<linalg::GenericOp> {
               : collapsed(rewriter, op.getLoc(), input, operand.groups));
       maps.push_back(operand.map);
     }
-    maps.push_back(rewriter.getMultiDimIdentityMap(groups.size()));
-    Type element = getElementTypeOrSelf(op.getType(0));
-    auto type = expand.getSrcType().clone(element);
-    Value empty = tensor::EmptyOp::create(
-        rewriter, op.getLoc(),
-        tensor::getMixedSizes(rewriter, op.getLoc(), expand.getSrc()), element);
-    auto moved = linalg::GenericOp::create(
-        rewriter, op.getLoc(), cast<RankedTensorType>(type), inputs,
-        ValueRange{empty}, maps,
-        SmallVector<utils::IteratorType>(groups.size(),
-                                         utils::IteratorType::parallel));
-    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
-                               moved.getRegion().end());
-    moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    rewriter.replaceOp(
-        op, expandLike(rewriter, expand, op.getType(0), moved.getResult(0)));
+    Value moved =
+        cloneOver(rewriter, op, inputs, std::move(maps), expand.getSrc());
+    rewriter.replaceOp(op, expandLike(rewriter, expand, op.getType(0), moved));
     return success();
   }
 };
@@ -262,20 +269,10 @@ struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
       inputs.push_back(value);
       maps.push_back(AffineMap::get(source.getRank(), 0, results, context));
     }
-    maps.push_back(rewriter.getMultiDimIdentityMap(source.getRank()));
-    Type element = getElementTypeOrSelf(op.getType(0));
-    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(),
-                                          source.getShape(), element);
-    auto moved = linalg::GenericOp::create(
-        rewriter, op.getLoc(), source.clone(element), inputs, ValueRange{empty},
-        maps,
-        SmallVector<utils::IteratorType>(source.getRank(),
-                                         utils::IteratorType::parallel));
-    rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(),
-                               moved.getRegion().end());
-    moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(
-        op, op.getType(0), moved.getResult(0), groups);
+    Value moved =
+        cloneOver(rewriter, op, inputs, std::move(maps), collapse.getSrc());
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(op, op.getType(0),
+                                                         moved, groups);
     return success();
   }
 };
