@@ -5,6 +5,7 @@
 from float32 and float16 models, beside ONNX Runtime's and NNCF's int8."""
 
 import os
+import time
 
 import numpy as np
 from onnxruntime import quantization as q
@@ -72,6 +73,48 @@ def nncf_embeddings(model, calibration, inputs):
     return minilm.pool(hidden, inputs["attention_mask"])
 
 
+def milliseconds(so, inputs, repeats=30):
+    """The median time of one call with two threads."""
+    from qdialect import Model
+
+    with Model(so, threads=2) as m:
+        times = []
+        for _ in range(repeats + 3):
+            start = time.perf_counter()
+            m.run(**inputs)
+            times.append(time.perf_counter() - start)
+    return float(np.median(times[3:]) * 1e3)
+
+
+def evaluate_symbolic(report, tools, data, static, inputs):
+    """One library for every batch and sequence length, beside one for 1 x 128."""
+    from qdialect import Model
+
+    bounds = ("--dim=batch=1..32", "--dim=seq=1..256")
+    model = build.cached("minilm-symbolic")
+    so = tools.compile(model, tools.path("symbolic.so"), "--calibration", data, "--recipe=w8a8-int", "--fail-on-fallback",
+                       *bounds)
+    with Model(so, threads=2) as many, Model(static, threads=2) as one:
+        receipt = many.receipt
+        row = next(rows(inputs))
+        unequal = int(np.sum(many.run(**row)["last_hidden_state"] != one.run(**row)["last_hidden_state"]))
+        report.add("minilm", "symbolic sizes", "unequal outputs to the static one", unequal, ("==", 0))
+        for batch, seq in ((1, 1), (3, 17), (2, 200), (32, 5)):
+            texts = minilm.sentences()[-batch:]
+            given = minilm.encode(texts, seq)
+            hidden = many.run(**given)["last_hidden_state"]
+            session = peers.session(model, 2)
+            report.add("minilm", f"symbolic sizes {batch} x {seq}", "mean cosine to float",
+                       cosine(minilm.pool(session.run(None, given)[0], given["attention_mask"]),
+                              minilm.pool(hidden, given["attention_mask"])), (">=", 0.97 if seq == 1 else 0.985))
+    totals = receipt["totals"]
+    report.add("minilm", "symbolic sizes", "int_macs/total_macs", totals["int_macs"] / totals["total_macs"], (">=", 1.0))
+    report.add("minilm", "symbolic sizes", "layers without a kernel of their own",
+               sum(layer["kernel"] == "generic" for layer in receipt["layers"]), ("==", 0))
+    report.add("minilm", "symbolic sizes", "ms for 1 x 128", milliseconds(so, row), None,
+               f"static {milliseconds(static, row):.1f}")
+
+
 def evaluate(report, tools):
     model = build.cached("minilm")
     texts = minilm.sentences()
@@ -109,6 +152,7 @@ def evaluate(report, tools):
         interpreted = interpret_results(tools, program, few, f"interpreted-{recipe}", "last_hidden_state")
         report.add("minilm", recipe, "unequal outputs to the interpreter",
                    int(np.sum(hidden[:2] != interpreted.reshape(hidden[:2].shape))), ("==", 0))
+    evaluate_symbolic(report, tools, data, tools.path("w8a8-int.so"), inputs)
     stored = half.to_float16(model, tools.path("minilm-float16.onnx"))
     for recipe, goal in (("float", 0.9999), ("w8a8-int", 0.993)):
         so = tools.compile(stored, tools.path("minilm-float16.so"), "--recipe", recipe, "--fail-on-fallback",

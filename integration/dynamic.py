@@ -57,11 +57,13 @@ def check_refusals(path, bounds, kind, rng):
 
 
 def slow_layers(library):
-    """Convolutions that the kernel of last resort computes."""
+    """Convolutions, products and softmaxes that the kernel of last resort computes, and products that fell back."""
     with open(library[:-3] + ".receipt.json") as file:
         layers = json.load(file)["layers"]
     return [f"{layer['op']} {layer['name']} has the generic kernel" for layer in layers
-            if layer["op"] in ("conv", "depthwise") and layer["kernel"] == "generic"]
+            if layer["op"] in ("conv", "depthwise", "matmul", "softmax") and layer["kernel"] == "generic"] + [
+                f"{layer['op']} {layer['name']} fell back: {layer['fallback']}" for layer in layers
+                if layer["op"] == "matmul" and layer.get("fallback")]
 
 
 def check(tools, kind, index, seed):

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Build the float ONNX models that tests and benchmarks use, from PyPI packages.
 
-  python -m models.build efficientnet-lite0|resnet50|squeezenet|minilm|minilm-parts|magika|silero|silero-sequence -o MODEL.onnx
+  python -m models.build efficientnet-lite0|resnet50|squeezenet|minilm|minilm-parts|minilm-symbolic|magika|silero
+                         |silero-sequence -o MODEL.onnx
 """
 
 import argparse
@@ -11,13 +12,15 @@ import os
 
 from models import efficientnet_lite0, light, magika, minilm, packages, silero
 
-NAMES = ["efficientnet-lite0", "resnet50", "squeezenet", "minilm", "minilm-parts", "magika",
+NAMES = ["efficientnet-lite0", "resnet50", "squeezenet", "minilm", "minilm-parts", "minilm-symbolic", "magika",
          *silero.FILES]
 
 
 def build(name, path):
     if name == "efficientnet-lite0":
         efficientnet_lite0.build(path)
+    elif name == "minilm-symbolic":
+        minilm.build(path, batch="batch", seq="seq")
     elif name.startswith("minilm"):
         minilm.build(path, parts=name == "minilm-parts")
     elif name == "magika":

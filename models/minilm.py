@@ -5,6 +5,7 @@
 
 Inputs input_ids, attention_mask, token_type_ids, int64 [batch, seq]; output last_hidden_state [batch, seq, 384]. The
 embedding of a sentence is the mean over its tokens. `parts` writes layer norms and softmax out, as older exporters do.
+`batch` and `seq` may be names, of symbolic sizes.
 """
 
 import glob
@@ -80,13 +81,20 @@ def build(path, batch=1, seq=128, parts=False, layers=LAYERS):
     e = "embeddings."
     word = g.op("Gather", [g.const("word", weights[e + "word_embeddings.weight"]), "input_ids"], "e_word")
     kind = g.op("Gather", [g.const("type", weights[e + "token_type_embeddings.weight"]), "token_type_ids"], "e_type")
-    place = g.const("pos", weights[e + "position_embeddings.weight"][None, :seq])
+    places = weights[e + "position_embeddings.weight"][None]
+    if isinstance(seq, str):
+        length = g.op("Gather", [g.op("Shape", ["input_ids"], "shape"), g.const("second", np.array([1]))], "length")
+        begin, axis = g.const("begin", np.array([0])), g.const("axis", np.array([1]))
+        place = g.op("Slice", [g.const("pos", places), begin, length, axis], "e_pos")
+    else:
+        place = g.const("pos", places[:, :seq])
     x = g.norm(g.op("Add", [g.op("Add", [word, kind], "e_wt"), place], "e_sum"), e + "LayerNorm", "emb")
     number = g.op("Cast", ["attention_mask"], "mask_f", to=TensorProto.FLOAT)
     mask = g.op("Unsqueeze", [number, g.const("ax", np.array([1, 2]))], "mask_u")
     mask = g.op("Mul", [g.op("Sub", [g.one, mask], "mask_inv"), g.const("neg", np.float32(-10000))], "mask_bias")
-    heads = g.const("heads", np.array([batch, seq, HEADS, WIDTH // HEADS]))
-    flat = g.const("flat", np.array([batch, seq, WIDTH]))
+    kept = [0 if isinstance(size, str) else size for size in (batch, seq)]
+    heads = g.const("heads", np.array([*kept, HEADS, WIDTH // HEADS]))
+    flat = g.const("flat", np.array([*kept, WIDTH]))
     root_d = g.const("root_d", np.float32((WIDTH // HEADS)**0.5))
     for layer in range(layers):
         p, t = f"encoder.layer.{layer}.", f"l{layer}_"

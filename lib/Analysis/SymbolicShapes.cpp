@@ -22,12 +22,22 @@ static constexpr int64_t kUnknown = ShapedType::kDynamic;
 
 SymbolicShapes::SymbolicShapes(func::FuncOp function) {
   auto bounds = function->getAttrOfType<DictionaryAttr>("qd.dim_bounds");
+  auto symbolOf = [&](StringAttr name) {
+    DenseI64ArrayAttr range;
+    if (bounds)
+      range = bounds.getAs<DenseI64ArrayAttr>(name.getValue());
+    return range && range.size() == 2 ? sizes.symbol(name, range[0], range[1])
+                                      : sizes.symbol(name);
+  };
   for (BlockArgument argument : function.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    auto names = function.getArgAttrOfType<ArrayAttr>(number, "qd.dims");
+    if (argument.getType().isIndex() && names && names.size() == 1)
+      if (auto name = dyn_cast<StringAttr>(names[0]))
+        indices[argument] = symbolOf(name);
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || type.hasStaticShape())
       continue;
-    unsigned number = argument.getArgNumber();
-    auto names = function.getArgAttrOfType<ArrayAttr>(number, "qd.dims");
     Shape shape(type.getShape());
     for (auto [axis, size] : llvm::enumerate(shape)) {
       if (ShapedType::isStatic(size))
@@ -39,11 +49,7 @@ SymbolicShapes::SymbolicShapes(func::FuncOp function) {
         size = sizes.symbol(("arg" + Twine(number) + ":" + Twine(axis)).str());
         continue;
       }
-      DenseI64ArrayAttr range;
-      if (bounds)
-        range = bounds.getAs<DenseI64ArrayAttr>(name.getValue());
-      size = range && range.size() == 2 ? sizes.symbol(name, range[0], range[1])
-                                        : sizes.symbol(name);
+      size = symbolOf(name);
     }
     shapes[argument] = shape;
   }

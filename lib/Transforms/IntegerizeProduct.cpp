@@ -9,13 +9,17 @@
 // Neither operand is known, so nothing folds: the zero points stand in the
 // payload, and the kernel takes them out of the sum by the sums of rows and
 // columns. The bound is that of the widest codes, K * max|q - zq| * max|k -
-// zk|.
+// zk|, with the largest K where that is symbolic.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/SymbolicShapes.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -39,6 +43,29 @@ Value centred(OpBuilder &builder, Location loc, Value code, int32_t zeroPoint) {
   return arith::SubIOp::create(builder, loc, wide, zero);
 }
 
+/// The largest number of products in a sum; nothing if it has no bound.
+std::optional<int64_t> mostProducts(linalg::LinalgOp op,
+                                    const ContractionStructure &s) {
+  std::optional<SymbolicShapes> shapes;
+  int64_t count = 1;
+  for (unsigned loop : s.inputChannel) {
+    int64_t size = s.loopSizes[loop];
+    if (ShapedType::isDynamic(size)) {
+      if (!shapes)
+        shapes.emplace(op->getParentOfType<func::FuncOp>());
+      size = shapes->shapeOf(
+          op->getOperand(s.activationOperand))[*s.activationDim(loop)];
+      if (ShapedType::isDynamic(size))
+        return std::nullopt;
+      size = shapes->sizes.bounds(size).high;
+    }
+    if (size >= SymbolicSizes::kUnbounded ||
+        llvm::MulOverflow(count, size, count))
+      return std::nullopt;
+  }
+  return count;
+}
+
 } // namespace
 
 std::optional<IntegerContraction>
@@ -58,8 +85,6 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return refuse("its accumulator does not start from zero");
-  if (llvm::any_of(s.loopSizes, ShapedType::isDynamic))
-    return refuse("its shape is not static");
   SmallVector<CodeGrid, 2> grids;
   SmallVector<Value, 2> codes;
   for (Value input : op.getDpsInputs()) {
@@ -72,7 +97,11 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   // Sums in any order, with the zero points or before they are taken out, are
   // sums modulo 2^32; the finished one must fit.
   int64_t each = reach(grids[0]) * reach(grids[1]);
-  int64_t count = s.reductionSize();
+  std::optional<int64_t> most = mostProducts(op, s);
+  if (!most)
+    return refuse("the number of its products has no bound (--dim "
+                  "name=low..high gives one)");
+  int64_t count = *most;
   if (count > std::numeric_limits<int32_t>::max() / std::max<int64_t>(each, 1))
     return refuse("its " + llvm::Twine(count) + " products of up to " +
                   llvm::Twine(each) + " need more than 32 bits");
@@ -83,7 +112,7 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   Value zero =
       arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), i32);
+  Value empty = makeEmptyLike(builder, loc, op.getDpsInits()[0], i32);
   Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
   auto product = linalg::GenericOp::create(
       builder, loc, type.clone(i32), codes, ValueRange{init},

@@ -21,16 +21,39 @@ LinearForm LinearForm::loop(unsigned numLoops, unsigned loop) {
   return form;
 }
 
-void LinearForm::accumulate(const LinearForm &form, int64_t factor) {
-  offset += form.offset * factor;
-  for (auto [mine, theirs] : llvm::zip(coefficients, form.coefficients))
-    mine += theirs * factor;
+int64_t multiplySizes(int64_t a, int64_t b, SymbolicShapes *shapes) {
+  return shapes ? shapes->sizes.mul(a, b) : a * b;
 }
 
-SmallVector<int64_t> rowMajorStrides(ArrayRef<int64_t> shape) {
+static int64_t addSizes(int64_t a, int64_t b, SymbolicShapes *shapes) {
+  return shapes ? shapes->sizes.add(a, b) : a + b;
+}
+
+std::optional<SmallVector<int64_t>> knownShape(Value tensor,
+                                               SymbolicShapes *shapes) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || (!type.hasStaticShape() && !shapes))
+    return std::nullopt;
+  if (type.hasStaticShape())
+    return SmallVector<int64_t>(type.getShape());
+  SymbolicShapes::Shape shape = shapes->shapeOf(tensor);
+  if (llvm::is_contained(shape, ShapedType::kDynamic))
+    return std::nullopt;
+  return shape;
+}
+
+void LinearForm::accumulate(const LinearForm &form, int64_t factor,
+                            SymbolicShapes *shapes) {
+  offset = addSizes(offset, multiplySizes(form.offset, factor, shapes), shapes);
+  for (auto [mine, theirs] : llvm::zip(coefficients, form.coefficients))
+    mine = addSizes(mine, multiplySizes(theirs, factor, shapes), shapes);
+}
+
+SmallVector<int64_t> rowMajorStrides(ArrayRef<int64_t> shape,
+                                     SymbolicShapes *shapes) {
   SmallVector<int64_t> strides(shape.size(), 1);
   for (int64_t dim = static_cast<int64_t>(shape.size()) - 2; dim >= 0; --dim)
-    strides[dim] = strides[dim + 1] * shape[dim + 1];
+    strides[dim] = multiplySizes(strides[dim + 1], shape[dim + 1], shapes);
   return strides;
 }
 
@@ -67,13 +90,14 @@ std::optional<SmallVector<LinearForm>> linearResults(AffineMap map) {
   return forms;
 }
 
-/// The row-major position of `indices` in a tensor of this type.
-static LinearForm linearize(RankedTensorType type, ArrayRef<LinearForm> indices,
-                            unsigned numLoops) {
+/// The row-major position of `indices` in a tensor of this shape.
+static LinearForm linearize(ArrayRef<int64_t> shape,
+                            ArrayRef<LinearForm> indices, unsigned numLoops,
+                            SymbolicShapes *shapes) {
   LinearForm position(numLoops);
   for (auto [index, stride] :
-       llvm::zip(indices, rowMajorStrides(type.getShape())))
-    position.accumulate(index, stride);
+       llvm::zip(indices, rowMajorStrides(shape, shapes)))
+    position.accumulate(index, stride, shapes);
   return position;
 }
 
@@ -93,15 +117,16 @@ static bool isBase(Value value) {
 }
 
 std::optional<Access> resolveAccess(Value value, unsigned numLoops,
-                                    ArrayRef<LinearForm> indices) {
+                                    ArrayRef<LinearForm> indices,
+                                    SymbolicShapes *shapes) {
   SmallVector<LinearForm> forms(indices.begin(), indices.end());
   while (true) {
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    if (!type || !type.hasStaticShape())
+    std::optional<SmallVector<int64_t>> shape = knownShape(value, shapes);
+    if (!shape)
       return std::nullopt;
     Value base = skipReshapes(value);
     if (isBase(base))
-      return Access{base, linearize(type, forms, numLoops)};
+      return Access{base, linearize(*shape, forms, numLoops, shapes)};
     if (base != value)
       return std::nullopt; // a reshape of a view that is not contiguous
     Operation *op = value.getDefiningOp();
@@ -126,7 +151,7 @@ std::optional<Access> resolveAccess(Value value, unsigned numLoops,
         LinearForm form(numLoops);
         form.offset = *offset;
         if (!dropped.test(dim))
-          form.accumulate(forms[next++], *stride);
+          form.accumulate(forms[next++], *stride, shapes);
         source.push_back(std::move(form));
       }
       forms = std::move(source);
@@ -138,7 +163,7 @@ std::optional<Access> resolveAccess(Value value, unsigned numLoops,
 }
 
 void coalesceLoops(SmallVectorImpl<int64_t> &sizes,
-                   ArrayRef<LinearForm *> forms) {
+                   ArrayRef<LinearForm *> forms, SymbolicShapes *shapes) {
   auto erase = [&](unsigned loop) {
     sizes.erase(sizes.begin() + loop);
     for (LinearForm *form : forms)
@@ -152,13 +177,14 @@ void coalesceLoops(SmallVectorImpl<int64_t> &sizes,
   for (unsigned loop = 0; loop + 1 < sizes.size();) {
     bool joined = llvm::all_of(forms, [&](LinearForm *form) {
       return form->coefficients[loop] ==
-             form->coefficients[loop + 1] * sizes[loop + 1];
+             multiplySizes(form->coefficients[loop + 1], sizes[loop + 1],
+                           shapes);
     });
     if (!joined) {
       ++loop;
       continue;
     }
-    sizes[loop + 1] *= sizes[loop];
+    sizes[loop + 1] = multiplySizes(sizes[loop + 1], sizes[loop], shapes);
     erase(loop);
   }
 }

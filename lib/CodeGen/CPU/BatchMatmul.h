@@ -9,7 +9,8 @@
 //
 // in i8 x i8 -> i32 and f32. The right side of a problem is packed at run time,
 // 64 columns at a time, into the image that the weights of a contraction have
-// (Contraction.h), so both share the dot products of DotPolicy.h.
+// (Contraction.h), so both share the dot products of DotPolicy.h. Sizes and
+// strides may be symbolic: handles, which the Emitter reads.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_BATCHMATMUL_H
 #define QDIALECT_LIB_CODEGEN_CPU_BATCHMATMUL_H
@@ -23,6 +24,8 @@ struct BatchMatmulGeometry {
   /// One loop and what a step of it adds to each address, in elements.
   struct Loop {
     int64_t size = 1, lhs = 0, rhs = 0, out = 0;
+    int64_t order = 0;  ///< of the dimension that it walks
+    int64_t outRow = 0; ///< `out` in rows of the output
   };
   struct Operand {
     unsigned argument = 0;
@@ -38,17 +41,22 @@ struct BatchMatmulGeometry {
   /// The constants of the region that they are; null if there are none.
   mlir::Value lhsZero, rhsZero;
   double init = 0;
+  SymbolicShapes *shapes = nullptr; ///< null if all sizes are numbers
 
   int64_t elementSize() const { return isFloat ? 4 : 1; }
   int64_t numProblems() const;
-  int64_t numPanels() const { return (columns.size + 63) / 64; }
+  int64_t numPanels() const { return ceilDiv(columns.size, 64); }
+  /// Of columns that are known.
   int64_t lastPanelColumns() const {
     return columns.size - 64 * (numPanels() - 1);
   }
   /// K steps: four codes or one float each.
   int64_t numSteps() const {
-    return isFloat ? depth.size : (depth.size + 3) / 4;
+    return isFloat ? depth.size : ceilDiv(depth.size, 4);
   }
+  /// The largest value of a size.
+  int64_t most(int64_t size) const;
+  int64_t ceilDiv(int64_t size, int64_t by) const;
   /// What is subtracted from the unsigned bytes of the left side.
   int64_t lhsOffset() const { return isFloat ? 0 : lhsZeroPoint + 128; }
 
@@ -64,22 +72,28 @@ struct BatchZeroPoints {
                               const Epilogue &epilogue, mlir::Value arguments);
 };
 
-/// How many columns a panel has, and in how many vectors.
+/// How many columns a panel has, and in how many vectors. A ragged one is the
+/// last of a symbolic number of columns: as many as are left of 64.
 struct PanelShape {
   int64_t columns;
+  bool ragged = false;
   int64_t vectors() const { return (columns + 15) / 16; }
   int64_t stepBytes() const { return 64 * vectors(); }
 };
 
 /// Packs one panel, whose first column is at `source`, into `image`, and writes
 /// what its accumulators start from to `starts`. At `ones` stand four codes 1.
+/// `left` is the number of columns of a ragged panel.
 void emitPackPanel(Emitter &e, const BatchMatmulGeometry &geometry,
                    const BatchZeroPoints &zeroPoints, PanelShape panel,
                    mlir::Value source, mlir::Value image, mlir::Value starts,
-                   mlir::Value ones);
+                   mlir::Value ones, mlir::Value left);
 
 /// Codes 1 where the left side has products, 0 behind its end: what sums it.
+/// For a symbolic depth they are written by the kernel.
 ConstantBlob onesBlob(const BatchMatmulGeometry &geometry);
+void emitOnes(Emitter &e, const BatchMatmulGeometry &geometry,
+              mlir::Value image);
 
 /// A tile of rows x vectors of one panel.
 struct BatchTile {
@@ -89,11 +103,11 @@ struct BatchTile {
 };
 
 /// Emits the private function of a tile:
-///   (args, lhs row, panel, starts, row of the output, column)
+///   (args, lhs row, panel, starts, row of the output, column, ones)
 mlir::LLVM::LLVMFuncOp
 emitBatchTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
               llvm::StringRef name, const BatchMatmulGeometry &geometry,
-              const Epilogue &epilogue, BatchTile tile, unsigned onesArgument);
+              const Epilogue &epilogue, BatchTile tile, size_t numConstants);
 
 } // namespace qdialect::cpu
 

@@ -21,24 +21,37 @@ using Loop = BatchMatmulGeometry::Loop;
 int64_t BatchMatmulGeometry::numProblems() const {
   int64_t count = 1;
   for (const Loop &loop : problems)
-    count *= loop.size;
+    count = multiplySizes(count, loop.size, shapes);
   return count;
+}
+
+int64_t BatchMatmulGeometry::most(int64_t size) const {
+  return shapes ? shapes->sizes.bounds(size).high : size;
+}
+
+int64_t BatchMatmulGeometry::ceilDiv(int64_t size, int64_t by) const {
+  return shapes ? shapes->sizes.ceilDiv(size, by) : (size + by - 1) / by;
 }
 
 namespace {
 
-/// Neighbours, outermost first, that every operand walks as one loop.
-SmallVector<Loop> join(SmallVector<Loop> loops, int64_t Loop::*order) {
-  llvm::sort(loops,
-             [&](const Loop &a, const Loop &b) { return a.*order > b.*order; });
+/// Neighbours, outermost first, that every operand walks as one loop. Symbolic
+/// strides have no order: there the dimensions' counts.
+SmallVector<Loop> join(SmallVector<Loop> loops, int64_t Loop::*stride,
+                       SymbolicShapes *shapes) {
+  llvm::sort(loops, [&](const Loop &a, const Loop &b) {
+    return shapes ? a.order < b.order : a.*stride > b.*stride;
+  });
   SmallVector<Loop> joined;
   for (const Loop &loop : loops) {
     if (!joined.empty()) {
       Loop &outer = joined.back();
-      if (outer.lhs == loop.lhs * loop.size &&
-          outer.rhs == loop.rhs * loop.size &&
-          outer.out == loop.out * loop.size) {
-        int64_t size = outer.size * loop.size;
+      auto stepsOver = [&](int64_t Loop::*member) {
+        return outer.*member == multiplySizes(loop.*member, loop.size, shapes);
+      };
+      if (stepsOver(&Loop::lhs) && stepsOver(&Loop::rhs) &&
+          stepsOver(&Loop::out)) {
+        int64_t size = multiplySizes(outer.size, loop.size, shapes);
         outer = loop;
         outer.size = size;
         continue;
@@ -55,12 +68,16 @@ struct Reader {
   BatchMatmulGeometry g;
   LinearForm lhs, rhs, out;
 
-  bool read() { return readTypes() && readAddresses() && readLoops(); }
+  bool read() {
+    return readSizes() && readTypes() && readAddresses() && readLoops();
+  }
 
 private:
   bool readTypes();
   bool readAddresses();
   bool readLoops();
+  bool readSizes();
+  bool readOutputRows(Loop &loop) const;
   bool address(unsigned operand, AffineMap map, LinearForm &form,
                BatchMatmulGeometry::Operand &place);
   SmallVector<Loop> loops(ArrayRef<unsigned> numbers) const;
@@ -74,6 +91,26 @@ Value subtractedFrom(linalg::LinalgOp op, unsigned operand) {
       if (auto difference = dyn_cast<arith::SubIOp>(user))
         return difference.getRhs();
   return {};
+}
+
+/// Sizes that are not static are those of the operands that have the loop.
+bool Reader::readSizes() {
+  for (unsigned loop = 0; loop < s.loopSizes.size(); ++loop) {
+    if (ShapedType::isStatic(s.loopSizes[loop]))
+      continue;
+    auto sizeIn = [&](Value tensor, std::optional<unsigned> dim) {
+      std::optional<SmallVector<int64_t>> shape =
+          dim ? knownShape(tensor, g.shapes) : std::nullopt;
+      if (shape)
+        s.loopSizes[loop] = (*shape)[*dim];
+    };
+    sizeIn(op->getOperand(s.activationOperand), s.activationDim(loop));
+    if (ShapedType::isDynamic(s.loopSizes[loop]))
+      sizeIn(op->getOperand(s.weightOperand), s.weightDim(loop));
+    if (ShapedType::isDynamic(s.loopSizes[loop]))
+      return false;
+  }
+  return true;
 }
 
 bool Reader::readTypes() {
@@ -100,11 +137,11 @@ bool Reader::address(unsigned operand, AffineMap map, LinearForm &form,
   auto indices = linearResults(map);
   if (!indices)
     return false;
-  std::optional<Access> access =
-      resolveAccess(op->getOperand(operand), op.getNumLoops(), *indices);
+  std::optional<Access> access = resolveAccess(
+      op->getOperand(operand), op.getNumLoops(), *indices, g.shapes);
   auto argument =
       access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
-  if (!argument)
+  if (!argument || SymbolicSizes::isSymbolic(access->form.offset))
     return false;
   place = {argument.getArgNumber(), access->form.offset};
   form = std::move(access->form);
@@ -115,8 +152,11 @@ bool Reader::readAddresses() {
   if (!address(s.activationOperand, s.activationMap, lhs, g.lhs) ||
       !address(s.weightOperand, s.weightMap, rhs, g.rhs))
     return false;
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
+  std::optional<SmallVector<int64_t>> shape =
+      knownShape(op->getResult(0), g.shapes);
+  if (!shape)
+    return false;
+  SmallVector<int64_t> strides = rowMajorStrides(*shape, g.shapes);
   out = LinearForm(op.getNumLoops());
   for (auto [dim, expr] : llvm::enumerate(s.outputMap.getResults()))
     out.coefficients[cast<AffineDimExpr>(expr).getPosition()] = strides[dim];
@@ -127,33 +167,54 @@ SmallVector<Loop> Reader::loops(ArrayRef<unsigned> numbers) const {
   SmallVector<Loop> result;
   for (unsigned loop : numbers)
     if (s.loopSizes[loop] != 1)
-      result.push_back({s.loopSizes[loop], lhs.coefficients[loop],
-                        rhs.coefficients[loop], out.coefficients[loop]});
+      result.push_back(
+          {s.loopSizes[loop], lhs.coefficients[loop], rhs.coefficients[loop],
+           out.coefficients[loop],
+           s.outputDim(loop).value_or(s.activationDim(loop).value_or(0))});
   return result;
+}
+
+bool Reader::readOutputRows(Loop &loop) const {
+  if (!g.shapes) {
+    loop.outRow = loop.out / g.columns.size;
+    return true;
+  }
+  std::optional<int64_t> rows =
+      g.shapes->sizes.divide(loop.out, g.columns.size);
+  loop.outRow = rows.value_or(0);
+  return rows.has_value();
 }
 
 bool Reader::readLoops() {
   g.problems = loops(s.depth);
   auto takeInnermost = [&](ArrayRef<unsigned> numbers, Loop &inner) {
-    SmallVector<Loop> joined = join(loops(numbers), &Loop::out);
+    SmallVector<Loop> joined = join(loops(numbers), &Loop::out, g.shapes);
     if (!joined.empty())
       inner = joined.pop_back_val();
     llvm::append_range(g.problems, joined);
   };
   takeInnermost(s.batch, g.rows);
   takeInnermost(s.outputChannel, g.columns);
-  g.problems = join(g.problems, &Loop::out);
-  SmallVector<Loop> depth = join(loops(s.inputChannel), &Loop::lhs);
+  g.problems = join(g.problems, &Loop::out, g.shapes);
+  SmallVector<Loop> depth = join(loops(s.inputChannel), &Loop::lhs, g.shapes);
   if (depth.size() > 1)
     return false;
   if (!depth.empty())
     g.depth = depth[0];
   else
     g.depth.lhs = 1;
+  bool hasRows = readOutputRows(g.rows);
+  for (Loop &loop : g.problems)
+    hasRows &= readOutputRows(loop);
+  // Symbols are no sizes of nothing.
+  auto exists = [](int64_t size) {
+    return SymbolicSizes::isSymbolic(size) || size > 0;
+  };
   // Columns lie side by side in the output, products in the left side.
-  return (g.columns.size == 1 || g.columns.out == 1) && g.depth.lhs == 1 &&
-         g.depth.size > 0 && g.rows.size > 0 && g.columns.size > 0 &&
-         g.numProblems() > 0 && g.numSteps() <= 4096;
+  return hasRows && (g.columns.size == 1 || g.columns.out == 1) &&
+         g.depth.lhs == 1 && exists(g.depth.size) && exists(g.rows.size) &&
+         exists(g.columns.size) && exists(g.numProblems()) &&
+         g.most(g.numSteps()) <= 4096;
 }
 
 } // namespace
@@ -164,10 +225,10 @@ BatchMatmulGeometry::create(const KernelRegion &region) {
   if (!op)
     return std::nullopt;
   std::optional<ContractionStructure> structure = getContractionStructure(op);
-  if (!structure || structure->isConvolution() || structure->weightIsConstant ||
-      llvm::any_of(structure->loopSizes, ShapedType::isDynamic))
+  if (!structure || structure->isConvolution() || structure->weightIsConstant)
     return std::nullopt;
   Reader reader{op, std::move(*structure), {}, {}, {}, {}};
+  reader.g.shapes = region.shapes.get();
   if (!reader.read())
     return std::nullopt;
   return std::move(reader.g);

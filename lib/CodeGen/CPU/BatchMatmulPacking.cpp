@@ -21,9 +21,9 @@ class Packer {
 public:
   Packer(Emitter &e, const BatchMatmulGeometry &g,
          const BatchZeroPoints &zeroPoints, PanelShape panel, Value source,
-         Value image, Value starts, Value ones)
+         Value image, Value starts, Value ones, Value left)
       : e(e), g(g), zeroPoints(zeroPoints), panel(panel), source(source),
-        image(image), starts(starts), ones(ones),
+        image(image), starts(starts), ones(ones), left(left),
         dot(DotPolicy::create(e, g.isFloat)) {}
 
   void emit() {
@@ -36,16 +36,19 @@ private:
 
   /// Which columns of vector j exist; null for all.
   Value maskOf(int64_t j) {
-    int64_t left = panel.columns - Emitter::kLanes * j;
-    return left >= Emitter::kLanes ? Value() : e.prefixMask(left);
+    if (panel.ragged)
+      return e.prefixMask(e.sub(left, e.index(Emitter::kLanes * j)));
+    int64_t here = panel.columns - Emitter::kLanes * j;
+    return here >= Emitter::kLanes ? Value() : e.prefixMask(here);
   }
 
   void emitVector(int64_t j) {
     Value first =
-        e.at(source, Emitter::kLanes * j * g.columns.rhs * g.elementSize());
+        e.at(source, e.mul(e.mul(e.index(Emitter::kLanes * j), g.columns.rhs),
+                           g.elementSize()));
     Value mask = maskOf(j);
     bool needsSums = !g.isFloat && g.lhsOffset() != 0;
-    auto step = [&](Value k, int64_t products, ValueRange partial) {
+    auto step = [&](Value k, Products products, ValueRange partial) {
       Value cell =
           g.isFloat ? floats(first, k, mask) : codes(first, k, products, mask);
       Value place = e.at(image, e.mul(k, panel.stepBytes()));
@@ -61,17 +64,25 @@ private:
     if (needsSums)
       partial = dot->start(e.constantInt(sums(), 0));
     int64_t perStep = g.isFloat ? 1 : 4;
-    int64_t whole = g.depth.size / perStep;
-    partial = e.loop(
-        e.index(0), e.index(whole), 1, partial,
-        [&](Value k, ValueRange carried) { return step(k, perStep, carried); });
-    if (whole < g.numSteps())
-      partial = step(e.index(whole), g.depth.size - 4 * whole, partial);
+    bool isKnown = !SymbolicSizes::isSymbolic(g.depth.size);
+    Value whole = e.div(e.index(g.depth.size), perStep);
+    partial =
+        e.loop(e.index(0), whole, 1, partial, [&](Value k, ValueRange carried) {
+          return step(k, {perStep, {}}, carried);
+        });
+    if (isKnown && g.depth.size % perStep != 0)
+      partial = step(whole, {g.depth.size % perStep, {}}, partial);
+    else if (!isKnown && perStep > 1) // none or one
+      partial = e.loop(whole, e.index(g.numSteps()), 1, partial,
+                       [&](Value k, ValueRange carried) {
+                         Value products =
+                             e.sub(e.index(g.depth.size), e.mul(k, perStep));
+                         return step(k, {perStep, products}, carried);
+                       });
     Value start = e.constant(sums(), g.init);
     if (needsSums) {
       // init + lhs offset * (depth * rhs zero point - sum of the column)
-      Value zeros = arith::MulIOp::create(e, zeroPoints.rhs,
-                                          e.constantInt(sums(), g.depth.size));
+      Value zeros = arith::MulIOp::create(e, zeroPoints.rhs, depthLanes());
       Value centred = arith::SubIOp::create(e, zeros, dot->finish(partial));
       start = arith::AddIOp::create(
           e, start, arith::MulIOp::create(e, centred, zeroPoints.lhsOffset));
@@ -79,12 +90,18 @@ private:
     e.store(start, e.at(starts, 64 * j), 64);
   }
 
+  /// The number of products in all lanes.
+  Value depthLanes() {
+    Value depth = arith::TruncIOp::create(e, e.i32(), e.index(g.depth.size));
+    return e.broadcast(depth, sums());
+  }
+
   /// 16 elements `stride` elements apart.
   Value gather(Type element, Value pointer, int64_t stride, Value mask) {
     auto type = Emitter::vector(element);
+    Value bytes = e.mul(e.index(stride), g.elementSize());
     Value offsets =
-        e.mul(e.iota(e.i64()), e.constantInt(Emitter::vector(e.i64()),
-                                             stride * g.elementSize()));
+        e.mul(e.iota(e.i64()), e.broadcast(bytes, Emitter::vector(e.i64())));
     Value addresses = LLVM::GEPOp::create(
         e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), pointer,
         ArrayRef<LLVM::GEPArg>{offsets}, LLVM::GEPNoWrapFlags::inbounds);
@@ -94,17 +111,41 @@ private:
   }
 
   Value floats(Value first, Value k, Value mask) {
-    Value pointer = e.at(first, e.mul(k, g.depth.rhs * 4));
+    Value pointer = e.at(first, e.mul(e.mul(k, g.depth.rhs), 4));
     auto type = Emitter::vector(e.f32());
     if (g.columns.rhs != 1 && panel.columns > 1)
       return gather(e.f32(), pointer, g.columns.rhs, mask);
     return mask ? e.maskedLoad(type, pointer, mask) : e.load(type, pointer, 4);
   }
 
+  /// Codes that a step has of a column: `most`, or the number `some` up to it.
+  struct Products {
+    int64_t most;
+    Value some;
+  };
+
+  /// Which bytes of a step are products; null for all.
+  Value existing(Products products) {
+    if (!products.some && products.most == 4)
+      return {};
+    auto type = Emitter::vector(e.i8(), 64);
+    SmallVector<Attribute> places;
+    for (int64_t i = 0; i < 64; ++i)
+      places.push_back(e.getI8IntegerAttr(static_cast<int8_t>(i % 4)));
+    Value place =
+        arith::ConstantOp::create(e, DenseElementsAttr::get(type, places));
+    Value count =
+        products.some
+            ? e.broadcast(arith::TruncIOp::create(e, e.i8(), products.some),
+                          type)
+            : e.constantInt(type, products.most);
+    return arith::CmpIOp::create(e, arith::CmpIPredicate::slt, place, count);
+  }
+
   /// `products` codes of each of 16 columns, as signed bytes; zero behind them.
-  Value codes(Value first, Value k, int64_t products, Value mask) {
+  Value codes(Value first, Value k, Products products, Value mask) {
     auto bytes = Emitter::vector(e.i8(), 64);
-    Value pointer = e.at(first, e.mul(k, 4 * g.depth.rhs));
+    Value pointer = e.at(first, e.mul(e.mul(k, 4), g.depth.rhs));
     Value flip = e.constantInt(bytes, -128);
     Value cell;
     if (g.depth.rhs == 1 && g.columns.rhs != 1) {
@@ -115,11 +156,16 @@ private:
       SmallVector<Value> rows;
       auto row = Emitter::vector(e.i8());
       for (int64_t product = 0; product < 4; ++product) {
-        if (product >= products) {
+        if (product >= products.most) {
           rows.push_back(e.constantInt(row, -128));
           continue;
         }
-        Value place = e.at(pointer, product * g.depth.rhs);
+        Value number = e.index(product);
+        // Rows behind the last may lie outside the buffer; the last one stands
+        // in for them.
+        if (products.some)
+          number = e.min(number, e.sub(products.some, e.index(1)));
+        Value place = e.at(pointer, e.mul(number, g.depth.rhs));
         // Codes lie in buffers with slack: a whole vector may be read.
         rows.push_back(g.columns.rhs == 1 || panel.columns == 1
                            ? e.load(row, place)
@@ -134,13 +180,9 @@ private:
       cell = vector::ShuffleOp::create(e, all, all, order);
     }
     cell = arith::XOrIOp::create(e, cell, flip);
-    if (products == 4)
+    Value keep = existing(products);
+    if (!keep)
       return cell;
-    SmallVector<bool> exists;
-    for (int64_t i = 0; i < 64; ++i)
-      exists.push_back(i % 4 < products);
-    Value keep = arith::ConstantOp::create(
-        e, DenseElementsAttr::get(Emitter::vector(e.getI1Type(), 64), exists));
     return arith::SelectOp::create(e, keep, cell, e.constantInt(bytes, 0));
   }
 
@@ -148,7 +190,7 @@ private:
   const BatchMatmulGeometry &g;
   const BatchZeroPoints &zeroPoints;
   PanelShape panel;
-  Value source, image, starts, ones;
+  Value source, image, starts, ones, left;
   std::unique_ptr<DotPolicy> dot;
 };
 
@@ -170,12 +212,30 @@ BatchZeroPoints BatchZeroPoints::load(Emitter &e, const BatchMatmulGeometry &g,
 
 void emitPackPanel(Emitter &e, const BatchMatmulGeometry &geometry,
                    const BatchZeroPoints &zeroPoints, PanelShape panel,
-                   Value source, Value image, Value starts, Value ones) {
-  Packer(e, geometry, zeroPoints, panel, source, image, starts, ones).emit();
+                   Value source, Value image, Value starts, Value ones,
+                   Value left) {
+  Packer(e, geometry, zeroPoints, panel, source, image, starts, ones, left)
+      .emit();
+}
+
+void emitOnes(Emitter &e, const BatchMatmulGeometry &geometry, Value image) {
+  auto words = Emitter::vector(e.i32());
+  Value depth = e.index(geometry.depth.size);
+  e.loop(e.index(0), e.index(geometry.numSteps()), 1, [&](Value step) {
+    // The last step may have fewer than four.
+    Value left = e.min(e.sub(depth, e.mul(step, 4)), e.index(4));
+    Value bits = arith::TruncIOp::create(e, e.i32(), e.mul(left, 8));
+    Value all = e.constantInt(e.i32(), 0x01010101);
+    Value kept = arith::ShRUIOp::create(
+        e, all, arith::SubIOp::create(e, e.constantInt(e.i32(), 32), bits));
+    e.store(e.broadcast(kept, words), e.at(image, e.mul(step, 64)), 64);
+  });
 }
 
 ConstantBlob onesBlob(const BatchMatmulGeometry &geometry) {
   ConstantBlob blob;
+  if (SymbolicSizes::isSymbolic(geometry.depth.size))
+    return blob;
   blob.size = geometry.numSteps() * 64;
   int64_t depth = geometry.depth.size;
   blob.fill = [depth](MutableArrayRef<char> out) {

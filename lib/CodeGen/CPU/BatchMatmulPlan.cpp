@@ -20,6 +20,8 @@ namespace {
 constexpr int64_t kWantedTasks = 8;
 /// Rows that are worth packing a panel once more.
 constexpr int64_t kMinRows = 24;
+/// Parts of a symbolic number of panels.
+constexpr int64_t kSymbolicTasks = 16;
 
 class BatchMatmulPlan : public KernelPlan {
 public:
@@ -45,17 +47,31 @@ private:
   std::vector<Block> emitBlocks(OpBuilder &moduleBuilder,
                                 const CpuTarget &target, StringRef symbol,
                                 PanelShape panel);
+  bool hasKnownRows() const { return !SymbolicSizes::isSymbolic(g.rows.size); }
+  bool hasKnownColumns() const {
+    return !SymbolicSizes::isSymbolic(g.columns.size);
+  }
   int64_t maxChunkRows() const { return (g.rows.size + chunks - 1) / chunks; }
   int64_t numTiles(const Block &block) const {
     return (maxChunkRows() + block.tileRows - 1) / block.tileRows;
   }
-  void emitTask(Emitter &e, Value task, Value args, Value image, Value starts,
-                Value ones, const BatchZeroPoints &zeroPoints,
+  SmallVector<int64_t> tileHeights(const Block &block) const;
+  /// What the tiles of a task have in common.
+  struct Task {
+    Value args, lhs, image, starts, firstRow, numRows, outRow, column, rowOnes;
+  };
+  /// Memory that a kernel keeps while it runs.
+  struct Scratch {
+    Value image, starts, ones, rowOnes;
+    BatchZeroPoints zeroPoints;
+  };
+  void emitTask(Emitter &e, Value task, Value args, const Scratch &scratch,
                 ArrayRef<std::vector<Block>> classes,
                 ArrayRef<PanelShape> shapes);
-  void emitTiles(Emitter &e, Block &block, Value args, Value lhs, Value image,
-                 Value starts, Value firstRow, Value numRows, Value outRow,
-                 Value column);
+  void emitTiles(Emitter &e, Block &block, const Task &task);
+  void callTile(Emitter &e, LLVM::LLVMFuncOp tile, const Block &block,
+                const Task &task, Value row);
+  Scratch makeScratch(Emitter &e, Value args, PanelShape widest);
 
   KernelRegion region;
   BatchMatmulGeometry g;
@@ -65,7 +81,7 @@ private:
 };
 
 bool BatchMatmulPlan::init() {
-  if (g.rhsZeroPoint != 0) {
+  if (g.rhsZeroPoint != 0 && !SymbolicSizes::isSymbolic(g.depth.size)) {
     onesArgument = region.numInputs() + 1;
     constants.push_back(onesBlob(g));
   }
@@ -79,19 +95,27 @@ bool BatchMatmulPlan::init() {
       return static_cast<double>(
           std::max(std::abs(-128 - zeroPoint), std::abs(127 - zeroPoint)));
     };
-    double bound = std::abs(g.init) + static_cast<double>(g.depth.size) *
-                                          reach(g.lhsZeroPoint) *
-                                          reach(g.rhsZeroPoint);
+    double bound =
+        std::abs(g.init) + static_cast<double>(g.most(g.depth.size)) *
+                               reach(g.lhsZeroPoint) * reach(g.rhsZeroPoint);
     if (bound < 2147483648.0)
       epilogue.rootRange = Interval{-bound, bound};
+  }
+  // Sums of columns are left out where nothing is subtracted from the rows.
+  keyText = family + (g.lhsOffset() == 0 ? "-plain" : "") + epilogue.key();
+  if (g.shapes) {
+    numTasks = kSymbolicTasks;
+    for (int64_t size : epilogue.sizes)
+      if (!region.canCompute(size))
+        return false;
+    return region.canCompute(g.numProblems()) &&
+           region.canCompute(g.numPanels()) && region.canCompute(g.rows.size);
   }
   int64_t whole = g.numProblems() * g.numPanels();
   if (whole < kWantedTasks)
     chunks = std::clamp<int64_t>(g.rows.size / kMinRows, 1,
                                  (kWantedTasks + whole - 1) / whole);
   numTasks = whole * chunks;
-  // Sums of columns are left out where nothing is subtracted from the rows.
-  keyText = family + (g.lhsOffset() == 0 ? "-plain" : "") + epilogue.key();
   return true;
 }
 
@@ -114,97 +138,143 @@ BatchMatmulPlan::emitBlocks(OpBuilder &moduleBuilder, const CpuTarget &target,
     block.shape.vectors = std::min(tile.vectors, panel.vectors() - first);
     block.shape.columns =
         std::min(block.shape.vectors * 16, panel.columns - first * 16);
-    // Tiles of a chunk differ by at most one row, so none is a thin rest.
     block.tileRows = tile.rows;
-    int64_t tiles = numTiles(block);
-    int64_t smallest = g.rows.size / chunks;
-    for (int64_t rows :
-         {smallest / tiles, (smallest + tiles - 1) / tiles,
-          maxChunkRows() / tiles, (maxChunkRows() + tiles - 1) / tiles}) {
+    for (int64_t rows : tileHeights(block)) {
       if (rows == 0 || block.tiles.count(rows))
         continue;
       block.shape.rows = rows;
       std::string name =
           (symbol + "_tile" + Twine(rows) + "x" + Twine(block.shape.columns) +
-           "at" + Twine(first) + "of" + Twine(panel.columns))
+           "at" + Twine(first) + "of" + Twine(panel.columns) +
+           (panel.ragged ? "ragged" : ""))
               .str();
-      block.tiles[rows] = emitBatchTile(moduleBuilder, target, name, g,
-                                        epilogue, block.shape, onesArgument);
+      block.tiles[rows] =
+          emitBatchTile(moduleBuilder, target, name, g, epilogue, block.shape,
+                        constants.size());
     }
     blocks.push_back(std::move(block));
   }
   return blocks;
 }
 
-void BatchMatmulPlan::emitTiles(Emitter &e, Block &block, Value args, Value lhs,
-                                Value image, Value starts, Value firstRow,
-                                Value numRows, Value outRow, Value column) {
+/// Tiles of a chunk differ by at most one row, so none is a thin rest. Of a
+/// number of rows that is not known what full tiles leave is done one by one.
+SmallVector<int64_t> BatchMatmulPlan::tileHeights(const Block &block) const {
+  if (!hasKnownRows())
+    return {block.tileRows, 1};
+  int64_t tiles = numTiles(block), smallest = g.rows.size / chunks;
+  return {smallest / tiles, (smallest + tiles - 1) / tiles,
+          maxChunkRows() / tiles, (maxChunkRows() + tiles - 1) / tiles};
+}
+
+/// The tile whose first row is `row` of the problem.
+void BatchMatmulPlan::callTile(Emitter &e, LLVM::LLVMFuncOp tile,
+                               const Block &block, const Task &task,
+                               Value row) {
+  Value rows = e.at(task.lhs, e.mul(e.mul(row, g.rows.lhs), g.elementSize()));
+  Value out = e.add(task.outRow, e.mul(row, g.rows.outRow));
+  e.call(tile, {task.args, rows, e.at(task.image, 64 * block.first),
+                e.at(task.starts, 64 * block.first), out,
+                e.add(task.column, 16 * block.first), task.rowOnes});
+}
+
+void BatchMatmulPlan::emitTiles(Emitter &e, Block &block, const Task &task) {
+  if (!hasKnownRows()) {
+    Value whole = e.mul(e.div(task.numRows, block.tileRows), block.tileRows);
+    e.loop(e.index(0), whole, block.tileRows, [&](Value row) {
+      callTile(e, block.tiles[block.tileRows], block, task, row);
+    });
+    e.loop(whole, task.numRows, 1,
+           [&](Value row) { callTile(e, block.tiles[1], block, task, row); });
+    return;
+  }
   int64_t tiles = numTiles(block);
   e.loop(e.index(0), e.index(tiles), 1, [&](Value tile) {
-    Value from = e.div(e.mul(tile, numRows), tiles);
-    Value to = e.div(e.mul(e.add(tile, 1), numRows), tiles);
+    Value from = e.div(e.mul(tile, task.numRows), tiles);
+    Value to = e.div(e.mul(e.add(tile, 1), task.numRows), tiles);
     Value height = e.sub(to, from);
-    Value row = e.add(firstRow, from);
-    Value rows = e.at(lhs, e.mul(row, g.rows.lhs * g.elementSize()));
-    Value out = e.add(outRow, e.mul(row, g.rows.out / g.columns.size));
+    Value row = e.add(task.firstRow, from);
     for (auto &[size, function] : block.tiles) {
       Value matches = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, height,
                                             e.index(size));
       LLVM::LLVMFuncOp callee = function;
-      e.ifThen(matches, [&] {
-        e.call(callee, {args, rows, e.at(image, 64 * block.first),
-                        e.at(starts, 64 * block.first), out,
-                        e.add(column, 16 * block.first)});
-      });
+      e.ifThen(matches, [&] { callTile(e, callee, block, task, row); });
     }
   });
 }
 
-void BatchMatmulPlan::emitTask(Emitter &e, Value task, Value args, Value image,
-                               Value starts, Value ones,
-                               const BatchZeroPoints &zeroPoints,
+void BatchMatmulPlan::emitTask(Emitter &e, Value number, Value args,
+                               const Scratch &scratch,
                                ArrayRef<std::vector<Block>> classes,
                                ArrayRef<PanelShape> shapes) {
   int64_t size = g.elementSize();
-  Value chunk = e.rem(task, chunks);
-  Value rest = e.div(task, chunks);
+  Value chunk = e.rem(number, chunks);
+  Value rest = e.div(number, chunks);
   Value panel = e.rem(rest, g.numPanels());
   Value problem = e.div(rest, g.numPanels());
-  Value lhs = e.at(e.argument(args, g.lhs.argument), g.lhs.offset * size);
+  Task task{args, {}, scratch.image, scratch.starts, {}, {}, e.index(0),
+            {},   {}};
+  task.rowOnes = scratch.rowOnes;
+  task.lhs = e.at(e.argument(args, g.lhs.argument), g.lhs.offset * size);
   Value rhs = e.at(e.argument(args, g.rhs.argument), g.rhs.offset * size);
-  Value outRow = e.index(0);
   for (const BatchMatmulGeometry::Loop &loop : llvm::reverse(g.problems)) {
     Value index = e.rem(problem, loop.size);
     problem = e.div(problem, loop.size);
-    lhs = e.at(lhs, e.mul(index, loop.lhs * size));
-    rhs = e.at(rhs, e.mul(index, loop.rhs * size));
-    outRow = e.add(outRow, e.mul(index, loop.out / g.columns.size));
+    task.lhs = e.at(task.lhs, e.mul(e.mul(index, loop.lhs), size));
+    rhs = e.at(rhs, e.mul(e.mul(index, loop.rhs), size));
+    task.outRow = e.add(task.outRow, e.mul(index, loop.outRow));
   }
-  Value firstRow = e.div(e.mul(chunk, g.rows.size), chunks);
+  task.firstRow = e.div(e.mul(chunk, g.rows.size), chunks);
   Value endRow = e.div(e.mul(e.add(chunk, 1), g.rows.size), chunks);
-  Value numRows = e.sub(endRow, firstRow);
-  Value column = e.mul(panel, 64);
-  Value source = e.at(rhs, e.mul(column, g.columns.rhs * size));
+  task.numRows = e.sub(endRow, task.firstRow);
+  task.column = e.mul(panel, 64);
+  Value source = e.at(rhs, e.mul(e.mul(task.column, g.columns.rhs), size));
+  Value left = e.sub(e.index(g.columns.size), task.column);
   auto walk = [&](size_t number) {
-    emitPackPanel(e, g, zeroPoints, shapes[number], source, image, starts,
-                  ones);
+    emitPackPanel(e, g, scratch.zeroPoints, shapes[number], source,
+                  scratch.image, scratch.starts, scratch.ones, left);
     for (Block block : classes[number])
-      emitTiles(e, block, args, lhs, image, starts, firstRow, numRows, outRow,
-                column);
+      emitTiles(e, block, task);
   };
   if (classes.size() == 1)
     return walk(0);
-  Value isFull = e.less(panel, e.index(g.numPanels() - 1));
+  // The last panel of a known number of columns is a narrow one.
+  Value isFull = e.less(e.index(hasKnownColumns() ? 64 : 63), left);
   e.ifThen(isFull, [&] { walk(0); }, [&] { walk(1); });
+}
+
+BatchMatmulPlan::Scratch BatchMatmulPlan::makeScratch(Emitter &e, Value args,
+                                                      PanelShape widest) {
+  auto onStack = [&](Value bytes) -> Value {
+    return LLVM::AllocaOp::create(e, e.ptr(), e.i8(), bytes, 64);
+  };
+  Scratch scratch;
+  scratch.zeroPoints = BatchZeroPoints::load(e, g, epilogue, args);
+  scratch.image = onStack(e.mul(e.index(g.numSteps()), widest.stepBytes()));
+  scratch.starts = onStack(e.index(256));
+  scratch.ones = onStack(e.index(4));
+  e.store(e.constantInt(e.i32(), 0x01010101), scratch.ones, 4);
+  scratch.rowOnes = scratch.ones; // nobody reads it
+  if (onesArgument) {
+    scratch.rowOnes = e.argument(args, onesArgument);
+  } else if (g.rhsZeroPoint != 0) {
+    scratch.rowOnes = onStack(e.mul(e.index(g.numSteps()), 64));
+    emitOnes(e, g, scratch.rowOnes);
+  }
+  return scratch;
 }
 
 LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
                                     const CpuTarget &target, StringRef symbol) {
   SmallVector<PanelShape> shapes;
-  if (g.numPanels() > 1)
-    shapes.push_back({64});
-  if (g.lastPanelColumns() != 64 || shapes.empty())
-    shapes.push_back({g.lastPanelColumns()});
+  if (!hasKnownColumns()) {
+    shapes = {{64}, {64, /*ragged=*/true}};
+  } else {
+    if (g.numPanels() > 1)
+      shapes.push_back({64});
+    if (g.lastPanelColumns() != 64 || shapes.empty())
+      shapes.push_back({g.lastPanelColumns()});
+  }
   std::vector<std::vector<Block>> classes;
   for (PanelShape panel : shapes)
     classes.push_back(emitBlocks(moduleBuilder, target, symbol, panel));
@@ -213,16 +283,17 @@ LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
   Emitter e(region.root->getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
                                           /*internal=*/false);
-  Value image = LLVM::AllocaOp::create(
-      e, e.ptr(), e.i8(), e.index(g.numSteps() * shapes[0].stepBytes()), 64);
-  Value starts = LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(256), 64);
-  Value ones = LLVM::AllocaOp::create(e, e.ptr(), e.i32(), e.index(1), 4);
-  e.store(e.constantInt(e.i32(), 0x01010101), ones, 4);
-  BatchZeroPoints zeroPoints =
-      BatchZeroPoints::load(e, g, epilogue, func.getArgument(0));
-  e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
-    emitTask(e, task, func.getArgument(0), image, starts, ones, zeroPoints,
-             classes, shapes);
+  Value args = func.getArgument(0);
+  e.bindSizes(region, args, constants.size());
+  Scratch scratch = makeScratch(e, args, shapes[0]);
+  Value begin = func.getArgument(1), end = func.getArgument(2);
+  if (g.shapes) {
+    Value all = e.mul(e.index(g.numProblems()), g.numPanels());
+    begin = e.div(e.mul(begin, all), numTasks);
+    end = e.div(e.mul(end, all), numTasks);
+  }
+  e.loop(begin, end, 1, [&](Value task) {
+    emitTask(e, task, args, scratch, classes, shapes);
   });
   e.ret();
   return success();

@@ -19,14 +19,15 @@ namespace {
 class TileEmitter {
 public:
   TileEmitter(Emitter &e, const BatchMatmulGeometry &g,
-              const Epilogue &epilogue, BatchTile tile, unsigned onesArgument,
-              ValueRange arguments)
+              const Epilogue &epilogue, BatchTile tile, ValueRange arguments)
       : e(e), g(g), epilogue(epilogue), tile(tile), args(arguments[0]),
         lhs(arguments[1]), panel(arguments[2]), starts(arguments[3]),
         outRow(arguments[4]), column(arguments[5]),
         dot(DotPolicy::create(e, g.isFloat)) {
     if (g.rhsZeroPoint != 0)
-      ones = e.argument(args, onesArgument);
+      ones = arguments[6];
+    if (tile.panel.ragged)
+      left = e.sub(e.index(g.columns.size), column);
   }
 
   void emit() {
@@ -43,7 +44,8 @@ public:
         llvm::append_range(init, parts);
     SmallVector<Value> rows;
     for (int64_t r = 0; r < tile.rows; ++r)
-      rows.push_back(e.at(lhs, r * g.rows.lhs * g.elementSize()));
+      rows.push_back(
+          e.at(lhs, e.mul(e.mul(e.index(r), g.rows.lhs), g.elementSize())));
     finish(e.loop(
         e.index(0), e.index(g.numSteps()), 1, init,
         [&](Value k, ValueRange carried) {
@@ -100,8 +102,17 @@ private:
         Position here = position;
         here.laneOffset = Emitter::kLanes * j;
         here.mask = maskOf(j);
+        if (tile.panel.ragged) {
+          // Any of the vectors may be the last.
+          e.ifThen(e.less(e.index(Emitter::kLanes * j), left), [&] {
+            payload.store(payload.evaluate(here, Lanes::of(lanes)), here);
+          });
+          continue;
+        }
         parts.push_back(payload.evaluate(here, Lanes::of(lanes)));
       }
+      if (tile.panel.ragged)
+        continue;
       position.mask = maskOf(tile.vectors - 1);
       payload.store(parts, position);
     }
@@ -109,13 +120,15 @@ private:
 
   /// Which columns of vector j exist; null for all.
   Value maskOf(int64_t j) {
-    int64_t left = tile.columns - Emitter::kLanes * j;
-    return left >= Emitter::kLanes ? Value() : e.prefixMask(left);
+    if (tile.panel.ragged)
+      return e.prefixMask(e.sub(left, e.index(Emitter::kLanes * j)));
+    int64_t here = tile.columns - Emitter::kLanes * j;
+    return here >= Emitter::kLanes ? Value() : e.prefixMask(here);
   }
 
   /// The epilogue's counters for row r: its outer loops are the output's rows.
   Position positionOf(int64_t r) {
-    Value row = e.add(outRow, r * (g.rows.out / g.columns.size));
+    Value row = e.add(outRow, e.mul(e.index(r), g.rows.outRow));
     return Position::at(e, epilogue, row, column);
   }
 
@@ -123,7 +136,7 @@ private:
   const BatchMatmulGeometry &g;
   const Epilogue &epilogue;
   BatchTile tile;
-  Value args, lhs, panel, starts, outRow, column, ones;
+  Value args, lhs, panel, starts, outRow, column, ones, left;
   std::unique_ptr<DotPolicy> dot;
   int64_t numParts = 1;
 };
@@ -134,14 +147,14 @@ LLVM::LLVMFuncOp emitBatchTile(OpBuilder &moduleBuilder,
                                const CpuTarget &target, StringRef name,
                                const BatchMatmulGeometry &geometry,
                                const Epilogue &epilogue, BatchTile tile,
-                               unsigned onesArgument) {
+                               size_t numConstants) {
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(
-      name, {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64()},
+      name, {e.ptr(), e.ptr(), e.ptr(), e.ptr(), e.i64(), e.i64(), e.ptr()},
       /*internal=*/true);
-  TileEmitter(e, geometry, epilogue, tile, onesArgument, func.getArguments())
-      .emit();
+  e.bindSizes(*epilogue.region, func.getArgument(0), numConstants);
+  TileEmitter(e, geometry, epilogue, tile, func.getArguments()).emit();
   return func;
 }
 

@@ -5,6 +5,7 @@
 // The words of kernels, spelled in upstream ops.
 
 #include "Emitter.h"
+#include "KernelRegion.h"
 
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,7 +18,52 @@ namespace qdialect::cpu {
 
 Type Emitter::ptr() { return LLVM::LLVMPointerType::get(getContext()); }
 
-Value Emitter::index(int64_t value) { return constantInt(i64(), value); }
+void Emitter::bindSizes(const KernelRegion &region, Value arguments,
+                        size_t numConstants) {
+  if (!region.shapes)
+    return;
+  table = &region.shapes->sizes;
+  symbols.clear();
+  Value sizes = argument(
+      arguments, static_cast<int64_t>(region.numInputs() + 1 + numConstants));
+  for (std::optional<unsigned> place : region.symbolPlaces())
+    symbols.push_back(place ? load(i64(), at(sizes, int64_t(8) * *place), 8)
+                            : Value());
+}
+
+Value Emitter::symbolic(int64_t size) {
+  assert(table && "no sizes were bound");
+  auto atomOf = [&](unsigned number) -> Value {
+    const SymbolicSizes::Atom &atom = table->atom(number);
+    if (atom.kind == SymbolicSizes::Atom::Symbol)
+      return symbols[atom.symbol];
+    Value a = index(atom.lhs), b = index(atom.rhs);
+    switch (atom.kind) {
+    case SymbolicSizes::Atom::FloorDiv:
+      return createOrFold<arith::DivUIOp>(a, b);
+    case SymbolicSizes::Atom::Max:
+      return createOrFold<arith::MaxSIOp>(a, b);
+    case SymbolicSizes::Atom::Min:
+      return min(a, b);
+    default:
+      return mul(a, b);
+    }
+  };
+  Value sum;
+  for (const SymbolicSizes::Term &term : table->terms(size)) {
+    Value product = index(term.factor);
+    for (unsigned number : term.atoms)
+      product = mul(product, atomOf(number));
+    sum = sum ? add(sum, product) : product;
+  }
+  return sum ? sum : index(0);
+}
+
+Value Emitter::index(int64_t value) {
+  if (SymbolicSizes::isSymbolic(value))
+    return symbolic(value);
+  return constantInt(i64(), value);
+}
 
 Value Emitter::constantInt(Type type, int64_t value) {
   Type element = getElementTypeOrSelf(type);

@@ -9,11 +9,14 @@
 #define QDIALECT_LIB_CODEGEN_CPU_EMITTER_H
 
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace qdialect::cpu {
+
+struct KernelRegion;
 
 class Emitter : public mlir::ImplicitLocOpBuilder {
 public:
@@ -28,6 +31,12 @@ public:
 
   const CpuTarget &target;
 
+  /// Reads the symbols of a kernel of symbolic sizes; must stand before the
+  /// first use of a handle. `numConstants` of the plan lie in front of the
+  /// sizes.
+  void bindSizes(const KernelRegion &region, Value arguments,
+                 size_t numConstants);
+
   // Types.
   mlir::Type i8() { return getI8Type(); }
   mlir::Type i32() { return getI32Type(); }
@@ -38,7 +47,9 @@ public:
     return mlir::VectorType::get({lanes}, element);
   }
 
-  // Constants. `splat` gives a vector when the type is one.
+  // Constants. `splat` gives a vector when the type is one. An index may be a
+  // handle of a symbolic size, here and wherever a function takes a number as
+  // i64.
   Value index(int64_t value);
   Value constant(mlir::Type type, double value);
   Value constantInt(mlir::Type type, int64_t value);
@@ -97,6 +108,12 @@ public:
                                        bool internal);
   void ret();
   void call(mlir::LLVM::LLVMFuncOp callee, mlir::ValueRange arguments);
+
+private:
+  Value symbolic(int64_t size);
+
+  const SymbolicSizes *table = nullptr;
+  llvm::SmallVector<Value> symbols;
 };
 
 /// Bytes of one element of a tensor in a compiled program's memory.

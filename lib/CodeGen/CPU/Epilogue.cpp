@@ -56,7 +56,8 @@ Epilogue::memoryOperand(Value value, ArrayRef<LinearForm> indices,
                         std::vector<ConstantBlob> &blobs) {
   Operand operand;
   unsigned numLoops = region->resultType().getRank();
-  std::optional<Access> access = resolveAccess(value, numLoops, indices);
+  std::optional<Access> access =
+      resolveAccess(value, numLoops, indices, region->shapes.get());
   if (!access)
     return std::nullopt;
   operand.element = getElementTypeOrSelf(value.getType());
@@ -151,6 +152,8 @@ bool Epilogue::addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs) {
 bool Epilogue::addExtract(tensor::ExtractOp extract,
                           std::vector<ConstantBlob> &blobs) {
   RankedTensorType type = extract.getTensor().getType();
+  if (!type.hasStaticShape())
+    return false;
   unsigned numLoops = region->resultType().getRank();
   SmallVector<LinearForm> start(type.getRank(), LinearForm(numLoops));
   // The positions are the payload's business: only the base is wanted here.
@@ -179,14 +182,15 @@ void Epilogue::makeRowOfOne() {
     direct->form.coefficients.assign(1, 0);
 }
 
-void Epilogue::joinLoops(std::optional<int64_t> columns) {
+bool Epilogue::joinLoops(std::optional<int64_t> columns) {
+  SymbolicShapes *shapes = region->shapes.get();
   SmallVector<LinearForm *> forms{&output};
   LinearForm row(sizes.size()); // keeps the columns apart from other loops
   if (columns)
     for (int64_t loop = sizes.size() - 1, step = 1;
-         loop >= 0 && step < *columns; --loop) {
+         loop >= 0 && (shapes ? step != *columns : step < *columns); --loop) {
       row.coefficients[loop] = step;
-      step *= sizes[loop];
+      step = multiplySizes(step, sizes[loop], shapes);
     }
   forms.push_back(&row);
   for (auto &entry : operands)
@@ -194,7 +198,13 @@ void Epilogue::joinLoops(std::optional<int64_t> columns) {
       forms.push_back(&entry.second.form);
   if (direct && direct->kind == Operand::Memory)
     forms.push_back(&direct->form);
-  coalesceLoops(sizes, forms);
+  coalesceLoops(sizes, forms, shapes);
+  // Lanes are a number of elements apart, and their first one of each row
+  // follows from the counters.
+  return llvm::none_of(forms, [](LinearForm *form) {
+    return SymbolicSizes::isSymbolic(form->offset) ||
+           SymbolicSizes::isSymbolic(form->coefficients.back());
+  });
 }
 
 std::optional<Epilogue> Epilogue::create(KernelRegion &region,
@@ -204,19 +214,21 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
   Epilogue epilogue;
   epilogue.region = &region;
   epilogue.addParameters(blobs, ofRoot);
-  RankedTensorType type = region.resultType();
-  unsigned numLoops = type.getRank();
-  epilogue.sizes = llvm::to_vector(type.getShape());
+  SymbolicShapes *shapes = region.shapes.get();
+  std::optional<SmallVector<int64_t>> shape = knownShape(region.result, shapes);
+  if (!shape)
+    return std::nullopt;
+  unsigned numLoops = shape->size();
+  epilogue.sizes = *shape;
   SmallVector<LinearForm> identity;
   for (unsigned dim = 0; dim < numLoops; ++dim)
     identity.push_back(LinearForm::loop(numLoops, dim));
   epilogue.output = LinearForm(numLoops);
-  epilogue.output.coefficients = rowMajorStrides(type.getShape());
+  epilogue.output.coefficients = rowMajorStrides(*shape, shapes);
 
   bool usesIndices = false;
   for (Operation *step : region.steps) {
-    if (cast<RankedTensorType>(step->getResult(0).getType()).getShape() !=
-        type.getShape())
+    if (knownShape(step->getResult(0), shapes) != shape)
       return std::nullopt;
     if (auto lookup = dyn_cast<qd::LookupOp>(step)) {
       if (!epilogue.addOperand(lookup->getOpOperand(0), identity, blobs) ||
@@ -245,8 +257,8 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
   }
   if (numLoops == 0)
     epilogue.makeRowOfOne();
-  else if (!usesIndices)
-    epilogue.joinLoops(columns);
+  else if (!usesIndices && !epilogue.joinLoops(columns))
+    return std::nullopt;
   if (columns == 1 && epilogue.sizes.back() != 1)
     epilogue.appendUnitLoop();
   if (columns && epilogue.sizes.back() != *columns)

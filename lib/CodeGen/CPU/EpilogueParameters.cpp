@@ -81,7 +81,8 @@ std::string Epilogue::key() const {
 #if QDIALECT_MUTATE == 41 // what ranges prove of one layer counts for all
   return structureKey(region->dispatch, parameters);
 #endif
-  return structureKey(region->dispatch, parameters) + "\n" + provenFacts();
+  return structureKey(region->dispatch, parameters) + region->sizesKey() +
+         "\n" + provenFacts();
 }
 
 } // namespace qdialect::cpu

@@ -50,11 +50,19 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result to become a kernel");
   loadKernelDialects(*dispatch->getContext());
-  // The other families know static sizes only.
-  if (options.generic || !kernelSizes(dispatch).empty())
+  if (options.generic)
     return cpu::planGeneric(dispatch);
-  if (std::optional<cpu::KernelRegion> region =
-          cpu::KernelRegion::analyze(dispatch))
+  std::optional<cpu::KernelRegion> region =
+      cpu::KernelRegion::analyze(dispatch);
+  if (!kernelSizes(dispatch).empty()) {
+    // The other families know static sizes only.
+    if (region)
+      for (auto plan : {cpu::planBatchMatmul, cpu::planRow})
+        if (cpu::PlanPtr kernel = plan(*region))
+          return kernel;
+    return cpu::planGeneric(dispatch);
+  }
+  if (region)
     for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
                       cpu::planBlockMatmul, cpu::planBatchMatmul, cpu::planRow,
                       cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})

@@ -7,6 +7,7 @@
 #include "KernelRegion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/STLExtras.h"
@@ -106,10 +107,78 @@ std::optional<KernelRegion> KernelRegion::analyze(qd::DispatchOp dispatch) {
   if (yield.getNumOperands() != 1)
     return std::nullopt;
   region.result = yield.getOperand(0);
-  if (!region.resultType().hasStaticShape() ||
-      !RegionWalk{region}.visit(region.result))
+  if (!kernelSizes(dispatch).empty()) {
+    auto function = dispatch->getParentOfType<func::FuncOp>();
+    if (!function)
+      return std::nullopt;
+    region.shapes = std::make_shared<SymbolicShapes>(function);
+    std::optional<SmallVector<int64_t>> shape =
+        knownShape(region.result, region.shapes.get());
+    if (!shape || !llvm::all_of(*shape, [&](int64_t size) {
+          return region.canCompute(size);
+        }))
+      return std::nullopt;
+  }
+  if (!RegionWalk{region}.visit(region.result))
     return std::nullopt;
   return region;
+}
+
+SmallVector<std::optional<unsigned>> KernelRegion::symbolPlaces() const {
+  SmallVector<std::optional<unsigned>> places(shapes->sizes.symbols().size());
+  qd::DispatchOp op = dispatch;
+  for (auto [place, size] : llvm::enumerate(kernelSizes(op))) {
+    bool isInput = size.input < op.getInputs().size();
+    int64_t value = size.axis < 0
+                        ? shapes->sizeOf(op.getInputs()[size.input])
+                        : shapes->shapeOf(isInput ? op.getInputs()[size.input]
+                                                  : result)[size.axis];
+    if (!SymbolicSizes::isSymbolic(value))
+      continue;
+    ArrayRef<SymbolicSizes::Term> terms = shapes->sizes.terms(value);
+    if (terms.size() != 1 || terms[0].factor != 1 || terms[0].atoms.size() != 1)
+      continue;
+    const SymbolicSizes::Atom &atom = shapes->sizes.atom(terms[0].atoms[0]);
+    if (atom.kind == SymbolicSizes::Atom::Symbol && !places[atom.symbol])
+      places[atom.symbol] = place;
+  }
+  return places;
+}
+
+bool KernelRegion::canCompute(int64_t size) const {
+  if (!SymbolicSizes::isSymbolic(size))
+    return size != ShapedType::kDynamic;
+  SmallVector<std::optional<unsigned>> places = symbolPlaces();
+  return llvm::all_of(
+      shapes->sizes.terms(size), [&](const SymbolicSizes::Term &term) {
+        return llvm::all_of(term.atoms, [&](unsigned number) {
+          const SymbolicSizes::Atom &atom = shapes->sizes.atom(number);
+          return atom.kind == SymbolicSizes::Atom::Symbol
+                     ? places[atom.symbol].has_value()
+                     : canCompute(atom.lhs) && canCompute(atom.rhs);
+        });
+      });
+}
+
+/// Which sizes are equal, and how large they can be, is in the code too.
+std::string KernelRegion::sizesKey() const {
+  std::string text;
+  if (!shapes)
+    return text;
+  llvm::raw_string_ostream os(text);
+  qd::DispatchOp op = dispatch;
+  for (KernelSize size : kernelSizes(op)) {
+    bool isInput = size.input < op.getInputs().size();
+    int64_t value = size.axis < 0
+                        ? shapes->sizeOf(op.getInputs()[size.input])
+                        : shapes->shapeOf(isInput ? op.getInputs()[size.input]
+                                                  : result)[size.axis];
+    SymbolicSizes::Bounds bounds = shapes->sizes.bounds(value);
+    os << '\n'
+       << shapes->sizes.print(value) << ' ' << bounds.low << ".."
+       << bounds.high;
+  }
+  return text;
 }
 
 std::string structureKey(qd::DispatchOp dispatch,

@@ -27,13 +27,23 @@ struct KernelRegion {
   /// linalg.generic and qd.lookup, operands before users.
   llvm::SetVector<mlir::Operation *> steps;
   mlir::Value result;
+  /// The sizes of a dispatch that is not static; null for one that is.
+  std::shared_ptr<SymbolicShapes> shapes;
 
   mlir::RankedTensorType resultType() const {
     return llvm::cast<mlir::RankedTensorType>(result.getType());
   }
   unsigned numInputs() const;
   mlir::Block &body() const;
-  /// Nothing when the region is no root with an epilogue.
+  /// What the code depends on of symbolic sizes, as text.
+  std::string sizesKey() const;
+  /// By symbol of `shapes`: its place among kernelSizes(dispatch), if the
+  /// kernel can read it there.
+  llvm::SmallVector<std::optional<unsigned>> symbolPlaces() const;
+  /// Can the kernel compute the size?
+  bool canCompute(int64_t size) const;
+  /// Nothing when the region is no root with an epilogue, or has a size that
+  /// does not follow from those of its inputs.
   static std::optional<KernelRegion> analyze(qd::DispatchOp dispatch);
 };
 
@@ -111,7 +121,7 @@ private:
   /// The loops of a result without dimensions.
   void makeRowOfOne();
   /// Joins loops that all operands walk as one, columns among themselves.
-  void joinLoops(std::optional<int64_t> columns);
+  bool joinLoops(std::optional<int64_t> columns);
   void addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot);
   /// What ranges prove and the code depends on.
   std::string provenFacts() const;

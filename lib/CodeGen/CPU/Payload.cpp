@@ -82,7 +82,9 @@ Value PayloadEmitter::address(unsigned argument, Type element,
   Value offset = e.index(0);
   for (auto [counter, coefficient] :
        llvm::zip(position.counters, form.coefficients))
-    if (coefficient != 0)
+    if (SymbolicSizes::isSymbolic(coefficient))
+      offset = e.add(offset, e.mul(e.mul(counter, coefficient), bytes));
+    else if (coefficient != 0)
       offset = e.add(offset, e.mul(counter, coefficient * bytes));
   int64_t constant =
       form.offset + position.laneOffset * form.coefficients.back();

@@ -6,7 +6,8 @@
 // through the first cache. The order of every sum is Numerics/Reductions.h's:
 // one accumulator of sixteen lanes, then a tree, so the bits are those of the
 // interpreter. Element-wise steps behind the row function run on the lanes that
-// it makes, before they reach memory.
+// it makes, before they reach memory. The rows of a softmax may have a symbolic
+// length.
 
 #include "Families.h"
 #include "Payload.h"
@@ -25,6 +26,8 @@ constexpr int64_t kTaskElements = 4096;
 constexpr int64_t kMaxTasks = 64;
 /// A row of floats lives on the stack between the passes over it.
 constexpr int64_t kMaxRow = 1 << 16;
+/// Parts of a symbolic number of rows.
+constexpr int64_t kSymbolicTasks = 16;
 
 class RowPlan : public KernelPlan {
 public:
@@ -42,6 +45,7 @@ private:
     int64_t offset = 0; ///< bytes
   };
   std::optional<Source> resolve(Value value);
+  bool hasKnownLength() const { return !SymbolicSizes::isSymbolic(length); }
 
   KernelRegion region;
   Epilogue epilogue;
@@ -69,12 +73,13 @@ public:
       gamma = pointer(*plan.gamma);
     if (plan.beta)
       beta = pointer(*plan.beta);
-    scratch = LLVM::AllocaOp::create(e, e.ptr(), e.f32(),
-                                     e.index((plan.length + 15) / 16 * 16), 64);
+    Value vectors = e.div(e.add(e.index(plan.length), 15), 16);
+    scratch =
+        LLVM::AllocaOp::create(e, e.ptr(), e.f32(), e.mul(vectors, 16), 64);
   }
 
   void row(Value number) {
-    Value x = e.at(input, e.mul(number, plan.length * 4));
+    Value x = e.at(input, e.mul(e.mul(number, plan.length), 4));
     if (plan.isSoftmax)
       softmax(x);
     else
@@ -89,6 +94,8 @@ private:
   /// carried = step(element, mask, carried) over the vectors of the row; the
   /// mask is null for whole vectors.
   Value walk(Value init, Step step) {
+    if (!plan.hasKnownLength())
+      return walkSymbolic(init, step);
     int64_t whole = plan.length / kLanes * kLanes;
     Value carried = init;
     if (whole > 0)
@@ -101,6 +108,26 @@ private:
       carried =
           step(e.index(whole), e.prefixMask(plan.length - whole), carried);
     return carried;
+  }
+
+  /// Multiples of `step` below the length.
+  Value wholePart(int64_t step) {
+    return e.mul(e.div(e.index(plan.length), step), step);
+  }
+
+  Value walkSymbolic(Value init, Step step) {
+    Value whole = wholePart(kLanes), end = e.index(plan.length);
+    Value carried =
+        e.loop(e.index(0), whole, kLanes, init,
+               [&](Value element, ValueRange values) -> SmallVector<Value> {
+                 return {step(element, Value(), values[0])};
+               })[0];
+    // None or one.
+    return e.loop(whole, end, kLanes, carried,
+                  [&](Value element, ValueRange values) -> SmallVector<Value> {
+                    Value mask = e.prefixMask(e.sub(end, element));
+                    return {step(element, mask, values[0])};
+                  })[0];
   }
 
   /// Halves first, as the tree of Numerics/Reductions.h.
@@ -219,6 +246,18 @@ private:
       payload.store(parts, position);
       position.mask = {};
     };
+    if (!plan.hasKnownLength()) {
+      Value blocks = wholePart(4 * kLanes), whole = wholePart(kLanes);
+      Value end = e.index(plan.length);
+      e.loop(e.index(0), blocks, 4 * kLanes,
+             [&](Value element) { emit(element, 4, {}); });
+      e.loop(blocks, whole, kLanes,
+             [&](Value element) { emit(element, 1, {}); });
+      e.loop(whole, end, kLanes, [&](Value element) {
+        emit(element, 1, e.prefixMask(e.sub(end, element)));
+      });
+      return;
+    }
     int64_t blocks = plan.length / (4 * kLanes) * 4 * kLanes;
     int64_t whole = plan.length / kLanes * kLanes;
     if (blocks > 0)
@@ -245,10 +284,13 @@ std::optional<RowPlan::Source> RowPlan::resolve(Value value) {
   SmallVector<LinearForm> identity;
   for (unsigned dim = 0; dim < type.getRank(); ++dim)
     identity.push_back(LinearForm::loop(type.getRank(), dim));
-  std::optional<Access> access = resolveAccess(value, type.getRank(), identity);
-  if (!access)
+  SymbolicShapes *shapes = region.shapes.get();
+  std::optional<Access> access =
+      resolveAccess(value, type.getRank(), identity, shapes);
+  if (!access || SymbolicSizes::isSymbolic(access->form.offset))
     return std::nullopt;
-  SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
+  SmallVector<int64_t> strides =
+      rowMajorStrides(*knownShape(value, shapes), shapes);
   for (auto [dim, coefficient] : llvm::enumerate(access->form.coefficients))
     if (type.getDimSize(dim) != 1 && coefficient != strides[dim])
       return std::nullopt;
@@ -273,17 +315,22 @@ bool RowPlan::init() {
   if (!isSoftmax && !norm)
     return false;
   auto type = cast<RankedTensorType>(root->getResult(0).getType());
-  if (!type.getElementType().isF32() || type.getNumElements() == 0)
+  SymbolicShapes *shapes = region.shapes.get();
+  std::optional<SmallVector<int64_t>> shape =
+      knownShape(root->getResult(0), shapes);
+  if (!type.getElementType().isF32() || !shape || llvm::is_contained(*shape, 0))
     return false;
   int64_t rank = type.getRank();
   auto axis = static_cast<int64_t>(
       isSoftmax ? cast<qd::SoftmaxOp>(root).getAxis() : norm.getAxis());
   if (isSoftmax && axis + 1 != rank)
     return false;
-  for (int64_t dim = axis; dim < rank; ++dim)
-    length *= type.getDimSize(dim);
-  rows = type.getNumElements() / length;
-  if (length > kMaxRow)
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    int64_t &size = dim < axis ? rows : length;
+    size = multiplySizes(size, (*shape)[dim], shapes);
+  }
+  int64_t longest = shapes ? shapes->sizes.bounds(length).high : length;
+  if (longest > kMaxRow || (norm && !hasKnownLength()))
     return false;
 
   std::optional<Source> source = resolve(root->getOperand(0));
@@ -303,11 +350,17 @@ bool RowPlan::init() {
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
+  keyText = family + epilogue.key();
+  if (shapes) {
+    numTasks = kSymbolicTasks;
+    return region.canCompute(rows) && region.canCompute(length) &&
+           llvm::all_of(epilogue.sizes,
+                        [&](int64_t size) { return region.canCompute(size); });
+  }
   numTasks = std::clamp<int64_t>(rows * length / kTaskElements, 1,
                                  std::min(rows, kMaxTasks));
   if (numTasks > 1)
     numTasks -= numTasks % 2;
-  keyText = family + epilogue.key();
   return true;
 }
 
@@ -317,6 +370,7 @@ LogicalResult RowPlan::emit(OpBuilder &moduleBuilder, const CpuTarget &target,
   Emitter e(region.dispatch.getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
                                           /*internal=*/false);
+  e.bindSizes(region, func.getArgument(0), constants.size());
   RowEmitter emitter(e, *this, func.getArgument(0));
   auto cut = [&](Value task) { return e.div(e.mul(task, rows), numTasks); };
   e.loop(cut(func.getArgument(1)), cut(func.getArgument(2)), 1,

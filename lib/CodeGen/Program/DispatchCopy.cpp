@@ -32,8 +32,44 @@ shapesOfCopy(SymbolicShapes &shapes,
   return oracle;
 }
 
+/// Names and bounds of the sizes that stay symbolic in the copy, as a function
+/// of the program has them: equal expressions have one name.
+static void nameSizes(func::FuncOp holder, qd::DispatchOp dispatch,
+                      SymbolicShapes &shapes, ArrayRef<unsigned> inputs) {
+  Builder builder(holder.getContext());
+  NamedAttrList bounds;
+  auto nameOf = [&](int64_t size) -> Attribute {
+    std::string name = shapes.sizes.print(size);
+    SymbolicSizes::Bounds range = shapes.sizes.bounds(size);
+    bounds.set(name, builder.getDenseI64ArrayAttr({range.low, range.high}));
+    return builder.getStringAttr(name);
+  };
+  for (auto [number, type] : llvm::enumerate(holder.getArgumentTypes())) {
+    Value original = dispatch.getBody().getArgument(inputs[number]);
+    SmallVector<Attribute> names;
+    if (type.isIndex()) {
+      int64_t size = shapes.sizeOf(original);
+      if (SymbolicSizes::isSymbolic(size))
+        names.push_back(nameOf(size));
+    } else if (auto tensor = cast<RankedTensorType>(type);
+               !tensor.hasStaticShape()) {
+      SymbolicShapes::Shape sizes = shapes.shapeOf(original);
+      for (auto [size, known] : llvm::zip_equal(sizes, tensor.getShape()))
+        names.push_back(ShapedType::isDynamic(known) &&
+                                SymbolicSizes::isSymbolic(size)
+                            ? nameOf(size)
+                            : builder.getI64IntegerAttr(known));
+    }
+    if (!names.empty())
+      holder.setArgAttr(number, "qd.dims", builder.getArrayAttr(names));
+  }
+  if (!bounds.empty())
+    holder->setAttr("qd.dim_bounds", bounds.getDictionary(holder.getContext()));
+}
+
 qd::DispatchOp
-copyDispatch(qd::DispatchOp dispatch, const ShapeOracle &oracle,
+copyDispatch(qd::DispatchOp dispatch, SymbolicShapes &shapes,
+             const ShapeOracle &oracle,
              function_ref<void(OpBuilder &, IRMapping &)> substitute,
              ModuleOp module, SmallVectorImpl<unsigned> &inputs) {
   auto body = std::make_unique<Block>();
@@ -65,6 +101,7 @@ copyDispatch(qd::DispatchOp dispatch, const ShapeOracle &oracle,
       builder, dispatch.getLoc(),
       ("block" + Twine(module.getBody()->getOperations().size())).str(),
       builder.getFunctionType(body->getArgumentTypes(), {}));
+  nameSizes(holder, dispatch, shapes, inputs);
   Block *entry = holder.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   auto made = qd::DispatchOp::create(builder, dispatch.getLoc(),

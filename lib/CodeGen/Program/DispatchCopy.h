@@ -22,9 +22,10 @@ shapesOfCopy(SymbolicShapes &shapes,
 /// Copies the dispatch into a new function at the end of `module`. `substitute`
 /// may map values of the region to the copy's arguments: the ops that make them
 /// are left out. Sizes that the copy needs no more are no inputs of it;
-/// `inputs` are the numbers of those that are left.
+/// `inputs` are the numbers of those that are left. The function carries
+/// qd.dims and qd.dim_bounds for the sizes that are still symbolic.
 qd::DispatchOp copyDispatch(
-    qd::DispatchOp dispatch, const ShapeOracle &oracle,
+    qd::DispatchOp dispatch, SymbolicShapes &shapes, const ShapeOracle &oracle,
     llvm::function_ref<void(mlir::OpBuilder &, mlir::IRMapping &)> substitute,
     mlir::ModuleOp module, llvm::SmallVectorImpl<unsigned> &inputs);
 

@@ -83,7 +83,7 @@ qd::DispatchOp RowBlocks::build(qd::DispatchOp dispatch, SymbolicShapes &shapes,
           for (int64_t axis = 0; axis < numDims; ++axis)
             shape[axis] = axis == 0 ? rows : 1;
       });
-  return copyDispatch(dispatch, oracle, {}, module, inputs);
+  return copyDispatch(dispatch, shapes, oracle, {}, module, inputs);
 }
 
 } // namespace qdialect

@@ -162,7 +162,7 @@ qd::DispatchOp TileBlocks::build(qd::DispatchOp dispatch,
                                            offsets, sizes, strides)
                 .getResult());
   };
-  return copyDispatch(dispatch, oracle, substitute, module, inputs);
+  return copyDispatch(dispatch, shapes, oracle, substitute, module, inputs);
 }
 
 } // namespace qdialect
