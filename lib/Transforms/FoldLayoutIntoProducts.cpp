@@ -17,6 +17,7 @@
 #include "LayoutOps.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -35,26 +36,24 @@ namespace {
 std::optional<ContractionStructure> matchProduct(linalg::LinalgOp op) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!s || s->isConvolution() || s->weightIsConstant ||
-      llvm::is_contained(s->loopSizes, ShapedType::kDynamic) ||
       !op.getDpsInits()[0].getDefiningOp<linalg::FillOp>())
     return std::nullopt;
   return s;
 }
 
 /// The product over other operands, maps and result as a linalg.generic.
+/// `empty` has the sizes of the result.
 linalg::GenericOp rebuild(PatternRewriter &rewriter, linalg::LinalgOp op,
                           ValueRange inputs, ArrayRef<AffineMap> maps,
                           ArrayRef<utils::IteratorType> iterators,
-                          ArrayRef<int64_t> shape) {
+                          Value empty) {
   Location loc = op.getLoc();
   auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  Type element = getElementTypeOrSelf(op->getResult(0));
-  Value empty = tensor::EmptyOp::create(rewriter, loc, shape, element);
   Value init = linalg::FillOp::create(rewriter, loc, fill.getInputs()[0], empty)
                    .getResult(0);
-  auto generic = linalg::GenericOp::create(
-      rewriter, loc, RankedTensorType::get(shape, element), inputs,
-      ValueRange{init}, maps, iterators);
+  auto generic =
+      linalg::GenericOp::create(rewriter, loc, empty.getType(), inputs,
+                                ValueRange{init}, maps, iterators);
   rewriter.cloneRegionBefore(op->getRegion(0), generic.getRegion(),
                              generic.getRegion().end());
   copyAnnotations(op, generic);
@@ -70,7 +69,7 @@ struct SplitBatchLoop : OpRewritePattern<tensor::ExpandShapeOp> {
   LogicalResult matchAndRewrite(tensor::ExpandShapeOp op,
                                 PatternRewriter &rewriter) const override {
     auto product = op.getSrc().getDefiningOp<linalg::LinalgOp>();
-    if (!product || !product->hasOneUse() || !op.getType().hasStaticShape())
+    if (!product || !product->hasOneUse())
       return failure();
     std::optional<ContractionStructure> s = matchProduct(product);
     if (!s)
@@ -109,24 +108,30 @@ struct SplitBatchLoop : OpRewritePattern<tensor::ExpandShapeOp> {
     SmallVector<AffineMap> maps;
     for (OpOperand *input : product.getDpsInputOperands()) {
       AffineMap map = product.getMatchingIndexingMap(input);
-      inputs.push_back(split(rewriter, input->get(), map, parts));
+      if (!canSplit(input->get(), map, parts))
+        return rewriter.notifyMatchFailure(
+            op, "an operand's symbolic sizes are merged otherwise");
       maps.push_back(splitMap(map));
     }
+    for (OpOperand *input : product.getDpsInputOperands())
+      inputs.push_back(split(rewriter, input->get(),
+                             product.getMatchingIndexingMap(input), parts));
     maps.push_back(splitMap(s->outputMap));
-    auto generic = rebuild(rewriter, product, inputs, maps, iterators,
-                           op.getType().getShape());
+    Value empty = tensor::EmptyOp::create(rewriter, product.getLoc(),
+                                          op.getMixedOutputShape(),
+                                          op.getType().getElementType());
+    auto generic = rebuild(rewriter, product, inputs, maps, iterators, empty);
     if (Attribute name = op->getAttr("qd.name"))
       generic->setAttr("qd.name", name);
     rewriter.replaceOp(op, generic.getResult(0));
     return success();
   }
 
-  /// The operand with each split dimension as several; what a collapse_shape
-  /// merged from just those is taken as it was.
-  static Value split(PatternRewriter &rewriter, Value value, AffineMap map,
-                     ArrayRef<SmallVector<int64_t>> parts) {
+  /// The type of an operand with each split dimension as several.
+  static RankedTensorType splitType(Value value, AffineMap map,
+                                    ArrayRef<SmallVector<int64_t>> parts,
+                                    Groups &groups) {
     SmallVector<int64_t> shape;
-    Groups groups;
     for (AffineExpr expr : map.getResults()) {
       ReassociationIndices &group = groups.emplace_back();
       for (int64_t size : parts[cast<AffineDimExpr>(expr).getPosition()]) {
@@ -134,10 +139,39 @@ struct SplitBatchLoop : OpRewritePattern<tensor::ExpandShapeOp> {
         shape.push_back(size);
       }
     }
-    auto type = cast<RankedTensorType>(value.getType()).clone(shape);
-    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>())
-      if (collapse.getSrcType() == type)
-        return collapse.getSrc();
+    return cast<RankedTensorType>(value.getType()).clone(shape);
+  }
+
+  /// What a collapse_shape merged to be the operand, if it is of that type.
+  static Value mergedFrom(Value value, RankedTensorType type) {
+    auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>();
+    return collapse && collapse.getSrcType() == type ? collapse.getSrc()
+                                                     : Value();
+  }
+
+  /// With one symbolic size in a group the others say what it is.
+  static bool canSplit(Value value, AffineMap map,
+                       ArrayRef<SmallVector<int64_t>> parts) {
+    Groups groups;
+    RankedTensorType type = splitType(value, map, parts, groups);
+    if (type.hasStaticShape())
+      return true;
+    return mergedFrom(value, type) &&
+           llvm::all_of(groups, [&](const ReassociationIndices &group) {
+             return llvm::count_if(group, [&](int64_t dim) {
+                      return type.isDynamicDim(dim);
+                    }) <= 1;
+           });
+  }
+
+  /// The operand with each split dimension as several; what a collapse_shape
+  /// merged from just those is taken as it was.
+  static Value split(PatternRewriter &rewriter, Value value, AffineMap map,
+                     ArrayRef<SmallVector<int64_t>> parts) {
+    Groups groups;
+    RankedTensorType type = splitType(value, map, parts, groups);
+    if (Value source = mergedFrom(value, type))
+      return source;
     return tensor::ExpandShapeOp::create(rewriter, value.getLoc(), type, value,
                                          groups);
   }
@@ -173,9 +207,11 @@ struct FoldOperandTranspose : OpInterfaceRewritePattern<linalg::LinalgOp> {
     }
     if (!changed)
       return rewriter.notifyMatchFailure(op, "no transpose that can go");
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    auto generic = rebuild(rewriter, op, inputs, maps,
-                           op.getIteratorTypesArray(), type.getShape());
+    Value empty =
+        makeEmptyLike(rewriter, op.getLoc(), op.getDpsInits()[0],
+                      getElementTypeOrSelf(op->getResult(0).getType()));
+    auto generic =
+        rebuild(rewriter, op, inputs, maps, op.getIteratorTypesArray(), empty);
     rewriter.replaceOp(op, generic.getResult(0));
     return success();
   }
@@ -201,9 +237,11 @@ struct FoldResultTranspose : OpRewritePattern<linalg::TransposeOp> {
     SmallVector<AffineMap> maps = product.getIndexingMapsArray();
     maps.back() = AffineMap::get(maps.back().getNumDims(), 0, results,
                                  rewriter.getContext());
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Value empty =
+        makePermutedEmpty(rewriter, product.getLoc(), product.getDpsInits()[0],
+                          op.getPermutation());
     auto generic = rebuild(rewriter, product, product.getDpsInputs(), maps,
-                           product.getIteratorTypesArray(), type.getShape());
+                           product.getIteratorTypesArray(), empty);
     if (Attribute name = op->getAttr("qd.name"))
       generic->setAttr("qd.name", name);
     rewriter.replaceOp(op, generic.getResult(0));

@@ -17,6 +17,7 @@
 #include "GreedyRewrite.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
@@ -110,9 +111,7 @@ Value cloneOver(PatternRewriter &rewriter, linalg::GenericOp op,
   auto shape = cast<RankedTensorType>(like.getType());
   maps.push_back(rewriter.getMultiDimIdentityMap(shape.getRank()));
   Type element = getElementTypeOrSelf(op.getType(0));
-  Value empty = tensor::EmptyOp::create(
-      rewriter, op.getLoc(), tensor::getMixedSizes(rewriter, op.getLoc(), like),
-      element);
+  Value empty = makeEmptyLike(rewriter, op.getLoc(), like, element);
   SmallVector<utils::IteratorType> iterators(shape.getRank(),
                                              utils::IteratorType::parallel);
   auto moved =

@@ -70,3 +70,37 @@ func.func @left_alone(%p: tensor<3x7x5xf32>, %v: tensor<3x7x8xf32>, %x: tensor<8
   %m = linalg.matmul ins(%xt, %w : tensor<5x8xf32>, tensor<8x4xf32>) outs(%iw : tensor<5x4xf32>) -> tensor<5x4xf32>
   return %r, %m : tensor<3x8x5xf32>, tensor<5x4xf32>
 }
+
+// -----
+
+// Symbolic sizes: the batch that a collapse_shape merged with the heads is split as it was.
+
+// CHECK-DAG:   #[[$Q:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d2, d1, d4)>
+// CHECK-DAG:   #[[$K:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d3, d1, d4)>
+// CHECK-DAG:   #[[$Y:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3)>
+// CHECK-LABEL: @symbolic
+// CHECK-SAME:  %[[Q:.+]]: tensor<?x?x2x8xf32>, %[[K:.+]]: tensor<?x?x2x8xf32>
+// CHECK-NOT:   linalg.transpose
+// CHECK:       %[[E:.+]] = tensor.empty(%[[B:.+]], %[[S:.+]], %[[S]]) : tensor<?x2x?x?xf32>
+// CHECK:       linalg.generic {indexing_maps = [#[[$Q]], #[[$K]], #[[$Y]]]
+// CHECK-SAME:    ins(%[[Q]], %[[K]] : tensor<?x?x2x8xf32>, tensor<?x?x2x8xf32>)
+func.func @symbolic(%q: tensor<?x?x2x8xf32>, %k: tensor<?x?x2x8xf32>) -> tensor<?x2x?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %b = tensor.dim %q, %c0 : tensor<?x?x2x8xf32>
+  %s = tensor.dim %q, %c1 : tensor<?x?x2x8xf32>
+  %eq = tensor.empty(%b, %s) : tensor<?x2x?x8xf32>
+  %tq = linalg.transpose ins(%q : tensor<?x?x2x8xf32>) outs(%eq : tensor<?x2x?x8xf32>) permutation = [0, 2, 1, 3]
+  %ek = tensor.empty(%b, %s) : tensor<?x2x8x?xf32>
+  %tk = linalg.transpose ins(%k : tensor<?x?x2x8xf32>) outs(%ek : tensor<?x2x8x?xf32>) permutation = [0, 2, 3, 1]
+  %cq = tensor.collapse_shape %tq [[0, 1], [2], [3]] : tensor<?x2x?x8xf32> into tensor<?x?x8xf32>
+  %ck = tensor.collapse_shape %tk [[0, 1], [2], [3]] : tensor<?x2x8x?xf32> into tensor<?x8x?xf32>
+  %n = arith.muli %b, %c2 : index
+  %e = tensor.empty(%n, %s, %s) : tensor<?x?x?xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<?x?x?xf32>) -> tensor<?x?x?xf32>
+  %p = linalg.batch_matmul ins(%cq, %ck : tensor<?x?x8xf32>, tensor<?x8x?xf32>) outs(%init : tensor<?x?x?xf32>) -> tensor<?x?x?xf32>
+  %y = tensor.expand_shape %p [[0, 1], [2], [3]] output_shape [%b, 2, %s, %s] : tensor<?x?x?xf32> into tensor<?x2x?x?xf32>
+  return %y : tensor<?x2x?x?xf32>
+}
