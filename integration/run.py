@@ -23,6 +23,7 @@ TESTS = [
     ("export to ONNX", ["integration.onnx_export"]),
     ("symbolic sizes", ["integration.dynamic"]),
     ("half precision", ["integration.half_precision"]),
+    ("sizes that depend on data", ["integration.data_sizes"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),

@@ -10,6 +10,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -88,10 +89,17 @@ SymbolicShapes::Shape SymbolicShapes::sizesOf(ArrayRef<OpFoldResult> list) {
                              [&](OpFoldResult size) { return sizeOf(size); });
 }
 
-/// The operand of a dispatch that its body's argument stands for.
+/// The operand of a dispatch that its body's argument stands for, or what a
+/// loop carries into it first: loops do not change the shape of that.
 static Value outerValue(BlockArgument argument) {
-  auto dispatch = dyn_cast<qd::DispatchOp>(argument.getOwner()->getParentOp());
-  return dispatch ? dispatch.getInputs()[argument.getArgNumber()] : Value();
+  Operation *op = argument.getOwner()->getParentOp();
+  unsigned number = argument.getArgNumber();
+  if (auto dispatch = dyn_cast<qd::DispatchOp>(op))
+    return dispatch.getInputs()[number];
+  if (auto loop = dyn_cast<scf::WhileOp>(op))
+    return number < loop.getInits().size() ? loop.getInits()[number] : Value();
+  auto loop = dyn_cast<scf::ForOp>(op);
+  return loop && number > 0 ? loop.getInitArgs()[number - 1] : Value();
 }
 
 SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
@@ -106,6 +114,13 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
       .Case<qd::DispatchOp>([&](auto dispatch) {
         return shapeOf(
             dispatch.getYield().getOperand(result.getResultNumber()));
+      })
+      .Case<scf::ForOp>([&](auto loop) {
+        return shapeOf(loop.getInitArgs()[result.getResultNumber()]);
+      })
+      .Case<scf::IfOp>([&](auto branch) {
+        return shapeOf(
+            branch.thenYield().getOperand(result.getResultNumber()));
       })
       .Case<tensor::EmptyOp>(
           [&](auto empty) { return sizesOf(empty.getMixedSizes()); })
@@ -163,6 +178,14 @@ int64_t SymbolicShapes::computeSize(Value index) {
   Operation *op = index.getDefiningOp();
   if (std::optional<int64_t> number = getConstantIntValue(index))
     return *number;
+  if (auto dataSize = dyn_cast<qd::DataSizeOp>(op)) {
+    int64_t limit = SymbolicSizes::kUnbounded;
+    if (Value most = dataSize.getLimit())
+      limit = sizeOf(most);
+    return sizes.computedSymbol(dataSize.getSymbol(),
+                                limit == kUnknown ? SymbolicSizes::kUnbounded
+                                                  : limit);
+  }
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     std::optional<int64_t> axis = dim.getConstantIndex();
     if (!axis || !isa<RankedTensorType>(dim.getSource().getType()))

@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -118,6 +119,10 @@ SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
       .Case<tensor::PadOp>([&](auto pad) { return padded(builder, loc, pad); })
       .Case<tensor::ConcatOp>(
           [&](auto concat) { return concatenated(builder, loc, concat); })
+      .Case<scf::ForOp>([&](auto loop) {
+        unsigned number = cast<OpResult>(tensor).getResultNumber();
+        return sizesOf(builder, loc, loop.getInitArgs()[number]);
+      })
       .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp slice) {
         if (slice.getSourceType().getRank() != type.getRank())
           return dimsOf(builder, loc, tensor);

@@ -9,7 +9,9 @@
 #include "LibraryFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 using namespace llvm;
 using namespace qdialect;
@@ -177,10 +179,8 @@ static Error checkTensors(StringRef kind, ArrayRef<TensorSpec> specs,
   return Error::success();
 }
 
-Expected<std::vector<HostTensor>>
-CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
-  if (!isDynamic())
-    return makeOutputs();
+Expected<std::vector<std::vector<int64_t>>>
+CompiledModel::outputShapes(ArrayRef<HostTensor> inputs) const {
   if (Error error = checkTensors("input", impl->inputs, inputs))
     return std::move(error);
   std::vector<std::vector<int64_t>> shapes;
@@ -193,10 +193,40 @@ CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
       impl->instance, dimsOf(inputs).data(), targets.data());
   if (status != QD_OK)
     return impl->failure(status, "running");
+  return shapes;
+}
+
+/// Does the model compute a size of a shape that outputShapes gave?
+static bool isComputed(ArrayRef<int64_t> shape) {
+  return is_contained(shape, -1);
+}
+
+Expected<std::vector<HostTensor>>
+CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
+  if (!isDynamic())
+    return makeOutputs();
+  auto shapes = outputShapes(inputs);
+  if (!shapes)
+    return shapes.takeError();
   std::vector<HostTensor> tensors;
-  for (auto [spec, shape] : zip(impl->outputs, shapes))
+  for (auto [spec, shape] : zip(impl->outputs, *shapes)) {
+    std::replace(shape.begin(), shape.end(), int64_t(-1), int64_t(0));
     tensors.emplace_back(spec.type, shape);
+  }
   return tensors;
+}
+
+/// What the last run made of output number `index`, whose size the model
+/// computed.
+HostTensor CompiledModel::computedOutput(unsigned index) const {
+  const TensorSpec &spec = impl->outputs[index];
+  std::vector<int64_t> shape(spec.shape.size());
+  const void *data =
+      impl->file->result(impl->instance, index, shape.data());
+  HostTensor tensor(spec.type, shape);
+  if (tensor.sizeInBytes())
+    std::memcpy(tensor.mutableBytes(), data, tensor.sizeInBytes());
+  return tensor;
 }
 
 Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
@@ -211,26 +241,30 @@ Error CompiledModel::runInto(ArrayRef<HostTensor> inputs,
     sources.push_back(tensor.bytes());
   for (HostTensor &tensor : outputs)
     targets.push_back(tensor.mutableBytes());
-  qd_status status = QD_OK;
-  if (isDynamic()) {
-    // Whoever made the outputs may have made them for other inputs.
-    auto wanted = makeOutputs(inputs);
-    if (!wanted)
-      return wanted.takeError();
-    for (auto [spec, made, given] : zip(impl->outputs, *wanted, outputs))
-      if (made.shape() != given.shape())
-        return createStringError("output '" + spec.name + "' is " +
-                                 describe(made.type(), made.shape()) +
-                                 ", given " +
-                                 describe(given.type(), given.shape()));
-    status = impl->file->runDims(impl->instance, sources.data(),
-                                 dimsOf(inputs).data(), targets.data());
-  } else {
-    status = impl->file->run(impl->instance, sources.data(), targets.data());
+  if (!isDynamic()) {
+    qd_status status =
+        impl->file->run(impl->instance, sources.data(), targets.data());
+    return status == QD_OK ? Error::success()
+                           : impl->failure(status, "running");
   }
-  if (status == QD_OK)
-    return Error::success();
-  return impl->failure(status, "running");
+  // Whoever made the outputs may have made them for other inputs.
+  auto wanted = outputShapes(inputs);
+  if (!wanted)
+    return wanted.takeError();
+  for (auto [spec, shape, given] : zip(impl->outputs, *wanted, outputs))
+    if (!isComputed(shape) && ArrayRef(shape) != ArrayRef(given.shape()))
+      return createStringError("output '" + spec.name + "' is " +
+                               qdialect::describe(spec.type, shape) +
+                               ", given " +
+                               describe(given.type(), given.shape()));
+  qd_status status = impl->file->runDims(impl->instance, sources.data(),
+                                         dimsOf(inputs).data(), targets.data());
+  if (status != QD_OK)
+    return impl->failure(status, "running");
+  for (auto [index, shape] : enumerate(*wanted))
+    if (isComputed(shape))
+      outputs[index] = computedOutput(index);
+  return Error::success();
 }
 
 Expected<std::vector<HostTensor>>

@@ -81,6 +81,7 @@ Error LibraryFile::bind(StringRef path, const std::string &prefix) {
   bindOne(run, "_run");
   bindOne(runDims, "_run_dims");
   bindOne(outputDims, "_output_dims");
+  bindOne(result, "_result");
   bindOne(error, "_error");
   bindOne(destroy, "_destroy");
   bindOne(variant, "_variant");

@@ -28,6 +28,7 @@ public:
   decltype(&qd_model_run) run = nullptr;
   decltype(&qd_model_run_dims) runDims = nullptr;
   decltype(&qd_model_output_dims) outputDims = nullptr;
+  decltype(&qd_model_result) result = nullptr;
   decltype(&qd_model_error) error = nullptr;
   decltype(&qd_model_destroy) destroy = nullptr;
   decltype(&qd_model_variant) variant = nullptr;

@@ -60,10 +60,20 @@ static llvm::Expected<Tensors> interpretCall(Operation *op,
   return runBlock(callee.getBody().front(), Tensors(operands), inner);
 }
 
+static llvm::Expected<Tensors> interpretDataSize(Operation *op,
+                                                 ArrayRef<HostTensor> operands,
+                                                 const Context &context) {
+  int64_t size = std::max<int64_t>(operands[0].asInteger(0), 0);
+  if (operands.size() > 1)
+    size = std::min(size, operands[1].asInteger(0));
+  return Tensors{HostTensor::of<int64_t>(DType::I64, {}, {size})};
+}
+
 void interp::registerStructureOps(Registry &registry) {
   auto &ops = registry.tensorOps;
   ops["arith.constant"] = interpretConstant;
   ops["func.call"] = interpretCall;
+  ops["qd.data_size"] = interpretDataSize;
   ops["qd.dispatch"] = interpretDispatch;
   ops["qd.observe"] = interpretObserve;
 }

@@ -53,11 +53,27 @@ static llvm::Expected<Tensors> interpretEmpty(Operation *op,
   return Tensors{tensor};
 }
 
+/// A dynamic dimension of a collapsed shape is the product of its group.
+static std::vector<int64_t> collapsedShape(tensor::CollapseShapeOp op,
+                                           ArrayRef<int64_t> from) {
+  std::vector<int64_t> shape;
+  for (const ReassociationIndices &group : op.getReassociationIndices()) {
+    int64_t product = 1;
+    for (int64_t axis : group)
+      product *= from[axis];
+    shape.push_back(product);
+  }
+  return shape;
+}
+
 /// Reshapes: the bytes stay, the shape is the result's.
 static llvm::Expected<Tensors> interpretReshape(Operation *op,
                                                 ArrayRef<HostTensor> operands,
                                                 const Context &context) {
-  auto shape = resultShape(op, {});
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+    return Tensors{operands[0].reshaped(
+        collapsedShape(collapse, operands[0].shape()))};
+  auto shape = resultShape(op, operands.drop_front());
   if (!shape)
     return shape.takeError();
   if (numElements(*shape) != operands[0].size())

@@ -11,6 +11,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <functional>
+#include <set>
 
 using namespace qdialect;
 using Term = SymbolicSizes::Term;
@@ -119,6 +121,46 @@ int64_t SymbolicSizes::symbol(llvm::StringRef name, int64_t low, int64_t high) {
   if (known == names.end())
     names.push_back({name.str(), low, high});
   return internAtom(Atom::Symbol, 0, 0, number);
+}
+
+int64_t SymbolicSizes::computedSymbol(llvm::StringRef name, int64_t limit) {
+  auto isTaken = [&](llvm::StringRef text) {
+    return llvm::any_of(names,
+                        [&](const Symbol &s) { return s.name == text; });
+  };
+  std::string unique = name.str();
+  for (unsigned i = 2; isTaken(unique); ++i)
+    unique = name.str() + "#" + std::to_string(i);
+  int64_t high = std::clamp<int64_t>(bounds(limit).high, 0, kUnbounded);
+  int64_t made = symbol(unique, 0, high);
+  names.back().isComputed = true;
+  return made;
+}
+
+llvm::SmallVector<unsigned> SymbolicSizes::symbolsOf(int64_t size) const {
+  std::set<unsigned> found;
+  std::function<void(int64_t)> visit = [&](int64_t part) {
+    if (!isSymbolic(part))
+      return;
+    for (const Term &term : terms(part))
+      for (unsigned number : term.atoms) {
+        const Atom &atom = atoms[number];
+        if (atom.kind == Atom::Symbol) {
+          found.insert(atom.symbol);
+          continue;
+        }
+        visit(atom.lhs);
+        visit(atom.rhs);
+      }
+  };
+  visit(size);
+  return {found.rbegin(), found.rend()};
+}
+
+bool SymbolicSizes::isComputed(int64_t size) const {
+  return llvm::any_of(symbolsOf(size), [&](unsigned number) {
+    return names[number].isComputed;
+  });
 }
 
 int64_t SymbolicSizes::add(int64_t a, int64_t b) {

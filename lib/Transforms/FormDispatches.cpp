@@ -50,7 +50,8 @@ bool isFreeView(Operation *op) {
 /// Sizes of dynamic dimensions stay outside; dispatches read them as operands.
 bool isSize(Operation *op) {
   return op->getNumResults() == 1 && op->getResult(0).getType().isIndex() &&
-         (isa<tensor::DimOp>(op) || isa<arith::ArithDialect>(op->getDialect()));
+         (isa<tensor::DimOp, qd::DataSizeOp>(op) ||
+          isa<arith::ArithDialect>(op->getDialect()));
 }
 
 /// The bias of a contraction, spread over its result.
@@ -352,8 +353,8 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
 }
 
 /// A constant that the function returns, or that a view of a constant
-/// returns, or that a loop starts or goes on with, has no dispatch to live in:
-/// make one that copies it.
+/// returns, or that a loop starts or goes on with, or that is a size, has no
+/// dispatch to live in: make one that copies it.
 LogicalResult materializeConstants(func::FuncOp function) {
   SmallVector<OpOperand *> operands;
   for (Block *block : programBlocks(function)) {
@@ -361,7 +362,7 @@ LogicalResult materializeConstants(func::FuncOp function) {
       if (isProgramLoop(&op))
         for (OpOperand &init : cast<scf::ForOp>(op).getInitArgsMutable())
           operands.push_back(&init);
-      else if (isRowWrite(&op))
+      else if (isRowWrite(&op) || isa<qd::DataSizeOp>(op))
         operands.push_back(&op.getOpOperand(0));
       else if (isLoopRowView(&op) &&
                !op.getOperand(0).getDefiningOp<arith::ConstantOp>())

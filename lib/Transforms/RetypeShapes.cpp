@@ -10,6 +10,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -33,6 +34,7 @@ private:
   Sizes shaped(ArrayRef<OpFoldResult> sizes, RankedTensorType type);
   void finish(Operation *op, Operation *made);
   void copyDispatch(qd::DispatchOp op);
+  void copyControlFlow(Operation *op);
 };
 
 /// Sizes with mapped values, numbers where the oracle knows them.
@@ -85,6 +87,31 @@ void Copier::copyDispatch(qd::DispatchOp op) {
   finish(op, made);
 }
 
+/// Loops and branches: what they carry has other types, too.
+void Copier::copyControlFlow(Operation *op) {
+  Operation *made = builder.cloneWithoutRegions(*op, map);
+  for (auto [from, to] :
+       llvm::zip_equal(op->getResults(), made->getResults()))
+    if (isa<RankedTensorType>(from.getType()))
+      to.setType(oracle.typeOf(from));
+  for (auto [from, to] :
+       llvm::zip_equal(op->getRegions(), made->getRegions())) {
+    for (Block &block : from) {
+      Block &body = to.emplaceBlock();
+      for (BlockArgument argument : block.getArguments()) {
+        Type type = argument.getType();
+        if (isa<RankedTensorType>(type))
+          type = oracle.typeOf(argument);
+        map.map(argument, body.addArgument(type, argument.getLoc()));
+      }
+      OpBuilder inner = OpBuilder::atBlockEnd(&body);
+      Copier nested{inner, map, oracle};
+      for (Operation &inside : block)
+        nested.copy(&inside);
+    }
+  }
+}
+
 void Copier::copy(Operation *op) {
   if (op->getNumResults() == 1 && op->getResult(0).getType().isIndex())
     if (std::optional<int64_t> number = oracle.numberOf(op->getResult(0))) {
@@ -99,6 +126,8 @@ void Copier::copy(Operation *op) {
     type = oracle.typeOf(op->getResult(0));
   llvm::TypeSwitch<Operation *>(op)
       .Case<qd::DispatchOp>([&](auto dispatch) { copyDispatch(dispatch); })
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp>(
+          [&](auto control) { copyControlFlow(control); })
       .Case<tensor::EmptyOp>([&](auto empty) {
         finish(op, tensor::EmptyOp::create(builder, op->getLoc(),
                                            shaped(empty.getMixedSizes(), type),
@@ -204,7 +233,7 @@ specializeShapes(func::FuncOp function, ArrayRef<std::vector<int64_t>> shapes) {
   ShapeOracle oracle;
   oracle.numberOf = [&](Value index) -> std::optional<int64_t> {
     int64_t size = symbolic.sizeOf(index);
-    if (size == ShapedType::kDynamic)
+    if (size == ShapedType::kDynamic || symbolic.sizes.isComputed(size))
       return std::nullopt;
     return symbolic.sizes.evaluate(size, *values);
   };
@@ -212,8 +241,10 @@ specializeShapes(func::FuncOp function, ArrayRef<std::vector<int64_t>> shapes) {
     auto type = cast<RankedTensorType>(tensor.getType());
     SymbolicShapes::Shape shape = symbolic.shapeOf(tensor);
     for (int64_t &size : shape)
-      if (size != ShapedType::kDynamic)
-        size = symbolic.sizes.evaluate(size, *values);
+      size = symbolic.sizes.isComputed(size) ? ShapedType::kDynamic
+             : SymbolicSizes::isSymbolic(size)
+                 ? symbolic.sizes.evaluate(size, *values)
+                 : size;
     return RankedTensorType::get(shape, type.getElementType(),
                                  type.getEncoding());
   };

@@ -10,7 +10,7 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           np.uint16, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16: its bits
-ABI_VERSION = 2
+ABI_VERSION = 3
 
 
 SHAPE_MISMATCH = 6
@@ -26,7 +26,7 @@ class _TensorInfo(c.Structure):
 
 
 class _Symbol(c.Structure):
-    _fields_ = [("name", c.c_char_p), ("low", c.c_int64), ("high", c.c_int64)]
+    _fields_ = [("name", c.c_char_p), ("low", c.c_int64), ("high", c.c_int64), ("computed", c.c_int32)]
 
 
 class _Info(c.Structure):
@@ -61,7 +61,8 @@ class Model:
 
     threads: 0 takes every CPU; variant: None takes the best one, else "avx512vnni", "avx2", "scalar".
     run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name. Symbolic
-    sizes (`symbols`: name -> (low, high)) follow from the arrays of each call.
+    sizes (`symbols`: name -> (low, high)) follow from the arrays of each call; sizes that the model computes from data
+    are those of the arrays that run returns.
     """
 
     def __init__(self, path, threads=0, variant=None, prefix="qd_model"):
@@ -69,7 +70,7 @@ class Model:
         self._call = {}
         for name, result in (("info", c.POINTER(_Info)), ("create", c.c_int), ("run", c.c_int), ("destroy", None),
                              ("run_dims", c.c_int), ("output_dims", c.c_int), ("error", c.c_char_p),
-                             ("variant", c.c_char_p), ("status_string", c.c_char_p)):
+                             ("result", c.c_void_p), ("variant", c.c_char_p), ("status_string", c.c_char_p)):
             function = getattr(self._lib, f"{prefix}_{name}")
             function.restype = result
             self._call[name] = function
@@ -79,7 +80,9 @@ class Model:
         self.inputs = [TensorInfo(info.inputs[i]) for i in range(info.num_inputs)]
         self.outputs = [TensorInfo(info.outputs[i]) for i in range(info.num_outputs)]
         self.variants = [info.variants[i].decode() for i in range(info.num_variants)]
-        self.symbols = {s.name.decode(): (s.low, s.high) for s in (info.symbols[i] for i in range(info.num_symbols))}
+        symbols = [info.symbols[i] for i in range(info.num_symbols)]
+        self.symbols = {s.name.decode(): (s.low, s.high) for s in symbols if not s.computed}
+        self._is_dynamic = bool(symbols)
         self.receipt = json.loads(info.receipt)
         options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None)
         self._handle = c.c_void_p()
@@ -98,20 +101,32 @@ class Model:
             value = named.get(info.name) if arrays[i] is None else arrays[i]
             if value is None:
                 raise ModelError(f"input '{info.name}' is missing")
-            arrays[i] = np.ascontiguousarray(value)
+            arrays[i] = np.asarray(value, order="C")  # ascontiguousarray would give scalars a dimension
             if not info.fits(arrays[i]):
                 raise ModelError(f"input '{info.name}' is {arrays[i].dtype}{list(arrays[i].shape)}, "
                                  f"the model wants {info.dtype}{list(info.shape)}")
-        if not self.symbols:
+        if not self._is_dynamic:
             out = [np.empty(info.shape, info.dtype) for info in self.outputs]
             self._check(self._call["run"](self._handle, self._pointers(arrays), self._pointers(out)), "run")
         else:
             dims, made = self._dims([a.shape for a in arrays]), [(c.c_int64 * len(o.shape))() for o in self.outputs]
             targets = (c.c_void_p * len(made))(*[c.addressof(m) for m in made])
             self._check(self._call["output_dims"](self._handle, dims, targets), "run")
-            out = [np.empty(tuple(m), info.dtype) for m, info in zip(made, self.outputs, strict=True)]
+            computed = [-1 in m for m in made]
+            out = [np.empty(() if own else tuple(m), info.dtype)
+                   for own, m, info in zip(computed, made, self.outputs, strict=True)]
             self._check(self._call["run_dims"](self._handle, self._pointers(arrays), dims, self._pointers(out)), "run")
+            out = [self._computed(i) if own else array for i, (own, array) in enumerate(zip(computed, out, strict=True))]
         return {info.name: array for info, array in zip(self.outputs, out, strict=True)}
+
+    def _computed(self, index):
+        """A copy of an output whose size the last run computed."""
+        info = self.outputs[index]
+        dims = (c.c_int64 * len(info.shape))()
+        data = self._call["result"](self._handle, index, dims)
+        array = np.empty(tuple(dims), info.dtype)
+        c.memmove(array.ctypes.data, data, array.nbytes)
+        return array
 
     @staticmethod
     def _dims(shapes):

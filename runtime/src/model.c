@@ -25,16 +25,19 @@ enum { kMaxThreads = 1024, kCopyChunk = 1 << 16, kHugePage = 2 << 20 };
 struct qd_context {
   qd_pool *pool;
   uint64_t *nanoseconds; /* NULL: no profile */
+  qd_status status;      /* of a size that the program computed */
 };
 
 struct qd_model {
-  qd_context context;
+  qd_context context; /* first: qd_rt_size finds the rest behind it */
   const qd_program *program;
   const qd_variant *variant;
   const char *variant_name;
-  char *arena;
-  uint64_t arena_bytes;
-  qd_sizes sizes; /* of programs with symbols */
+  char **arenas;         /* 1 + num_arenas of the program */
+  uint64_t *arena_bytes; /* of each */
+  qd_sizes sizes;        /* of programs with symbols */
+  void **outputs;        /* of the last run */
+  int has_result;        /* it gave QD_OK */
   uint64_t runs;
   atomic_flag busy;
 };
@@ -95,22 +98,41 @@ static int choose_variant(const qd_program *program, const char *wanted) {
   return -1;
 }
 
-/* Makes the arena at least `bytes` large; what it held is lost. */
-static qd_status grow_arena(qd_model *model, uint64_t bytes) {
-  if (model->arena && bytes <= model->arena_bytes)
+/* Makes an arena at least `bytes` large; what it held is lost. */
+static qd_status grow_arena(qd_model *model, uint32_t number, uint64_t bytes) {
+  char **arena = &model->arenas[number];
+  if (*arena && bytes <= model->arena_bytes[number])
     return QD_OK;
-  free(model->arena);
-  model->arena = NULL;
-  model->arena_bytes = 0;
+  free(*arena);
+  *arena = NULL;
+  model->arena_bytes[number] = 0;
   int huge = bytes >= kHugePage;
   /* A page fault for every 4 KiB of a large arena costs more than it saves. */
-  if (posix_memalign((void **)&model->arena, huge ? kHugePage : QD_ALIGNMENT,
-                     bytes ? bytes : QD_ALIGNMENT))
+  if (posix_memalign((void **)arena, huge ? kHugePage : QD_ALIGNMENT,
+                     bytes ? bytes : QD_ALIGNMENT)) {
+    *arena = NULL;
     return QD_OUT_OF_MEMORY;
+  }
   if (huge)
-    madvise(model->arena, bytes, MADV_HUGEPAGE);
-  model->arena_bytes = bytes;
+    madvise(*arena, bytes, MADV_HUGEPAGE);
+  model->arena_bytes[number] = bytes;
   return QD_OK;
+}
+
+int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
+                   int32_t limit, uint32_t arena, const int64_t *number) {
+  qd_model *model = (qd_model *)context;
+  uint64_t start = context->nanoseconds ? now() : 0;
+  int64_t value = *number > 0 ? *number : 0;
+  if (limit >= 0 && value > model->sizes.values[limit])
+    value = model->sizes.values[limit];
+  context->status =
+      qd_sizes_compute(model->program, &model->sizes, symbol, arena, value);
+  if (context->status == QD_OK)
+    context->status = grow_arena(model, arena, model->sizes.arena_bytes[arena]);
+  if (context->nanoseconds)
+    context->nanoseconds[step] += now() - start;
+  return context->status;
 }
 
 qd_status qd_rt_create(const qd_program *program, const qd_options *options,
@@ -135,7 +157,12 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
   model->variant = &program->variants[variant];
   model->variant_name = program->info.variants[variant];
   atomic_flag_clear(&model->busy);
-  qd_status status = grow_arena(model, program->info.scratch_bytes);
+  model->arenas = calloc(program->num_arenas + 1, sizeof(char *));
+  model->arena_bytes = calloc(program->num_arenas + 1, sizeof(uint64_t));
+  model->outputs = calloc(program->info.num_outputs + 1, sizeof(void *));
+  qd_status status = QD_OUT_OF_MEMORY;
+  if (model->arenas && model->arena_bytes && model->outputs)
+    status = grow_arena(model, 0, program->info.scratch_bytes);
   if (status == QD_OK)
     status = qd_sizes_create(program, &model->sizes);
   if (status == QD_OK && options->profile) {
@@ -157,15 +184,16 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
   return QD_OK;
 }
 
-/* Only a tensor without elements may have no address. */
+/* Only a tensor without elements may have no address, or one that lies in the
+ * model's memory (`owned`, by tensor). */
 static int pointers_valid(const void *const *pointers,
-                          const qd_tensor_info *tensors, uint32_t count) {
-  if (!pointers)
-    return count == 0;
+                          const qd_tensor_info *tensors, uint32_t count,
+                          const int32_t *owned) {
   for (uint32_t i = 0; i < count; ++i)
-    if (!pointers[i] && (tensors[i].bytes || tensors[i].dim_names))
+    if (!(owned && owned[i] >= 0) && (tensors[i].bytes || tensors[i].dim_names) &&
+        !(pointers && pointers[i]))
       return 0;
-  return 1;
+  return pointers || count == 0;
 }
 
 /* Whoever holds the instance. */
@@ -180,17 +208,25 @@ static void leave(qd_model *model) {
 static qd_status run(qd_model *model, const void *const *inputs,
                      const int64_t *const *input_dims, void *const *outputs) {
   const qd_program *program = model->program;
+  model->has_result = 0;
   qd_status status = qd_sizes_bind(program, &model->sizes, input_dims);
   if (status == QD_OK)
-    status = grow_arena(model, model->sizes.arena_bytes
-                                   ? model->sizes.arena_bytes
-                                   : program->info.scratch_bytes);
+    status = grow_arena(model, 0,
+                        program->info.num_symbols
+                            ? model->sizes.arena_bytes[0]
+                            : program->info.scratch_bytes);
   if (status != QD_OK)
     return status;
   uint32_t state = qd_cpu_default_float();
-  program->main(&model->context, model->arena, model->variant->kernels, inputs,
+  model->context.status = QD_OK;
+  program->main(&model->context, model->arenas, model->variant->kernels, inputs,
                 outputs, model->sizes.values, model->sizes.offsets);
   qd_cpu_restore_float(state);
+  if (model->context.status != QD_OK)
+    return model->context.status;
+  for (uint32_t i = 0; i < program->info.num_outputs; ++i)
+    model->outputs[i] = outputs[i];
+  model->has_result = 1;
   ++model->runs;
   return QD_OK;
 }
@@ -200,10 +236,11 @@ qd_status qd_rt_run_dims(qd_model *model, const void *const *inputs,
                          void *const *outputs) {
   if (!model)
     return QD_INVALID_ARGUMENT;
-  const qd_info *info = &model->program->info;
-  if (!pointers_valid(inputs, info->inputs, info->num_inputs) ||
+  const qd_program *program = model->program;
+  const qd_info *info = &program->info;
+  if (!pointers_valid(inputs, info->inputs, info->num_inputs, NULL) ||
       !pointers_valid((const void *const *)outputs, info->outputs,
-                      info->num_outputs))
+                      info->num_outputs, program->output_buffers))
     return QD_INVALID_ARGUMENT;
   if (!enter(model))
     return QD_BUSY;
@@ -230,6 +267,27 @@ qd_status qd_rt_output_dims(qd_model *model, const int64_t *const *input_dims,
   return status;
 }
 
+const void *qd_rt_result(const qd_model *model, uint32_t output,
+                         int64_t *dims) {
+  if (!model || !model->has_result ||
+      output >= model->program->info.num_outputs)
+    return NULL;
+  const qd_program *program = model->program;
+  const qd_tensor_info *outputs = program->info.outputs;
+  const uint32_t *node = program->output_dims;
+  for (uint32_t i = 0; node && i < output; ++i)
+    node += outputs[i].rank;
+  for (int32_t axis = 0; dims && axis < outputs[output].rank; ++axis)
+    dims[axis] =
+        node ? model->sizes.values[node[axis]] : outputs[output].dims[axis];
+  int32_t buffer =
+      program->output_buffers ? program->output_buffers[output] : -1;
+  if (buffer < 0)
+    return model->outputs[output];
+  return model->arenas[program->buffers[buffer].arena] +
+         model->sizes.offsets[buffer];
+}
+
 const char *qd_rt_error(const qd_model *model) {
   return model ? model->sizes.error : "";
 }
@@ -239,7 +297,11 @@ void qd_rt_destroy(qd_model *model) {
     return;
   qd_pool_destroy(model->context.pool);
   free(model->context.nanoseconds);
-  free(model->arena);
+  for (uint32_t i = 0; model->arenas && i <= model->program->num_arenas; ++i)
+    free(model->arenas[i]);
+  free(model->arenas);
+  free(model->arena_bytes);
+  free(model->outputs);
   qd_sizes_destroy(&model->sizes);
   free(model);
 }

@@ -46,27 +46,34 @@ typedef struct qd_size {
   int64_t number;
 } qd_size;
 
-/* A buffer of the arena, alive from the step that writes it to the last one
+/* A buffer of an arena, alive from the step that writes it to the last one
  * that reads it. */
 typedef struct qd_buffer {
   uint32_t bytes; /* the number of a qd_size */
   int32_t first_step, last_step;
+  uint32_t arena; /* 0: its size follows from the inputs'; otherwise the number
+                     of the qd_rt_size step after which it is known */
 } qd_buffer;
 
 typedef struct qd_program {
   qd_info info;
   const qd_variant *variants; /* info.num_variants, best first */
   /* sizes and offsets: the values of `sizes` and the places of `buffers` in
-   * the arena; NULL without symbols. */
-  void (*main)(qd_context *context, char *arena, const qd_kernel *kernels,
-               const void *const *inputs, void *const *outputs,
-               const int64_t *sizes, const int64_t *offsets);
-  uint32_t num_sizes, num_buffers;
+   * their arenas; NULL without symbols. Arenas but the first, and what is in
+   * them, are there once their qd_rt_size step is done. */
+  void (*main)(qd_context *context, char *const *arenas,
+               const qd_kernel *kernels, const void *const *inputs,
+               void *const *outputs, const int64_t *sizes,
+               const int64_t *offsets);
+  uint32_t num_sizes, num_buffers, num_arenas; /* arenas but the first */
   const qd_size *sizes;
   const qd_buffer *buffers;
   /* The qd_size of every dimension, one tensor after the other. Those of
    * inputs are symbols and numbers. */
   const uint32_t *input_dims, *output_dims;
+  /* The buffers of outputs with a computed size, -1 for others; NULL without
+   * symbols. */
+  const int32_t *output_buffers;
 } qd_program;
 
 /* Called by the emitted main function: runs all tasks of one kernel on the
@@ -117,6 +124,13 @@ void qd_tiles_run(qd_kernel kernel, void **args, uint32_t num_args,
                   const qd_tile_arg *places, char *scratch, const char *padding,
                   int64_t begin, int64_t end);
 
+/* The program has computed a size: symbol number `symbol` is *number, at least 0
+ * and at most the qd_size `limit` (-1: none). Evaluates what follows from it and
+ * places the buffers of arena number `arena`. Not 0 if there is no memory for
+ * them: the program ends. */
+int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
+                   int32_t limit, uint32_t arena, const int64_t *number);
+
 /* Copies bytes as one step of the program, each xor `flip` (0x80 turns plain i8
  * codes into the offset binary of the kernels and back; 0 copies). */
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,
@@ -132,6 +146,7 @@ qd_status qd_rt_run_dims(qd_model *model, const void *const *inputs,
                          void *const *outputs);
 qd_status qd_rt_output_dims(qd_model *model, const int64_t *const *input_dims,
                             int64_t *const *output_dims);
+const void *qd_rt_result(const qd_model *model, uint32_t output, int64_t *dims);
 const char *qd_rt_error(const qd_model *model);
 void qd_rt_destroy(qd_model *model);
 const char *qd_rt_variant(const qd_model *model);

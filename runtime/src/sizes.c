@@ -25,8 +25,9 @@ qd_status qd_sizes_create(const qd_program *program, qd_sizes *sizes) {
   sizes->symbols = calloc(num_symbols, sizeof(int64_t));
   sizes->wanted = calloc(num_symbols, sizeof(int64_t));
   sizes->order = calloc(program->num_buffers + 1, sizeof(uint32_t));
+  sizes->arena_bytes = calloc(program->num_arenas + 1, sizeof(uint64_t));
   if (sizes->values && sizes->offsets && sizes->symbols && sizes->wanted &&
-      sizes->order)
+      sizes->order && sizes->arena_bytes)
     return QD_OK;
   return QD_OUT_OF_MEMORY; /* the caller destroys */
 }
@@ -37,6 +38,7 @@ void qd_sizes_destroy(qd_sizes *sizes) {
   free(sizes->symbols);
   free(sizes->wanted);
   free(sizes->order);
+  free(sizes->arena_bytes);
 }
 
 static qd_status mismatch(qd_sizes *sizes, const qd_tensor_info *input,
@@ -113,13 +115,15 @@ static int overlap_in_time(const qd_buffer *a, const qd_buffer *b) {
   return a->first_step <= b->last_step && b->first_step <= a->last_step;
 }
 
-/* Each buffer, the largest first, at the lowest place that those of overlapping
- * lifetime leave. */
-static void place(const qd_program *program, qd_sizes *sizes) {
+/* Each buffer of an arena, the largest first, at the lowest place that those of
+ * overlapping lifetime leave. */
+static void place(const qd_program *program, qd_sizes *sizes, uint32_t arena) {
   const qd_buffer *buffers = program->buffers;
-  uint32_t count = program->num_buffers, *order = sizes->order;
-  for (uint32_t i = 0; i < count; ++i) {
-    uint32_t at = i;
+  uint32_t count = 0, *order = sizes->order;
+  for (uint32_t i = 0; i < program->num_buffers; ++i) {
+    if (buffers[i].arena != arena)
+      continue;
+    uint32_t at = count++;
     for (; at > 0 && sizes->values[buffers[order[at - 1]].bytes] <
                          sizes->values[buffers[i].bytes];
          --at)
@@ -148,25 +152,61 @@ static void place(const qd_program *program, qd_sizes *sizes) {
     if ((uint64_t)(start + size) > total)
       total = (uint64_t)(start + size);
   }
-  sizes->arena_bytes = total;
+  sizes->arena_bytes[arena] = total;
+}
+
+/* Evaluates every size for the symbols and places the buffers of one arena;
+ * those of arenas whose symbols are not known yet come to nothing. */
+static qd_status evaluate_all(const qd_program *program, qd_sizes *sizes,
+                              uint32_t arena) {
+  for (uint32_t i = 0; i < program->num_sizes; ++i)
+    sizes->values[i] =
+        evaluate(&program->sizes[i], sizes->values, sizes->symbols);
+  int64_t sum = 0;
+  for (uint32_t i = 0; i < program->num_buffers; ++i)
+    if (program->buffers[i].arena == arena)
+      sum = saturate((__int128)sum + sizes->values[program->buffers[i].bytes]);
+  if (sum >= kLargest)
+    return QD_OUT_OF_MEMORY;
+  place(program, sizes, arena);
+  return QD_OK;
+}
+
+qd_status qd_sizes_compute(const qd_program *program, qd_sizes *sizes,
+                           uint32_t symbol, uint32_t arena, int64_t number) {
+  sizes->symbols[symbol] = number > 0 ? number : 1;
+  qd_status status = evaluate_all(program, sizes, arena);
+  if (number > 0 || status != QD_OK)
+    return status;
+  sizes->symbols[symbol] = 0;
+  for (uint32_t i = 0; i < program->num_sizes; ++i)
+    sizes->values[i] =
+        evaluate(&program->sizes[i], sizes->values, sizes->symbols);
+  return QD_OK;
+}
+
+/* The symbols of inputs, which come first. */
+static uint32_t num_given(const qd_info *info) {
+  uint32_t count = 0;
+  while (count < info->num_symbols && !info->symbols[count].computed)
+    ++count;
+  return count;
 }
 
 qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
                         const int64_t *const *dims) {
   const qd_info *info = &program->info;
-  uint32_t num_symbols = info->num_symbols;
-  if (!dims) {
-    if (!num_symbols)
-      return QD_OK;
+  uint32_t num_symbols = info->num_symbols, given = num_given(info);
+  if (!dims && given) {
     snprintf(sizes->error, kErrorBytes,
              "the size '%.60s' is symbolic: call run_dims with the shapes",
              info->symbols[0].name);
     return QD_SHAPE_MISMATCH;
   }
-  for (uint32_t i = 0; i < num_symbols; ++i)
+  for (uint32_t i = 0; i < given; ++i)
     sizes->wanted[i] = -1;
   const uint32_t *node = program->input_dims;
-  for (uint32_t i = 0; i < info->num_inputs; ++i) {
+  for (uint32_t i = 0; dims && i < info->num_inputs; ++i) {
     const qd_tensor_info *input = &info->inputs[i];
     if (!dims[i] && input->rank)
       return QD_INVALID_ARGUMENT;
@@ -180,21 +220,30 @@ qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
     }
   }
   if (!num_symbols ||
-      !memcmp(sizes->wanted, sizes->symbols, num_symbols * sizeof(int64_t)))
+      (sizes->bound &&
+       (!given ||
+        !memcmp(sizes->wanted, sizes->symbols, given * sizeof(int64_t)))))
     return QD_OK;
-  for (uint32_t i = 0; i < program->num_sizes; ++i)
-    sizes->values[i] =
-        evaluate(&program->sizes[i], sizes->values, sizes->wanted);
-  int64_t sum = 0;
-  for (uint32_t i = 0; i < program->num_buffers; ++i)
-    sum = saturate((__int128)sum + sizes->values[program->buffers[i].bytes]);
-  if (sum >= kLargest) {
-    sizes->symbols[0] = 0; /* values are those of no shape now */
-    return QD_OUT_OF_MEMORY;
+  if (given)
+    memcpy(sizes->symbols, sizes->wanted, given * sizeof(int64_t));
+  qd_status status = evaluate_all(program, sizes, 0);
+  sizes->bound = status == QD_OK;
+  return status;
+}
+
+/* Does a size mention a symbol that the program computes? */
+static int is_computed(const qd_program *program, uint32_t node) {
+  const qd_size *size = &program->sizes[node];
+  switch (size->kind) {
+  case QD_SIZE_NUMBER:
+    return 0;
+  case QD_SIZE_SYMBOL:
+    return program->info.symbols[size->lhs].computed;
+  case QD_SIZE_COPY:
+    return is_computed(program, size->lhs);
+  default:
+    return is_computed(program, size->lhs) || is_computed(program, size->rhs);
   }
-  place(program, sizes);
-  memcpy(sizes->symbols, sizes->wanted, num_symbols * sizeof(int64_t));
-  return QD_OK;
 }
 
 void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
@@ -202,7 +251,11 @@ void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
   const qd_info *info = &program->info;
   const uint32_t *node = program->output_dims;
   for (uint32_t i = 0; i < info->num_outputs; ++i)
-    for (int32_t axis = 0; axis < info->outputs[i].rank; ++axis)
-      dims[i][axis] = info->num_symbols ? sizes->values[*node++]
-                                        : info->outputs[i].dims[axis];
+    for (int32_t axis = 0; axis < info->outputs[i].rank; ++axis) {
+      dims[i][axis] = info->outputs[i].dims[axis];
+      if (!info->num_symbols)
+        continue;
+      dims[i][axis] = is_computed(program, *node) ? -1 : sizes->values[*node];
+      ++node;
+    }
 }

@@ -13,12 +13,13 @@
 enum { kErrorBytes = 256 };
 
 typedef struct qd_sizes {
-  int64_t *values;  /* by qd_size */
-  int64_t *offsets; /* by qd_buffer */
-  int64_t *symbols; /* the values bound last; 0 before */
-  int64_t *wanted;  /* those of the call */
-  uint32_t *order;  /* scratch of the placement */
-  uint64_t arena_bytes;
+  int64_t *values;       /* by qd_size */
+  int64_t *offsets;      /* by qd_buffer */
+  int64_t *symbols;      /* the values bound last */
+  int64_t *wanted;       /* those of the call */
+  uint32_t *order;       /* scratch of the placement */
+  uint64_t *arena_bytes; /* by arena */
+  int bound;             /* values and offsets are those of `symbols` */
   char error[kErrorBytes];
 } qd_sizes;
 
@@ -30,6 +31,13 @@ void qd_sizes_destroy(qd_sizes *sizes);
 qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
                         const int64_t *const *dims);
 
+/* A symbol that the program has computed, to the same effect for the buffers of
+ * arena number `arena`. Those without elements have room for one row: a place
+ * that was clamped to a tensor's first row is read there. */
+qd_status qd_sizes_compute(const qd_program *program, qd_sizes *sizes,
+                           uint32_t symbol, uint32_t arena, int64_t number);
+
+/* Those that the program computes are -1. */
 void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
                       int64_t *const *dims);
 

@@ -24,7 +24,7 @@
 // NEEDS: libc.so.6 =>
 // NEEDS-NOT: =>
 
-// EXPORTS-COUNT-10: T net_{{create|destroy|error|info|output_dims|profile|run|run_dims|status_string|variant}}
+// EXPORTS-COUNT-11: T net_{{create|destroy|error|info|output_dims|profile|result|run|run_dims|status_string|variant}}
 // EXPORTS-NOT: {{.}}
 
 // FILES: net.h

@@ -121,3 +121,12 @@ func.func @structure(%x: tensor<4xf32>) -> tensor<4xi8> {
   }
   return %d : tensor<4xi8>
 }
+
+// CHECK-LABEL: func @data_sizes
+func.func @data_sizes(%count: tensor<i64>, %limit: index) -> (index, index) {
+  // CHECK: qd.data_size %{{.*}} "boxes" at_most %{{.*}} : tensor<i64>
+  %n = qd.data_size %count "boxes" at_most %limit : tensor<i64>
+  // CHECK: qd.data_size %{{.*}} "rounds" : tensor<i64>
+  %m = qd.data_size %count "rounds" : tensor<i64>
+  return %n, %m : index, index
+}

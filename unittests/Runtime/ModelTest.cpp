@@ -58,12 +58,13 @@ void addKernel(void **args, int64_t begin, int64_t end) {
 constexpr int64_t kSize = 8;
 
 /// Step 0 copies the input into the arena, step 1 adds.
-void programMain(qd_context *context, char *arena, const qd_kernel *kernels,
+void programMain(qd_context *context, char *const *arenas,
+                 const qd_kernel *kernels,
                  const void *const *inputs, void *const *outputs,
                  const int64_t *, const int64_t *) {
-  qd_rt_copy(context, 0, arena, static_cast<const char *>(inputs[0]),
+  qd_rt_copy(context, 0, arenas[0], static_cast<const char *>(inputs[0]),
              kSize * sizeof(float), 0);
-  void *args[] = {arena, outputs[0]};
+  void *args[] = {arenas[0], outputs[0]};
   qd_rt_parallel(context, 1, kernels[0], args, kSize);
 }
 

@@ -22,7 +22,7 @@ struct Program {
   const qd_tensor_info inputs[2] = {{"x", QD_F32, 3, xDims, 0, names},
                                     {"y", QD_F32, 2, yDims, 0, names}};
   const qd_tensor_info outputs[1] = {{"z", QD_F32, 1, zDims, 0, names}};
-  const qd_symbol symbols[2] = {{"n", 1, 8}, {"s", 2, int64_t(1) << 40}};
+  const qd_symbol symbols[2] = {{"n", 1, 8, 0}, {"s", 2, int64_t(1) << 40, 0}};
   const qd_size sizes[9] = {
       {QD_SIZE_SYMBOL, 0, 0, 0},    // 0: n
       {QD_SIZE_NUMBER, 0, 0, 3},    // 1: 3
@@ -90,11 +90,11 @@ TEST(SizesTest, MismatchesNameDimensionAndBothSizes) {
 }
 
 TEST(SizesTest, WhatDoesNotFitMemoryIsRefused) {
-  Program p({{7, 0, 1}});
+  Program p({{7, 0, 1, 0}});
   EXPECT_EQ(p.bind({8, 3, int64_t(1) << 40}, {8, int64_t(1) << 40}),
             QD_OUT_OF_MEMORY);
   ASSERT_EQ(p.bind({8, 3, 4}, {8, 4}), QD_OK);
-  EXPECT_EQ(p.bound.arena_bytes, 320u); // 256, and 64 to read behind it
+  EXPECT_EQ(p.bound.arena_bytes[0], 320u); // 256, and 64 to read behind it
 }
 
 /// Buffers alive at the same step never overlap, whatever their sizes.
@@ -107,7 +107,7 @@ TEST(SizesTest, PlacesBuffersApart) {
     for (int i = 0; i < 30; ++i) {
       int32_t first = random() % 20, length = random() % 6;
       uint32_t nodes[] = {0, 2, 5, 6, 7};
-      buffers.push_back({nodes[random() % 5], first, first + length});
+      buffers.push_back({nodes[random() % 5], first, first + length, 0});
     }
     Program p(buffers);
     int64_t n = 1 + random() % 8, s = 2 + random() % 30;
@@ -117,7 +117,7 @@ TEST(SizesTest, PlacesBuffersApart) {
     };
     for (int i = 0; i < 30; ++i) {
       EXPECT_EQ(p.bound.offsets[i] % 64, 0);
-      EXPECT_LE(end(i) + 64, int64_t(p.bound.arena_bytes));
+      EXPECT_LE(end(i) + 64, int64_t(p.bound.arena_bytes[0]));
       for (int j = 0; j < i; ++j) {
         bool together = buffers[i].first_step <= buffers[j].last_step &&
                         buffers[j].first_step <= buffers[i].last_step;
@@ -127,6 +127,51 @@ TEST(SizesTest, PlacesBuffersApart) {
       }
     }
   }
+}
+
+/// What depends on a computed size lies in an arena of its own, placed when the
+/// size is known, with room for one row where there is none.
+TEST(SizesTest, PlacesWhatDependsOnData) {
+  const int64_t dims[] = {-1, 4};
+  const char *names[] = {"k", nullptr};
+  const qd_tensor_info output = {"z", QD_F32, 2, dims, 0, names};
+  const qd_symbol symbol = {"k", 0, 100, 1};
+  const qd_size sizes[] = {{QD_SIZE_SYMBOL, 0, 0, 0},
+                           {QD_SIZE_NUMBER, 0, 0, 4},
+                           {QD_SIZE_MUL, 0, 1, 0},
+                           {QD_SIZE_NUMBER, 0, 0, 64}};
+  const qd_buffer buffers[] = {{3, 0, 2, 0}, {2, 1, 2, 1}, {2, 2, 3, 1}};
+  const uint32_t outputDims[] = {0, 1};
+  qd_program program = {};
+  program.info.num_outputs = 1;
+  program.info.outputs = &output;
+  program.info.num_symbols = 1;
+  program.info.symbols = &symbol;
+  program.num_sizes = 4;
+  program.sizes = sizes;
+  program.num_buffers = 3;
+  program.num_arenas = 1;
+  program.buffers = buffers;
+  program.output_dims = outputDims;
+  qd_sizes bound = {};
+  ASSERT_EQ(qd_sizes_create(&program, &bound), QD_OK);
+  ASSERT_EQ(qd_sizes_bind(&program, &bound, nullptr), QD_OK);
+  EXPECT_EQ(bound.arena_bytes[0], 128u);
+  int64_t shape[2] = {};
+  int64_t *shapes[] = {shape};
+  qd_sizes_outputs(&program, &bound, shapes);
+  EXPECT_EQ(shape[0], -1);
+  EXPECT_EQ(shape[1], 4);
+  ASSERT_EQ(qd_sizes_compute(&program, &bound, 0, 1, 100), QD_OK);
+  EXPECT_EQ(bound.values[2], 400);
+  EXPECT_EQ(bound.arena_bytes[1], 2u * 512);
+  EXPECT_NE(bound.offsets[1], bound.offsets[2]);
+  ASSERT_EQ(qd_sizes_compute(&program, &bound, 0, 1, 0), QD_OK);
+  EXPECT_EQ(bound.values[2], 0);
+  EXPECT_EQ(bound.arena_bytes[1], 2u * 128);
+  EXPECT_EQ(qd_sizes_compute(&program, &bound, 0, 1, int64_t(1) << 46),
+            QD_OUT_OF_MEMORY);
+  qd_sizes_destroy(&bound);
 }
 
 } // namespace

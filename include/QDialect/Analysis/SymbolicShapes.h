@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The sizes of every tensor of a program as expressions over the symbols of the
-// function's arguments (the attribute qd.dims). Equal expressions are equal
-// numbers in the table, wherever they were computed.
+// function's arguments (the attribute qd.dims) and of those that the program
+// computes (qd.data_size). Equal expressions are equal numbers in the table,
+// wherever they were computed.
 
 #ifndef QDIALECT_ANALYSIS_SYMBOLICSHAPES_H
 #define QDIALECT_ANALYSIS_SYMBOLICSHAPES_H

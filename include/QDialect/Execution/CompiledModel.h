@@ -65,13 +65,14 @@ public:
   llvm::Expected<std::vector<HostTensor>>
   run(llvm::ArrayRef<HostTensor> inputs);
   /// The same into existing memory; what a benchmark measures. `outputs` need
-  /// the types and shapes that makeOutputs gives.
+  /// the types and shapes that makeOutputs gives; those with a size that the
+  /// model computes are replaced.
   llvm::Error runInto(llvm::ArrayRef<HostTensor> inputs,
                       llvm::MutableArrayRef<HostTensor> outputs);
   /// Outputs of a model without symbols.
   std::vector<HostTensor> makeOutputs() const;
-  /// Outputs for inputs of these shapes; the error names the dimension that the
-  /// model does not take.
+  /// Outputs for inputs of these shapes, empty where the model computes a size;
+  /// the error names the dimension that the model does not take.
   llvm::Expected<std::vector<HostTensor>>
   makeOutputs(llvm::ArrayRef<HostTensor> inputs) const;
   bool isDynamic() const;
@@ -88,6 +89,10 @@ public:
 
 private:
   CompiledModel();
+  /// With -1 for sizes that the model computes.
+  llvm::Expected<std::vector<std::vector<int64_t>>>
+  outputShapes(llvm::ArrayRef<HostTensor> inputs) const;
+  HostTensor computedOutput(unsigned index) const;
   struct Impl;
   std::unique_ptr<Impl> impl;
 };

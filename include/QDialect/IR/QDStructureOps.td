@@ -90,4 +90,33 @@ def QD_YieldOp : QD_Op<"yield", [Pure, ReturnLike, Terminator, HasParent<"Dispat
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
 
+def QD_DataSizeOp : QD_Op<"data_size", [Pure]> {
+  let summary = "a size that depends on data";
+  let description = [{
+    The size of a dimension of which only the run knows how much of it there is: the
+    number of boxes that a non-maximum suppression keeps, of elements that are not
+    zero, of iterations of a loop. It stands in `@main` and nowhere else, and defines
+    a symbol (`SymbolicShapes`), which sizes of later ops are computed from like from
+    those of the inputs. `at_most` states the most that it can be, where there is
+    such a number.
+
+    *Semantics.*
+
+    ```
+    result = min(max(count, 0), at_most)        without at_most: max(count, 0)
+    ```
+
+    *Constraints.*
+    * C1: count is a tensor of rank 0 of `i64`; at_most and the result are indices.
+
+    *Example.*
+    ```mlir
+    %n = qd.data_size %count "boxes" at_most %limit : tensor<i64>
+    ```
+  }];
+  let arguments = (ins 0DTensorOf<[I64]>:$count, StrAttr:$symbol, Optional<Index>:$limit);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$count $symbol (`at_most` $limit^)? attr-dict `:` type($count)";
+}
+
 #endif // QDIALECT_IR_QDSTRUCTUREOPS

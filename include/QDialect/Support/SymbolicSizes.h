@@ -37,6 +37,7 @@ public:
   struct Symbol {
     std::string name;
     int64_t low = 1, high = kUnbounded;
+    bool isComputed = false; ///< by the program, from data
   };
 
   /// The least and the largest value of a size.
@@ -65,7 +66,14 @@ public:
   /// The symbol of this name, made on first use; bounds are those of the first.
   int64_t symbol(llvm::StringRef name, int64_t low = 1,
                  int64_t high = kUnbounded);
+  /// A new symbol that the program computes, from 0 to at most `limit` (a size
+  /// of symbols known before). Its name is made unique.
+  int64_t computedSymbol(llvm::StringRef name, int64_t limit = kUnbounded);
   llvm::ArrayRef<Symbol> symbols() const { return names; }
+  /// The numbers of the symbols that a size mentions, in falling order.
+  llvm::SmallVector<unsigned> symbolsOf(int64_t size) const;
+  /// True if one of them is computed.
+  bool isComputed(int64_t size) const;
 
   int64_t add(int64_t a, int64_t b);
   int64_t sub(int64_t a, int64_t b) { return add(a, mul(b, -1)); }

@@ -24,13 +24,16 @@ using namespace mlir;
 
 namespace qdialect::cpu {
 
-/// The tensor that `value` was made from by writing into it.
+/// The tensor that `value` was made from by writing into it. Loops write into
+/// what they start with.
 static Value writtenInto(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (auto insert = dyn_cast<tensor::InsertOp>(op))
       value = insert.getDest();
     else if (auto slice = dyn_cast<tensor::InsertSliceOp>(op))
       value = slice.getDest();
+    else if (auto loop = dyn_cast<scf::ForOp>(op))
+      value = loop.getInitArgs()[cast<OpResult>(value).getResultNumber()];
     else
       break;
   }

@@ -13,12 +13,12 @@
 // runtime/src/program.h field by field.
 
 #include "QDialect/CodeGen/Program/EmitProgram.h"
+#include "SizeTable.h"
 #include "program.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CodeGen.h"
-#include <map>
 
 using namespace llvm;
 using namespace qdialect;
@@ -101,81 +101,6 @@ Constant *DescriptionBuilder::strings(ArrayRef<std::string> list) {
   return array(pointers);
 }
 
-/// The expressions of a program as the runtime evaluates them, each over those
-/// before it.
-class SizeTable {
-public:
-  explicit SizeTable(const SymbolicSizes &sizes) : sizes(sizes) {}
-
-  struct Node {
-    qd_size_kind kind;
-    unsigned lhs = 0, rhs = 0;
-    int64_t number = 0;
-  };
-  std::vector<Node> nodes;
-
-  unsigned node(int64_t size);
-  /// Nodes that follow each other in memory; the number of the first.
-  unsigned run(ArrayRef<int64_t> list);
-
-private:
-  unsigned push(Node node) {
-    nodes.push_back(node);
-    return nodes.size() - 1;
-  }
-  unsigned atomNode(const SymbolicSizes::Atom &atom);
-
-  const SymbolicSizes &sizes;
-  std::map<int64_t, unsigned> known;
-};
-
-unsigned SizeTable::atomNode(const SymbolicSizes::Atom &atom) {
-  using Atom = SymbolicSizes::Atom;
-  if (atom.kind == Atom::Symbol)
-    return push({QD_SIZE_SYMBOL, atom.symbol, 0, 0});
-  unsigned lhs = node(atom.lhs), rhs = node(atom.rhs);
-  switch (atom.kind) {
-  case Atom::FloorDiv:
-    return push({QD_SIZE_FLOOR_DIV, lhs, rhs, 0});
-  case Atom::Max:
-    return push({QD_SIZE_MAX, lhs, rhs, 0});
-  case Atom::Min:
-    return push({QD_SIZE_MIN, lhs, rhs, 0});
-  default:
-    return push({QD_SIZE_MUL, lhs, rhs, 0});
-  }
-}
-
-unsigned SizeTable::node(int64_t size) {
-  if (auto entry = known.find(size); entry != known.end())
-    return entry->second;
-  std::optional<unsigned> sum;
-  if (!SymbolicSizes::isSymbolic(size))
-    sum = push({QD_SIZE_NUMBER, 0, 0, size});
-  for (const SymbolicSizes::Term &term : sizes.terms(size)) {
-    std::optional<unsigned> product;
-    if (term.factor != 1 || term.atoms.empty())
-      product = node(term.factor);
-    for (unsigned number : term.atoms) {
-      unsigned factor = atomNode(sizes.atom(number));
-      product = product ? push({QD_SIZE_MUL, *product, factor, 0}) : factor;
-    }
-    sum = sum ? push({QD_SIZE_ADD, *sum, *product, 0}) : *product;
-  }
-  known[size] = *sum;
-  return *sum;
-}
-
-unsigned SizeTable::run(ArrayRef<int64_t> list) {
-  SmallVector<unsigned> sources;
-  for (int64_t size : list)
-    sources.push_back(node(size));
-  unsigned first = nodes.size();
-  for (unsigned source : sources)
-    push({QD_SIZE_COPY, source, 0, 0});
-  return first;
-}
-
 class ProgramEmitter {
 public:
   ProgramEmitter(Module &module, const Program &program,
@@ -195,9 +120,11 @@ private:
                             ArrayRef<Type *> arguments);
   void emitSteps(int64_t begin, int64_t end);
   void emitStep(unsigned number, const ProgramStep &step);
+  void emitSize(unsigned number, const ProgramStep &step);
   void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
   void emitTiles(unsigned number, const ProgramStep &step, unsigned numArgs);
   Constant *dims(ArrayRef<ProgramTensor> tensors);
+  Constant *outputBuffers();
   Value *sizeAddress(unsigned node) {
     return builder.CreateConstGEP1_64(builder.getInt64Ty(), sizes, node);
   }
@@ -228,7 +155,8 @@ private:
   SizeTable table;
   PointerType *pointer;
   // Values of the main function.
-  Value *runtime = nullptr, *arena = nullptr, *kernels = nullptr;
+  Value *runtime = nullptr, *arenas = nullptr, *arena = nullptr;
+  Value *kernels = nullptr;
   Value *sizes = nullptr, *offsets = nullptr;
   /// Arena buffers of a program with symbols, by their number there.
   SmallVector<const ProgramBuffer *> placed;
@@ -238,7 +166,7 @@ private:
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
-           *blocked = nullptr, *tiled = nullptr;
+           *blocked = nullptr, *tiled = nullptr, *computed = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -262,7 +190,9 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
       auto place = find(placed, &buffer);
       Value *slot = builder.CreateConstGEP1_64(builder.getInt64Ty(), offsets,
                                                place - placed.begin());
-      return builder.CreateGEP(builder.getInt8Ty(), arena,
+      // Where the others lie is known behind their sizes only.
+      Value *base = buffer.index ? element(arenas, buffer.index) : arena;
+      return builder.CreateGEP(builder.getInt8Ty(), base,
                                builder.CreateLoad(builder.getInt64Ty(), slot));
     }
     return byteOffset(arena, buffer.offset);
@@ -294,6 +224,8 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
                         bytes(source), builder.getInt32(step.flip ? 0x80 : 0)});
     return;
   }
+  if (step.kind == ProgramStep::Kind::Size)
+    return emitSize(number, step);
   SmallVector<Value *> pointers;
   for (unsigned buffer : step.args)
     pointers.push_back(buffer < program.buffers.size()
@@ -313,6 +245,23 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
                      {runtime, builder.getInt32(number),
                       element(kernels, step.kernel), args,
                       builder.getInt64(step.plan->numTasks)});
+}
+
+/// Without memory for what has that size, the program ends.
+void ProgramEmitter::emitSize(unsigned number, const ProgramStep &step) {
+  int64_t limit = step.limit ? table.node(*step.limit) : -1;
+  Value *status = builder.CreateCall(
+      computed, {runtime, builder.getInt32(number),
+                 builder.getInt32(step.symbol), builder.getInt32(limit),
+                 builder.getInt32(step.arena),
+                 address(program.buffers[step.args[0]])});
+  Function *main = builder.GetInsertBlock()->getParent();
+  auto *failed = BasicBlock::Create(context, "failed", main),
+       *known = BasicBlock::Create(context, "known", main);
+  builder.CreateCondBr(builder.CreateIsNull(status), known, failed);
+  builder.SetInsertPoint(failed);
+  builder.CreateRetVoid();
+  builder.SetInsertPoint(known);
 }
 
 void ProgramEmitter::emitBlocks(unsigned number, const ProgramStep &step,
@@ -393,6 +342,8 @@ Function *ProgramEmitter::emitMain() {
                            pointer, pointer, pointer});
   copy = runtimeFunction("qd_rt_copy", none,
                          {pointer, i32, pointer, pointer, i64, i32});
+  computed = runtimeFunction("qd_rt_size", i32,
+                             {pointer, i32, i32, i32, i32, pointer});
   weightsImage = new GlobalVariable(
       module, ArrayType::get(builder.getInt8Ty(), 0), /*constant=*/true,
       GlobalValue::ExternalLinkage, nullptr, kWeightsSymbol);
@@ -406,7 +357,8 @@ Function *ProgramEmitter::emitMain() {
       GlobalValue::InternalLinkage, "qd_program_main", module);
   builder.SetInsertPoint(BasicBlock::Create(context, "entry", main));
   runtime = main->getArg(0);
-  arena = main->getArg(1);
+  arenas = main->getArg(1);
+  arena = element(arenas, 0);
   kernels = main->getArg(2);
   sizes = main->getArg(5);
   offsets = main->getArg(6);
@@ -437,6 +389,18 @@ Constant *ProgramEmitter::dims(ArrayRef<ProgramTensor> tensors) {
   return describe.array(list);
 }
 
+/// The places of outputs in the list of buffers, -1 for the caller's memory.
+Constant *ProgramEmitter::outputBuffers() {
+  SmallVector<Constant *> list;
+  for (const ProgramTensor &output : program.outputs) {
+    int64_t number = -1;
+    if (output.buffer)
+      number = find(placed, &program.buffers[*output.buffer]) - placed.begin();
+    list.push_back(describe.i32(static_cast<uint32_t>(number)));
+  }
+  return describe.array(list);
+}
+
 GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
                                                 const ProgramIdentity &identity,
                                                 Function *main) {
@@ -460,21 +424,24 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
   for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
     symbols.push_back(
         describe.record({describe.string(symbol.name), describe.i64(symbol.low),
-                         describe.i64(symbol.high)}));
-  Constant *inputDims = nullptr, *outputDims = nullptr;
+                         describe.i64(symbol.high),
+                         describe.i32(symbol.isComputed)}));
+  Constant *inputDims = nullptr, *outputDims = nullptr, *owned = nullptr;
   if (program.isDynamic()) {
     inputDims = dims(program.inputs);
     outputDims = dims(program.outputs);
     for (const ProgramBuffer *buffer : placed)
       buffers.push_back(describe.record(
           {describe.i32(table.node(buffer->bytes)),
-           describe.i32(buffer->firstStep), describe.i32(buffer->lastStep)}));
+           describe.i32(buffer->firstStep), describe.i32(buffer->lastStep),
+           describe.i32(buffer->index)}));
+    owned = outputBuffers();
     for (const SizeTable::Node &node : table.nodes)
       nodes.push_back(
           describe.record({describe.i32(node.kind), describe.i32(node.lhs),
                            describe.i32(node.rhs), describe.i64(node.number)}));
   } else {
-    inputDims = outputDims = ConstantPointerNull::get(pointer);
+    inputDims = outputDims = owned = ConstantPointerNull::get(pointer);
   }
 
   Constant *info = describe.record(
@@ -490,8 +457,9 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
        describe.i32(symbols.size()), describe.array(symbols)});
   return describe.global(describe.record(
       {info, describe.array(variants), main, describe.i32(nodes.size()),
-       describe.i32(buffers.size()), describe.array(nodes),
-       describe.array(buffers), inputDims, outputDims}));
+       describe.i32(buffers.size()), describe.i32(program.numArenas),
+       describe.array(nodes), describe.array(buffers), inputDims, outputDims,
+       owned}));
 }
 
 /// `<prefix>_create(a, b)` calls `qd_rt_create(program, a, b)`, the others pass
@@ -510,6 +478,7 @@ void ProgramEmitter::emitEntryPoints(StringRef prefix,
       {"run", i32, {pointer, pointer, pointer}, false},
       {"run_dims", i32, {pointer, pointer, pointer, pointer}, false},
       {"output_dims", i32, {pointer, pointer, pointer}, false},
+      {"result", pointer, {pointer, i32, pointer}, false},
       {"error", pointer, {pointer}, false},
       {"destroy", none, {pointer}, false},
       {"variant", pointer, {pointer}, false},

@@ -5,84 +5,22 @@
 // Walks @main once in program order. Views (expand, collapse) share their
 // source's buffer. The caller's memory holds plain i8 codes and kernels want
 // offset binary, so i8 inputs and outputs pass through a copy in the arena;
-// every other type is read and written in the caller's memory where possible.
+// every other type is read and written in the caller's memory where possible;
+// outputs of a size that depends on data stay in the arena.
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "DispatchFacts.h"
-#include "QDialect/Analysis/ProgramLoops.h"
-#include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
-#include "QDialect/CodeGen/Program/RowBlocks.h"
-#include "QDialect/CodeGen/Program/TileBlocks.h"
-#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
+#include "Planner.h"
 #include "TiledStep.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cstring>
 
 using namespace mlir;
 using namespace qdialect;
 using Storage = ProgramBuffer::Storage;
-
-namespace {
-
-/// The place of an index in a kernel's arguments.
-constexpr unsigned kNoBuffer = ~0u;
-
-class Planner {
-public:
-  Planner(ModuleOp module, const KernelOptions &options)
-      : module(module), options(options) {}
-
-  FailureOr<Program> plan();
-
-private:
-  FailureOr<ProgramTensor> describe(Operation *where, Value value,
-                                    std::string name);
-  LogicalResult addArguments(func::FuncOp function);
-  LogicalResult addOp(Operation &op);
-  LogicalResult addConstant(arith::ConstantOp constant);
-  LogicalResult addDispatch(qd::DispatchOp dispatch);
-  LogicalResult addRowBlocks(qd::DispatchOp dispatch, const RowBlocks &rows,
-                             ArrayRef<unsigned> args, unsigned target);
-  LogicalResult addTileBlocks(qd::DispatchOp dispatch, const TileBlocks &tiles,
-                              ArrayRef<unsigned> args, unsigned target);
-  SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy, qd::DispatchOp original,
-                                   ArrayRef<unsigned> inputs);
-  LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
-                          std::optional<unsigned> constants);
-  LogicalResult addResults(func::ReturnOp op);
-  LogicalResult addLoop(scf::ForOp loop);
-  LogicalResult writeCarried(scf::ForOp loop, ArrayRef<unsigned> carried);
-  FailureOr<unsigned> addRow(unsigned whole, Value tensor, Operation *slice);
-  LogicalResult addRowView(tensor::ExtractSliceOp slice);
-  unsigned wholeOf(unsigned buffer) const;
-  void use(unsigned buffer);
-  unsigned addBuffer(Storage storage, unsigned index, int64_t bytes);
-  void addCopy(unsigned source, unsigned target, bool flip, Twine name);
-  unsigned kernelOperand(Value value);
-  unsigned kernelNumber(KernelPlan &plan);
-  void placeBuffers();
-
-  ModuleOp module;
-  KernelOptions options;
-  std::optional<SymbolicShapes> shapes;
-  Program program;
-  /// The buffer of each tensor, as its producer left it.
-  llvm::DenseMap<Value, unsigned> bufferOf;
-  /// Arena copies in offset binary of the caller's and constant i8 buffers.
-  llvm::DenseMap<unsigned, unsigned> flippedCopy;
-  llvm::DenseMap<Value, unsigned> loopOfCounter;
-  /// Buffers that kernels read.
-  llvm::DenseSet<unsigned> readByKernels;
-  llvm::StringMap<unsigned> kernelOfKey;
-};
 
 FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
                                            std::string name) {
@@ -100,7 +38,7 @@ FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
     return where->emitOpError("tensor '")
            << name << "': element type " << tensor.getElementType()
            << " has no form in the memory of compiled programs";
-  ProgramTensor result{std::move(name), *element, {}, 0, {}};
+  ProgramTensor result{std::move(name), *element, {}, 0, {}, {}};
   result.sizes.assign(sizes.begin(), sizes.end());
   for (int64_t size : sizes)
     result.shape.push_back(SymbolicSizes::isSymbolic(size) ? -1 : size);
@@ -113,6 +51,10 @@ unsigned Planner::addBuffer(Storage storage, unsigned index, int64_t bytes) {
   ProgramBuffer buffer;
   buffer.storage = storage;
   buffer.index = index;
+  // The arena that is placed when the last of the symbols is known.
+  if (storage == Storage::Arena)
+    for (unsigned symbol : shapes->sizes.symbolsOf(bytes))
+      buffer.index = std::max(buffer.index, arenaOfSymbol.lookup(symbol));
   buffer.bytes = bytes;
   buffer.firstStep = buffer.lastStep = program.steps.size();
   program.buffers.push_back(buffer);
@@ -143,7 +85,7 @@ void Planner::addCopy(unsigned source, unsigned target, bool flip, Twine name) {
 }
 
 /// The `qd.name` in a dictionary of argument or result attributes.
-std::string nameIn(Attribute named, StringRef kind, unsigned index) {
+static std::string nameIn(Attribute named, StringRef kind, unsigned index) {
   auto name = dyn_cast_or_null<StringAttr>(named);
   return name ? name.str() : (kind + Twine(index)).str();
 }
@@ -387,6 +329,30 @@ LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
   return success();
 }
 
+/// From this step on the symbol is a number.
+LogicalResult Planner::addDataSize(qd::DataSizeOp op) {
+  unsigned symbol =
+      shapes->sizes.symbolsOf(shapes->sizeOf(op.getResult())).front();
+  if (!isa<func::FuncOp>(op->getParentOp()))
+    return op.emitOpError("stands in a loop, where '")
+           << op.getSymbol() << "' may be another size each time";
+  ProgramStep step;
+  step.kind = ProgramStep::Kind::Size;
+  step.name = "size of " + op.getSymbol().str();
+  step.args = {kernelOperand(op.getCount())};
+  step.symbol = symbol;
+  if (op.getLimit()) {
+    step.limit = shapes->sizeOf(op.getLimit());
+    if (*step.limit == ShapedType::kDynamic)
+      return op.emitOpError("the limit of '")
+             << op.getSymbol() << "' is not computed from sizes";
+  }
+  step.arena = arenaOfSymbol[symbol] = ++program.numArenas;
+  use(step.args[0]);
+  program.steps.push_back(std::move(step));
+  return success();
+}
+
 LogicalResult Planner::addResults(func::ReturnOp op) {
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
     unsigned number = bufferOf.lookup(value);
@@ -395,6 +361,17 @@ LogicalResult Planner::addResults(func::ReturnOp op) {
       continue;
     bool flip =
         buffer.storage == Storage::Arena && isOffsetBinary(value.getType());
+    // What the caller has no room for is read where it lies.
+    if (shapes->sizes.isComputed(buffer.bytes)) {
+      if (flip) {
+        unsigned plain = addBuffer(Storage::Arena, 0, buffer.bytes);
+        addCopy(number, plain, flip, "copy-out " + program.outputs[index].name);
+        number = plain;
+      }
+      program.buffers[number].lastStep = INT32_MAX;
+      program.outputs[index].buffer = number;
+      continue;
+    }
     // What another kernel reads stays in the arena, where reading a few bytes
     // beyond the end is allowed.
     if (buffer.storage == Storage::Arena && !flip &&
@@ -409,117 +386,11 @@ LogicalResult Planner::addResults(func::ReturnOp op) {
   return success();
 }
 
-FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
-                                    Operation *slice) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  std::optional<LoopRow> row =
-      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(slice));
-  if (!row || (row->counter && !loopOfCounter.contains(row->counter)))
-    return slice->emitOpError("is no row that a loop of the program chooses");
-  ProgramBuffer buffer;
-  buffer.storage = Storage::Row;
-  buffer.index = whole;
-  ProgramLoop loop{0, 1, 0, 0};
-  if (row->counter) {
-    buffer.loop = loopOfCounter.lookup(row->counter);
-    loop = program.loops[buffer.loop];
-  }
-  for (int64_t counter : {loop.low, loop.high - 1}) {
-    int64_t number = row->factor * counter + row->offset;
-    if (number < 0 || number >= type.getDimSize(0))
-      return slice->emitOpError("takes row ")
-             << number << " of " << type << " in iteration " << counter;
-  }
-  buffer.bytes = program.buffers[whole].bytes / type.getDimSize(0);
-  buffer.offset = buffer.bytes * row->offset;
-  buffer.stride = buffer.bytes * row->factor;
-  program.buffers.push_back(buffer);
-  return program.buffers.size() - 1;
-}
-
-LogicalResult Planner::addRowView(tensor::ExtractSliceOp slice) {
-  FailureOr<unsigned> row =
-      addRow(kernelOperand(slice.getSource()), slice.getSource(), slice);
-  if (failed(row))
-    return failure();
-  bufferOf[slice.getResult()] = *row;
-  return success();
-}
-
-/// Each carried tensor has one buffer, which the end of an iteration writes.
-LogicalResult Planner::addLoop(scf::ForOp loop) {
-  SmallVector<unsigned> carried;
-  for (auto [init, argument, result] : llvm::zip_equal(
-           loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
-    auto tensor = describe(loop, result, "carried value");
-    if (failed(tensor))
-      return failure();
-    unsigned buffer = addBuffer(Storage::Arena, 0, tensor->bytes);
-    if (!init.getDefiningOp<tensor::EmptyOp>())
-      addCopy(kernelOperand(init), buffer, /*flip=*/false, "loop start");
-    bufferOf[argument] = bufferOf[result] = buffer;
-    carried.push_back(buffer);
-  }
-  LoopBounds bounds = getBounds(loop);
-  unsigned number = program.loops.size();
-  auto first = static_cast<int64_t>(program.steps.size());
-  program.loops.push_back({bounds.low, bounds.high, first, first});
-  loopOfCounter[loop.getInductionVar()] = number;
-  for (Operation &op : *loop.getBody())
-    if (failed(addOp(op)))
-      return failure();
-  if (failed(writeCarried(loop, carried)))
-    return failure();
-  auto end = static_cast<int64_t>(program.steps.size());
-  program.loops[number].endStep = end;
-  // What an iteration reads from outside must outlive all of them.
-  for (ProgramBuffer &buffer : program.buffers)
-    if (buffer.firstStep < first && buffer.lastStep >= first)
-      buffer.lastStep = std::max(buffer.lastStep, end - 1);
-  for (unsigned buffer : carried)
-    program.buffers[buffer].lastStep = std::max(first, end - 1);
-  return success();
-}
-
-LogicalResult Planner::writeCarried(scf::ForOp loop,
-                                    ArrayRef<unsigned> carried) {
-  SmallVector<std::pair<unsigned, unsigned>> writes;
-  for (auto [index, value] :
-       llvm::enumerate(loop.getBody()->getTerminator()->getOperands())) {
-    unsigned target = carried[index];
-    Value source = value;
-    if (source == loop.getRegionIterArg(index))
-      continue;
-    if (tensor::InsertSliceOp write = getRowWrite(loop, index)) {
-      FailureOr<unsigned> row = addRow(target, write.getDest(), write);
-      if (failed(row))
-        return failure();
-      target = *row;
-      source = write.getSource();
-    }
-    writes.push_back({kernelOperand(source), target});
-  }
-  // All reads before the first write: what is itself carried is kept aside.
-  for (auto &[source, target] : writes) {
-#if QDIALECT_MUTATE == 37 // carried values are overwritten before they are read
-    break;
-#endif
-    if (!llvm::is_contained(carried, wholeOf(source)))
-      continue;
-    unsigned aside =
-        addBuffer(Storage::Arena, 0, program.buffers[source].bytes);
-    addCopy(source, aside, /*flip=*/false, "loop state aside");
-    source = aside;
-  }
-  for (auto [source, target] : writes)
-    addCopy(source, target, /*flip=*/false, "loop state");
-  return success();
-}
-
 LogicalResult Planner::addOp(Operation &op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<qd::DispatchOp>(
           [&](auto dispatch) { return addDispatch(dispatch); })
+      .Case<qd::DataSizeOp>([&](auto size) { return addDataSize(size); })
       .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>([&](auto view) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();
@@ -578,8 +449,6 @@ FailureOr<Program> Planner::plan() {
   placeBuffers();
   return std::move(program);
 }
-
-} // namespace
 
 FailureOr<Program> qdialect::planProgram(ModuleOp module,
                                          const KernelOptions &options) {

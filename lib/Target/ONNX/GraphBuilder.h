@@ -104,8 +104,16 @@ public:
   /// `value` with its sizes, which follow from the operation that makes it.
   Tensor tensor(mlir::Value value);
   Tensor tensor(mlir::Value value, llvm::ArrayRef<int64_t> shape);
+  /// The values of a region are no more.
+  void forget(mlir::Region &region);
   /// Says that dimension `axis` of a function argument is a symbol.
   void bindSymbol(mlir::Value argument, int64_t axis, int64_t size);
+  /// The size that only the run knows: the number in `count`, an int64, at
+  /// least 0 and at most `limit`. Only outside of loops and branches
+  /// (canDependOnData).
+  int64_t dataSize(const Tensor &count, llvm::StringRef name,
+                   int64_t limit = SymbolicSizes::kUnbounded);
+  bool canDependOnData() const { return builder.getInsertionBlock() == entry; }
   /// A size as an operand: a number, or index arithmetic at the entry.
   mlir::OpFoldResult operand(int64_t size);
   llvm::SmallVector<mlir::OpFoldResult>
@@ -186,12 +194,13 @@ private:
                          llvm::ArrayRef<mlir::AffineMap> maps, Body body);
 
   std::optional<Shape> shapeOf(mlir::Value value) const;
+  mlir::Operation *lastOperand(int64_t size);
   mlir::Value symbolicConstant(const Tensor &tensor);
   mlir::Value payloadConstant(mlir::OpBuilder &builder, mlir::Location loc,
                               const Tensor &operand);
 
   /// Constants stand at the head of the function, in order of first use; so do
-  /// symbolic sizes.
+  /// symbolic sizes, but those that depend on data.
   mlir::Block *entry;
   mlir::Operation *lastConstant = nullptr, *lastSize = nullptr;
   std::map<int64_t, mlir::Value> sizeValues;

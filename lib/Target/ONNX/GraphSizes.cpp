@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Symbolic sizes in the program: every one is index arithmetic over tensor.dim
-// of the function's arguments, made once, at the head of the function.
+// of the function's arguments, made once, at the head of the function; or over
+// the sizes that depend on data too, and then behind these.
 
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
@@ -63,8 +64,52 @@ Tensor GraphBuilder::tensor(Value value) {
   return result;
 }
 
+void GraphBuilder::forget(Region &region) {
+  region.walk([&](Block *block) {
+    for (Value argument : block->getArguments())
+      shapes.erase(argument);
+    for (Operation &op : *block)
+      for (Value result : op.getResults())
+        shapes.erase(result);
+  });
+}
+
 void GraphBuilder::bindSymbol(Value argument, int64_t axis, int64_t size) {
   symbolPlaces.try_emplace(size, argument, axis);
+}
+
+int64_t GraphBuilder::dataSize(const Tensor &count, StringRef name,
+                               int64_t limit) {
+  assert(canDependOnData() && "sizes are those of the whole program");
+  Value most;
+  if (limit != SymbolicSizes::kUnbounded)
+    most = index(limit);
+  int64_t size = sizes.computedSymbol(name, limit);
+  sizeValues[size] = qd::DataSizeOp::create(
+      builder, loc, value(count),
+      sizes.symbols()[sizes.symbolsOf(size).front()].name, most);
+  return size;
+}
+
+/// The last of the operations that a size is computed from.
+Operation *GraphBuilder::lastOperand(int64_t size) {
+  Operation *last = lastSize;
+  auto visit = [&](int64_t operand) {
+    Operation *op = index(operand).getDefiningOp();
+    if (op && (!last || last->isBeforeInBlock(op)))
+      last = op;
+  };
+  for (const SymbolicSizes::Term &term : sizes.terms(size))
+    for (unsigned number : term.atoms) {
+      SymbolicSizes::Atom atom = sizes.atom(number);
+      if (atom.kind == SymbolicSizes::Atom::Symbol) {
+        visit(sizes.symbol(sizes.symbols()[atom.symbol].name));
+        continue;
+      }
+      visit(atom.lhs);
+      visit(atom.rhs);
+    }
+  return last;
 }
 
 OpFoldResult GraphBuilder::operand(int64_t size) {
@@ -97,8 +142,10 @@ Value GraphBuilder::index(int64_t size) {
       }
     }
   OpBuilder::InsertionGuard guard(builder);
-  if (lastSize)
-    builder.setInsertionPointAfter(lastSize);
+  bool dependsOnData = sizes.isComputed(size);
+  Operation *before = dependsOnData ? lastOperand(size) : lastSize;
+  if (before)
+    builder.setInsertionPointAfter(before);
   else
     builder.setInsertionPointToStart(entry);
   Location at = builder.getUnknownLoc();
@@ -142,7 +189,8 @@ Value GraphBuilder::index(int64_t size) {
           arith::MulIOp::create(builder, at, product, number(term.factor));
     sum = sum ? arith::AddIOp::create(builder, at, sum, product) : product;
   }
-  lastSize = sum.getDefiningOp();
+  if (!dependsOnData)
+    lastSize = sum.getDefiningOp();
   return sizeValues[size] = sum;
 }
 

@@ -248,7 +248,8 @@ LogicalResult Importer::addInputs() {
 void Importer::addBounds() {
   SmallVector<NamedAttribute> bounds;
   for (const SymbolicSizes::Symbol &symbol : emit->sizes.symbols())
-    bounds.push_back(builder.getNamedAttr(
+    if (!symbol.isComputed)
+      bounds.push_back(builder.getNamedAttr(
         symbol.name, builder.getDenseI64ArrayAttr({symbol.low, symbol.high})));
   if (!bounds.empty())
     main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));

@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Indexing.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,7 +59,7 @@ static Tensor makeGeneric(GraphBuilder &b, Value init, unsigned parallel,
         ValueRange given = reduced > 0 ? elements : elements.drop_back();
         linalg::YieldOp::create(nested, at, body(s, given, places));
       });
-  return Tensor(op.getResult(0));
+  return b.tensor(op.getResult(0));
 }
 
 Tensor generate(GraphBuilder &b, ArrayRef<int64_t> shape, Type element,
@@ -84,15 +83,39 @@ Tensor generateReduced(GraphBuilder &b, ArrayRef<int64_t> shape,
       });
 }
 
+bool isAtMost(SymbolicSizes &sizes, int64_t size, int64_t other) {
+  if (sizes.bounds(sizes.sub(other, size)).low >= 0)
+    return true;
+  ArrayRef<SymbolicSizes::Term> terms = sizes.terms(size);
+  if (terms.size() != 1 || terms[0].factor != 1 || terms[0].atoms.size() != 1)
+    return false;
+  SymbolicSizes::Atom atom = sizes.atom(terms[0].atoms[0]);
+  return atom.kind == SymbolicSizes::Atom::Min &&
+         (isAtMost(sizes, atom.lhs, other) || isAtMost(sizes, atom.rhs, other));
+}
+
+Value clampIndex(GraphBuilder &b, const Scalars &s, Value index, int64_t size) {
+  if (!SymbolicSizes::isSymbolic(size))
+    return s.clampIndex(index, size);
+  Value last = b.sizeAs(s.b, s.loc, s.b.getI64Type(), b.sizes.sub(size, 1));
+  return s.max(s.min(index, last), s.i64(0));
+}
+
+Value wrapIndex(GraphBuilder &b, const Scalars &s, Value index, int64_t size) {
+  if (!SymbolicSizes::isSymbolic(size))
+    return s.wrapIndex(index, size);
+  index = s.cast(index, s.b.getI64Type());
+  Value wrapped = s.add(index, b.sizeAs(s.b, s.loc, s.b.getI64Type(), size));
+  return clampIndex(b, s, s.select(s.lt(index, s.i64(0)), wrapped, index),
+                    size);
+}
+
 Tensor updateInOrder(GraphBuilder &b, const Tensor &start,
                      ArrayRef<int64_t> shape, UpdateBody body) {
-  auto bound = [&](int64_t number) -> Value {
-    return arith::ConstantIndexOp::create(b.builder, b.loc, number);
-  };
-  Value zero = bound(0), one = bound(1);
+  Value zero = b.index(0), one = b.index(1);
   SmallVector<Value> bounds, places;
   for (int64_t size : shape)
-    bounds.push_back(bound(size));
+    bounds.push_back(b.index(size));
   std::function<Value(OpBuilder &, Value)> nest = [&](OpBuilder &builder,
                                                       Value tensor) -> Value {
     Scalars s{builder, b.loc};
@@ -109,7 +132,7 @@ Tensor updateInOrder(GraphBuilder &b, const Tensor &start,
         });
     return loop.getResult(0);
   };
-  return Tensor(nest(b.builder, b.value(start)));
+  return b.tensor(nest(b.builder, b.value(start)), start.shape());
 }
 
 Value write(const Scalars &s, Value element, Value tensor,

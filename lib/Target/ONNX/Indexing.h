@@ -45,6 +45,17 @@ Tensor generateReduced(GraphBuilder &b, llvm::ArrayRef<int64_t> shape,
 Tensor gatherAlong(GraphBuilder &b, const Tensor &data, const Tensor &indices,
                    int64_t axis);
 
+/// Is a size at most another one, whatever the symbols are? False if that is
+/// not seen.
+bool isAtMost(SymbolicSizes &sizes, int64_t size, int64_t other);
+
+/// Scalars' clampIndex and wrapIndex for a size that may be symbolic; of none
+/// at all the index is 0.
+mlir::Value clampIndex(GraphBuilder &b, const Scalars &s, mlir::Value index,
+                       int64_t size);
+mlir::Value wrapIndex(GraphBuilder &b, const Scalars &s, mlir::Value index,
+                      int64_t size);
+
 /// Calls `body` for every position of `shape` in row-major order with the
 /// tensor made so far, and takes its value as the next one.
 using UpdateBody = llvm::function_ref<mlir::Value(

@@ -76,6 +76,9 @@ public:
 
   // Outputs.
   size_t numOutputs() const;
+  /// The name of dimension `axis` of an output, for a size that depends on
+  /// data; an error where there can be none: inside of loops and branches.
+  std::optional<std::string> dataSizeName(size_t output, int64_t axis);
   bool wantsOutput(size_t index) const;
   mlir::LogicalResult result(Tensor tensor) { return result(0, tensor); }
   mlir::LogicalResult result(size_t index, Tensor tensor);

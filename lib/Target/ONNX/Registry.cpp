@@ -18,9 +18,11 @@ const OpRegistry &OpRegistry::get() {
     registerAttentionOps(*made);
     registerBitwiseOps(*made);
     registerBlockOps(*made);
+    registerChooseOps(*made);
     registerConvolutionOps(*made);
     registerConstantOps(*made);
     registerControlFlowOps(*made);
+    registerDeformableConvolutionOps(*made);
     registerElementwiseOps(*made);
     registerEmbeddingOps(*made);
     registerFusedMatmulOps(*made);
@@ -33,6 +35,7 @@ const OpRegistry &OpRegistry::get() {
     registerMatmulNBitsOps(*made);
     registerLossOps(*made);
     registerMatmulOps(*made);
+    registerNonMaxSuppressionOps(*made);
     registerNormalizationOps(*made);
     registerPaddingOps(*made);
     registerIndexingOps(*made);
@@ -52,6 +55,7 @@ const OpRegistry &OpRegistry::get() {
     registerSliceOps(*made);
     registerTransposedConvolutionOps(*made);
     registerUnaryOps(*made);
+    registerUniqueOps(*made);
     return made;
   }();
   return *registry;

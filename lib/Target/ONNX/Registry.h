@@ -89,9 +89,11 @@ void registerArgumentOps(OpRegistry &registry);
 void registerAttentionOps(OpRegistry &registry);
 void registerBitwiseOps(OpRegistry &registry);
 void registerBlockOps(OpRegistry &registry);
+void registerChooseOps(OpRegistry &registry);
 void registerConvolutionOps(OpRegistry &registry);
 void registerConstantOps(OpRegistry &registry);
 void registerControlFlowOps(OpRegistry &registry);
+void registerDeformableConvolutionOps(OpRegistry &registry);
 void registerElementwiseOps(OpRegistry &registry);
 void registerEmbeddingOps(OpRegistry &registry);
 void registerFusedMatmulOps(OpRegistry &registry);
@@ -104,6 +106,7 @@ void registerLogicOps(OpRegistry &registry);
 void registerMatmulNBitsOps(OpRegistry &registry);
 void registerLossOps(OpRegistry &registry);
 void registerMatmulOps(OpRegistry &registry);
+void registerNonMaxSuppressionOps(OpRegistry &registry);
 void registerNormalizationOps(OpRegistry &registry);
 void registerPaddingOps(OpRegistry &registry);
 void registerIndexingOps(OpRegistry &registry);
@@ -123,6 +126,7 @@ void registerShapeOps(OpRegistry &registry);
 void registerSliceOps(OpRegistry &registry);
 void registerTransposedConvolutionOps(OpRegistry &registry);
 void registerUnaryOps(OpRegistry &registry);
+void registerUniqueOps(OpRegistry &registry);
 
 } // namespace qdialect::onnx_import
 

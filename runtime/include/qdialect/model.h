@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 2
+#define QDIALECT_MODEL_ABI 3
 
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +79,8 @@ typedef struct qd_tensor_info {
 typedef struct qd_symbol {
   const char *name;
   int64_t low, high; /* the sizes it may have */
+  int32_t computed;  /* not 0: the model computes it from data (how many boxes
+                        it found); 0: it is a size of an input */
 } qd_symbol;
 
 typedef struct qd_info {
@@ -99,7 +101,7 @@ typedef struct qd_info {
                              depends on symbols */
   uint64_t weights_bytes;
   uint32_t num_symbols;
-  const qd_symbol *symbols;
+  const qd_symbol *symbols; /* those of inputs first */
 } qd_info;
 
 typedef struct qd_options {
@@ -118,7 +120,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 2
+#elif QDIALECT_MODEL_ABI != 3
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 
@@ -132,11 +134,13 @@ const qd_info *qd_model_info(void);
 /* Makes an instance; options may be NULL. *model is NULL unless QD_OK. */
 qd_status qd_model_create(const qd_options *options, qd_model **model);
 
-/* Computes outputs[0 .. num_outputs) from inputs[0 .. num_inputs). */
+/* Computes outputs[0 .. num_outputs) from inputs[0 .. num_inputs). The pointer
+ * of an output with a computed size is not used and may be NULL: such an output
+ * lies in memory of the model, see qd_model_result. */
 qd_status qd_model_run(qd_model *model, const void *const *inputs,
                        void *const *outputs);
 
-/* For models with symbols. input_dims[i] are the sizes of input i, as many as
+/* For models whose inputs have symbols. input_dims[i] are the sizes of input i, as many as
  * its rank. The scratch memory grows to what these sizes need and is kept;
  * calling again with the same sizes computes nothing twice. */
 qd_status qd_model_run_dims(qd_model *model, const void *const *inputs,
@@ -144,10 +148,17 @@ qd_status qd_model_run_dims(qd_model *model, const void *const *inputs,
                             void *const *outputs);
 
 /* The sizes of the outputs for those of the inputs: output_dims[i] has room for
- * the rank of output i. */
+ * the rank of output i. Those that the model computes are -1. */
 qd_status qd_model_output_dims(qd_model *model,
                                const int64_t *const *input_dims,
                                int64_t *const *output_dims);
+
+/* What the last run made: writes the sizes of output number `output` to dims
+ * (as many as its rank; NULL is allowed) and gives its address: the caller's
+ * memory, or, if it has a computed size, the model's, which holds it until the
+ * next run or qd_model_destroy. NULL unless the last run gave QD_OK. */
+const void *qd_model_result(const qd_model *model, uint32_t output,
+                            int64_t *dims);
 
 /* What was wrong with the last call that gave QD_SHAPE_MISMATCH, an English
  * sentence that names input, dimension and both sizes; "" before. */

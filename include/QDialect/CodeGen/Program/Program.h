@@ -8,7 +8,8 @@
 //
 // A size is a number, or a handle of Program::sizes where the program has
 // symbolic dimensions. Such programs have no offsets here: the runtime places
-// the buffers when it knows the numbers.
+// the buffers when it knows the numbers. Those whose size depends on data lie in
+// arenas of their own, one for each size that the program computes.
 
 #ifndef QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
 #define QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
@@ -33,12 +34,14 @@ struct ProgramTensor {
   std::vector<int64_t> shape; ///< -1 for a symbolic size
   int64_t bytes = 0;          ///< 0 if one is
   std::vector<int64_t> sizes; ///< the shape with handles
+  /// Of an output whose size depends on data: where it lies.
+  std::optional<unsigned> buffer;
 };
 
 /// One piece of memory; tensors that are views of each other share it.
 struct ProgramBuffer {
   enum class Storage {
-    Arena,    ///< `offset` in the scratch memory of the instance
+    Arena,    ///< `offset` in scratch memory number `index` of the instance
     Input,    ///< the caller's input number `index`
     Output,   ///< the caller's output number `index`
     Constant, ///< constant number `index`
@@ -57,7 +60,7 @@ struct ProgramBuffer {
 
 /// One entry of the main function and of the profile.
 struct ProgramStep {
-  enum class Kind { Kernel, Copy };
+  enum class Kind { Kernel, Copy, Size };
   Kind kind = Kind::Kernel;
   std::string name;
 
@@ -65,7 +68,7 @@ struct ProgramStep {
   mlir::Operation *dispatch = nullptr;
   KernelPlan *plan = nullptr;
   unsigned kernel = 0;              ///< number in Program::kernels
-  llvm::SmallVector<unsigned> args; ///< Copy: source, target
+  llvm::SmallVector<unsigned> args; ///< Copy: source, target; Size: the count
   unsigned firstConstant = 0;       ///< the plan's constants follow each other
   /// What kernelSizes lists, as sizes.
   llvm::SmallVector<int64_t> sizes;
@@ -93,6 +96,11 @@ struct ProgramStep {
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
   /// and the offset binary of the kernels.
   bool flip = false;
+  /// Size: the symbol that becomes known, the most that it can be (a size, if
+  /// there is one), and the arena that is placed then.
+  unsigned symbol = 0;
+  std::optional<int64_t> limit;
+  unsigned arena = 0;
 };
 
 /// Steps [firstStep, endStep) run for each counter in [low, high). Loops that
@@ -119,6 +127,7 @@ struct Program {
   std::vector<ConstantBlob> constants;
   std::vector<std::unique_ptr<KernelPlan>> plans;
   int64_t arenaBytes = 0; ///< 0 if there are symbols
+  unsigned numArenas = 0; ///< that depend on data
   SymbolicSizes sizes;
   /// Holds the dispatches that were copied for blocks of rows and tiles.
   mlir::OwningOpRef<mlir::ModuleOp> blockDispatches;

@@ -119,8 +119,10 @@ LogicalResult importHardmax(Node &n) {
     return failure();
   // Before opset 13 everything from the axis on is one row.
   Shape rows{1, 1};
-  for (int64_t i = 0; i < x.rank(); ++i)
-    rows[i < axis ? 0 : 1] *= x.dim(i);
+  for (int64_t i = 0; i < x.rank(); ++i) {
+    int64_t &size = rows[i < axis ? 0 : 1];
+    size = n.b.sizes.mul(size, x.dim(i));
+  }
   Tensor seen = n.opset() < 13 ? n.b.reshape(x, rows) : x;
   int64_t along = n.opset() < 13 ? 1 : axis;
   if (seen.dim(along) == 0)
@@ -160,23 +162,32 @@ Tensor ranks(GraphBuilder &b, const Tensor &x) {
       });
 }
 
+/// The one number of a constant, which may be a symbolic size.
+int64_t oneSize(Node &n, size_t index, StringRef label) {
+  Shape numbers = n.constantIntegers(index, label);
+  if (n.ok() && numbers.size() != 1)
+    n.emitError() << "input " << label << " has " << numbers.size()
+                  << " numbers, but must have one";
+  return n.ok() ? numbers[0] : 0;
+}
+
 LogicalResult importTopK(Node &n) {
   Tensor x = n.input(0, "X");
   n.requireRank(x, "X", 1);
   int64_t axis = n.axis(n.getInt("axis", -1), std::max<int64_t>(x.rank(), 1));
   bool largest = n.getInt("largest", 1) != 0;
   n.ignore({"sorted"}); // an order nobody asked for may be the sorted one
-  int64_t k = n.opset() < 10 ? n.getInt("k", -1)
-                             : static_cast<int64_t>(n.constantNumber(1, "K"));
+  int64_t k = n.opset() < 10 ? n.getInt("k", -1) : oneSize(n, 1, "K");
   if (!n.ok())
     return failure();
   if (!isOrdered(x.elementType()))
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported";
-  if (k < 0 || k > x.dim(axis))
-    return n.emitError() << "K is " << k << ", but axis " << axis << " of "
-                         << describeType(x.type) << " has " << x.dim(axis)
-                         << " elements";
+  SymbolicSizes &sizes = n.b.sizes;
+  if (sizes.bounds(k).low < 0 || !isAtMost(sizes, k, x.dim(axis)))
+    return n.emitError() << "K is " << sizes.print(k) << ", but axis " << axis
+                         << " of " << n.b.describe(x) << " has "
+                         << sizes.print(x.dim(axis)) << " elements";
   // Rows last: ranks, then for each place the index of the element whose rank
   // it is.
   Shape order, back;
@@ -205,7 +216,7 @@ LogicalResult importTopK(Node &n) {
       generate(n.b, shape, x.elementType(), {along(indices)},
                [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
                  SmallVector<Value> at(places);
-                 at[last] = s.clampIndex(v[0], rows.dim(last));
+                 at[last] = clampIndex(n.b, s, v[0], rows.dim(last));
                  return s.read(source, at);
                });
   if (failed(n.result(0, n.b.transpose(values, back))))
@@ -217,10 +228,10 @@ LogicalResult importTopK(Node &n) {
 } // namespace
 
 void registerArgumentOps(OpRegistry &r) {
-  r.onOp("ArgMax", 1, argOperator(/*largest=*/true));
-  r.onOp("ArgMin", 1, argOperator(/*largest=*/false));
-  r.onOp("Hardmax", 1, importHardmax);
-  r.onOp("TopK", 1, importTopK, "constant K");
+  r.onOp("ArgMax", 1, argOperator(/*largest=*/true)).symbolic();
+  r.onOp("ArgMin", 1, argOperator(/*largest=*/false)).symbolic();
+  r.onOp("Hardmax", 1, importHardmax).symbolic();
+  r.onOp("TopK", 1, importTopK, "constant K").symbolic();
 }
 
 } // namespace qdialect::onnx_import

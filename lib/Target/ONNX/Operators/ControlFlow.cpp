@@ -3,7 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // If, Loop and Scan. A condition that is known chooses its branch here; what is
-// left becomes scf.if, scf.for (a known number of iterations) or scf.while.
+// left becomes scf.if, scf.for (a known number of iterations) or scf.while. A
+// loop that gathers results and does not know how often it runs has a size that
+// depends on data: where its body may end it, it runs once to be counted and
+// once more to gather.
 
 #include "GraphBuilder.h"
 #include "Indexing.h"
@@ -65,7 +68,7 @@ FailureOr<std::vector<Tensor>> importInto(Node &n, Block *block,
 /// one of the program (Analysis/ProgramLoops.h).
 Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
   constexpr int64_t longestTable = 1 << 16;
-  if (count > longestTable) {
+  if (SymbolicSizes::isSymbolic(count) || count > longestTable) {
     Scalars s{b.builder, b.loc};
     return scalarTensor(b, s.cast(counter, b.builder.getI64Type()));
   }
@@ -127,7 +130,7 @@ LogicalResult importIf(Node &n) {
   return giveAll(n, chosen);
 }
 
-/// A loop of `count` iterations whose body is the graph in `body`: `inputs`
+/// A loop of `count` iterations (a size) whose body is the graph in `body`: `inputs`
 /// makes the graph's inputs from the counter and the carried values; results
 /// behind the carried ones are gathered along axis 0, last one first if their
 /// flag says so.
@@ -158,8 +161,12 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
     given = inputs(counter, states);
   }
   auto results = importInto(n, &block, "body", given);
-  if (failed(results) || failed(check(*results)))
+  if (failed(results))
     return failure();
+  if (failed(check(*results))) {
+    b.forget(region);
+    return failure();
+  }
   if (results->size() < carried.size())
     return n.emitError() << "the body gives too few results", failure();
   for (auto [index, state] : llvm::enumerate(carried))
@@ -168,12 +175,10 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
                            << describeType(state.type) << " to "
                            << describeType((*results)[index].type),
              failure();
-  auto index = [&](int64_t number) -> Value {
-    return arith::ConstantIndexOp::create(b.builder, b.loc, number);
-  };
-  Value zero = index(0), one = index(1), bound = index(count),
-        last = index(count - 1);
+  Value zero = b.index(0), one = b.index(1), bound = b.index(count),
+        last = b.index(b.sizes.sub(count, 1));
   SmallVector<Value> starts = valuesOf(b, carried);
+  SmallVector<Shape> gatheredShapes;
   std::vector<Tensor> next(results->begin(),
                            results->begin() +
                                static_cast<ptrdiff_t>(carried.size()));
@@ -182,6 +187,7 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
     Shape shape{count};
     llvm::append_range(shape, element.shape());
     starts.push_back(b.empty(shape, element.elementType()));
+    gatheredShapes.push_back(shape);
     Value gathered = block.addArgument(starts.back().getType(), b.loc);
     OpBuilder::InsertionGuard guard(b.builder);
     b.builder.setInsertionPointToEnd(&block);
@@ -193,8 +199,7 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
         sizes, strides(shape.size(), b.builder.getIndexAttr(1));
     offsets[0] = at;
     sizes.push_back(b.builder.getIndexAttr(1));
-    for (int64_t size : element.shape())
-      sizes.push_back(b.builder.getIndexAttr(size));
+    llvm::append_range(sizes, b.operands(element.shape()));
     next.push_back(Tensor(
         tensor::InsertSliceOp::create(b.builder, b.loc, b.value(element),
                                       gathered, offsets, sizes, strides)));
@@ -203,15 +208,19 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
   auto loop = scf::ForOp::create(b.builder, b.loc, zero, bound, one, starts);
   loop.getRegion().takeBody(region);
   std::vector<Tensor> ends;
-  for (Value result : loop.getResults())
-    ends.push_back(Tensor(result));
+  for (auto [number, result] : llvm::enumerate(loop.getResults()))
+    ends.push_back(number < carried.size()
+                       ? Tensor(result)
+                       : b.tensor(result,
+                                  gatheredShapes[number - carried.size()]));
   return ends;
 }
 
-/// A loop whose number of iterations only the run knows.
-LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
-                          std::optional<Tensor> condition,
-                          ArrayRef<Tensor> carried) {
+/// A loop whose number of iterations only the run knows: that number, the last
+/// condition and the carried values.
+FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
+                                          std::optional<Tensor> condition,
+                                          ArrayRef<Tensor> carried) {
   GraphBuilder &b = n.b;
   Type i64 = b.builder.getI64Type();
   SmallVector<Tensor> states{
@@ -244,17 +253,17 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
   auto results = importInto(n, &body, "body", given);
   if (failed(results))
     return failure();
-  if (results->size() != carried.size() + 1)
-    return n.emitError() << "input M ('" << n.inputName(0)
-                         << "') must be a constant known at compile time for a "
-                            "loop that gathers scan outputs";
+  if (results->size() < carried.size() + 1)
+    return n.emitError() << "the body gives too few results", failure();
+  results->resize(carried.size() + 1); // what is gathered is another's
   for (auto [index, result] : llvm::enumerate(*results)) {
     if (index == 0)
       result = b.reshape(result, {});
     if (result.type != states[index + 1].type)
       return n.emitError() << "carried value " << index << " changes from "
                            << describeType(states[index + 1].type) << " to "
-                           << describeType(result.type);
+                           << describeType(result.type),
+             failure();
   }
   {
     OpBuilder::InsertionGuard guard(b.builder);
@@ -270,9 +279,69 @@ LogicalResult importWhile(Node &n, std::optional<Tensor> limit,
   loop.getBefore().takeBody(before);
   loop.getAfter().takeBody(after);
   std::vector<Tensor> ends;
-  for (Value result : loop.getResults().drop_front(2))
+  for (Value result : loop.getResults())
     ends.push_back(Tensor(result));
-  return giveAll(n, ends);
+  return ends;
+}
+
+/// The loop of `count` iterations. `mayEnd`, if asked for: says whether the
+/// body may end it before; then there is no loop.
+FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
+                                            ArrayRef<Tensor> carried,
+                                            bool *mayEnd = nullptr) {
+  GraphBuilder &b = n.b;
+  Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
+  CountedLoop loop{n,
+                   count,
+                   SmallVector<Tensor>(carried),
+                   [&](Value counter, ArrayRef<Tensor> states) {
+                     std::vector<Tensor> given{counterTensor(b, counter, count),
+                                               yes};
+                     given.insert(given.end(), states.begin(), states.end());
+                     return given;
+                   },
+                   [&](std::vector<Tensor> &results) -> LogicalResult {
+                     if (results.empty())
+                       return n.emitError() << "the body gives no condition";
+                     if (mayEnd) {
+                       *mayEnd = !isKnown(results[0]) ||
+                                 results[0].data->asInteger(0) == 0;
+                       if (*mayEnd)
+                         return failure();
+                     }
+                     results.erase(results.begin());
+                     return success();
+                   },
+                   {}};
+  return loop.build();
+}
+
+/// A loop that gathers results, whose number of iterations only the run knows.
+FailureOr<std::vector<Tensor>> buildGathering(Node &n,
+                                              std::optional<Tensor> limit,
+                                              std::optional<Tensor> condition,
+                                              ArrayRef<Tensor> carried,
+                                              bool always) {
+  GraphBuilder &b = n.b;
+  auto name = n.dataSizeName(carried.size(), 0);
+  if (!name)
+    return failure();
+  int64_t most = SymbolicSizes::kUnbounded;
+  if (limit && limit->isConstant())
+    most = b.sizes.max(limit->data->asInteger(0), 0);
+  if (limit && always) {
+    bool mayEnd = false;
+    int64_t count = limit->isConstant()
+                        ? most
+                        : b.dataSize(b.reshape(*limit, {}), *name);
+    auto ends = buildCounted(n, count, carried, &mayEnd);
+    if (!mayEnd)
+      return ends;
+  }
+  auto counted = buildWhile(n, limit, condition, carried);
+  if (failed(counted))
+    return failure();
+  return buildCounted(n, b.dataSize(counted->front(), *name, most), carried);
 }
 
 LogicalResult importLoop(Node &n) {
@@ -287,35 +356,29 @@ LogicalResult importLoop(Node &n) {
       (condition &&
        (!condition->elementType().isInteger(1) || condition->size() != 1)))
     return n.emitError() << "inputs M and cond must be one int64 and one bool";
-  GraphBuilder &b = n.b;
   bool always =
       !condition || (isKnown(*condition) && condition->data->asInteger(0) != 0);
-  if (!limit || !isKnown(*limit) || !always)
-    return importWhile(n, limit, condition, carried);
-  int64_t count = limit->data->asInteger(0);
-  if (!n.requireRange("M", {count}, 0, int64_t(1) << 31))
+  if (limit && isKnown(*limit) && always) {
+    int64_t count = limit->data->asInteger(0);
+    if (!n.requireRange("M", {count}, 0, INT64_MAX))
+      return failure();
+    // Nobody counts that far; the body ends such a loop.
+    bool mayEnd = count > (int64_t(1) << 31);
+    if (!mayEnd) {
+      auto ends = buildCounted(n, count, carried, &mayEnd);
+      if (!mayEnd)
+        return failed(ends) ? failure() : giveAll(n, *ends);
+    }
+    always = false; // the body may end it
+  }
+  auto ends = n.numOutputs() > carried.size()
+                  ? buildGathering(n, limit, condition, carried, always)
+                  : buildWhile(n, limit, condition, carried);
+  if (failed(ends))
     return failure();
-  Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
-  CountedLoop loop{
-      n,
-      count,
-      carried,
-      [&](Value counter, ArrayRef<Tensor> states) {
-        std::vector<Tensor> given{counterTensor(b, counter, count), yes};
-        given.insert(given.end(), states.begin(), states.end());
-        return given;
-      },
-      [&](std::vector<Tensor> &results) -> LogicalResult {
-        if (results.empty() || !isKnown(results[0]) ||
-            results[0].data->asInteger(0) == 0)
-          return n.emitError() << "a loop with a limit whose body may end it "
-                                  "is not supported";
-        results.erase(results.begin());
-        return success();
-      },
-      {}};
-  auto ends = loop.build();
-  return failed(ends) ? failure() : giveAll(n, *ends);
+  if (n.numOutputs() <= carried.size())
+    ends->erase(ends->begin(), ends->begin() + 2);
+  return giveAll(n, *ends);
 }
 
 /// Slices of the scanned inputs run through the body with the states.
@@ -419,8 +482,7 @@ LogicalResult importScan(Node &n) {
 
 void registerControlFlowOps(OpRegistry &r) {
   r.onOp("If", 1, importIf, "branches of equal types");
-  r.onOp("Loop", 1, importLoop,
-         "carried values keep their type; scan outputs with a constant M");
+  r.onOp("Loop", 1, importLoop, "carried values keep their type");
   r.onOp("Scan", 9, importScan, "states keep their type");
 }
 

@@ -2,9 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Gather; Compress and NonZero where what they choose is known. Constant
-// indices become slices where those are few; everything else is a
-// linalg.generic over the result that reads the data with tensor.extract.
+// Gather. Constant indices become slices where those are few; everything else
+// is a linalg.generic over the result that reads the data with tensor.extract.
 
 #include "GraphBuilder.h"
 #include "Indexing.h"
@@ -52,6 +51,12 @@ Tensor gatherAlong(GraphBuilder &b, const Tensor &data, const Tensor &indices,
         Value wrapped = arith::AddIOp::create(nested, at, v[0], size);
         Value place =
             arith::SelectOp::create(nested, at, negative, wrapped, v[0]);
+        // Indices that are in a tensor of another size need not be in this one.
+        if (b.sizes.isComputed(data.dim(axis))) {
+          Scalars s{nested, at};
+          place = clampIndex(b, s, s.cast(place, nested.getI64Type()),
+                             data.dim(axis));
+        }
         SmallVector<Value> position;
         for (int64_t i = 0; i < data.rank(); ++i) {
           if (i == axis) {
@@ -105,62 +110,10 @@ LogicalResult importGather(Node &n) {
   return n.result(gatherAlong(n.b, data, indices, axis));
 }
 
-/// The positions along `axis` (or of all elements) where the condition, which
-/// decides how many there are, is true.
-LogicalResult importCompress(Node &n) {
-  Tensor data = n.input(0, "input");
-  Shape condition = n.constantIntegers(1, "condition");
-  n.requireRank(data, "input", 1);
-  if (!n.ok())
-    return failure();
-  bool flat = !n.hasAttribute("axis");
-  int64_t axis = flat ? 0 : n.axis(n.getInt("axis", 0), data.rank());
-  if (!n.ok())
-    return failure();
-  if (flat)
-    data = n.b.reshape(data, {data.size()});
-  Shape places;
-  for (auto [place, isChosen] : llvm::enumerate(condition))
-    if (isChosen != 0 && static_cast<int64_t>(place) < data.dim(axis))
-      places.push_back(static_cast<int64_t>(place));
-  if (isSmallConstant(data) || countRuns(places) <= maxSlices)
-    return n.result(n.b.select(data, axis, places));
-  Tensor indices = n.b.integers({static_cast<int64_t>(places.size())}, places);
-  return n.result(gatherAlong(n.b, data, indices, axis));
-}
-
-/// The positions of the elements of a known tensor that are not zero, a row
-/// for each of its dimensions.
-LogicalResult importNonZero(Node &n) {
-  Tensor x = n.input(0, "X");
-  if (!n.ok())
-    return failure();
-  if (!isSmallConstant(x) || x.hasSymbolicElements())
-    return n.emitError() << "input X ('" << n.inputName(0)
-                         << "') must be a constant known at compile time with "
-                            "at most "
-                         << maxFoldedElements << " elements";
-  Shape found;
-  for (int64_t i = 0; i < x.size(); ++i)
-    if (x.data->asDouble(i) != 0)
-      found.push_back(i);
-  auto count = static_cast<int64_t>(found.size());
-  int64_t stride = x.size();
-  Shape rows;
-  for (int64_t size : x.shape()) {
-    stride /= std::max<int64_t>(size, 1);
-    for (int64_t place : found)
-      rows.push_back(place / stride % size);
-  }
-  return n.result(n.b.integers({x.rank(), count}, rows));
-}
-
 } // namespace
 
 void registerGatherOps(OpRegistry &r) {
   r.onOp("Gather", 1, importGather).symbolic();
-  r.onOp("Compress", 9, importCompress, "constant condition");
-  r.onOp("NonZero", 9, importNonZero, "constant input");
 }
 
 } // namespace qdialect::onnx_import

@@ -37,7 +37,7 @@ LogicalResult importGatherElements(Node &n) {
     return failure();
   bool fits = indices.rank() == data.rank();
   for (int64_t i = 0; fits && i < data.rank(); ++i)
-    fits = i == axis || indices.dim(i) <= data.dim(i);
+    fits = i == axis || isAtMost(n.b.sizes, indices.dim(i), data.dim(i));
   if (!fits)
     return n.emitError() << "indices " << describeType(indices.type)
                          << " do not fit data " << describeType(data.type)
@@ -47,7 +47,7 @@ LogicalResult importGatherElements(Node &n) {
       generate(n.b, indices.shape(), data.elementType(), {along(indices)},
                [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
                  SmallVector<Value> at(places);
-                 at[axis] = s.wrapIndex(v[0], data.dim(axis));
+                 at[axis] = wrapIndex(n.b, s, v[0], data.dim(axis));
                  return s.read(source, at);
                }));
 }
@@ -81,15 +81,16 @@ FailureOr<Positions> bindPositions(Node &n, const Tensor &data,
 
 /// The position in data that belongs to `places` (outer dimensions of indices,
 /// then those of data behind the indexed ones).
-SmallVector<Value> positionIn(const Scalars &s, const Tensor &data,
-                              Value indices, const Positions &p,
-                              ArrayRef<Value> places) {
+SmallVector<Value> positionIn(GraphBuilder &b, const Scalars &s,
+                              const Tensor &data, Value indices,
+                              const Positions &p, ArrayRef<Value> places) {
   size_t outer = p.outer.size();
   SmallVector<Value> at(places.take_front(p.batch));
   for (int64_t i = 0; i < p.depth; ++i) {
     SmallVector<Value> from(places.take_front(outer));
     from.push_back(s.i64(i));
-    at.push_back(s.wrapIndex(s.read(indices, from), data.dim(p.batch + i)));
+    at.push_back(
+        wrapIndex(b, s, s.read(indices, from), data.dim(p.batch + i)));
   }
   llvm::append_range(at, places.drop_front(outer));
   return at;
@@ -109,7 +110,7 @@ LogicalResult importGatherND(Node &n) {
   return n.result(
       generate(n.b, shape, data.elementType(), {},
                [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-                 return s.read(source, positionIn(s, data, from, *p, places));
+                 return s.read(source, positionIn(n.b, s, data, from, *p, places));
                }));
 }
 
@@ -156,7 +157,7 @@ LogicalResult importScatterND(Node &n) {
   return n.result(updateInOrder(
       n.b, data, shape,
       [&](const Scalars &s, ArrayRef<Value> places, Value tensor) {
-        SmallVector<Value> at = positionIn(s, data, from, *p, places);
+        SmallVector<Value> at = positionIn(n.b, s, data, from, *p, places);
         Value update = (*combine)(s, s.read(tensor, at), s.read(news, places));
         return write(s, update, tensor, at);
       }));
@@ -174,7 +175,7 @@ LogicalResult importScatterElements(Node &n) {
   bool fits =
       indices.rank() == data.rank() && indices.shape() == updates.shape();
   for (int64_t i = 0; fits && i < data.rank(); ++i)
-    fits = i == axis || indices.dim(i) <= data.dim(i);
+    fits = i == axis || isAtMost(n.b.sizes, indices.dim(i), data.dim(i));
   if (!fits)
     return n.emitError() << "indices " << describeType(indices.type)
                          << " and updates " << describeType(updates.type)
@@ -186,7 +187,7 @@ LogicalResult importScatterElements(Node &n) {
       n.b, data, indices.shape(),
       [&](const Scalars &s, ArrayRef<Value> places, Value tensor) {
         SmallVector<Value> at(places);
-        at[axis] = s.wrapIndex(s.read(from, places), data.dim(axis));
+        at[axis] = wrapIndex(n.b, s, s.read(from, places), data.dim(axis));
         Value update = (*combine)(s, s.read(tensor, at), s.read(news, places));
         return write(s, update, tensor, at);
       }));
@@ -272,7 +273,7 @@ LogicalResult importReverseSequence(Node &n) {
                                places[time]);
         Value place =
             s.select(s.lt(mirrored, s.i64(0)), places[time], mirrored);
-        at[time] = s.clampIndex(place, x.dim(time));
+        at[time] = clampIndex(n.b, s, place, x.dim(time));
         return s.read(source, at);
       }));
 }
@@ -293,22 +294,24 @@ OpRegistry::Handler running(bool product) {
       return n.emitError() << "element type of " << describeType(x.type)
                            << " is not supported";
     Value source = n.b.value(x);
-    Tensor start(n.b.filled(x.shape(), type, product ? 1 : 0));
+    Tensor start = n.b.tensor(n.b.filled(x.shape(), type, product ? 1 : 0));
     int64_t size = x.dim(axis);
     return n.result(updateInOrder(
         n.b, start, x.shape(),
         [&](const Scalars &s, ArrayRef<Value> places, Value tensor) {
           SmallVector<Value> here(places), before(places), read(places);
           if (reverse)
-            here[axis] = s.sub(s.i64(size - 1), places[axis]);
+            here[axis] = s.sub(n.b.sizeAs(s.b, s.loc, s.b.getI64Type(),
+                                          n.b.sizes.sub(size, 1)),
+                               places[axis]);
           Value step = s.i64(reverse ? 1 : -1);
           before[axis] = s.add(here[axis], step);
           read[axis] = exclusive ? before[axis] : here[axis];
           // At the first position there is nothing before: the neutral element.
           Value isFirst = s.eq(places[axis], s.i64(0));
           Value neutral = s.number(type, product ? 1 : 0);
-          before[axis] = s.clampIndex(before[axis], size);
-          read[axis] = s.clampIndex(read[axis], size);
+          before[axis] = clampIndex(n.b, s, before[axis], size);
+          read[axis] = clampIndex(n.b, s, read[axis], size);
           Value sum = s.select(isFirst, neutral, s.read(tensor, before));
           Value next = s.read(source, read);
           if (exclusive)
@@ -346,16 +349,18 @@ LogicalResult importEyeLike(Node &n) {
 } // namespace
 
 void registerIndexingOps(OpRegistry &r) {
-  r.onOp("GatherElements", 11, importGatherElements);
-  r.onOp("GatherND", 11, importGatherND);
-  r.onOp("Scatter", 9, importScatterElements);
-  r.onOp("ScatterElements", 11, importScatterElements, "float, signed integer");
-  r.onOp("ScatterND", 11, importScatterND, "float, signed integer");
-  r.onOp("OneHot", 9, importOneHot, "constant depth");
-  r.onOp("Trilu", 14, importTrilu, "constant k; float, signed integer, bool");
-  r.onOp("ReverseSequence", 10, importReverseSequence);
-  r.onOp("CumSum", 11, running(/*product=*/false), "constant axis");
-  r.onOp("CumProd", 26, running(/*product=*/true), "constant axis");
+  r.onOp("GatherElements", 11, importGatherElements).symbolic();
+  r.onOp("GatherND", 11, importGatherND).symbolic();
+  r.onOp("Scatter", 9, importScatterElements).symbolic();
+  r.onOp("ScatterElements", 11, importScatterElements, "float, signed integer")
+      .symbolic();
+  r.onOp("ScatterND", 11, importScatterND, "float, signed integer").symbolic();
+  r.onOp("OneHot", 9, importOneHot, "constant depth").symbolic();
+  r.onOp("Trilu", 14, importTrilu, "constant k; float, signed integer, bool")
+      .symbolic();
+  r.onOp("ReverseSequence", 10, importReverseSequence).symbolic();
+  r.onOp("CumSum", 11, running(/*product=*/false), "constant axis").symbolic();
+  r.onOp("CumProd", 26, running(/*product=*/true), "constant axis").symbolic();
   r.onOp("EyeLike", 9, importEyeLike);
 }
 

@@ -9,6 +9,8 @@
 #include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
 
 using namespace mlir;
@@ -41,13 +43,17 @@ Neighbours neighboursOf(const Scalars &s, Value x, int64_t size) {
 
 struct RoiPool {
   bool isMax = false;
-  int64_t ratio = 0;
+  int64_t ratio = 0; ///< 0: as many samples as a bin has pixels
   double scale = 1, offset = 0;
 };
 
-/// The sample number `sample` of bin `bin` along one dimension of a region.
-Value samplePosition(const Scalars &s, const RoiPool &pool, Value begin,
-                     Value end, Value bin, Value sample, int64_t bins) {
+/// The bins of a region along one dimension.
+struct Bins {
+  Value begin, step;
+};
+
+Bins binsOf(const Scalars &s, const RoiPool &pool, Value begin, Value end,
+            int64_t bins) {
   auto number = [&](double value) { return s.number(begin, value); };
   auto scaled = [&](Value edge) {
     return s.sub(s.mul(edge, number(pool.scale)), number(pool.offset));
@@ -56,11 +62,146 @@ Value samplePosition(const Scalars &s, const RoiPool &pool, Value begin,
   Value length = s.sub(scaled(end), begin);
   if (pool.offset == 0)
     length = s.max(length, number(1));
-  Value step = s.div(length, number(static_cast<double>(bins)));
-  Type type = begin.getType();
-  Value within = s.div(s.mul(s.add(s.cast(sample, type), number(0.5)), step),
-                       number(static_cast<double>(pool.ratio)));
-  return s.add(s.add(begin, s.mul(s.cast(bin, type), step)), within);
+  return {begin, s.div(length, number(static_cast<double>(bins)))};
+}
+
+/// Where sample number `sample` of `ratio` ones in bin `bin` lies.
+Value samplePosition(const Scalars &s, const Bins &bins, Value bin,
+                     Value sample, Value ratio) {
+  Type type = bins.begin.getType();
+  Value half = s.number(type, 0.5);
+  Value within =
+      s.div(s.mul(s.add(s.cast(sample, type), half), bins.step), ratio);
+  return s.add(s.add(bins.begin, s.mul(s.cast(bin, type), bins.step)), within);
+}
+
+/// RoiAlign of one image tensor.
+class RoiSampler {
+public:
+  RoiSampler(GraphBuilder &b, const RoiPool &pool, const Tensor &x,
+             const Tensor &rois, const Tensor &batches, int64_t height,
+             int64_t width)
+      : b(b), pool(pool), x(x), type(x.elementType()), image(b.value(x)),
+        regions(b.value(rois)), owners(b.value(batches)), height(height),
+        width(width), shape{rois.dim(0), x.dim(1), height, width} {}
+
+  Tensor fixed();
+  Tensor adaptive();
+
+private:
+  double start() const {
+    return pool.isMax ? -std::numeric_limits<double>::infinity() : 0;
+  }
+  Bins bins(const Scalars &s, ArrayRef<Value> places, int64_t edge,
+            int64_t count) {
+    auto at = [&](int64_t i) {
+      return s.read(regions, {places[0], s.i64(i)});
+    };
+    return binsOf(s, pool, at(edge), at(edge + 2), count);
+  }
+  Value accumulate(const Scalars &s, Value sum, ArrayRef<Value> places,
+                   Value row, Value column);
+
+  GraphBuilder &b;
+  const RoiPool &pool;
+  const Tensor &x;
+  Type type;
+  Value image, regions, owners;
+  int64_t height, width;
+  Shape shape;
+};
+
+/// The sample at (row, column) added to the others, or their maximum.
+Value RoiSampler::accumulate(const Scalars &s, Value sum,
+                             ArrayRef<Value> places, Value row, Value column) {
+  Value batch = s.clampIndex(s.read(owners, {places[0]}), x.dim(0));
+  Neighbours y = neighboursOf(s, row, x.dim(2)),
+             across = neighboursOf(s, column, x.dim(3));
+  Value isInside = s.both(y.isInside, across.isInside), sample;
+  for (auto [r, rowWeight] :
+       {std::pair(y.low, y.lowWeight), std::pair(y.high, y.highWeight)})
+    for (auto [c, columnWeight] : {std::pair(across.low, across.lowWeight),
+                                   std::pair(across.high, across.highWeight)}) {
+      Value part = s.mul(s.mul(rowWeight, columnWeight),
+                         s.read(image, {batch, places[1], r, c}));
+      // The specification's maximum is one of weighted pixels.
+      sample = !sample      ? part
+               : pool.isMax ? s.max(sample, part)
+                            : s.add(sample, part);
+    }
+  sample = s.select(isInside, sample, s.number(type, 0));
+  return pool.isMax ? s.max(sum, sample) : s.add(sum, sample);
+}
+
+Tensor RoiSampler::fixed() {
+  auto ratio = static_cast<double>(pool.ratio);
+  Tensor pooled = generateReduced(
+      b, shape, {pool.ratio, pool.ratio}, type, start(), {},
+      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) -> Value {
+        Value samples = s.number(type, ratio);
+        Value row = samplePosition(s, bins(s, places, 1, height), places[2],
+                                   places[4], samples);
+        Value column = samplePosition(s, bins(s, places, 0, width), places[3],
+                                      places[5], samples);
+        return accumulate(s, v[0], places, row, column);
+      });
+  if (pool.isMax)
+    return pooled;
+  return b.elementwise({pooled}, type,
+                       [&](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         return s.div(v[0], s.number(type, ratio * ratio));
+                       });
+}
+
+/// Bins of different numbers of samples: one after the other.
+Tensor RoiSampler::adaptive() {
+  Tensor storage = b.tensor(b.empty(shape, type));
+  return updateInOrder(
+      b, storage, shape,
+      [&](const Scalars &s, ArrayRef<Value> places, Value tensor) {
+        Bins rows = bins(s, places, 1, height),
+             columns = bins(s, places, 0, width);
+        auto samplesOf = [&](const Bins &along) {
+          Value count = math::CeilOp::create(s.b, s.loc, along.step);
+          // A region of no sensible size has none.
+          Value isCount = s.both(s.lt(s.number(type, 0), count),
+                                 s.lt(count, s.number(type, 0x1p20)));
+          return s.select(isCount, count, s.number(type, 0));
+        };
+        Value high = samplesOf(rows), wide = samplesOf(columns);
+        auto loop = [&](const Scalars &outer, Value count, Value sum,
+                        function_ref<Value(const Scalars &, Value, Value)>
+                            body) -> Value {
+          Value bound = outer.cast(outer.cast(count, outer.b.getI64Type()),
+                                   outer.b.getIndexType());
+          auto made = scf::ForOp::create(
+              outer.b, outer.loc, b.index(0), bound, b.index(1), sum,
+              [&](OpBuilder &nested, Location at, Value i, ValueRange carried) {
+                Scalars in{nested, at};
+                Value number = in.cast(i, nested.getI64Type());
+                scf::YieldOp::create(nested, at,
+                                     body(in, number, carried[0]));
+              });
+          return made.getResult(0);
+        };
+        Value sum = loop(
+            s, high, s.number(type, start()),
+            [&](const Scalars &outer, Value i, Value partial) {
+              Value row = samplePosition(outer, rows, places[2], i, high);
+              return loop(outer, wide, partial,
+                          [&](const Scalars &in, Value j, Value most) {
+                            Value column = samplePosition(in, columns,
+                                                          places[3], j, wide);
+                            return accumulate(in, most, places, row, column);
+                          });
+            });
+        Value samples = s.mul(high, wide), zero = s.number(type, 0);
+        if (!pool.isMax)
+          sum = s.div(sum, s.max(samples, s.number(type, 1)));
+        sum = s.select(s.lt(zero, samples), sum, zero);
+        return write(s, sum, tensor, places);
+      });
 }
 
 LogicalResult importRoiAlign(Node &n) {
@@ -90,58 +231,14 @@ LogicalResult importRoiAlign(Node &n) {
     return n.emitError() << "X " << describeType(x.type) << ", rois "
                          << describeType(rois.type) << " and batch_indices "
                          << describeType(batches.type) << " do not fit";
-  if (pool.ratio == 0)
-    return n.emitError() << "attribute 'sampling_ratio' 0 (a number of samples "
-                            "that depends on the region) is not supported";
-  if (!n.requireRange("sampling_ratio", {pool.ratio}, 1, 1 << 10) ||
+  if (!x.type.hasStaticShape())
+    return n.emitError() << "the sizes of X, " << n.b.describe(x)
+                         << ", must not be symbolic";
+  if (!n.requireRange("sampling_ratio", {pool.ratio}, 0, 1 << 10) ||
       !n.requireRange("output size", {height, width}, 1, 1 << 20))
     return failure();
-  Type type = x.elementType();
-  Value image = n.b.value(x), regions = n.b.value(rois),
-        owners = n.b.value(batches);
-  Shape shape{rois.dim(0), x.dim(1), height, width};
-  Tensor pooled = generateReduced(
-      n.b, shape, {pool.ratio, pool.ratio}, type,
-      pool.isMax ? -std::numeric_limits<double>::infinity() : 0, {},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) -> Value {
-        Value batch = s.clampIndex(s.read(owners, {places[0]}), x.dim(0));
-        auto edge = [&](int64_t i) {
-          return s.read(regions, {places[0], s.i64(i)});
-        };
-        Neighbours row =
-            neighboursOf(s,
-                         samplePosition(s, pool, edge(1), edge(3), places[2],
-                                        places[4], height),
-                         x.dim(2));
-        Neighbours column =
-            neighboursOf(s,
-                         samplePosition(s, pool, edge(0), edge(2), places[3],
-                                        places[5], width),
-                         x.dim(3));
-        Value isInside = s.both(row.isInside, column.isInside), sample;
-        for (auto [r, rowWeight] : {std::pair(row.low, row.lowWeight),
-                                    std::pair(row.high, row.highWeight)})
-          for (auto [c, columnWeight] :
-               {std::pair(column.low, column.lowWeight),
-                std::pair(column.high, column.highWeight)}) {
-            Value part = s.mul(s.mul(rowWeight, columnWeight),
-                               s.read(image, {batch, places[1], r, c}));
-            // The specification's maximum is one of weighted pixels.
-            sample = !sample      ? part
-                     : pool.isMax ? s.max(sample, part)
-                                  : s.add(sample, part);
-          }
-        sample = s.select(isInside, sample, s.number(type, 0));
-        return pool.isMax ? s.max(v[0], sample) : s.add(v[0], sample);
-      });
-  if (pool.isMax)
-    return n.result(pooled);
-  auto samples = static_cast<double>(pool.ratio * pool.ratio);
-  return n.result(n.b.elementwise(
-      {pooled}, type, [&](OpBuilder &nested, Location at, ValueRange v) {
-        Scalars s{nested, at};
-        return s.div(v[0], s.number(type, samples));
-      }));
+  RoiSampler sampler(n.b, pool, x, rois, batches, height, width);
+  return n.result(pool.ratio == 0 ? sampler.adaptive() : sampler.fixed());
 }
 
 /// The coordinates theta * (x, y, 1) of each pixel, in [-1, 1].
@@ -192,7 +289,7 @@ LogicalResult importAffineGrid(Node &n) {
 } // namespace
 
 void registerRegionOps(OpRegistry &r) {
-  r.onOp("RoiAlign", 10, importRoiAlign, "sampling_ratio of at least 1");
+  r.onOp("RoiAlign", 10, importRoiAlign, "X of known sizes").symbolic();
   r.onOp("AffineGrid", 20, importAffineGrid, "constant size");
 }
 

@@ -1,0 +1,83 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The walk that makes a Program of @main; Program.cpp says how. Loops are
+// PlanLoops.cpp.
+
+#ifndef QDIALECT_LIB_CODEGEN_PROGRAM_PLANNER_H
+#define QDIALECT_LIB_CODEGEN_PROGRAM_PLANNER_H
+
+#include "QDialect/Analysis/SymbolicShapes.h"
+#include "QDialect/CodeGen/Program/Program.h"
+#include "QDialect/CodeGen/Program/RowBlocks.h"
+#include "QDialect/CodeGen/Program/TileBlocks.h"
+#include "QDialect/IR/QDDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace qdialect {
+
+/// The place of an index in a kernel's arguments.
+constexpr unsigned kNoBuffer = ~0u;
+
+class Planner {
+public:
+  Planner(mlir::ModuleOp module, const KernelOptions &options)
+      : module(module), options(options) {}
+
+  mlir::FailureOr<Program> plan();
+
+private:
+  mlir::FailureOr<ProgramTensor> describe(mlir::Operation *where, mlir::Value value,
+                                    std::string name);
+  mlir::LogicalResult addArguments(mlir::func::FuncOp function);
+  mlir::LogicalResult addOp(mlir::Operation &op);
+  mlir::LogicalResult addConstant(mlir::arith::ConstantOp constant);
+  mlir::LogicalResult addDispatch(qd::DispatchOp dispatch);
+  mlir::LogicalResult addRowBlocks(qd::DispatchOp dispatch, const RowBlocks &rows,
+                             llvm::ArrayRef<unsigned> args, unsigned target);
+  mlir::LogicalResult addTileBlocks(qd::DispatchOp dispatch, const TileBlocks &tiles,
+                              llvm::ArrayRef<unsigned> args, unsigned target);
+  llvm::SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy, qd::DispatchOp original,
+                                   llvm::ArrayRef<unsigned> inputs);
+  mlir::LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
+                          std::optional<unsigned> constants);
+  mlir::LogicalResult addDataSize(qd::DataSizeOp op);
+  mlir::LogicalResult addResults(mlir::func::ReturnOp op);
+  mlir::LogicalResult addLoop(mlir::scf::ForOp loop);
+  mlir::LogicalResult writeCarried(mlir::scf::ForOp loop, llvm::ArrayRef<unsigned> carried);
+  mlir::FailureOr<unsigned> addRow(unsigned whole, mlir::Value tensor, mlir::Operation *slice);
+  mlir::LogicalResult addRowView(mlir::tensor::ExtractSliceOp slice);
+  unsigned wholeOf(unsigned buffer) const;
+  void use(unsigned buffer);
+  unsigned addBuffer(ProgramBuffer::Storage storage, unsigned index, int64_t bytes);
+  void addCopy(unsigned source, unsigned target, bool flip, llvm::Twine name);
+  unsigned kernelOperand(mlir::Value value);
+  unsigned kernelNumber(KernelPlan &plan);
+  void placeBuffers();
+
+  mlir::ModuleOp module;
+  KernelOptions options;
+  std::optional<SymbolicShapes> shapes;
+  Program program;
+  /// The buffer of each tensor, as its producer left it.
+  llvm::DenseMap<mlir::Value, unsigned> bufferOf;
+  /// Arena copies in offset binary of the caller's and constant i8 buffers.
+  llvm::DenseMap<unsigned, unsigned> flippedCopy;
+  llvm::DenseMap<mlir::Value, unsigned> loopOfCounter;
+  /// By number of the symbol, those that the program computes.
+  llvm::DenseMap<unsigned, unsigned> arenaOfSymbol;
+  /// Buffers that kernels read.
+  llvm::DenseSet<unsigned> readByKernels;
+  llvm::StringMap<unsigned> kernelOfKey;
+};
+
+} // namespace qdialect
+
+#endif // QDIALECT_LIB_CODEGEN_PROGRAM_PLANNER_H
