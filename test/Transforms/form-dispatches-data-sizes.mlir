@@ -2,7 +2,8 @@
 // RUN: q-opt %s --pass-pipeline='builtin.module(func.func(qd-form-dispatches))' | FileCheck %s
 
 // CHECK-LABEL: func.func @main
-// CHECK:       %[[COUNT:.*]] = qd.dispatch ins(%arg0 : tensor<8xi64>) -> (tensor<i64>)
+// CHECK:       %[[FIRST:.*]] = qd.dispatch ins(%arg0 : tensor<8xi64>) -> (tensor<1xi64>)
+// CHECK:       %[[COUNT:.*]] = tensor.collapse_shape %[[FIRST]]
 // CHECK:       %[[N:.*]] = qd.data_size %[[COUNT]] "n" at_most %{{.*}} : tensor<i64>
 // CHECK:       qd.dispatch ins(%arg0, %[[N]] : tensor<8xi64>, index) -> (tensor<?xi64>)
 // CHECK:         tensor.extract_slice

@@ -96,6 +96,9 @@ public:
 
   mlir::MLIRContext *context() { return builder.getContext(); }
 
+  /// How often the body of a loop was imported once more.
+  unsigned repeatedImports = 0;
+
   // Symbolic sizes.
   SymbolicSizes sizes;
   /// A type with `?` for symbolic sizes.

@@ -331,13 +331,18 @@ FailureOr<std::vector<Tensor>> buildGathering(Node &n,
     most = b.sizes.max(limit->data->asInteger(0), 0);
   if (limit && always) {
     bool mayEnd = false;
-    int64_t count = limit->isConstant()
-                        ? most
-                        : b.dataSize(b.reshape(*limit, {}), *name);
-    auto ends = buildCounted(n, count, carried, &mayEnd);
+    if (!limit->isConstant())
+      most = b.dataSize(b.reshape(*limit, {}), *name);
+    auto ends = buildCounted(n, most, carried, &mayEnd);
     if (!mayEnd)
       return ends;
   }
+  // Bodies in bodies are imported again with each of those around them.
+  constexpr unsigned mostImports = 1 << 10;
+  if (++b.repeatedImports > mostImports)
+    return n.emitError() << "loops that count their results are nested too "
+                            "deeply",
+           failure();
   auto counted = buildWhile(n, limit, condition, carried);
   if (failed(counted))
     return failure();
