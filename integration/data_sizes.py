@@ -52,8 +52,9 @@ def suppression(rng, centers, most, overlap, threshold):
     if threshold is not None:
         inputs.append(g.constant(np.array([threshold], np.float32)))
     g.op("NonMaxSuppression", *inputs, name="y", center_point_box=centers)
-    model = model_of(g, "nms", [("boxes", np.float32, ["n", "m", 4]), ("scores", np.float32, ["n", 3, "m"])],
-                     [("y", np.int64, ["k", 3])])
+    model = model_of(
+        g, "nms", [("boxes", np.float32, ["n", "m", 4]), ("scores", np.float32, ["n", 3, "m"])], [("y", np.int64, ["k", 3])]
+    )
     feeds = []
     for images, count in ((1, 1), (1, 40), (2, 17)):
         for low, high in ((0, 1), (2, 3), (-2, -1)):
@@ -64,8 +65,12 @@ def suppression(rng, centers, most, overlap, threshold):
             boxes = boxes_of(rng, images, count)
             boxes[rng.random(boxes.shape[:2]) < 0.2] = boxes[0, 0]  # the same box again
             feeds.append({"boxes": boxes, "scores": scores})
-    return Case(f"NonMaxSuppression centers={centers} most={most} overlap={overlap} threshold={threshold}", model, feeds,
-                ["--dim=n=1..4", "--dim=m=1..64"])
+    return Case(
+        f"NonMaxSuppression centers={centers} most={most} overlap={overlap} threshold={threshold}",
+        model,
+        feeds,
+        ["--dim=n=1..4", "--dim=m=1..64"],
+    )
 
 
 def exact_overlap(rng):
@@ -74,11 +79,17 @@ def exact_overlap(rng):
     boxes = np.array([[[0, 0, 2, 2], [0, 1, 2, 3], [5, 5, 5, 9]]], np.float32)
     third = np.float32(2) / np.float32(6)
     g.op("NonMaxSuppression", "boxes", "scores", g.constant(np.array(9, I64)), "overlap", name="y")
-    model = model_of(g, "nms", [("boxes", np.float32, [1, 3, 4]), ("scores", np.float32, [1, 1, 3]),
-                                ("overlap", np.float32, [])], [("y", np.int64, ["k", 3])])  # fmt: skip
+    model = model_of(
+        g,
+        "nms",
+        [("boxes", np.float32, [1, 3, 4]), ("scores", np.float32, [1, 1, 3]), ("overlap", np.float32, [])],
+        [("y", np.int64, ["k", 3])],
+    )
     scores = np.array([[[0.5, 0.7, 0.5]]], np.float32)
-    feeds = [{"boxes": boxes, "scores": scores, "overlap": np.asarray(o, np.float32)}
-             for o in (third, np.nextafter(third, np.float32(0)), 0, 1)]  # fmt: skip
+    feeds = [
+        {"boxes": boxes, "scores": scores, "overlap": np.asarray(o, np.float32)}
+        for o in (third, np.nextafter(third, np.float32(0)), 0, 1)
+    ]
     return Case("NonMaxSuppression at the very overlap", model, feeds)
 
 
@@ -86,12 +97,28 @@ def asked_at_run_time(rng):
     """The number of boxes, the overlap and the threshold are inputs of the model."""
     g = Graph(rng)
     g.op("NonMaxSuppression", "boxes", "scores", "most", "overlap", "threshold", name="y")
-    model = model_of(g, "nms", [("boxes", np.float32, [1, 20, 4]), ("scores", np.float32, [1, 2, 20]),
-                                ("most", np.int64, [1]), ("overlap", np.float32, [1]), ("threshold", np.float32, [1])],
-                     [("y", np.int64, ["k", 3])])  # fmt: skip
-    feeds = [{"boxes": boxes_of(rng, 1, 20), "scores": rng.random((1, 2, 20), np.float32), "most": np.array([most], I64),
-              "overlap": np.array([0.4], np.float32), "threshold": np.array([0.3], np.float32)}
-             for most in (0, 3, 100)]  # fmt: skip
+    model = model_of(
+        g,
+        "nms",
+        [
+            ("boxes", np.float32, [1, 20, 4]),
+            ("scores", np.float32, [1, 2, 20]),
+            ("most", np.int64, [1]),
+            ("overlap", np.float32, [1]),
+            ("threshold", np.float32, [1]),
+        ],
+        [("y", np.int64, ["k", 3])],
+    )
+    feeds = [
+        {
+            "boxes": boxes_of(rng, 1, 20),
+            "scores": rng.random((1, 2, 20), np.float32),
+            "most": np.array([most], I64),
+            "overlap": np.array([0.4], np.float32),
+            "threshold": np.array([0.3], np.float32),
+        }
+        for most in (0, 3, 100)
+    ]
     return Case("NonMaxSuppression asked at run time", model, feeds)
 
 
@@ -101,8 +128,11 @@ def chosen(rng):
     places = g.op("NonZero", g.op("Greater", "x", g.constant(np.float32(0))))
     rows = g.op("Transpose", places, name="rows", perm=[1, 0])
     values = g.op("GatherND", "x", rows, name="values")
-    columns = g.op("Squeeze", g.op("Slice", places, g.constant(np.array([1])), g.constant(np.array([2])),
-                                   g.constant(np.array([0]))), g.constant(np.array([0])))  # fmt: skip
+    columns = g.op(
+        "Squeeze",
+        g.op("Slice", places, g.constant(np.array([1])), g.constant(np.array([2])), g.constant(np.array([0]))),
+        g.constant(np.array([0])),
+    )
     weight = g.op("Gather", "table", columns, axis=0)
     both = g.op("Concat", weight, g.op("Unsqueeze", values, g.constant(np.array([1]))), axis=1, name="both")
     g.op("Add", both, g.constant(np.float32(1)), name="shifted")
@@ -114,13 +144,25 @@ def chosen(rng):
     g.op("Expand", g.constant(np.float32(7)), g.op("Shape", values), name="sevens")
     most = g.op("Min", g.constant(np.array([3])), g.op("Shape", values))
     g.nodes.append(helper.make_node("TopK", [values, most], ["best", "where"], name="best"))
-    outputs = [("rows", np.int64, ["k", 2]), ("values", np.float32, ["k"]), ("both", np.float32, ["k", 4]),
-               ("shifted", np.float32, ["k", 4]), ("product", np.float32, ["k", 5]), ("share", np.float32, ["k"]),
-               ("sum", np.float32, [4]), ("rest", np.float32, ["r"]), ("shape", np.int64, [2]),
-               ("sevens", np.float32, ["k"]), ("best", np.float32, ["t"]), ("where", np.int64, ["t"])]  # fmt: skip
+    outputs = [
+        ("rows", np.int64, ["k", 2]),
+        ("values", np.float32, ["k"]),
+        ("both", np.float32, ["k", 4]),
+        ("shifted", np.float32, ["k", 4]),
+        ("product", np.float32, ["k", 5]),
+        ("share", np.float32, ["k"]),
+        ("sum", np.float32, [4]),
+        ("rest", np.float32, ["r"]),
+        ("shape", np.int64, [2]),
+        ("sevens", np.float32, ["k"]),
+        ("best", np.float32, ["t"]),
+        ("where", np.int64, ["t"]),
+    ]
     model = model_of(g, "chosen", [("x", np.float32, ["n", 6]), ("table", np.float32, [6, 3])], outputs)
-    feeds = [{"x": (rng.standard_normal((n, 6)) + shift).astype(np.float32), "table": rng.random((6, 3), np.float32)}
-             for n, shift in ((4, 0), (1, -9), (9, 9), (4, 0), (2, -1))]  # fmt: skip
+    feeds = [
+        {"x": (rng.standard_normal((n, 6)) + shift).astype(np.float32), "table": rng.random((6, 3), np.float32)}
+        for n, shift in ((4, 0), (1, -9), (9, 9), (4, 0), (2, -1))
+    ]
     return Case("NonZero and what follows", model, feeds, ["--dim=n=1..16"])
 
 
@@ -128,10 +170,15 @@ def compressed(rng):
     g = Graph(rng)
     g.op("Compress", "x", "which", name="y", axis=1)
     g.op("Compress", "x", "all", name="z")
-    model = model_of(g, "compress", [("x", np.float32, [3, 8]), ("which", np.bool_, [6]), ("all", np.bool_, [24])],
-                     [("y", np.float32, [3, "k"]), ("z", np.float32, ["l"])])  # fmt: skip
-    feeds = [{"x": rng.random((3, 8), np.float32), "which": rng.random(6) < p, "all": rng.random(24) < p}
-             for p in (0, 0.5, 1)]  # fmt: skip
+    model = model_of(
+        g,
+        "compress",
+        [("x", np.float32, [3, 8]), ("which", np.bool_, [6]), ("all", np.bool_, [24])],
+        [("y", np.float32, [3, "k"]), ("z", np.float32, ["l"])],
+    )
+    feeds = [
+        {"x": rng.random((3, 8), np.float32), "which": rng.random(6) < p, "all": rng.random(24) < p} for p in (0, 0.5, 1)
+    ]
     return Case("Compress", model, feeds)
 
 
@@ -154,24 +201,39 @@ def gathering_loop(rng):
     """A loop that gathers what its body makes, as often as an input says, or until its body ends it."""
     value = helper.make_tensor_value_info
     body = helper.make_graph(
-        [helper.make_node("Add", ["v", "x"], ["w"]), helper.make_node("Mul", ["w", "w"], ["t"]),
-         helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0), helper.make_node("Less", ["s", "limit"], ["more"])],
-        "body", [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, [2])],
+        [
+            helper.make_node("Add", ["v", "x"], ["w"]),
+            helper.make_node("Mul", ["w", "w"], ["t"]),
+            helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0),
+            helper.make_node("Less", ["s", "limit"], ["more"]),
+        ],
+        "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, [2])],
         [value("more", TensorProto.BOOL, []), value("w", TensorProto.FLOAT, [2]), value("t", TensorProto.FLOAT, [2])],
-    )  # fmt: skip
+    )
     steady = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["more"]), helper.make_node("Cast", ["i"], ["j"], to=TensorProto.FLOAT),
-         helper.make_node("Mul", ["x", "j"], ["t"])],
-        "steady", [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, [])],
+        [
+            helper.make_node("Identity", ["go"], ["more"]),
+            helper.make_node("Cast", ["i"], ["j"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["x", "j"], ["t"]),
+        ],
+        "steady",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, [])],
         [value("more", TensorProto.BOOL, []), value("t", TensorProto.FLOAT, [2])],
-    )  # fmt: skip
+    )
     g = Graph(rng)
     g.nodes.append(helper.make_node("Loop", ["most", "", "x"], ["end", "all"], name="ends", body=body))
     g.nodes.append(helper.make_node("Loop", ["most", ""], ["scaled"], name="counts", body=steady))
-    model = model_of(g, "loop", [("x", np.float32, [2]), ("limit", np.float32, []), ("most", np.int64, [])],
-                     [("end", np.float32, [2]), ("all", np.float32, ["k", 2]), ("scaled", np.float32, ["l", 2])])  # fmt: skip
-    feeds = [{"x": np.array([1, 2], np.float32), "limit": np.asarray(limit, np.float32), "most": np.asarray(most, I64)}
-             for limit, most in ((100, 5), (10, 9), (-1, 3), (100, 0), (1e9, 1000))]  # fmt: skip
+    model = model_of(
+        g,
+        "loop",
+        [("x", np.float32, [2]), ("limit", np.float32, []), ("most", np.int64, [])],
+        [("end", np.float32, [2]), ("all", np.float32, ["k", 2]), ("scaled", np.float32, ["l", 2])],
+    )
+    feeds = [
+        {"x": np.array([1, 2], np.float32), "limit": np.asarray(limit, np.float32), "most": np.asarray(most, I64)}
+        for limit, most in ((100, 5), (10, 9), (-1, 3), (100, 0), (1e9, 1000))
+    ]
     return Case("Loop that gathers", model, feeds)
 
 
@@ -196,16 +258,32 @@ def detector(rng, images=1):
     half = g.op("Mul", g.op("Exp", g.op("Tanh", size)), g.constant(np.float32(0.9)))
     g.op("Concat", g.op("Sub", center, half), g.op("Add", center, half), axis=2, name="boxes")
     g.op("Sigmoid", head(5, "logits"), name="scores")
-    found = g.op("NonMaxSuppression", "boxes", "scores", g.constant(np.array([20])),
-                 g.constant(np.array([0.5], np.float32)), g.constant(np.array([0.6], np.float32)), name="found")  # fmt: skip
+    found = g.op(
+        "NonMaxSuppression",
+        "boxes",
+        "scores",
+        g.constant(np.array([20])),
+        g.constant(np.array([0.5], np.float32)),
+        g.constant(np.array([0.6], np.float32)),
+        name="found",
+    )
     g.op("GatherND", "scores", found, name="score")
     columns = g.op("Gather", found, g.constant(np.array([0, 2])), axis=1)
     g.op("GatherND", "boxes", columns, name="box")
     g.op("Gather", found, g.constant(np.array(1)), axis=1, name="label")
-    model = model_of(g, "detector", [("image", np.float32, [images, 3, 32, 32])],
-                     [("boxes", np.float32, [images, cells, 4]), ("scores", np.float32, [images, 5, cells]),
-                      ("found", np.int64, ["k", 3]), ("score", np.float32, ["k"]), ("box", np.float32, ["k", 4]),
-                      ("label", np.int64, ["k"])])  # fmt: skip
+    model = model_of(
+        g,
+        "detector",
+        [("image", np.float32, [images, 3, 32, 32])],
+        [
+            ("boxes", np.float32, [images, cells, 4]),
+            ("scores", np.float32, [images, 5, cells]),
+            ("found", np.int64, ["k", 3]),
+            ("score", np.float32, ["k"]),
+            ("box", np.float32, ["k", 4]),
+            ("label", np.int64, ["k"]),
+        ],
+    )
     feeds = [{"image": (rng.standard_normal((images, 3, 32, 32)) * scale).astype(np.float32)} for scale in (1, 0, 3, 1)]
     return Case("detector", model, feeds)
 
@@ -277,8 +355,9 @@ def check_detector(tools, rng, images, recipe):
         np.savez(os.path.join(samples, f"{i}.npz"), image=image)
     program = path
     if recipe != "float":
-        program = tools.compile(path, tools.path("d.mlir"), f"--recipe={recipe}", "--calibration", samples,
-                                "--stop-after=integerize")  # fmt: skip
+        program = tools.compile(
+            path, tools.path("d.mlir"), f"--recipe={recipe}", "--calibration", samples, "--stop-after=integerize"
+        )
     library = tools.compile(program, tools.path(f"d-{recipe}.so"), *(["--recipe=float"] if recipe == "float" else []))
     counts = []
     with Model(library, threads=2) as model:
@@ -303,8 +382,17 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     tools, rng, failed = Tools(args.build), np.random.default_rng(args.seed), 0
-    cases = [suppression(rng, 0, 5, 0.5, 0.2), suppression(rng, 1, 100, 0.3, None), suppression(rng, 0, 0, 0.5, 0.2),
-             exact_overlap(rng), asked_at_run_time(rng), chosen(rng), compressed(rng), unique(rng), gathering_loop(rng)]  # fmt: skip
+    cases = [
+        suppression(rng, 0, 5, 0.5, 0.2),
+        suppression(rng, 1, 100, 0.3, None),
+        suppression(rng, 0, 0, 0.5, 0.2),
+        exact_overlap(rng),
+        asked_at_run_time(rng),
+        chosen(rng),
+        compressed(rng),
+        unique(rng),
+        gathering_loop(rng),
+    ]
     for index, case in enumerate(cases):
         problems = check(tools, case, index)
         failed += bool(problems)

@@ -119,8 +119,7 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
         return shapeOf(loop.getInitArgs()[result.getResultNumber()]);
       })
       .Case<scf::IfOp>([&](auto branch) {
-        return shapeOf(
-            branch.thenYield().getOperand(result.getResultNumber()));
+        return shapeOf(branch.thenYield().getOperand(result.getResultNumber()));
       })
       .Case<tensor::EmptyOp>(
           [&](auto empty) { return sizesOf(empty.getMixedSizes()); })

@@ -221,8 +221,7 @@ CompiledModel::makeOutputs(ArrayRef<HostTensor> inputs) const {
 HostTensor CompiledModel::computedOutput(unsigned index) const {
   const TensorSpec &spec = impl->outputs[index];
   std::vector<int64_t> shape(spec.shape.size());
-  const void *data =
-      impl->file->result(impl->instance, index, shape.data());
+  const void *data = impl->file->result(impl->instance, index, shape.data());
   HostTensor tensor(spec.type, shape);
   if (tensor.sizeInBytes())
     std::memcpy(tensor.mutableBytes(), data, tensor.sizeInBytes());

@@ -71,8 +71,8 @@ static llvm::Expected<Tensors> interpretReshape(Operation *op,
                                                 ArrayRef<HostTensor> operands,
                                                 const Context &context) {
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return Tensors{operands[0].reshaped(
-        collapsedShape(collapse, operands[0].shape()))};
+    return Tensors{
+        operands[0].reshaped(collapsedShape(collapse, operands[0].shape()))};
   auto shape = resultShape(op, operands.drop_front());
   if (!shape)
     return shape.takeError();

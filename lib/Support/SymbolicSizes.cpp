@@ -125,8 +125,7 @@ int64_t SymbolicSizes::symbol(llvm::StringRef name, int64_t low, int64_t high) {
 
 int64_t SymbolicSizes::computedSymbol(llvm::StringRef name, int64_t limit) {
   auto isTaken = [&](llvm::StringRef text) {
-    return llvm::any_of(names,
-                        [&](const Symbol &s) { return s.name == text; });
+    return llvm::any_of(names, [&](const Symbol &s) { return s.name == text; });
   };
   std::string unique = name.str();
   for (unsigned i = 2; isTaken(unique); ++i)

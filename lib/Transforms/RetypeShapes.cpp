@@ -90,8 +90,7 @@ void Copier::copyDispatch(qd::DispatchOp op) {
 /// Loops and branches: what they carry has other types, too.
 void Copier::copyControlFlow(Operation *op) {
   Operation *made = builder.cloneWithoutRegions(*op, map);
-  for (auto [from, to] :
-       llvm::zip_equal(op->getResults(), made->getResults()))
+  for (auto [from, to] : llvm::zip_equal(op->getResults(), made->getResults()))
     if (isa<RankedTensorType>(from.getType()))
       to.setType(oracle.typeOf(from));
   for (auto [from, to] :

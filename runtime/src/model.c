@@ -190,7 +190,8 @@ static int pointers_valid(const void *const *pointers,
                           const qd_tensor_info *tensors, uint32_t count,
                           const int32_t *owned) {
   for (uint32_t i = 0; i < count; ++i)
-    if (!(owned && owned[i] >= 0) && (tensors[i].bytes || tensors[i].dim_names) &&
+    if (!(owned && owned[i] >= 0) &&
+        (tensors[i].bytes || tensors[i].dim_names) &&
         !(pointers && pointers[i]))
       return 0;
   return pointers || count == 0;
@@ -211,10 +212,10 @@ static qd_status run(qd_model *model, const void *const *inputs,
   model->has_result = 0;
   qd_status status = qd_sizes_bind(program, &model->sizes, input_dims);
   if (status == QD_OK)
-    status = grow_arena(model, 0,
-                        program->info.num_symbols
-                            ? model->sizes.arena_bytes[0]
-                            : program->info.scratch_bytes);
+    status =
+        grow_arena(model, 0,
+                   program->info.num_symbols ? model->sizes.arena_bytes[0]
+                                             : program->info.scratch_bytes);
   if (status != QD_OK)
     return status;
   uint32_t state = qd_cpu_default_float();

@@ -124,10 +124,10 @@ void qd_tiles_run(qd_kernel kernel, void **args, uint32_t num_args,
                   const qd_tile_arg *places, char *scratch, const char *padding,
                   int64_t begin, int64_t end);
 
-/* The program has computed a size: symbol number `symbol` is *number, at least 0
- * and at most the qd_size `limit` (-1: none). Evaluates what follows from it and
- * places the buffers of arena number `arena`. Not 0 if there is no memory for
- * them: the program ends. */
+/* The program has computed a size: symbol number `symbol` is *number, at least
+ * 0 and at most the qd_size `limit` (-1: none). Evaluates what follows from it
+ * and places the buffers of arena number `arena`. Not 0 if there is no memory
+ * for them: the program ends. */
 int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
                    int32_t limit, uint32_t arena, const int64_t *number);
 

@@ -220,9 +220,8 @@ qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
     }
   }
   if (!num_symbols ||
-      (sizes->bound &&
-       (!given ||
-        !memcmp(sizes->wanted, sizes->symbols, given * sizeof(int64_t)))))
+      (sizes->bound && (!given || !memcmp(sizes->wanted, sizes->symbols,
+                                          given * sizeof(int64_t)))))
     return QD_OK;
   if (given)
     memcpy(sizes->symbols, sizes->wanted, given * sizeof(int64_t));

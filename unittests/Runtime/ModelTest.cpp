@@ -59,9 +59,8 @@ constexpr int64_t kSize = 8;
 
 /// Step 0 copies the input into the arena, step 1 adds.
 void programMain(qd_context *context, char *const *arenas,
-                 const qd_kernel *kernels,
-                 const void *const *inputs, void *const *outputs,
-                 const int64_t *, const int64_t *) {
+                 const qd_kernel *kernels, const void *const *inputs,
+                 void *const *outputs, const int64_t *, const int64_t *) {
   qd_rt_copy(context, 0, arenas[0], static_cast<const char *>(inputs[0]),
              kSize * sizeof(float), 0);
   void *args[] = {arenas[0], outputs[0]};

@@ -34,8 +34,8 @@ void cloneRetyped(mlir::OpBuilder &builder, mlir::Operation *op,
                   mlir::IRMapping &map, const ShapeOracle &oracle);
 
 /// A module with a copy of `function` in which the arguments have these shapes
-/// and nothing is dynamic but what depends on data. The error names the input, the dimension and both
-/// sizes that disagree.
+/// and nothing is dynamic but what depends on data. The error names the input,
+/// the dimension and both sizes that disagree.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 specializeShapes(mlir::func::FuncOp function,
                  llvm::ArrayRef<std::vector<int64_t>> shapes);

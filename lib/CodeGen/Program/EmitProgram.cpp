@@ -251,10 +251,10 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
 void ProgramEmitter::emitSize(unsigned number, const ProgramStep &step) {
   int64_t limit = step.limit ? table.node(*step.limit) : -1;
   Value *status = builder.CreateCall(
-      computed, {runtime, builder.getInt32(number),
-                 builder.getInt32(step.symbol), builder.getInt32(limit),
-                 builder.getInt32(step.arena),
-                 address(program.buffers[step.args[0]])});
+      computed,
+      {runtime, builder.getInt32(number), builder.getInt32(step.symbol),
+       builder.getInt32(limit), builder.getInt32(step.arena),
+       address(program.buffers[step.args[0]])});
   Function *main = builder.GetInsertBlock()->getParent();
   auto *failed = BasicBlock::Create(context, "failed", main),
        *known = BasicBlock::Create(context, "known", main);
@@ -422,10 +422,9 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
 
   SmallVector<Constant *> symbols, nodes, buffers;
   for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
-    symbols.push_back(
-        describe.record({describe.string(symbol.name), describe.i64(symbol.low),
-                         describe.i64(symbol.high),
-                         describe.i32(symbol.isComputed)}));
+    symbols.push_back(describe.record(
+        {describe.string(symbol.name), describe.i64(symbol.low),
+         describe.i64(symbol.high), describe.i32(symbol.isComputed)}));
   Constant *inputDims = nullptr, *outputDims = nullptr, *owned = nullptr;
   if (program.isDynamic()) {
     inputDims = dims(program.inputs);
@@ -455,11 +454,11 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
        describe.string(identity.receipt), describe.i64(identity.receipt.size()),
        describe.i64(program.arenaBytes), describe.i64(weights.bytes),
        describe.i32(symbols.size()), describe.array(symbols)});
-  return describe.global(describe.record(
-      {info, describe.array(variants), main, describe.i32(nodes.size()),
-       describe.i32(buffers.size()), describe.i32(program.numArenas),
-       describe.array(nodes), describe.array(buffers), inputDims, outputDims,
-       owned}));
+  return describe.global(
+      describe.record({info, describe.array(variants), main,
+                       describe.i32(nodes.size()), describe.i32(buffers.size()),
+                       describe.i32(program.numArenas), describe.array(nodes),
+                       describe.array(buffers), inputDims, outputDims, owned}));
 }
 
 /// `<prefix>_create(a, b)` calls `qd_rt_create(program, a, b)`, the others pass

@@ -34,29 +34,37 @@ public:
   mlir::FailureOr<Program> plan();
 
 private:
-  mlir::FailureOr<ProgramTensor> describe(mlir::Operation *where, mlir::Value value,
-                                    std::string name);
+  mlir::FailureOr<ProgramTensor> describe(mlir::Operation *where,
+                                          mlir::Value value, std::string name);
   mlir::LogicalResult addArguments(mlir::func::FuncOp function);
   mlir::LogicalResult addOp(mlir::Operation &op);
   mlir::LogicalResult addConstant(mlir::arith::ConstantOp constant);
   mlir::LogicalResult addDispatch(qd::DispatchOp dispatch);
-  mlir::LogicalResult addRowBlocks(qd::DispatchOp dispatch, const RowBlocks &rows,
-                             llvm::ArrayRef<unsigned> args, unsigned target);
-  mlir::LogicalResult addTileBlocks(qd::DispatchOp dispatch, const TileBlocks &tiles,
-                              llvm::ArrayRef<unsigned> args, unsigned target);
-  llvm::SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy, qd::DispatchOp original,
-                                   llvm::ArrayRef<unsigned> inputs);
+  mlir::LogicalResult addRowBlocks(qd::DispatchOp dispatch,
+                                   const RowBlocks &rows,
+                                   llvm::ArrayRef<unsigned> args,
+                                   unsigned target);
+  mlir::LogicalResult addTileBlocks(qd::DispatchOp dispatch,
+                                    const TileBlocks &tiles,
+                                    llvm::ArrayRef<unsigned> args,
+                                    unsigned target);
+  llvm::SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy,
+                                         qd::DispatchOp original,
+                                         llvm::ArrayRef<unsigned> inputs);
   mlir::LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
-                          std::optional<unsigned> constants);
+                                std::optional<unsigned> constants);
   mlir::LogicalResult addDataSize(qd::DataSizeOp op);
   mlir::LogicalResult addResults(mlir::func::ReturnOp op);
   mlir::LogicalResult addLoop(mlir::scf::ForOp loop);
-  mlir::LogicalResult writeCarried(mlir::scf::ForOp loop, llvm::ArrayRef<unsigned> carried);
-  mlir::FailureOr<unsigned> addRow(unsigned whole, mlir::Value tensor, mlir::Operation *slice);
+  mlir::LogicalResult writeCarried(mlir::scf::ForOp loop,
+                                   llvm::ArrayRef<unsigned> carried);
+  mlir::FailureOr<unsigned> addRow(unsigned whole, mlir::Value tensor,
+                                   mlir::Operation *slice);
   mlir::LogicalResult addRowView(mlir::tensor::ExtractSliceOp slice);
   unsigned wholeOf(unsigned buffer) const;
   void use(unsigned buffer);
-  unsigned addBuffer(ProgramBuffer::Storage storage, unsigned index, int64_t bytes);
+  unsigned addBuffer(ProgramBuffer::Storage storage, unsigned index,
+                     int64_t bytes);
   void addCopy(unsigned source, unsigned target, bool flip, llvm::Twine name);
   unsigned kernelOperand(mlir::Value value);
   unsigned kernelNumber(KernelPlan &plan);

@@ -10,9 +10,9 @@
 
 #include "QDialect/CodeGen/Program/Program.h"
 #include "DispatchFacts.h"
+#include "Planner.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
 #include "QDialect/Support/ConstantView.h"
-#include "Planner.h"
 #include "TiledStep.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/TypeSwitch.h"

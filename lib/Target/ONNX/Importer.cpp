@@ -250,7 +250,8 @@ void Importer::addBounds() {
   for (const SymbolicSizes::Symbol &symbol : emit->sizes.symbols())
     if (!symbol.isComputed)
       bounds.push_back(builder.getNamedAttr(
-        symbol.name, builder.getDenseI64ArrayAttr({symbol.low, symbol.high})));
+          symbol.name,
+          builder.getDenseI64ArrayAttr({symbol.low, symbol.high})));
   if (!bounds.empty())
     main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));
 }

@@ -140,9 +140,9 @@ qd_status qd_model_create(const qd_options *options, qd_model **model);
 qd_status qd_model_run(qd_model *model, const void *const *inputs,
                        void *const *outputs);
 
-/* For models whose inputs have symbols. input_dims[i] are the sizes of input i, as many as
- * its rank. The scratch memory grows to what these sizes need and is kept;
- * calling again with the same sizes computes nothing twice. */
+/* For models whose inputs have symbols. input_dims[i] are the sizes of input i,
+ * as many as its rank. The scratch memory grows to what these sizes need and is
+ * kept; calling again with the same sizes computes nothing twice. */
 qd_status qd_model_run_dims(qd_model *model, const void *const *inputs,
                             const int64_t *const *input_dims,
                             void *const *outputs);

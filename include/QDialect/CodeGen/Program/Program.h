@@ -8,8 +8,8 @@
 //
 // A size is a number, or a handle of Program::sizes where the program has
 // symbolic dimensions. Such programs have no offsets here: the runtime places
-// the buffers when it knows the numbers. Those whose size depends on data lie in
-// arenas of their own, one for each size that the program computes.
+// the buffers when it knows the numbers. Those whose size depends on data lie
+// in arenas of their own, one for each size that the program computes.
 
 #ifndef QDIALECT_CODEGEN_PROGRAM_PROGRAM_H
 #define QDIALECT_CODEGEN_PROGRAM_PROGRAM_H

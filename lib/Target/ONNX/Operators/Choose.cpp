@@ -31,8 +31,7 @@ LogicalResult importCompress(Node &n) {
   Tensor data = n.input(0, "input"), condition = n.input(1, "condition");
   n.requireRank(data, "input", 1);
   bool flat = !n.hasAttribute("axis");
-  int64_t axis =
-      n.ok() && !flat ? n.axis(n.getInt("axis", 0), data.rank()) : 0;
+  int64_t axis = n.ok() && !flat ? n.axis(n.getInt("axis", 0), data.rank()) : 0;
   if (!n.ok())
     return failure();
   if (condition.rank() != 1 || !condition.elementType().isInteger(1))

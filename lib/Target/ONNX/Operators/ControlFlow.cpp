@@ -130,10 +130,10 @@ LogicalResult importIf(Node &n) {
   return giveAll(n, chosen);
 }
 
-/// A loop of `count` iterations (a size) whose body is the graph in `body`: `inputs`
-/// makes the graph's inputs from the counter and the carried values; results
-/// behind the carried ones are gathered along axis 0, last one first if their
-/// flag says so.
+/// A loop of `count` iterations (a size) whose body is the graph in `body`:
+/// `inputs` makes the graph's inputs from the counter and the carried values;
+/// results behind the carried ones are gathered along axis 0, last one first if
+/// their flag says so.
 struct CountedLoop {
   Node &n;
   int64_t count;
@@ -209,10 +209,10 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
   loop.getRegion().takeBody(region);
   std::vector<Tensor> ends;
   for (auto [number, result] : llvm::enumerate(loop.getResults()))
-    ends.push_back(number < carried.size()
-                       ? Tensor(result)
-                       : b.tensor(result,
-                                  gatheredShapes[number - carried.size()]));
+    ends.push_back(
+        number < carried.size()
+            ? Tensor(result)
+            : b.tensor(result, gatheredShapes[number - carried.size()]));
   return ends;
 }
 
@@ -291,28 +291,27 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
                                             bool *mayEnd = nullptr) {
   GraphBuilder &b = n.b;
   Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
-  CountedLoop loop{n,
-                   count,
-                   SmallVector<Tensor>(carried),
-                   [&](Value counter, ArrayRef<Tensor> states) {
-                     std::vector<Tensor> given{counterTensor(b, counter, count),
-                                               yes};
-                     given.insert(given.end(), states.begin(), states.end());
-                     return given;
-                   },
-                   [&](std::vector<Tensor> &results) -> LogicalResult {
-                     if (results.empty())
-                       return n.emitError() << "the body gives no condition";
-                     if (mayEnd) {
-                       *mayEnd = !isKnown(results[0]) ||
-                                 results[0].data->asInteger(0) == 0;
-                       if (*mayEnd)
-                         return failure();
-                     }
-                     results.erase(results.begin());
-                     return success();
-                   },
-                   {}};
+  CountedLoop loop{
+      n,
+      count,
+      SmallVector<Tensor>(carried),
+      [&](Value counter, ArrayRef<Tensor> states) {
+        std::vector<Tensor> given{counterTensor(b, counter, count), yes};
+        given.insert(given.end(), states.begin(), states.end());
+        return given;
+      },
+      [&](std::vector<Tensor> &results) -> LogicalResult {
+        if (results.empty())
+          return n.emitError() << "the body gives no condition";
+        if (mayEnd) {
+          *mayEnd = !isKnown(results[0]) || results[0].data->asInteger(0) == 0;
+          if (*mayEnd)
+            return failure();
+        }
+        results.erase(results.begin());
+        return success();
+      },
+      {}};
   return loop.build();
 }
 

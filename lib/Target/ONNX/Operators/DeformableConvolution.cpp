@@ -78,25 +78,23 @@ Tensor Deformation::columns() {
         Between at[2];
         for (int axis = 0; axis < 2; ++axis) {
           Value move = s.read(
-              moves, {places[0],
-                      s.add(s.mul(number, s.i64(2)), s.i64(axis)), places[4],
-                      places[5]});
+              moves, {places[0], s.add(s.mul(number, s.i64(2)), s.i64(axis)),
+                      places[4], places[5]});
           Value start = s.add(
               s.mul(places[4 + axis], s.i64(window.strides[axis])),
               s.sub(s.mul(places[2 + axis], s.i64(window.dilations[axis])),
                     s.i64(window.low[axis])));
-          at[axis] = between(s, s.add(s.cast(start, type), move),
-                             x.dim(2 + axis));
+          at[axis] =
+              between(s, s.add(s.cast(start, type), move), x.dim(2 + axis));
         }
         Value sum, zero = s.number(type, 0);
         for (int i = 0; i < 2; ++i)
           for (int j = 0; j < 2; ++j) {
             Value pixel = s.read(
                 image, {places[0], places[1], at[0].index[i], at[1].index[j]});
-            pixel = s.select(s.both(at[0].exists[i], at[1].exists[j]), pixel,
-                             zero);
-            Value part =
-                s.mul(s.mul(at[0].weight[i], at[1].weight[j]), pixel);
+            pixel =
+                s.select(s.both(at[0].exists[i], at[1].exists[j]), pixel, zero);
+            Value part = s.mul(s.mul(at[0].weight[i], at[1].weight[j]), pixel);
             sum = sum ? s.add(sum, part) : part;
           }
         if (factors)
@@ -104,8 +102,8 @@ Tensor Deformation::columns() {
               sum, s.read(factors, {places[0], number, places[4], places[5]}));
         return sum;
       });
-  return b.reshape(read, {shape[0], shape[1] * shape[2] * shape[3], shape[4],
-                          shape[5]});
+  return b.reshape(
+      read, {shape[0], shape[1] * shape[2] * shape[3], shape[4], shape[5]});
 }
 
 LogicalResult importDeformConv(Node &n) {
@@ -129,8 +127,7 @@ LogicalResult importDeformConv(Node &n) {
                 x,
                 offset,
                 mask,
-                bindWindow(n, x.shape().drop_front(2),
-                           w.shape().drop_front(2)),
+                bindWindow(n, x.shape().drop_front(2), w.shape().drop_front(2)),
                 groups};
   if (!n.ok())
     return failure();

@@ -7,7 +7,8 @@
 // are dropped:
 //
 //   alive[i] = score[i] > threshold
-//   repeat:  alive[i] &= not suppressed(i, last);  last = argmax of alive scores
+//   repeat:  alive[i] &= not suppressed(i, last);  last = argmax of alive
+//   scores
 //
 // which keeps what going through the boxes in falling order of their scores
 // keeps. Of equal scores the first one is the better. NaN is no score: such a
@@ -88,8 +89,8 @@ Value Suppression::startAlive(const Scalars &s, Value image, Value kind,
   return loop(s, count, {alive},
               [&](const Scalars &in, Value i, ValueRange carried) {
                 Value score = at(in, scores, {image, kind, i});
-                Value chance = threshold ? in.lt(threshold, score)
-                                         : in.eq(score, score);
+                Value chance =
+                    threshold ? in.lt(threshold, score) : in.eq(score, score);
                 return SmallVector<Value>{set(in, chance, carried[0], {i})};
               })[0];
 }
@@ -99,7 +100,7 @@ Box Suppression::boxAt(const Scalars &s, Value image, Value number) {
   for (int i = 0; i < 4; ++i)
     four[i] = at(s, boxes, {image, number, b.index(i)});
   Box box;
-  auto edges = [&](Value first, Value second, Value (&to)[2]) {
+  auto edges = [&](Value first, Value second, Value(&to)[2]) {
     if (centers) { // a center and a size
       Value half = s.div(second, s.number(second, 2));
       to[0] = s.sub(first, half);
@@ -127,8 +128,7 @@ Value Suppression::suppresses(const Scalars &s, const Box &one,
                               const Box &other) {
   Value low[2] = {s.max(one.x[0], other.x[0]), s.max(one.y[0], other.y[0])},
         high[2] = {s.min(one.x[1], other.x[1]), s.min(one.y[1], other.y[1])};
-  Value common =
-      s.mul(s.sub(high[0], low[0]), s.sub(high[1], low[1]));
+  Value common = s.mul(s.sub(high[0], low[0]), s.sub(high[1], low[1]));
   Value all = s.sub(s.add(one.area, other.area), common);
   Value zero = s.number(common, 0);
   Value test = s.both(s.lt(low[0], high[0]), s.lt(low[1], high[1]));
@@ -146,31 +146,33 @@ SmallVector<Value> Suppression::takeNext(const Scalars &s, Value image,
   Box taken = boxAt(s, image, place(s, last));
   Value left = s.select(s.lt(last, s.i64(-1)), b.index(0), count);
   Value noScore = s.number(s.b.getF32Type(), 0);
-  SmallVector<Value> best = loop(
-      s, left, {carried[1], s.i64(-1), noScore},
-      [&](const Scalars &in, Value i, ValueRange values) {
-        auto branch = scf::IfOp::create(
-            in.b, in.loc, at(in, values[0], {i}),
-            [&](OpBuilder &nested, Location loc) {
-              Scalars inner{nested, loc};
-              Value dropped = suppresses(inner, boxAt(inner, image, i), taken);
-              Value stays = inner.either(
-                  isFirst, inner.eq(dropped, inner.number(dropped, 0)));
-              scf::YieldOp::create(nested, loc, stays);
-            },
-            [&](OpBuilder &nested, Location loc) {
-              scf::YieldOp::create(
-                  nested, loc,
-                  Scalars{nested, loc}.number(nested.getI1Type(), 0));
-            });
-        Value alive = branch.getResult(0), score = at(in, scores, {image, kind, i});
-        Value wins = in.both(alive, in.either(in.lt(values[1], in.i64(0)),
-                                              in.lt(values[2], score)));
-        Value number = in.cast(i, in.b.getI64Type());
-        return SmallVector<Value>{set(in, alive, values[0], {i}),
-                                  in.select(wins, number, values[1]),
-                                  in.select(wins, score, values[2])};
-      });
+  SmallVector<Value> best =
+      loop(s, left, {carried[1], s.i64(-1), noScore},
+           [&](const Scalars &in, Value i, ValueRange values) {
+             auto branch = scf::IfOp::create(
+                 in.b, in.loc, at(in, values[0], {i}),
+                 [&](OpBuilder &nested, Location loc) {
+                   Scalars inner{nested, loc};
+                   Value dropped =
+                       suppresses(inner, boxAt(inner, image, i), taken);
+                   Value stays = inner.either(
+                       isFirst, inner.eq(dropped, inner.number(dropped, 0)));
+                   scf::YieldOp::create(nested, loc, stays);
+                 },
+                 [&](OpBuilder &nested, Location loc) {
+                   scf::YieldOp::create(
+                       nested, loc,
+                       Scalars{nested, loc}.number(nested.getI1Type(), 0));
+                 });
+             Value alive = branch.getResult(0),
+                   score = at(in, scores, {image, kind, i});
+             Value wins = in.both(alive, in.either(in.lt(values[1], in.i64(0)),
+                                                   in.lt(values[2], score)));
+             Value number = in.cast(i, in.b.getI64Type());
+             return SmallVector<Value>{set(in, alive, values[0], {i}),
+                                       in.select(wins, number, values[1]),
+                                       in.select(wins, score, values[2])};
+           });
   // Written in any case: what was not found is written over, or not looked at.
   Value isFound = s.le(s.i64(0), best[1]);
   Value zero = b.index(0), rows = carried[0], found = at(s, rows, {zero, zero});
@@ -239,9 +241,9 @@ LogicalResult importNonMaxSuppression(Node &n) {
   // The most rows that there can be; none are asked for by default.
   int64_t perClass = most ? boxes.dim(1) : 0;
   if (most && most->isConstant() && !most->hasSymbolicElements())
-    perClass = b.sizes.min(
-        perClass, std::clamp<int64_t>(most->data->asInteger(0), 0,
-                                      SymbolicSizes::kUnbounded));
+    perClass =
+        b.sizes.min(perClass, std::clamp<int64_t>(most->data->asInteger(0), 0,
+                                                  SymbolicSizes::kUnbounded));
   int64_t limit = b.sizes.product({scores.dim(0), scores.dim(1), perClass});
   if (limit == 0)
     return n.result(b.integers({0, 3}, {}));

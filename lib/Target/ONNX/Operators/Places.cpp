@@ -89,8 +89,7 @@ SmallVector<Value> positionIn(GraphBuilder &b, const Scalars &s,
   for (int64_t i = 0; i < p.depth; ++i) {
     SmallVector<Value> from(places.take_front(outer));
     from.push_back(s.i64(i));
-    at.push_back(
-        wrapIndex(b, s, s.read(indices, from), data.dim(p.batch + i)));
+    at.push_back(wrapIndex(b, s, s.read(indices, from), data.dim(p.batch + i)));
   }
   llvm::append_range(at, places.drop_front(outer));
   return at;
@@ -107,11 +106,11 @@ LogicalResult importGatherND(Node &n) {
   Shape shape = p->outer;
   llvm::append_range(shape, data.shape().drop_front(batch + p->depth));
   Value source = n.b.value(data), from = n.b.value(indices);
-  return n.result(
-      generate(n.b, shape, data.elementType(), {},
-               [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-                 return s.read(source, positionIn(n.b, s, data, from, *p, places));
-               }));
+  return n.result(generate(
+      n.b, shape, data.elementType(), {},
+      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+        return s.read(source, positionIn(n.b, s, data, from, *p, places));
+      }));
 }
 
 using Combine = Value (*)(const Scalars &, Value, Value);

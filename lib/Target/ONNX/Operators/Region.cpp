@@ -94,9 +94,7 @@ private:
   }
   Bins bins(const Scalars &s, ArrayRef<Value> places, int64_t edge,
             int64_t count) {
-    auto at = [&](int64_t i) {
-      return s.read(regions, {places[0], s.i64(i)});
-    };
+    auto at = [&](int64_t i) { return s.read(regions, {places[0], s.i64(i)}); };
     return binsOf(s, pool, at(edge), at(edge + 2), count);
   }
   Value accumulate(const Scalars &s, Value sum, ArrayRef<Value> places,
@@ -171,8 +169,8 @@ Tensor RoiSampler::adaptive() {
         };
         Value high = samplesOf(rows), wide = samplesOf(columns);
         auto loop = [&](const Scalars &outer, Value count, Value sum,
-                        function_ref<Value(const Scalars &, Value, Value)>
-                            body) -> Value {
+                        function_ref<Value(const Scalars &, Value, Value)> body)
+            -> Value {
           Value bound = outer.cast(outer.cast(count, outer.b.getI64Type()),
                                    outer.b.getIndexType());
           auto made = scf::ForOp::create(
@@ -180,8 +178,7 @@ Tensor RoiSampler::adaptive() {
               [&](OpBuilder &nested, Location at, Value i, ValueRange carried) {
                 Scalars in{nested, at};
                 Value number = in.cast(i, nested.getI64Type());
-                scf::YieldOp::create(nested, at,
-                                     body(in, number, carried[0]));
+                scf::YieldOp::create(nested, at, body(in, number, carried[0]));
               });
           return made.getResult(0);
         };
@@ -191,8 +188,8 @@ Tensor RoiSampler::adaptive() {
               Value row = samplePosition(outer, rows, places[2], i, high);
               return loop(outer, wide, partial,
                           [&](const Scalars &in, Value j, Value most) {
-                            Value column = samplePosition(in, columns,
-                                                          places[3], j, wide);
+                            Value column =
+                                samplePosition(in, columns, places[3], j, wide);
                             return accumulate(in, most, places, row, column);
                           });
             });

@@ -105,17 +105,16 @@ Tensor Rows::sorted(const Tensor &rows) {
   return generateReduced(
       b, rows.shape(), rows.shape(), i64(), 0, {{smaller, {1}}, {rows, {1}}},
       [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
-        return s.add(v[2],
-                     s.select(s.eq(v[0], places[0]), v[1], s.i64(0)));
+        return s.add(v[2], s.select(s.eq(v[0], places[0]), v[1], s.i64(0)));
       });
 }
 
 Tensor Rows::counts(const Tensor &first, const Tensor &rows) {
-  return generateReduced(
-      b, rows.shape(), first.shape(), i64(), 0, {{rows, {0}}, {first, {1}}},
-      [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
-        return s.add(v[2], s.cast(s.eq(v[0], v[1]), i64()));
-      });
+  return generateReduced(b, rows.shape(), first.shape(), i64(), 0,
+                         {{rows, {0}}, {first, {1}}},
+                         [&](const Scalars &s, ValueRange v, ArrayRef<Value>) {
+                           return s.add(v[2], s.cast(s.eq(v[0], v[1]), i64()));
+                         });
 }
 
 Tensor Rows::inverse(const Tensor &first, const Tensor &rows) {
@@ -161,11 +160,11 @@ LogicalResult importUnique(Node &n) {
     keys = b.cast(keys, b.builder.getI64Type());
   Rows rows(b, keys);
   Tensor first = rows.first();
-  Tensor mask = generate(b, first.shape(), b.builder.getI1Type(), {along(first)},
-                         [](const Scalars &s, ValueRange v,
-                            ArrayRef<Value> places) {
-                           return s.eq(v[0], places[0]);
-                         });
+  Tensor mask =
+      generate(b, first.shape(), b.builder.getI1Type(), {along(first)},
+               [](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+                 return s.eq(v[0], places[0]);
+               });
   Tensor indices = truePlaces(b, mask, *name);
   if (isSorted)
     indices = rows.sorted(indices);
