@@ -107,7 +107,8 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
   Shape unknown(rank, kUnknown);
   if (auto argument = dyn_cast<BlockArgument>(tensor)) {
     Value outer = outerValue(argument);
-    return outer ? shapeOf(outer) : unknown;
+    return outer && outer.getType() == tensor.getType() ? shapeOf(outer)
+                                                        : unknown;
   }
   auto result = cast<OpResult>(tensor);
   return llvm::TypeSwitch<Operation *, Shape>(result.getOwner())
