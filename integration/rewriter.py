@@ -26,7 +26,9 @@ class Rewriter:
     REWRITES = ["flip", "identities", "transposes", "gemms", "norms", "shape_chains"]
 
     def __init__(self, path, rng):
-        self.model = onnx.shape_inference.infer_shapes(onnx.load(path))
+        model = onnx.load(path)
+        model.ir_version = max(model.ir_version, 4)  # whose initializers are no inputs
+        self.model = onnx.shape_inference.infer_shapes(model)
         self.rng, self.count = rng, 0
         self.constants, self.ranks, self.floats = {}, {}, set()
         for graph in self.graphs():
