@@ -215,9 +215,9 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
 }
 
 TEST_F(ModelTest, SerialStepsRunOnTheCaller) {
-  program.main = [](qd_context *context, char *, const qd_kernel *kernels,
-                    const void *const *inputs, void *const *outputs,
-                    const int64_t *, const int64_t *) {
+  program.main = [](qd_context *context, char *const *,
+                    const qd_kernel *kernels, const void *const *inputs,
+                    void *const *outputs, const int64_t *, const int64_t *) {
     void *args[] = {const_cast<void *>(inputs[0]), outputs[0]};
     qd_rt_serial(context, 1, kernels[0], args, kSize);
     qd_rt_serial(context, 1, kernels[0], args, 0);
@@ -289,7 +289,7 @@ TEST_F(ModelTest, ProfileAddsUpRunsAndSteps) {
 TEST(CopyTest, EveryByteIsCopiedAndFlipped) {
   // A context is only made with a model; this program is one copy.
   struct Copy {
-    static void main(qd_context *context, char *, const qd_kernel *,
+    static void main(qd_context *context, char *const *, const qd_kernel *,
                      const void *const *inputs, void *const *outputs,
                      const int64_t *, const int64_t *) {
       qd_rt_copy(context, 0, static_cast<char *>(outputs[0]),
