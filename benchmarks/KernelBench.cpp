@@ -178,6 +178,63 @@ const Conv kConvs[] = {
     {"f32 dw3x3 96@56", 56, 96, 96, 3, 1, true, true},
 };
 
+/// int8 activations times blocked 4-bit weights.
+struct Blocked {
+  const char *name;
+  int64_t rows, depth, channels, block;
+};
+
+std::string blockedText(std::mt19937 &random, const Blocked &b) {
+  RandomConstants constants{random};
+  int64_t blocks = b.depth / b.block;
+  std::string x = shapeText({b.rows, b.depth}, "i8"),
+              sx = shapeText({b.rows, blocks}, "f32"),
+              w = shapeText({b.depth, b.channels}, "i4"),
+              sw = shapeText({blocks, b.channels}, "f32"),
+              y = shapeText({b.rows, b.channels}, "f32");
+  return mainText(
+      {x, sx}, y,
+      "    %w = arith.constant " +
+          constants.codes(b.depth * b.channels, -8, 7) + " : " + w +
+          "\n    %s = arith.constant " +
+          constants.floats(blocks * b.channels, 0.001f, 0.01f) + " : " + sw +
+          "\n    %z = arith.constant dense<1> : " +
+          shapeText({blocks, b.channels}, "i32") +
+          "\n    %y = qd.block_matmul %x0 scale %x1, %w scale %s zero_point %z "
+          "block = " +
+          n(b.block) + " : " + x + ", " + sx + ", " + w + ", " + sw + ", " +
+          shapeText({blocks, b.channels}, "i32") + " -> " + y +
+          "\n    qd.yield %y : " + y + "\n");
+}
+
+const Blocked kBlocked[] = {
+    {"int4 g32 1x4096x1024", 1, 4096, 1024, 32},
+    {"int4 g128 1x4096x1024", 1, 4096, 1024, 128},
+    {"int4 g32 128x4096x1024", 128, 4096, 1024, 32},
+    {"int4 g128 128x4096x1024", 128, 4096, 1024, 128},
+};
+
+/// One line of the table; false if there is no kernel.
+bool measure(const char *name, const std::string &text, const CpuTarget &target,
+             std::mt19937 &random, double macs, bool isFloat) {
+  DispatchModule module(text);
+  std::unique_ptr<CompiledKernel> kernel =
+      CompiledKernel::create(module, target);
+  if (!kernel)
+    return false;
+  kernel->bind(module.randomInputs(random));
+  bool hasPeak = allCpuTargets().front().runsHere();
+  double top = hasPeak ? peak(isFloat) : 0;
+  double seconds = bestSeconds([&] { kernel->runBound(); });
+  top = hasPeak ? std::max(top, peak(isFloat)) : 0;
+  std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f, %s, %lld tasks\n", name,
+              seconds * 1e6, macs / seconds / 1e9,
+              top > 0 ? 100 * macs / seconds / 1e9 / top : 0, top,
+              kernel->family().c_str(),
+              static_cast<long long>(kernel->numTasks()));
+  return true;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -192,33 +249,25 @@ int main(int argc, char **argv) {
                  targetName.c_str());
     return 1;
   }
-  bool hasPeak = allCpuTargets().front().runsHere();
   std::printf("%-24s %10s %9s %7s\n", "kernel", "us", "GMAC/s", "% peak");
   std::mt19937 random(1);
+  auto isWanted = [&](const char *name) {
+    return std::string(name).find(filter) != std::string::npos;
+  };
   for (const Conv &c : kConvs) {
-    if (std::string(c.name).find(filter) == std::string::npos)
+    if (!isWanted(c.name))
       continue;
-    // The first layer's image arrives padded.
-    Conv shape = c;
-    std::string text = convText(random, shape);
-    DispatchModule module(text);
-    std::unique_ptr<CompiledKernel> kernel =
-        CompiledKernel::create(module, *target);
-    if (!kernel)
-      return 1;
-    kernel->bind(module.randomInputs(random));
-    double top = hasPeak ? peak(c.isFloat) : 0;
-    double seconds = bestSeconds([&] { kernel->runBound(); });
-    top = hasPeak ? std::max(top, peak(c.isFloat)) : 0;
     int64_t pad = c.kernel / 2,
             out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
     double macs = double(out) * out * c.kernel * c.kernel * c.channels *
                   (c.depthwise ? 1 : c.outputs);
-    std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f, %s, %lld tasks\n", c.name,
-                seconds * 1e6, macs / seconds / 1e9,
-                top > 0 ? 100 * macs / seconds / 1e9 / top : 0, top,
-                kernel->family().c_str(),
-                static_cast<long long>(kernel->numTasks()));
+    if (!measure(c.name, convText(random, c), *target, random, macs, c.isFloat))
+      return 1;
   }
+  for (const Blocked &b : kBlocked)
+    if (isWanted(b.name) &&
+        !measure(b.name, blockedText(random, b), *target, random,
+                 double(b.rows) * b.depth * b.channels, /*isFloat=*/false))
+      return 1;
   return 0;
 }

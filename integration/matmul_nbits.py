@@ -4,7 +4,9 @@
 """Random MatMulNBits (and blocked DequantizeLinear + MatMul) models: compiled, against f64 and ONNX Runtime.
 
 Every width, block size, kind of zero point, sizes around the edges of tiles and blocks. Each variant of the library that
-runs here, and the generic lowering, must agree with the exact product; the weights must stay packed in the file.
+runs here, and the generic lowering, must agree with the exact product; the weights must stay packed in the file. With
+accuracy_level 4 the product is that of the rounded activations, it is integer in the receipt, and all of them and the
+interpreter have the same bits.
 """
 
 import argparse
@@ -37,7 +39,8 @@ class Case:
         self.k = int(pick(self.block, 3 * self.block, 2 * self.block + 5, self.block - 3, 100))
         self.zero, self.with_bias = pick("none", "packed", "float"), bool(random.integers(2))
         self.group = number % 5 == 4 and self.k % self.block == 0
-        self.level, self.qdq = int(pick(0, 1, 4)), number % 4 == 3 and self.bits == 4
+        self.level, self.qdq = 4 if number % 2 == 0 else int(pick(0, 1)), number % 4 == 3 and self.bits == 4
+        self.symbolic = number % 3 == 1
         self.x = random.normal(size=(self.m, self.k)).astype(np.float32)
         blocks = -(-self.k // self.block)
         self.codes = random.integers(0, 2**self.bits, (self.n, blocks * self.block)).astype(np.uint8)
@@ -56,17 +59,37 @@ class Case:
             self.index = random.permutation(self.index)
         self.bias = random.normal(size=self.n).astype(np.float32) if self.with_bias else None
 
+    def flags(self):
+        return ["--dim=m=1..64"] if self.symbolic else []
+
     def __str__(self):
         kind = "DequantizeLinear + MatMul" if self.qdq else "MatMulNBits"
         return (
             f"{kind} M={self.m} N={self.n} K={self.k} bits={self.bits} block={self.block} zero={self.zero} "
-            f"g_idx={self.group} bias={self.with_bias} accuracy_level={self.level}"
+            f"g_idx={self.group} bias={self.with_bias} accuracy_level={self.level} symbolic={self.symbolic}"
         )
+
+    def rounds(self):
+        """Are the activations rounded to int8?"""
+        return self.level == 4 and not self.qdq and not self.group and self.zero != "float"
+
+    def activations(self):
+        """What the product reads: x, or its blocks rounded as docs/Numerics.md has it."""
+        if not self.rounds():
+            return self.x.astype(np.float64)
+        padded = np.zeros((self.m, self.scales.shape[1] * self.block), np.float32)
+        padded[:, : self.k] = self.x
+        blocks = padded.reshape(self.m, -1, self.block)
+        scale = np.abs(blocks).max(axis=2, keepdims=True) / np.float32(127)
+        scale[scale == 0] = 1
+        rounded = np.rint(blocks / scale).astype(np.float64) * scale
+        return rounded.reshape(self.m, -1)[:, : self.k]
 
     def exact(self):
         w = (self.codes[:, : self.k].astype(np.float64) - self.zeros[:, self.index]) * self.scales[:, self.index]
-        y = self.x.astype(np.float64) @ w.T
-        return (y if self.bias is None else y + self.bias), np.abs(self.x.astype(np.float64)) @ np.abs(w.T)
+        x = self.activations()
+        y = x @ w.T
+        return (y if self.bias is None else y + self.bias), np.abs(x) @ np.abs(w.T)
 
     def model(self):
         inits = []
@@ -111,13 +134,31 @@ class Case:
         graph = helper.make_graph(
             nodes,
             "g",
-            [helper.make_tensor_value_info("x", 1, self.x.shape)],
-            [helper.make_tensor_value_info("y", 1, (self.m, self.n))],
+            [helper.make_tensor_value_info("x", 1, ("m" if self.symbolic else self.m, self.k))],
+            [helper.make_tensor_value_info("y", 1, ("m" if self.symbolic else self.m, self.n))],
             inits,
         )
         return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10
         )
+
+
+def bits_of_rounded(tools, case, path, got):
+    """What is wrong with a product of rounded activations: `got` must have the interpreter's bits, the receipt no float."""
+    from qdialect import Model
+
+    module = tools.compile(path, tools.path("rounded.mlir"), "--stop-after=integerize", *case.flags())
+    np.savez(tools.path("rounded.npz"), x=case.x)
+    tools.run("q-run", "--interpret", module, "--input", tools.path("rounded.npz"), "--output-dir", tools.path("rounded"))
+    want = np.load(os.path.join(tools.path("rounded"), "y.npy"))
+    problems = [f"{name} has other bits than the interpreter" for name, y in got.items()
+                if name != "ONNX Runtime" and y.tobytes() != want.tobytes()]
+    with Model(path[:-5] + ".so") as m:
+        receipt = m.receipt
+    kernels = [layer["kernel"] for layer in receipt["layers"] if layer["macs"]]
+    if receipt["totals"]["int_macs_share"] != 1 or receipt["totals"]["fallbacks"] or kernels != ["block-dot"]:
+        problems.append(f"the receipt says {receipt['totals']}, kernels {kernels}")
+    return problems
 
 
 def main():
@@ -127,8 +168,13 @@ def main():
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "little"))
     args = parser.parse_args()
     print(f"seed {args.seed}")
-    tools, random, failed, compared = Tools(args.build), np.random.default_rng(args.seed), 0, 0
+    tools, random, failed, compared, rounded = Tools(args.build), np.random.default_rng(args.seed), 0, 0, 0
     from qdialect import Model
+
+    def fail(case, what):
+        nonlocal failed
+        failed += 1
+        print(f"FAILED {case}: {what}")
 
     for number in range(args.count):
         case = Case(random, number)
@@ -136,18 +182,22 @@ def main():
         onnx.save(case.model(), path)
         want, size = case.exact()
         bound = size * 1e-5 + 1e-6
-        np.save(tools.path("x.npy"), case.x)
-        so = tools.compile(path, tools.path(f"{number}.so"))
-        generic = tools.compile(path, tools.path(f"{number}-generic.so"), "--kernels=generic", "--target-cpu=native")
+        so = tools.compile(path, tools.path(f"{number}.so"), *case.flags())
+        plain = ("--kernels=generic", "--target-cpu=native", *case.flags())
+        generic = tools.compile(path, tools.path(f"{number}-generic.so"), *plain)
         got = {}
         for variant in variants_here(so):
             with Model(so, variant=variant) as m:
                 got[variant] = m.run(x=case.x)["y"]
         with Model(generic) as m:
             got["generic"] = m.run(x=case.x)["y"]
+        if case.rounds():
+            rounded += 1
+            for problem in bits_of_rounded(tools, case, path, got):
+                fail(case, problem)
         try:
             session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-            if case.level < 4 or case.qdq:
+            if not case.rounds():
                 got["ONNX Runtime"] = session.run(None, {"x": case.x})[0]
                 compared += 1
         except Exception:  # noqa: BLE001 (it lacks some widths and kinds of zero points)
@@ -155,20 +205,19 @@ def main():
         for name, y in got.items():
             worst = float(np.max(np.abs(y - want) - bound))
             if worst > 0 and name != "ONNX Runtime":
-                failed += 1
-                print(f"FAILED {case}: {name} is off by {np.max(np.abs(y - want)):g}")
+                fail(case, f"{name} is off by {np.max(np.abs(y - want)):g}")
             elif worst > 0:
                 print(f"note: ONNX Runtime is off by {np.max(np.abs(y - want)):g} for {case}")
         if case.zero != "float" and not case.group and case.k > case.block:
             info = tools.run("q-run", so, "--info").split("\n")
             weights = int(next(line for line in info if line.startswith("weights ")).split()[1])
-            # Panels of 64 channels: codes, then five bytes a block, a bias, pages.
+            # Panels of 64 channels: codes, then at most twelve bytes a block, a bias, pages.
             panels = -(-case.n // 64) * 64
-            codes, parameters = panels * case.k * case.bits // 8, panels * 5 * -(-case.k // case.block)
+            codes = panels * (-(-case.k // 4) * 4 if case.rounds() else case.k) * case.bits // 8
+            parameters = panels * (12 if case.rounds() else 5) * -(-case.k // case.block)
             if weights > codes + parameters + 1024:
-                failed += 1
-                print(f"FAILED {case}: {weights} bytes of weights, but {codes} of codes and {parameters} of parameters")
-    print(f"{args.count} models, {compared} also compared with ONNX Runtime, {failed} failures")
+                fail(case, f"{weights} bytes of weights, but {codes} of codes and {parameters} of parameters")
+    print(f"{args.count} models, {compared} also compared with ONNX Runtime, {rounded} integer, {failed} failures")
     return 1 if failed else 0
 
 

@@ -39,6 +39,44 @@ int64_t BlockWeights::zero(int64_t blockOfK, int64_t n) const {
   return zeros->integer(parameterIndex(*zeros, blockOfK, n)) - smallest;
 }
 
+/// Codes of two, four or eight bits and their scales; sizes, blocks and zero
+/// points are the caller's.
+static std::optional<BlockWeights> readCodes(Value input, Value scale) {
+  auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
+      getElementTypeOrSelf(input.getType()));
+  std::optional<ConstantView> codes = constantView(input),
+                              scales = constantView(scale);
+  if (!alphabet || alphabet.getIntegerShift() != 0 || !codes || !scales ||
+      scales->dtype != DType::F32)
+    return std::nullopt;
+  BlockWeights w;
+  w.bits = alphabet.getCodeBits();
+  // Integers fill their bits; ternary and binary codes do not.
+  w.smallest = static_cast<int64_t>(alphabet.getMinFinite());
+  auto largest = static_cast<int64_t>(alphabet.getMaxFinite());
+  if ((w.bits != 2 && w.bits != 4 && w.bits != 8) ||
+      largest - w.smallest != (int64_t(1) << w.bits) - 1)
+    return std::nullopt;
+  w.codes = std::move(*codes);
+  w.scales = std::move(*scales);
+  return w;
+}
+
+/// Takes zero points that are codes; false for others.
+static bool takeZeros(BlockWeights &w, Value zero) {
+  if (!zero)
+    return true;
+  w.zeros = constantView(zero);
+  if (!w.zeros)
+    return false;
+  int64_t largest = w.smallest + (int64_t(1) << w.bits) - 1;
+  for (int64_t i = 0, e = w.zeros->splat ? 1 : w.zeros->numElements(); i < e;
+       ++i)
+    if (w.zeros->integer(i) < w.smallest || w.zeros->integer(i) > largest)
+      return false;
+  return true;
+}
+
 std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!s || s->kind != ContractionStructure::Kind::Matmul ||
@@ -53,47 +91,36 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
       dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
       !getElementTypeOrSelf(dequantize.getType()).isF32())
     return std::nullopt;
-  auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
-      getElementTypeOrSelf(dequantize.getInput().getType()));
-  std::optional<ConstantView> codes = constantView(dequantize.getInput()),
-                              scales = constantView(dequantize.getScales()[0]);
-  if (!alphabet || alphabet.getIntegerShift() != 0 || !codes || !scales ||
-      scales->dtype != DType::F32)
+  std::optional<BlockWeights> w =
+      readCodes(dequantize.getInput(), dequantize.getScales()[0]);
+  if (!w)
     return std::nullopt;
+  w->depthFirst = s->weightDim(s->inputChannel[0]) == 0u;
+  w->depth = s->loopSizes[s->inputChannel[0]];
+  w->channels = s->loopSizes[s->outputChannel[0]];
+  if (w->depth <= 0 || w->channels <= 0)
+    return std::nullopt;
+  unsigned kDim = w->depthFirst ? 0 : 1, nDim = 1 - kDim;
+  ShapedType scales = w->scales.type;
+  bool spread = scales.getRank() == 2 && scales.getDimSize(kDim) != 1;
+  w->block = spread ? dequantize.getBlockSizes()[kDim] : w->depth;
+  bool perChannel = scales.getRank() == 0 || scales.getDimSize(nDim) == 1 ||
+                    scales.getDimSize(nDim) == w->channels;
+  if (w->block <= 0 || !perChannel || (w->bits == 8 && w->block == w->depth) ||
+      !takeZeros(*w, dequantize.getZeroPoint()))
+    return std::nullopt;
+  return w;
+}
 
-  BlockWeights w;
-  w.bits = alphabet.getCodeBits();
-  // Integers fill their bits; ternary and binary codes do not.
-  w.smallest = static_cast<int64_t>(alphabet.getMinFinite());
-  auto largest = static_cast<int64_t>(alphabet.getMaxFinite());
-  if ((w.bits != 2 && w.bits != 4 && w.bits != 8) ||
-      largest - w.smallest != (int64_t(1) << w.bits) - 1)
+std::optional<BlockWeights> getBlockWeights(qd::BlockMatmulOp op) {
+  std::optional<BlockWeights> w = readCodes(op.getRhs(), op.getRhsScale());
+  if (!w || !takeZeros(*w, op.getRhsZeroPoint()))
     return std::nullopt;
-  w.depthFirst = s->weightDim(s->inputChannel[0]) == 0u;
-  w.depth = s->loopSizes[s->inputChannel[0]];
-  w.channels = s->loopSizes[s->outputChannel[0]];
-  if (w.depth <= 0 || w.channels <= 0)
+  w->depth = w->codes.type.getDimSize(0);
+  w->channels = w->codes.type.getDimSize(1);
+  w->block = std::min(static_cast<int64_t>(op.getBlock()), w->depth);
+  if (w->depth <= 0 || w->channels <= 0)
     return std::nullopt;
-  unsigned kDim = w.depthFirst ? 0 : 1, nDim = 1 - kDim;
-  auto spread = [&](const ConstantView &view) {
-    return view.type.getRank() == 2 && view.type.getDimSize(kDim) != 1;
-  };
-  w.block = spread(*scales) ? dequantize.getBlockSizes()[kDim] : w.depth;
-  bool perChannel = scales->type.getRank() == 0 ||
-                    scales->type.getDimSize(nDim) == 1 ||
-                    scales->type.getDimSize(nDim) == w.channels;
-  if (w.block <= 0 || !perChannel || (w.bits == 8 && w.block == w.depth))
-    return std::nullopt;
-  w.codes = std::move(*codes);
-  w.scales = std::move(*scales);
-  if (Value zero = dequantize.getZeroPoint()) {
-    w.zeros = constantView(zero);
-    if (!w.zeros)
-      return std::nullopt;
-    for (int64_t i = 0, e = w.zeros->numElements(); i < e; ++i)
-      if (w.zeros->integer(i) < w.smallest || w.zeros->integer(i) > largest)
-        return std::nullopt;
-  }
   return w;
 }
 

@@ -157,6 +157,10 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
         Shape shape = sizesOf(slice.getMixedSizes());
         return static_cast<int64_t>(shape.size()) == rank ? shape : unknown;
       })
+      .Case<qd::BlockMatmulOp>([&](auto product) {
+        return Shape{shapeOf(product.getLhs())[0],
+                     shapeOf(product.getRhs())[1]};
+      })
       .Case<DestinationStyleOpInterface>([&](auto styled) {
         return shapeOf(styled.getTiedOpOperand(result)->get());
       })

@@ -7,6 +7,7 @@
 
 #include "QDialect/Analysis/TensorSizes.h"
 
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -127,6 +128,10 @@ SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
         if (slice.getSourceType().getRank() != type.getRank())
           return dimsOf(builder, loc, tensor);
         return Sizes(slice.getMixedSizes());
+      })
+      .Case<qd::BlockMatmulOp>([&](auto product) {
+        return Sizes{sizesOf(builder, loc, product.getLhs())[0],
+                     sizesOf(builder, loc, product.getRhs())[1]};
       })
       .Case<DestinationStyleOpInterface>([&](auto styled) {
         OpOperand *init = styled.getTiedOpOperand(cast<OpResult>(tensor));

@@ -33,6 +33,10 @@ void QDDialect::registerOps() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "QDialect/IR/QDProductOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "QDialect/IR/QDStructureOps.cpp.inc"
       >();
 }

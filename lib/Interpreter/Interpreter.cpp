@@ -49,6 +49,7 @@ const Registry &Registry::get() {
     registerQuantColumns(r);
     registerQuantOps(r);
     registerNormOps(r);
+    registerProductOps(r);
     registerStructureOps(r);
     registerTensorOps(r);
     registerSliceOps(r);

@@ -68,6 +68,7 @@ void registerMathColumns(Registry &registry);  // ColumnMath.cpp
 void registerQuantColumns(Registry &registry); // ColumnQuant.cpp
 void registerQuantOps(Registry &registry);     // InterpretQuant.cpp
 void registerNormOps(Registry &registry);      // InterpretNorm.cpp
+void registerProductOps(Registry &registry);   // InterpretProduct.cpp
 void registerStructureOps(Registry &registry); // InterpretStructure.cpp
 void registerTensorOps(Registry &registry);    // InterpretTensor.cpp
 void registerControlOps(Registry &registry);   // InterpretControl.cpp

@@ -62,7 +62,7 @@ public:
       : op(op), b(rewriter), loc(op.getLoc()), x(op.getInput()) {}
 
   /// Splits blocked dimensions in two, the second of which is reduced; false
-  /// if a block is cut short.
+  /// if one has a dynamic size.
   bool splitBlocks();
   /// The extreme of the finite values of each block, and 0.
   Value reduceBlocks(Extreme extreme);
@@ -73,6 +73,8 @@ public:
   Value withUnitDims(Value value, RankedTensorType type);
 
 private:
+  /// Fills up a block that is cut short with 0, which every range contains.
+  void padBlock(int64_t dim, int64_t count);
   Value reduce(Value from, ArrayRef<bool> reduced, Extreme extreme);
 
   qd::ChooseParamsOp op;
@@ -82,6 +84,19 @@ private:
   SmallVector<bool> isReduced; ///< of the split dimensions
   SmallVector<bool> isUnit;    ///< of the input's: one block alone
 };
+
+void Lowering::padBlock(int64_t dim, int64_t count) {
+  auto type = cast<RankedTensorType>(x.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape[dim] += count;
+  SmallVector<OpFoldResult> low(shape.size(), b.getIndexAttr(0)), high(low);
+  high[dim] = b.getIndexAttr(count);
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
+  x = tensor::PadOp::create(b, loc,
+                            RankedTensorType::get(shape, type.getElementType()),
+                            x, low, high, zero);
+}
 
 bool Lowering::splitBlocks() {
   auto type = cast<RankedTensorType>(x.getType());
@@ -99,9 +114,11 @@ bool Lowering::splitBlocks() {
       groups.push_back({next});
       continue;
     }
-    if (ShapedType::isDynamic(size) || size % block != 0)
+    if (ShapedType::isDynamic(size))
       return false;
-    shape.append({size / block, block});
+    if (size % block != 0)
+      padBlock(dim, block - size % block);
+    shape.append({llvm::divideCeilSigned(size, block), block});
     isReduced.append({false, true});
     isUnit.push_back(false);
     groups.push_back({next, next + 1});
@@ -218,7 +235,8 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
     double middle = op.getSymmetric() ? (qmin + qmax + 1) / 2 : 0;
     Lowering lowering(op, rewriter);
     if (!lowering.splitBlocks())
-      return rewriter.notifyMatchFailure(op, "a block is cut short");
+      return rewriter.notifyMatchFailure(
+          op, "blocks of a dimension of dynamic size");
     bool symmetric = op.getSymmetric();
     // What the scale is made of.
     SmallVector<Value, 2> extremes;

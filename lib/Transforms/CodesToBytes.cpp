@@ -109,18 +109,23 @@ private:
 
 } // namespace
 
-/// The dequantize ops that are left belong to kernels that take codes: they get
-/// their constants for themselves.
+/// The dequantize ops that are left and block_matmul belong to kernels that
+/// take codes: they get their constants for themselves.
 void Rewriter::keepWeights() {
-  function.walk([&](qd::DequantizeOp op) {
-    Operation *constant = op.getInput().getDefiningOp();
-    if (!constant || !isa<RankedTensorType>(op.getType()))
+  function.walk([&](Operation *op) {
+    OpOperand *codes = nullptr;
+    if (isa<qd::DequantizeOp>(op))
+      codes = &op->getOpOperand(0);
+    else if (auto product = dyn_cast<qd::BlockMatmulOp>(op))
+      codes = &product.getRhsMutable();
+    Operation *constant = codes ? codes->get().getDefiningOp() : nullptr;
+    if (!constant || !isa<RankedTensorType>(op->getResult(0).getType()))
       return;
-    if (!op.getInput().hasOneUse()) {
+    if (!codes->get().hasOneUse()) {
       b.setInsertionPoint(op);
-      op.getInputMutable().assign(b.clone(*constant)->getResult(0));
+      codes->set(b.clone(*constant)->getResult(0));
     }
-    kept.insert(op.getInput());
+    kept.insert(codes->get());
   });
 }
 
@@ -245,8 +250,8 @@ LogicalResult Rewriter::adapt(Operation *op) {
       .Case<tensor::EmptyOp, tensor::DimOp, tensor::CollapseShapeOp,
             tensor::ExpandShapeOp, tensor::ExtractSliceOp,
             tensor::InsertSliceOp, tensor::ConcatOp, tensor::CastOp,
-            qd::DequantizeOp, func::ReturnOp, scf::YieldOp, scf::ForOp,
-            scf::IfOp, scf::WhileOp, scf::ConditionOp>(
+            qd::DequantizeOp, qd::BlockMatmulOp, func::ReturnOp, scf::YieldOp,
+            scf::ForOp, scf::IfOp, scf::WhileOp, scf::ConditionOp>(
           [](auto) { return success(); })
       .Default([](Operation *other) {
         return other->emitOpError("reads or makes codes below eight bits, "

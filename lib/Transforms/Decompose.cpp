@@ -2,9 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-decompose: softmax, layer_norm, gelu and silu become linalg, arith and
-// math ops, step by step as Numerics/Reductions.h and Numerics/FloatFunctions.h
-// say.
+// qd-decompose: softmax, layer_norm, gelu, silu and block_matmul
+// (DecomposeBlockMatmul.cpp) become linalg, arith and math ops, step by step as
+// Numerics/Reductions.h, FloatFunctions.h and BlockMatmul.h say.
 //
 //   softmax:    m = rowMax(x);  e = exp(x - m);  e / rowSum(e)
 //   layer_norm: d = x - rowSum(x) / n;  v = rowSum(d * d) / n;
@@ -242,4 +242,5 @@ void qdialect::populateDecomposePatterns(RewritePatternSet &patterns) {
       .add<DecomposeSoftmax, DecomposeLayerNorm, DecomposeGelu, DecomposeSilu>(
           patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
+  populateDecomposeBlockMatmulPatterns(patterns);
 }

@@ -215,8 +215,8 @@ void Former::assign(Operation *op) {
     group->hasRoot = linalgOp.getNumReductionLoops() > 0;
     group->takesEpilogue = group->hasRoot || isElementwiseGeneric(op);
   }
-  // Row functions hand on the lanes that they make.
-  if (isa<qd::SoftmaxOp, qd::LayerNormOp>(op))
+  // Row functions and products hand on the lanes that they make.
+  if (isa<qd::SoftmaxOp, qd::LayerNormOp, qd::BlockMatmulOp>(op))
     group->hasRoot = group->takesEpilogue = true;
   groupOf[op] = group.get();
   groups.push_back(std::move(group));

@@ -180,6 +180,17 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   if (!s || !getElementTypeOrSelf(op->getResult(0)).isF32())
     return;
   context.builder.setInsertionPoint(op);
+  context.reason.clear();
+  if (qd::BlockMatmulOp product = makeBlockMatmul(context, op)) {
+    ++made[static_cast<int>(Family::Contraction)];
+    op->getResult(0).replaceAllUsesWith(product);
+    op->erase();
+    return;
+  }
+  if (!context.reason.empty()) {
+    reasons.try_emplace(op, context.reason);
+    return;
+  }
   if (Value real = integerizeTokenProduct(context, op)) {
     ++made[static_cast<int>(Family::Contraction)];
     op->getResult(0).replaceAllUsesWith(real);

@@ -129,6 +129,12 @@ std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
                                                      mlir::linalg::LinalgOp op,
                                                      const Coefficient &offset);
 
+/// A product whose weights (and activations) have a scale for each block of the
+/// summed dimension, as qd.block_matmul; null, with a reason where its operands
+/// are codes.
+qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
+                                  mlir::linalg::LinalgOp op);
+
 /// A product whose activation has a scale (and a zero point) for each row, made
 /// at run time:
 ///

@@ -130,3 +130,12 @@ func.func @data_sizes(%count: tensor<i64>, %limit: index) -> (index, index) {
   %m = qd.data_size %count "rounds" : tensor<i64>
   return %n, %m : index, index
 }
+
+// CHECK-LABEL: func @block_matmul
+func.func @block_matmul(%x: tensor<4x100xi8>, %sx: tensor<4x4xf32>, %w: tensor<100x7x!qd.uint<4>>, %sw: tensor<4x7xf32>, %z: tensor<4x7xi32>, %rows: tensor<?x100xi8>, %s1: tensor<?x1xf32>) {
+  // CHECK: qd.block_matmul %{{.*}} scale %{{.*}}, %{{.*}} scale %{{.*}} zero_point %{{.*}} block = 32 : tensor<4x100xi8>, tensor<4x4xf32>, tensor<100x7x!qd.uint<4>>, tensor<4x7xf32>, tensor<4x7xi32> -> tensor<4x7xf32>
+  %0 = qd.block_matmul %x scale %sx, %w scale %sw zero_point %z block = 32 : tensor<4x100xi8>, tensor<4x4xf32>, tensor<100x7x!qd.uint<4>>, tensor<4x7xf32>, tensor<4x7xi32> -> tensor<4x7xf32>
+  // CHECK: qd.block_matmul %{{.*}} scale %{{.*}}, %{{.*}} scale %{{.*}} block = 32 : tensor<?x100xi8>, tensor<?x1xf32>, tensor<100x7x!qd.uint<4>>, tensor<4x7xf32> -> tensor<?x7xf32>
+  %1 = qd.block_matmul %rows scale %s1, %w scale %sw block = 32 : tensor<?x100xi8>, tensor<?x1xf32>, tensor<100x7x!qd.uint<4>>, tensor<4x7xf32> -> tensor<?x7xf32>
+  return
+}

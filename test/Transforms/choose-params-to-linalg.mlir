@@ -30,11 +30,23 @@ func.func @large(%x: tensor<3x4096xf32>) -> (tensor<f32>, tensor<i32>) {
   return %s, %z : tensor<f32>, tensor<i32>
 }
 
-// A block cut short is not lowered: its op stays.
-// SHORT-LABEL: func @short_block
-// SHORT: qd.choose_params
-// RUN: q-opt %s --qd-cast-to-linalg | FileCheck %s --check-prefix=SHORT
-func.func @short_block(%x: tensor<2x5xf32>) -> (tensor<2x3xf32>, tensor<2x3xi32>) {
+// A block that is cut short counts as filled up with 0: 5 elements in blocks of
+// 2, the last of which is below 0 alone.
+// RUN: q-run %s --function=short_block --print > %t.short
+// RUN: q-run %t.mlir --function=short_block --print | diff %t.short -
+// PARAMS-LABEL: func @short_block
+// PARAMS: tensor.pad %{{.*}} low[0, 0] high[0, 1]
+// PARAMS-NOT: qd.choose_params
+func.func @short_block() -> (tensor<2x3xf32>, tensor<2x3xi32>) {
+  %x = arith.constant dense<[[1.0, 2.0, -3.0, 0.5, -9.0], [0.0, 0.0, 5.0, 6.0, 0.0]]> : tensor<2x5xf32>
   %s, %z = qd.choose_params %x for i8 block_sizes = [1, 2] : tensor<2x5xf32> -> tensor<2x3xf32>, tensor<2x3xi32>
   return %s, %z : tensor<2x3xf32>, tensor<2x3xi32>
+}
+
+// Blocks of a dimension of dynamic size are not lowered: their op stays.
+// PARAMS-LABEL: func @dynamic_blocks
+// PARAMS: qd.choose_params
+func.func @dynamic_blocks(%x: tensor<2x?xf32>) -> (tensor<2x?xf32>, tensor<2x?xi32>) {
+  %s, %z = qd.choose_params %x for i8 block_sizes = [1, 2] : tensor<2x?xf32> -> tensor<2x?xf32>, tensor<2x?xi32>
+  return %s, %z : tensor<2x?xf32>, tensor<2x?xi32>
 }

@@ -15,6 +15,7 @@
 #define QDIALECT_ANALYSIS_BLOCKWEIGHTS_H
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 
 namespace qdialect {
@@ -37,7 +38,6 @@ struct BlockWeights {
   int64_t zero(int64_t blockOfK, int64_t n) const;
 
 private:
-  friend std::optional<BlockWeights> getBlockWeights(mlir::linalg::LinalgOp op);
   int64_t parameterIndex(const ConstantView &view, int64_t blockOfK,
                          int64_t n) const;
 };
@@ -47,6 +47,10 @@ private:
 /// code has 8 bits and every channel one scale (which the integer kernels want
 /// as floats or as integers).
 std::optional<BlockWeights> getBlockWeights(mlir::linalg::LinalgOp op);
+
+/// The constant right side of a block_matmul; nothing if a zero point is no
+/// code, or the codes do not fill two, four or eight bits.
+std::optional<BlockWeights> getBlockWeights(qd::BlockMatmulOp op);
 
 /// True for a qd.dequantize that makes such weights for all of its users.
 bool makesBlockWeights(mlir::Operation *op);

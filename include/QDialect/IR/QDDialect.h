@@ -76,6 +76,8 @@ class YieldOp;
 #define GET_OP_CLASSES
 #include "QDialect/IR/QDNormOps.h.inc"
 #define GET_OP_CLASSES
+#include "QDialect/IR/QDProductOps.h.inc"
+#define GET_OP_CLASSES
 #include "QDialect/IR/QDStructureOps.h.inc"
 
 #endif // QDIALECT_IR_QDDIALECT_H

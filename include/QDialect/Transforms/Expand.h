@@ -32,7 +32,10 @@ void populateChooseParamsToLinalgPatterns(mlir::RewritePatternSet &patterns);
 /// gelu and silu alone.
 void populateFunctionsToLinalgPatterns(mlir::RewritePatternSet &patterns);
 
-/// softmax, layer_norm, gelu and silu to linalg, arith and math.
+/// block_matmul to a loop over blocks; part of populateDecomposePatterns.
+void populateDecomposeBlockMatmulPatterns(mlir::RewritePatternSet &patterns);
+
+/// softmax, layer_norm, gelu, silu and block_matmul to linalg, arith and math.
 void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
 
 /// math.exp, log, erf, tanh, rsqrt, powf, qd.gelu and qd.silu on scalars and

@@ -77,16 +77,18 @@ def ExpandMathPass : Pass<"qd-expand-math"> {
 }
 
 def DecomposePass : Pass<"qd-decompose"> {
-  let summary = "decompose softmax, layer_norm, gelu and silu";
+  let summary = "decompose softmax, layer_norm, gelu, silu and block_matmul";
   let description = [{
     Replaces qd.softmax, qd.layer_norm, qd.gelu and qd.silu by linalg.generic,
     arith and math ops that compute the same bits: row sums in sixteen lanes and
     a tree (Numerics/Reductions.h), functions by name (math.exp is Numerics' exp,
     which qd-expand-math spells out). softmax and layer_norm on dynamic shapes or
-    other elements than f32 are left alone.
+    other elements than f32 are left alone. qd.block_matmul becomes an scf.for over
+    blocks, unless its sum has a dynamic size.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def ConvertQuantToQDPass : Pass<"convert-quant-to-qd"> {

@@ -16,9 +16,9 @@ namespace qdialect::cpu {
 namespace {
 
 /// vpdpbusd: four unsigned by signed byte products summed into an i32 lane.
-class VnniPolicy : public DotPolicy {
+class VnniPolicy : public CodeDotPolicy {
 public:
-  using DotPolicy::DotPolicy;
+  using CodeDotPolicy::CodeDotPolicy;
   VectorType bytes() { return Emitter::vector(e.i8(), 64); }
 
   SmallVector<Value> start(Value init) override { return {init}; }
@@ -26,8 +26,8 @@ public:
   SmallVector<Value> loadWeights(Value pointer) override {
     return {e.load(bytes(), pointer, 64)};
   }
-  Value loadActivations(Value pointer) override {
-    Value four = e.load(e.i32(), pointer);
+  SmallVector<Value> splitWeights(Value bytes) override { return {bytes}; }
+  Value spreadActivations(Value four) override {
     return e.bitcast(e.broadcast(four, Emitter::vector(e.i32())), bytes());
   }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
@@ -40,9 +40,9 @@ public:
 
 /// Bytes widened to i16, vpmaddwd, vpaddd: exact, unlike vpmaddubsw. An
 /// accumulator register holds two partial sums of four channels.
-class Avx2Policy : public DotPolicy {
+class Avx2Policy : public CodeDotPolicy {
 public:
-  using DotPolicy::DotPolicy;
+  using CodeDotPolicy::CodeDotPolicy;
   static constexpr int64_t kParts = 4;
   VectorType words() { return Emitter::vector(e.getI16Type(), 16); }
 
@@ -79,8 +79,14 @@ public:
           e.load(Emitter::vector(e.i8(), 16), e.at(pointer, 16 * part), 16)));
     return parts;
   }
-  Value loadActivations(Value pointer) override {
-    Value four = e.load(e.i32(), pointer);
+  SmallVector<Value> splitWeights(Value bytes) override {
+    SmallVector<Value> parts;
+    for (int64_t part = 0; part < kParts; ++part)
+      parts.push_back(
+          arith::ExtSIOp::create(e, words(), e.slice(bytes, 16 * part, 16)));
+    return parts;
+  }
+  Value spreadActivations(Value four) override {
     Value bytes = e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), 4)),
                             Emitter::vector(e.i8(), 16));
     return arith::ExtUIOp::create(e, words(), bytes);
@@ -96,15 +102,55 @@ public:
   }
 };
 
-/// Plain vector ops that any target has: one product of 16 channels a code.
-class PortablePolicy : public DotPolicy {
+/// vpmaddubsw, vpmaddwd by ones, vpaddd: exact for weights of at most 64 steps,
+/// 2 * 255 * 64 < 2^15. An accumulator register holds eight channels.
+class Avx2NarrowPolicy : public CodeDotPolicy {
 public:
-  using DotPolicy::DotPolicy;
+  using CodeDotPolicy::CodeDotPolicy;
+  static constexpr int64_t kBytes = 32;
+  VectorType bytes() { return Emitter::vector(e.i8(), kBytes); }
+  VectorType words() { return Emitter::vector(e.getI16Type(), kBytes / 2); }
+
+  SmallVector<Value> start(Value init) override {
+    return {e.slice(init, 0, 8), e.slice(init, 8, 8)};
+  }
+  Value finish(ValueRange parts) override {
+    return e.concat(parts[0], parts[1]);
+  }
+  SmallVector<Value> loadWeights(Value pointer) override {
+    return {e.load(bytes(), pointer, 32),
+            e.load(bytes(), e.at(pointer, kBytes), 32)};
+  }
+  SmallVector<Value> splitWeights(Value both) override {
+    return {e.slice(both, 0, kBytes), e.slice(both, kBytes, kBytes)};
+  }
+  Value spreadActivations(Value four) override {
+    return e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), 8)), bytes());
+  }
+  void accumulate(MutableArrayRef<Value> accumulators, Value activations,
+                  ArrayRef<Value> weights) override {
+    Value ones = e.constantInt(words(), 1);
+    for (auto [accumulator, weight] : llvm::zip(accumulators, weights)) {
+      Value pairs = e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", words(),
+                                {activations, weight});
+      Value fours = e.intrinsic("llvm.x86.avx2.pmadd.wd",
+                                Emitter::vector(e.i32(), 8), {pairs, ones});
+      accumulator = arith::AddIOp::create(e, accumulator, fours);
+    }
+  }
+};
+
+/// Plain vector ops that any target has: one product of 16 channels a code.
+class PortablePolicy : public CodeDotPolicy {
+public:
+  using CodeDotPolicy::CodeDotPolicy;
 
   SmallVector<Value> start(Value init) override { return {init}; }
   Value finish(ValueRange accumulators) override { return accumulators[0]; }
   SmallVector<Value> loadWeights(Value pointer) override {
-    Value bytes = e.load(Emitter::vector(e.i8(), 64), pointer, 16);
+    return splitWeights(e.load(Emitter::vector(e.i8(), 64), pointer, 16));
+  }
+  SmallVector<Value> splitWeights(Value bytes) override {
     SmallVector<Value> parts;
     for (int64_t k = 0; k < 4; ++k) {
       SmallVector<int64_t> lanes;
@@ -116,9 +162,7 @@ public:
     }
     return parts;
   }
-  Value loadActivations(Value pointer) override {
-    return e.load(e.i32(), pointer);
-  }
+  Value spreadActivations(Value four) override { return four; }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
     for (auto [k, weight] : llvm::enumerate(weights)) {
@@ -164,10 +208,17 @@ public:
 std::unique_ptr<DotPolicy> DotPolicy::create(Emitter &e, bool isFloat) {
   if (isFloat)
     return std::make_unique<FloatPolicy>(e);
+  return CodeDotPolicy::create(e);
+}
+
+std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
+                                                     bool isNarrow) {
   switch (e.target.isa) {
   case CpuTarget::AVX512VNNI:
     return std::make_unique<VnniPolicy>(e);
   case CpuTarget::AVX2:
+    if (isNarrow)
+      return std::make_unique<Avx2NarrowPolicy>(e);
     return std::make_unique<Avx2Policy>(e);
   case CpuTarget::Scalar:
     return std::make_unique<PortablePolicy>(e);

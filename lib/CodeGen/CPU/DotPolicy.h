@@ -47,6 +47,25 @@ protected:
   Emitter &e;
 };
 
+/// The policies of codes, for kernels that unpack weights in registers.
+class CodeDotPolicy : public DotPolicy {
+public:
+  using DotPolicy::DotPolicy;
+  /// `isNarrow`: two weights of at most 64 steps never leave an i16 when
+  /// multiplied by unsigned bytes and added.
+  static std::unique_ptr<CodeDotPolicy> create(Emitter &e,
+                                               bool isNarrow = false);
+  static constexpr int64_t kNarrow = 64;
+
+  /// One k step of 16 channels: signed bytes [16][4] (vector<64xi8>).
+  virtual llvm::SmallVector<Value> splitWeights(Value bytes) = 0;
+  /// One k step of one row: four unsigned bytes in an i32.
+  virtual Value spreadActivations(Value four) = 0;
+  Value loadActivations(Value pointer) final {
+    return spreadActivations(e.load(e.i32(), pointer));
+  }
+};
+
 /// The instruction that the policy is made of, for the receipt.
 std::string dotInstruction(const CpuTarget &target, bool isFloat);
 

@@ -14,6 +14,7 @@ namespace qdialect::cpu {
 
 using PlanPtr = std::unique_ptr<KernelPlan>;
 
+PlanPtr planBlockDot(const KernelRegion &region);
 PlanPtr planBlockMatmul(const KernelRegion &region);
 PlanPtr planContraction(const KernelRegion &region);
 PlanPtr planWindowReduce(const KernelRegion &region);

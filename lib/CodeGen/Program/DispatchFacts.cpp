@@ -6,7 +6,7 @@
 
 #include "DispatchFacts.h"
 
-#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <cstring>
@@ -51,9 +51,9 @@ std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
 bool isSmall(qd::DispatchOp dispatch, int64_t bytes) {
   constexpr double kMacsPerNs = 100, kBytesPerNs = 10, kHandOverNs = 3000;
   double macs = 0;
-  dispatch.walk([&](linalg::LinalgOp op) {
-    if (auto structure = getContractionStructure(op))
-      macs += structure->macs();
+  dispatch.walk([&](Operation *op) {
+    if (std::optional<ProductSize> size = getProductSize(op))
+      macs += static_cast<double>(size->macs);
   });
   return macs / kMacsPerNs + bytes / kBytesPerNs < kHandOverNs;
 }

@@ -250,6 +250,12 @@ bool RowAnalysis::visit(Operation *op) {
                llvm::all_of(norm->getOperands().drop_front(),
                             [&](Value other) { return requireNone(other); });
       })
+      .Case<qd::BlockMatmulOp>([&](auto product) {
+        return dims == 1 && require(product.getLhs()) &&
+               require(product.getLhsScale()) &&
+               llvm::all_of(product->getOperands().drop_front(2),
+                            [&](Value other) { return requireNone(other); });
+      })
       .Case<qd::LookupOp>([&](auto lookup) {
         return require(lookup.getCodes()) && requireNone(lookup.getTable());
       })

@@ -5,7 +5,7 @@
 #include "QDialect/CodeGen/Program/RowBlocks.h"
 
 #include "DispatchCopy.h"
-#include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProductSize.h"
 #include "RowAnalysis.h"
 
 using namespace mlir;
@@ -46,9 +46,9 @@ std::optional<RowBlocks> RowBlocks::analyze(qd::DispatchOp dispatch,
     if (result.isStatic) {
       result.rowElements =
           shapes.sizes.product(ArrayRef(shape).drop_front(dims));
-      dispatch.walk([&](linalg::LinalgOp op) {
-        if (auto structure = getContractionStructure(op))
-          result.rowMacs += static_cast<double>(structure->macs());
+      dispatch.walk([&](Operation *op) {
+        if (std::optional<ProductSize> size = getProductSize(op))
+          result.rowMacs += static_cast<double>(size->macs);
       });
     }
     return result;

@@ -170,6 +170,22 @@ Grid chooseGrid(GraphBuilder &b, const Tensor &x, Type codes) {
   return grid;
 }
 
+Tensor roundByBlocks(GraphBuilder &b, const Tensor &x, int64_t block) {
+  Grid grid;
+  grid.blockSizes.assign(x.rank(), 1);
+  grid.blockSizes.back() = block;
+  Shape shape(x.shape());
+  shape.back() = llvm::divideCeilSigned(shape.back(), block);
+  Type codes = b.builder.getI8Type();
+  auto params = qd::ChooseParamsOp::create(
+      b.builder, b.loc, b.typeOf(shape, b.builder.getF32Type()),
+      b.typeOf(shape, b.builder.getI32Type()), b.value(x), TypeAttr::get(codes),
+      /*symmetric=*/b.builder.getUnitAttr(),
+      b.builder.getDenseI64ArrayAttr(grid.blockSizes));
+  grid.scale = b.tensor(params.getScale(), shape);
+  return dequantize(b, quantize(b, x, grid, codes), grid);
+}
+
 std::optional<Tensor> dequantizedInput(Node &n, size_t index, StringRef label,
                                        GridInputs inputs) {
   Tensor x = n.input(index, label);

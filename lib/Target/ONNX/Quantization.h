@@ -53,6 +53,10 @@ Tensor quantize(GraphBuilder &b, const Tensor &x, const Grid &grid,
 /// program runs: zero is in its range.
 Grid chooseGrid(GraphBuilder &b, const Tensor &x, mlir::Type codes);
 
+/// `x`, f32, rounded to i8 with a symmetric scale for each `block` elements of
+/// its last dimension (of static size), chosen when the program runs.
+Tensor roundByBlocks(GraphBuilder &b, const Tensor &x, int64_t block);
+
 /// Input `index` with the grid of `inputs` as f32, whatever the scale's type;
 /// nothing after an error.
 std::optional<Tensor> dequantizedInput(Node &n, size_t index,

@@ -9,6 +9,7 @@
 
 #include "Receipt.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -85,6 +86,8 @@ std::string operationName(Operation &root) {
       return stringify(structure->kind).str();
   if (isElementwise(root))
     return elementwiseName(root);
+  if (isa<qd::BlockMatmulOp>(root))
+    return stringify(ContractionStructure::Kind::Matmul).str();
   return root.getName().getStringRef().str();
 }
 
@@ -95,15 +98,12 @@ struct Macs {
 
 Macs countMacs(qd::DispatchOp dispatch) {
   Macs macs;
-  dispatch.walk([&](linalg::LinalgOp op) {
-    auto structure = getContractionStructure(op);
-    if (!structure)
+  dispatch.walk([&](Operation *op) {
+    std::optional<ProductSize> size = getProductSize(op);
+    if (!size)
       return;
-    int64_t count = structure->macs();
-    macs.total += count;
-    auto input = cast<ShapedType>(op.getDpsInputs().front().getType());
-    if (input.getElementType().isInteger())
-      macs.integer += count;
+    macs.total += size->macs;
+    macs.integer += size->isInteger ? size->macs : 0;
   });
   return macs;
 }
@@ -116,6 +116,9 @@ std::string realisedPrecision(qd::DispatchOp dispatch, Operation &root) {
     types.assign(dispatch.getOperandTypes().begin(),
                  dispatch.getOperandTypes().end());
     llvm::append_range(types, dispatch.getResultTypes());
+  } else if (auto product = dyn_cast<qd::BlockMatmulOp>(root)) {
+    // Its scales are floats, as an epilogue's would be.
+    types.assign({product.getLhs().getType(), product.getRhs().getType()});
   }
   std::string floats, integers;
   unsigned floatBits = 0, integerBits = 0;

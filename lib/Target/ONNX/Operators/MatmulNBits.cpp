@@ -8,14 +8,20 @@
 // middle of the codes when absent. Here everything lies as [K][N] and
 // [blocks][N].
 //
-// accuracy_level bounds from below what the activations are rounded to, so f32
-// serves every level.
+// accuracy_level 4 rounds the activations to int8, symmetric, with a scale for
+// each block of a row (Quantization.h); the others leave them f32, as they are
+// allowed to: the level bounds from below what they are rounded to. ONNX
+// Runtime multiplies by 127 / max |x| where qd.quantize divides by
+// max |x| / 127, so a code may differ where the quotient is next to a tie. It
+// leaves them f32 for weights with a group index or zero points that are no
+// codes, and so does this.
 
 #include "Contraction.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "QDialect/IR/QDDialect.h"
+#include "Quantization.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -100,7 +106,7 @@ LogicalResult importMatMulNBits(Node &n) {
   Tensor x = n.floatInput(0, "A");
   NBits w{n.getInt("K", 0), n.getInt("N", 0), n.getInt("bits", 4),
           n.getInt("block_size", 32)};
-  n.getInt("accuracy_level", 0);
+  bool rounds = n.getInt("accuracy_level", 0) == 4;
   n.requireRank(x, "A", 1);
   if (!n.ok() || !n.requireRange("K", {w.k}, 1, int64_t(1) << 31) ||
       !n.requireRange("N", {w.n}, 1, int64_t(1) << 31) ||
@@ -178,10 +184,17 @@ LogicalResult importMatMulNBits(Node &n) {
   // For q-run --dump-codes: the file has channels first, and codes packed.
   weights->setAttr("qd.packed", n.b.builder.getUnitAttr());
   Type element = x.elementType();
-  FailureOr<Tensor> y =
-      emitMatmul(n, n.b.cast(x, f32), Tensor(weights.getResult()), f32);
+  x = n.b.cast(x, f32);
+  Shape shape(x.shape());
+  shape.back() = w.n;
+  // Rows of a matrix, so that the codes meet the product as they are.
+  x = n.b.reshape(x, {n.b.sizes.product(x.shape().drop_back()), w.k});
+  if (rounds && !group && domain == qd::ZeroPointDomain::Code)
+    x = roundByBlocks(n.b, x, w.block);
+  FailureOr<Tensor> y = emitMatmul(n, x, Tensor(weights.getResult()), f32);
   if (failed(y))
     return failure();
+  y = n.b.reshape(*y, shape);
   if (n.hasInput(5)) {
     Tensor bias = n.floatInput(5, "bias");
     if (!n.ok() || !n.requireBroadcast({*y, bias}))
@@ -199,8 +212,8 @@ LogicalResult importMatMulNBits(Node &n) {
 
 void registerMatmulNBitsOps(OpRegistry &r) {
   r.onOp(microsoftDomain, "MatMulNBits", 1, importMatMulNBits,
-         "2, 4 and 8 bits, constant weights; f32 activations for every "
-         "accuracy_level")
+         "2, 4 and 8 bits, constant weights; int8 activations for "
+         "accuracy_level 4, else f32")
       .symbolic();
 }
 
