@@ -208,13 +208,13 @@ def main():
                 fail(case, f"{name} is off by {np.max(np.abs(y - want)):g}")
             elif worst > 0:
                 print(f"note: ONNX Runtime is off by {np.max(np.abs(y - want)):g} for {case}")
-        if case.zero != "float" and not case.group and case.k > case.block:
+        if case.k > case.block:
             info = tools.run("q-run", so, "--info").split("\n")
             weights = int(next(line for line in info if line.startswith("weights ")).split()[1])
-            # Panels of 64 channels: codes, then at most twelve bytes a block, a bias, pages.
+            # Panels of 64 channels: codes, then at most twelve bytes a block, the order of a group index, a bias, pages.
             panels = -(-case.n // 64) * 64
             codes = panels * (-(-case.k // 4) * 4 if case.rounds() else case.k) * case.bits // 8
-            parameters = panels * (12 if case.rounds() else 5) * -(-case.k // case.block)
+            parameters = panels * (12 if case.rounds() else 9) * -(-case.k // case.block) + 4 * case.k * case.group
             if weights > codes + parameters + 1024:
                 fail(case, f"{weights} bytes of weights, but {codes} of codes and {parameters} of parameters")
     print(f"{args.count} models, {compared} also compared with ONNX Runtime, {rounded} integer, {failed} failures")

@@ -34,9 +34,19 @@ float BlockWeights::scale(int64_t blockOfK, int64_t n) const {
 }
 
 int64_t BlockWeights::zero(int64_t blockOfK, int64_t n) const {
+  if (addends)
+    return int64_t(1) << (bits - 1);
   if (!zeros)
     return -smallest;
   return zeros->integer(parameterIndex(*zeros, blockOfK, n)) - smallest;
+}
+
+float BlockWeights::addend(int64_t blockOfK, int64_t n) const {
+  if (!addends)
+    return 0;
+  double ofCodes = addends->get<float>(parameterIndex(*addends, blockOfK, n));
+  auto middle = static_cast<double>(zero(blockOfK, n) + smallest);
+  return static_cast<float>(ofCodes + middle * scale(blockOfK, n));
 }
 
 /// Codes of two, four or eight bits and their scales; sizes, blocks and zero
@@ -62,10 +72,15 @@ static std::optional<BlockWeights> readCodes(Value input, Value scale) {
   return w;
 }
 
-/// Takes zero points that are codes; false for others.
-static bool takeZeros(BlockWeights &w, Value zero) {
+/// Takes zero points that are codes, or real ones as addends; false for others.
+static bool takeZeros(BlockWeights &w, Value zero, bool isReal = false) {
   if (!zero)
     return true;
+  if (isReal) {
+    w.addends = constantView(zero);
+    return w.addends && w.addends->dtype == DType::F32 &&
+           (w.addends->type.getRank() == 0 || w.addends->type.getRank() == 2);
+  }
   w.zeros = constantView(zero);
   if (!w.zeros)
     return false;
@@ -88,7 +103,6 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
       op->getOperand(s->weightOperand).getDefiningOp<qd::DequantizeOp>();
   if (!dequantize || dequantize.getScales().size() != 1 ||
       dequantize.getGroupIndex() ||
-      dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
       !getElementTypeOrSelf(dequantize.getType()).isF32())
     return std::nullopt;
   std::optional<BlockWeights> w =
@@ -107,7 +121,8 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
   bool perChannel = scales.getRank() == 0 || scales.getDimSize(nDim) == 1 ||
                     scales.getDimSize(nDim) == w->channels;
   if (w->block <= 0 || !perChannel || (w->bits == 8 && w->block == w->depth) ||
-      !takeZeros(*w, dequantize.getZeroPoint()))
+      !takeZeros(*w, dequantize.getZeroPoint(),
+                 dequantize.getZeroPointDomain() == qd::ZeroPointDomain::Real))
     return std::nullopt;
   return w;
 }

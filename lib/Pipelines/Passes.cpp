@@ -18,6 +18,7 @@ using namespace mlir;
 namespace qdialect {
 
 void buildNormalizePipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createSortWeightGroupsPass());
   pm.addNestedPass<func::FuncOp>(createWidenHalfPass());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass());
   pm.addNestedPass<func::FuncOp>(createRaiseFloatOpsPass());

@@ -94,6 +94,7 @@ public:
 
 private:
   void keepWeights();
+  void noteBorderCodes();
   void retype(Value value);
   LogicalResult adapt(Operation *op);
   void adaptGeneric(linalg::GenericOp op);
@@ -127,6 +128,20 @@ void Rewriter::keepWeights() {
     }
     kept.insert(codes->get());
   });
+}
+
+/// What the bytes of the program's inputs and outputs mean, for its callers.
+void Rewriter::noteBorderCodes() {
+  auto codes = [](Type type) {
+    return bytesOf(type) ? TypeAttr::get(getElementTypeOrSelf(type))
+                         : TypeAttr();
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (TypeAttr attribute = codes(type))
+      function.setArgAttr(index, "qd.codes", attribute);
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+    if (TypeAttr attribute = codes(type))
+      function.setResultAttr(index, "qd.codes", attribute);
 }
 
 void Rewriter::retype(Value value) {
@@ -290,6 +305,7 @@ LogicalResult Rewriter::run() {
       return op->emitOpError("on codes below eight bits has no general form");
     op = *generic;
   }
+  noteBorderCodes();
   function.walk([&](Operation *op) {
     for (Value result : op->getResults())
       retype(result);

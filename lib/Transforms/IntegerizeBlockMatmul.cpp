@@ -124,7 +124,7 @@ qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
                                   linalg::LinalgOp op) {
   std::optional<BlockWeights> w = getBlockWeights(op);
   std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (!w || !isPlainProduct(op, *s))
+  if (!w || w->addends || !isPlainProduct(op, *s))
     return {};
   auto x =
       op->getOperand(s->activationOperand).getDefiningOp<qd::DequantizeOp>();
@@ -133,8 +133,12 @@ qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
   if (!x)
     return {};
   Value scale = activationScale(context, x, *w);
-  if (!scale)
+  if (!scale) {
+    // One block is no block: other families may know the activations.
+    if (w->numBlocks() == 1)
+      context.reason.clear();
     return {};
+  }
   Location loc = op.getLoc();
   Value weightScale = parameterOf<float>(
       context, loc, context.builder.getF32Type(), DType::F32, *w,

@@ -3,6 +3,8 @@
 // RUN: rm -rf %t && mkdir %t
 // RUN: q-compile %s --recipe float -o %t/m.so
 // RUN: q-run %t/m.so --info | FileCheck %s
+// The receipt says what the bytes mean.
+// RUN: q-run %t/m.so --receipt | %python -c "import json, sys; r = json.load(sys.stdin); c = {t['name']: t.get('codes') for t in r['inputs'] + r['outputs']}; assert c == {'q': 'int4', 'u': 'uint4', 'w': None, 'twice': 'int4', 'small': 'float4e2m1fn', 'more': None}, c"
 // RUN: %python -c "import numpy as np; np.save('%t/q.npy', np.array([7, -8, 0x15, -1], np.int8)); np.save('%t/u.npy', np.array([3, 15], np.uint8)); np.save('%t/w.npy', np.array([2**32 - 1, 5], np.uint32))"
 // RUN: q-run %t/m.so --input q=%t/q.npy --input u=%t/u.npy --input w=%t/w.npy --output-dir %t/so
 // RUN: q-run %s --input q=%t/q.npy --input u=%t/u.npy --input w=%t/w.npy --output-dir %t/interpreted

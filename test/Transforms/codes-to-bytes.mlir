@@ -6,7 +6,7 @@
 
 // Signed codes keep their sign, payloads compute in four bits.
 // CHECK-LABEL: func @signed
-// CHECK-SAME: (%[[X:.*]]: tensor<4xi8>) -> tensor<4xi8>
+// CHECK-SAME: (%[[X:.*]]: tensor<4xi8> {qd.codes = i4}) -> (tensor<4xi8> {qd.codes = i4})
 func.func @signed(%x: tensor<4xi4>) -> tensor<4xi4> {
   %e = tensor.empty() : tensor<4xi4>
   // CHECK: linalg.generic {{.*}} ins(%[[X]] : tensor<4xi8>)
@@ -29,7 +29,7 @@ func.func @signed(%x: tensor<4xi4>) -> tensor<4xi4> {
 
 // Other alphabets are zero-extended; eight-bit floats are their own bytes.
 // CHECK-LABEL: func @floats
-// CHECK-SAME: (%{{.*}}: tensor<4x!qd.uint<8>>) -> tensor<4x!qd.uint<8>>
+// CHECK-SAME: (%{{.*}}: tensor<4x!qd.uint<8>> {qd.codes = f8E4M3FN}) -> (tensor<4x!qd.uint<8>> {qd.codes = f4E2M1FN})
 func.func @floats(%x: tensor<4xf8E4M3FN>) -> tensor<4xf4E2M1FN> {
   %one = arith.constant 1.0 : f32
   %e = tensor.empty() : tensor<4xf4E2M1FN>
@@ -52,7 +52,7 @@ func.func @floats(%x: tensor<4xf8E4M3FN>) -> tensor<4xf4E2M1FN> {
 
 // What only moves is retyped; scalars and constants follow.
 // CHECK-LABEL: func @moves
-// CHECK-SAME: (%[[X:.*]]: tensor<2x2xi8>, %[[I:.*]]: index) -> (tensor<2x4xi8>, tensor<2x2xi8>, i4)
+// CHECK-SAME: (%[[X:.*]]: tensor<2x2xi8> {qd.codes = i4}, %[[I:.*]]: index) -> (tensor<2x4xi8> {qd.codes = i4}, tensor<2x2xi8> {qd.codes = i4}, i4)
 func.func @moves(%x: tensor<2x2xi4>, %i: index) -> (tensor<2x4xi4>, tensor<2x2xi4>, i4) {
   %minus = arith.constant -3 : i4
   // CHECK: arith.constant dense<{{\[\[}}1, -1], [7, -8]]> : tensor<2x2xi8>

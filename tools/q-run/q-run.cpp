@@ -97,7 +97,8 @@ int main(int argc, char **argv) {
   bool isLibrary = StringRef(o.model).ends_with(".so");
   if (isLibrary && !o.dumpCodes.empty()) {
     errs() << "error: --dump-codes reads a program, but '" << o.model
-           << "' is a library\n";
+           << "' is a library, whose weights and scales are combined for its "
+              "kernels; give the model that it was compiled from\n";
     return kRunFailure;
   }
   bool needsCode = o.benchmark || o.profile || o.receipt || o.info;

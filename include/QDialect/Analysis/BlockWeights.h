@@ -9,6 +9,11 @@
 //
 //   w[k][n] = (code[k][n] - zero[k / block][n]) * scale[k / block][n]
 //
+// Zero points that are no codes (real ones) are an addend of each block:
+//
+//   w[k][n] = (code[k][n] - middle) * scale[k / block][n] + addend[k /
+//   block][n]
+//
 // What QDQ models with blocked weights and MatMulNBits become.
 
 #ifndef QDIALECT_ANALYSIS_BLOCKWEIGHTS_H
@@ -23,19 +28,22 @@ namespace qdialect {
 struct BlockWeights {
   ConstantView codes, scales;
   std::optional<ConstantView> zeros;
-  unsigned bits = 8;      ///< of a code: 2, 4 or 8
-  int64_t smallest = 0;   ///< code of the alphabet
-  int64_t depth = 0;      ///< K
-  int64_t channels = 0;   ///< N
-  int64_t block = 0;      ///< indices of K that share a scale
-  bool depthFirst = true; ///< codes lie as [K][N], else as [N][K]
+  std::optional<ConstantView> addends; ///< of codes, not of their distance
+  unsigned bits = 8;                   ///< of a code: 2, 4 or 8
+  int64_t smallest = 0;                ///< code of the alphabet
+  int64_t depth = 0;                   ///< K
+  int64_t channels = 0;                ///< N
+  int64_t block = 0;                   ///< indices of K that share a scale
+  bool depthFirst = true;              ///< codes lie as [K][N], else as [N][K]
 
   int64_t numBlocks() const { return (depth + block - 1) / block; }
   /// code - smallest, in [0, 2^bits).
   int64_t code(int64_t k, int64_t n) const;
   float scale(int64_t blockOfK, int64_t n) const;
-  /// zero point - smallest.
+  /// zero point - smallest; the middle of the codes where there are addends.
   int64_t zero(int64_t blockOfK, int64_t n) const;
+  /// What is added to (code - zero) * scale.
+  float addend(int64_t blockOfK, int64_t n) const;
 
 private:
   int64_t parameterIndex(const ConstantView &view, int64_t blockOfK,

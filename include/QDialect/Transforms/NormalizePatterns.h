@@ -48,6 +48,9 @@ void populateFuseUnaryFunctionsPatterns(mlir::RewritePatternSet &patterns);
 /// indexing maps.
 void populateFoldLayoutIntoProductsPatterns(mlir::RewritePatternSet &patterns);
 
+/// Weights whose groups are scattered along the sum, as blocks.
+void populateSortWeightGroupsPatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_NORMALIZEPATTERNS_H

@@ -282,6 +282,25 @@ def RaiseFloatOpsPass : Pass<"qd-raise-float-ops", "::mlir::func::FuncOp"> {
   ];
 }
 
+def SortWeightGroupsPass : Pass<"qd-sort-weight-groups", "::mlir::func::FuncOp"> {
+  let summary = "make blocks of weight groups that are scattered along the sum";
+  let description = [{
+    Run first in normalize. Constant weights of a product that share scales by a
+    group index (GPTQ's act order, MatMulNBits' g_idx) are sorted by group, so that
+    a group is a block of neighbours, and the activations are read in the same
+    order. Left alone: groups that are not constant or no whole blocks, weights
+    that anything but a product reads.
+
+    Example: test/Transforms/sort-weight-groups.mlir
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect", "::qdialect::qd::QDDialect"];
+  let statistics = [
+    Statistic<"numSorted", "sorted", "Weights whose groups became blocks">,
+    Statistic<"numLeft", "left", "Weights that keep a group index">
+  ];
+}
+
 def FoldLayoutIntoProductsPass
     : Pass<"qd-fold-layout-into-products", "::mlir::func::FuncOp"> {
   let summary = "let products of two activations read their operands where they lie";

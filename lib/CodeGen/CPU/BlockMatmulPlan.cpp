@@ -13,6 +13,8 @@
 // a block first and are scaled once:
 //
 //   acc[r][n] += scale[b][n] * (sum over k in b of x[r][k] * (code - zero))
+//
+// Addends (of real zero points) are multiplied with the sum of x over a block.
 
 #include "Emitter.h"
 #include "Families.h"
@@ -29,11 +31,12 @@ namespace {
 constexpr int64_t kPanel = 64;
 
 /// The packed images: codes [panel][k][8 * bits bytes], scales
-/// [panel][block][64] in f32, zero points [panel][block][64] in bytes.
+/// [panel][block][64] in f32, zero points [panel][block][64] in bytes; addends,
+/// if any, like scales.
 std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
   int64_t panels = (w.channels + kPanel - 1) / kPanel;
   int64_t bytesOfK = kPanel * w.bits / 8, perByte = 8 / w.bits;
-  ConstantBlob codes, scales, zeros;
+  ConstantBlob codes, scales, zeros, addends;
   codes.size = panels * w.depth * bytesOfK;
   codes.fill = [=](MutableArrayRef<char> out) {
     std::fill(out.begin(), out.end(), 0);
@@ -67,7 +70,20 @@ std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
       for (int64_t n = 0; n < w.channels; ++n)
         out[place(b, n)] = static_cast<char>(w.zero(b, n));
   };
-  return {codes, scales, zeros};
+  std::vector<ConstantBlob> constants{codes, scales, zeros};
+  if (w.addends) {
+    addends.size = parameters * 4;
+    addends.fill = [=](MutableArrayRef<char> out) {
+      std::fill(out.begin(), out.end(), 0);
+      for (int64_t b = 0; b < w.numBlocks(); ++b)
+        for (int64_t n = 0; n < w.channels; ++n) {
+          float addend = w.addend(b, n);
+          std::memcpy(out.data() + 4 * place(b, n), &addend, 4);
+        }
+    };
+    constants.push_back(addends);
+  }
+  return constants;
 }
 
 /// Where the rows of activations are.
@@ -205,6 +221,8 @@ public:
     Value parameters = e.mul(panel, w.numBlocks() * kPanel);
     scales = e.at(e.argument(args, firstConstant + 1), e.mul(parameters, 4));
     zeros = e.at(e.argument(args, firstConstant + 2), parameters);
+    if (w.addends)
+      addends = e.at(e.argument(args, firstConstant + 3), e.mul(parameters, 4));
     Value first = e.add(e.mul(row, rows.stride), rows.offset);
     input = e.at(e.argument(args, rows.input), e.mul(first, 4));
     SmallVector<Value> totals(height * vectors, e.constant(floats(), 0));
@@ -266,7 +284,10 @@ private:
     Value firstK = e.mul(block, w.block);
     Value image = e.at(codes, e.mul(firstK, bytesOfK()));
     Value x = e.at(input, e.mul(firstK, 4));
-    SmallVector<Value> start(height * vectors, e.constant(floats(), 0));
+    // Behind the sums of products, with addends, the sums of x of each row.
+    int64_t products = height * vectors;
+    SmallVector<Value> start(products + (w.addends ? height : 0),
+                             e.constant(floats(), 0));
     SmallVector<Value> sums = e.loop(
         e.index(0), e.index(size), 1, start,
         [&](Value k, ValueRange carried) {
@@ -280,19 +301,28 @@ private:
             for (int64_t v = 0; v < vectors; ++v)
               next[r * vectors + v] =
                   multiplyAdd(factor, weights[v], next[r * vectors + v]);
+            if (w.addends)
+              next[products + r] =
+                  arith::AddFOp::create(e, next[products + r], factor);
           }
           return next;
         },
         /*keepRolled=*/true);
-    SmallVector<Value> result;
+    SmallVector<Value> result(totals);
+    auto parameter = [&](Value of, int64_t v) {
+      return e.load(floats(), e.at(e.at(of, e.mul(place, 4)), v * 64), 4);
+    };
     for (int64_t v = 0; v < vectors; ++v) {
-      Value scale =
-          e.load(floats(), e.at(e.at(scales, e.mul(place, 4)), v * 64), 4);
-      for (int64_t r = 0; r < height; ++r)
-        sums[r * vectors + v] =
-            multiplyAdd(sums[r * vectors + v], scale, totals[r * vectors + v]);
+      Value scale = parameter(scales, v);
+      Value addend = w.addends ? parameter(addends, v) : Value();
+      for (int64_t r = 0; r < height; ++r) {
+        Value &total = result[r * vectors + v];
+        total = multiplyAdd(sums[r * vectors + v], scale, total);
+        if (addend)
+          total = multiplyAdd(sums[products + r], addend, total);
+      }
     }
-    return sums;
+    return result;
   }
 
   void finish(ArrayRef<Value> totals) {
@@ -327,7 +357,7 @@ private:
   const Rows &rows;
   const Epilogue &epilogue;
   int64_t height, channels, vectors;
-  Value args, row, panel, codes, scales, zeros, input;
+  Value args, row, panel, codes, scales, zeros, addends, input;
 };
 
 LLVM::LLVMFuncOp BlockMatmulPlan::emitTile(OpBuilder &moduleBuilder,

@@ -38,6 +38,22 @@ std::optional<DType> memoryType(Type elementType) {
   return hostType(elementType);
 }
 
+std::string codesName(Attribute codes) {
+  auto type = dyn_cast_or_null<TypeAttr>(codes);
+  if (!type)
+    return "";
+  if (auto integer = dyn_cast<IntegerType>(type.getValue()))
+    return "int" + std::to_string(integer.getWidth());
+  if (auto integer = dyn_cast<qd::UIntType>(type.getValue()))
+    return "uint" + std::to_string(integer.getWidth());
+  std::string text;
+  llvm::raw_string_ostream(text) << type.getValue();
+  // f8E4M3FN is called float8e4m3fn elsewhere.
+  return isa<FloatType>(type.getValue())
+             ? "float" + StringRef(text).drop_front().lower()
+             : text;
+}
+
 std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
   if (auto name = dispatch->getAttrOfType<StringAttr>("qd.name"))
     return name.str();

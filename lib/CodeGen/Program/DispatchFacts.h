@@ -20,6 +20,10 @@ bool isOffsetBinary(mlir::Type tensor);
 /// The element type's form in the memory of compiled programs.
 std::optional<DType> memoryType(mlir::Type elementType);
 
+/// "int4", "uint2", "float8e4m3fn" for the type of codes that lie in bytes (the
+/// attribute qd.codes); "" for null.
+std::string codesName(mlir::Attribute codes);
+
 /// The name a dispatch has in the model: that of its last named op.
 std::string dispatchName(qd::DispatchOp dispatch, unsigned number);
 

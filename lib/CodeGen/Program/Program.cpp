@@ -98,6 +98,7 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
                  nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
+    tensor->codes = codesName(function.getArgAttr(index, "qd.codes"));
     bufferOf[argument] = addBuffer(Storage::Input, index, tensor->bytes);
     program.inputs.push_back(std::move(*tensor));
   }
@@ -108,6 +109,7 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
         nameIn(function.getResultAttr(index, "qd.name"), "result", index));
     if (failed(tensor))
       return failure();
+    tensor->codes = codesName(function.getResultAttr(index, "qd.codes"));
     program.outputs.push_back(std::move(*tensor));
   }
   return success();

@@ -183,6 +183,8 @@ void Writer::tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list) {
       out.object([&] {
         out.attribute("name", json::fixUTF8(tensor.name));
         out.attribute("type", name(tensor.type));
+        if (!tensor.codes.empty())
+          out.attribute("codes", tensor.codes);
         out.attributeArray("shape", [&] {
           for (int64_t dim : tensor.shape)
             out.value(dim);

@@ -34,6 +34,8 @@ struct ProgramTensor {
   std::vector<int64_t> shape; ///< -1 for a symbolic size
   int64_t bytes = 0;          ///< 0 if one is
   std::vector<int64_t> sizes; ///< the shape with handles
+  std::string codes; ///< "int4", "float8e4m3fn": what a byte means, if not
+                     ///< what the type says
   /// Of an output whose size depends on data: where it lies.
   std::optional<unsigned> buffer;
 };
