@@ -25,19 +25,11 @@ public:
 
   bool init() {
     constants = image.constants();
-    int64_t channels = image.w.channels;
-    LinearForm channel(2);
-    channel.coefficients.back() = 1;
     std::optional<Epilogue> resolved =
-        Epilogue::create(region, constants, channel);
+        Epilogue::create(region, constants, image.w.channels);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.region = &region;
-    if (channels == 1)
-      epilogue.appendUnitLoop();
-    if (epilogue.sizes.back() != channels)
-      return false;
     family = "block-dot";
     // Panels alone occupy the threads of wide layers.
     int64_t wanted = image.panels() >= 16 ? 1 : 8;
@@ -45,8 +37,7 @@ public:
     chunkRows = (together + wanted - 1) / wanted * kRowsTogether;
     chunks = (rows + chunkRows - 1) / chunkRows;
     numTasks = image.panels() * chunks;
-    keyText = family + structureKey(region.dispatch) + "\n" + imageText() +
-              epilogue.provenFacts();
+    keyText = family + epilogue.key() + imageText();
     return true;
   }
 
