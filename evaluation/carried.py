@@ -1,7 +1,8 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Models that ONNX Runtime's tools quantized, carried to binaries: the distance to ONNX Runtime's own outputs.
+"""Models that ONNX Runtime's tools quantized, and NNCF where it is installed, carried to binaries: the distance to what
+ONNX Runtime computes of them.
 
 Static QDQ and QOperator in every type, per tensor and per channel, opset 13 and 21, and dynamic quantization of the
 digits CNN; without --quick of the ResNet-50 topology, EfficientNet-Lite0 and MiniLM (with 4-bit weights, too). Each layer
@@ -15,7 +16,7 @@ import onnx
 from onnx import helper
 from onnxruntime import quantization as q
 
-from evaluation import carried_minilm, digits, peers
+from evaluation import carried_minilm, carried_nncf, digits, peers
 from evaluation.report import cosine, sqnr
 from models import build, photographs
 
@@ -197,7 +198,10 @@ def evaluate(report, tools):
         for name in ("resnet50", "efficientnet-lite0"):
             suites.append((name, build.cached(name), calibration, crops, True))
     for name, model, calibration, samples, few in suites:
-        for case, path in cases(tools, name, model, calibration, few):
+        found = list(cases(tools, name, model, calibration, few))
+        if carried_nncf.is_there() and name != "resnet50":
+            found += carried_nncf.image_cases(tools, name, model, calibration)
+        for case, path in found:
             carried(report, tools, case, path, samples)
             if "dynamic" not in case:
                 layers(report, tools, case, path, [{"image": x[None]} for x in samples[: 2 if few or short else 16]])

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnxruntime import quantization as q
 
-from evaluation import carried, peers
+from evaluation import carried, carried_nncf, peers
 from evaluation import minilm as encoder
 from evaluation.report import cosine, sqnr
 from models import build, minilm
@@ -45,6 +45,8 @@ def cases(tools, model, calibration):
     yield "minilm dynamic QInt8", path
     yield "minilm MatMulNBits block 32 symmetric", blocked(tools, model, 32, True, 0)
     yield "minilm MatMulNBits block 128 zero points", blocked(tools, model, 128, False, 0)
+    if carried_nncf.is_there():
+        yield from carried_nncf.minilm_cases(tools, model, calibration)
 
 
 def evaluate(report, tools):
@@ -58,7 +60,7 @@ def evaluate(report, tools):
                   for optimize in (True, False)]
         theirs, plain = (minilm.pool(h, inputs["attention_mask"]) for h in hidden)
         totals = receipt["totals"]
-        if "MatMulNBits" in case:
+        if "MatMulNBits" in case or "4-bit" in case:
             kernels = sum(layer["kernel"] == "block-weights" for layer in receipt["layers"])
             report.add(carried.SUITE, case, "layers with packed weights", kernels, ("==", 36))
         else:

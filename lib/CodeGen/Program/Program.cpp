@@ -38,7 +38,7 @@ FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
     return where->emitOpError("tensor '")
            << name << "': element type " << tensor.getElementType()
            << " has no form in the memory of compiled programs";
-  ProgramTensor result{std::move(name), *element, {}, 0, {}, {}};
+  ProgramTensor result{std::move(name), *element, {}, 0, {}, {}, {}};
   result.sizes.assign(sizes.begin(), sizes.end());
   for (int64_t size : sizes)
     result.shape.push_back(SymbolicSizes::isSymbolic(size) ? -1 : size);
