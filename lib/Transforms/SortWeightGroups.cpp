@@ -131,8 +131,7 @@ private:
         product ? getContractionStructure(product) : std::nullopt;
     if (!s || s->kind != ContractionStructure::Kind::Matmul ||
         s->weightOperand != use.getOperandNumber() ||
-        s->inputChannel.size() != 1 ||
-        s->weightDim(s->inputChannel[0]) != dim)
+        s->inputChannel.size() != 1 || s->weightDim(s->inputChannel[0]) != dim)
       return std::nullopt;
     return s->activationDim(s->inputChannel[0]);
   }
