@@ -18,10 +18,10 @@ Mapped along(const Tensor &tensor, unsigned firstLoop) {
   return mapped;
 }
 
-static Tensor makeGeneric(GraphBuilder &b, Value init, unsigned parallel,
+static Tensor makeGeneric(GraphBuilder &b, Value init, ArrayRef<int64_t> shape,
                           unsigned reduced, ArrayRef<Mapped> operands,
                           PlaceBody body) {
-  unsigned loops = parallel + reduced;
+  unsigned parallel = shape.size(), loops = parallel + reduced;
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   for (const Mapped &operand : operands) {
@@ -59,13 +59,12 @@ static Tensor makeGeneric(GraphBuilder &b, Value init, unsigned parallel,
         ValueRange given = reduced > 0 ? elements : elements.drop_back();
         linalg::YieldOp::create(nested, at, body(s, given, places));
       });
-  return b.tensor(op.getResult(0));
+  return b.tensor(op.getResult(0), shape);
 }
 
 Tensor generate(GraphBuilder &b, ArrayRef<int64_t> shape, Type element,
                 ArrayRef<Mapped> operands, PlaceBody body) {
-  return makeGeneric(b, b.empty(shape, element), shape.size(), 0, operands,
-                     body);
+  return makeGeneric(b, b.empty(shape, element), shape, 0, operands, body);
 }
 
 Tensor generateReduced(GraphBuilder &b, ArrayRef<int64_t> shape,
@@ -75,7 +74,7 @@ Tensor generateReduced(GraphBuilder &b, ArrayRef<int64_t> shape,
   SmallVector<Mapped> all(operands);
   all.push_back(along(Tensor(b.empty(reduced, element)), shape.size()));
   return makeGeneric(
-      b, b.filled(shape, element, start), shape.size(), reduced.size(), all,
+      b, b.filled(shape, element, start), shape, reduced.size(), all,
       [&](const Scalars &s, ValueRange elements, ArrayRef<Value> places) {
         SmallVector<Value> given(elements);
         given.erase(given.end() - 2);

@@ -15,6 +15,7 @@
 #include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
+#include "Resize.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 
@@ -23,11 +24,8 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-struct Method {
-  std::string mode, coordinates, nearest;
-  double cubicA = -0.75, extrapolation = 0;
-  bool excludeOutside = false, antialias = false;
-};
+using Method = ResizeMethod;
+using Axis = ResizeAxis;
 
 /// Taps of one axis: `count` a position, row-major.
 struct Taps {
@@ -36,11 +34,6 @@ struct Taps {
   SmallVector<double> weights;
   SmallVector<bool> outside; ///< positions that are extrapolated
   bool anyOutside = false;
-};
-
-struct Axis {
-  int64_t input = 1, output = 1;
-  double scale = 1, start = 0, end = 1;
 };
 
 double coordinateOf(const Axis &a, const Method &m, int64_t position) {
@@ -214,6 +207,23 @@ bool isGiven(Node &n, size_t index) {
   return !(tensor.isConstant() && tensor.size() == 0);
 }
 
+bool isSymbolicAxis(const Axis &axis) {
+  return SymbolicSizes::isSymbolic(axis.input) ||
+         SymbolicSizes::isSymbolic(axis.output);
+}
+
+/// floor(size * scale) for scales p / q with a small q.
+std::optional<int64_t> scaleSymbolic(SymbolicSizes &sizes, int64_t size,
+                                     double scale) {
+  constexpr int64_t largest = 64;
+  for (int64_t q = 1; q <= largest; ++q) {
+    double p = scale * static_cast<double>(q);
+    if (p == std::floor(p) && p < 0x1p31)
+      return sizes.floorDiv(sizes.mul(size, static_cast<int64_t>(p)), q);
+  }
+  return std::nullopt;
+}
+
 FailureOr<SmallVector<Axis>>
 axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
   SmallVector<Axis> all(x.rank());
@@ -242,10 +252,23 @@ axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
                              << request.axes[i] << " is not positive",
                failure();
       double span = roi.empty() ? 1 : axis.end - axis.start;
-      axis.output = static_cast<int64_t>(std::floor(in * span * axis.scale));
+      if (SymbolicSizes::isSymbolic(axis.input)) {
+        std::optional<int64_t> scaled =
+            scaleSymbolic(n.b.sizes, axis.input, axis.scale * span);
+        if (!scaled)
+          return n.emitError() << "scale " << axis.scale << " of axis "
+                               << request.axes[i]
+                               << ", which is symbolic, is no simple fraction",
+                 failure();
+        axis.output = *scaled;
+      } else {
+        axis.output = static_cast<int64_t>(std::floor(in * span * axis.scale));
+      }
     } else {
       axis.output = request.sizes[i];
       axis.scale = static_cast<double>(axis.output) / in;
+      if (isSymbolicAxis(axis))
+        axis.scale = axis.input == axis.output ? 1 : 0;
     }
     shape[request.axes[i]] = axis.output;
   }
@@ -291,6 +314,14 @@ LogicalResult resize(Node &n, const Tensor &x, const Request &request,
                  llvm::is_contained(request.axes, at);
     if (axis.input == axis.output && axis.scale == 1 && !crops)
       continue;
+    if (isSymbolicAxis(axis)) {
+      if (std::string reason = whyNotSymbolic(axis, method); !reason.empty())
+        return n.emitError() << reason << " of axis " << at << ", whose size "
+                             << n.b.sizes.print(axis.input)
+                             << " is symbolic, is not supported";
+      y = resizeSymbolicAxis(n.b, y, at, axis, method);
+      continue;
+    }
     double perPosition = 4 * std::max(1.0, 1 / axis.scale);
     if (static_cast<double>(axis.output) * perPosition > maxTable)
       return n.emitError() << "axis " << at << " of " << describeType(x.type)
@@ -356,9 +387,20 @@ LogicalResult importResize(Node &n) {
     request.scales = constantNumbers(n, scales, "scales");
   if (!n.ok())
     return failure();
-  n.requireRange("sizes", request.sizes, 1, maxElements);
+  bool symbolic = false;
+  for (int64_t size : request.sizes) {
+    if (SymbolicSizes::isSymbolic(size))
+      symbolic = true;
+    else
+      n.requireRange("sizes", {size}, 1, maxElements);
+  }
   if (!n.ok())
     return failure();
+  for (int64_t axis : request.axes)
+    symbolic |= SymbolicSizes::isSymbolic(x.dim(axis));
+  if (symbolic && policy != "stretch")
+    return n.emitError() << "keep_aspect_ratio_policy '" << policy
+                         << "' of symbolic sizes is not supported";
   if (request.sizes.size() == request.axes.size())
     keepAspectRatio(request, x, policy);
   return resize(n, x, request, roi, method);
@@ -387,8 +429,9 @@ LogicalResult importUpsample(Node &n) {
 } // namespace
 
 void registerResizeOps(OpRegistry &r) {
-  r.onOp("Resize", 10, importResize, "constant scales or sizes");
-  r.onOp("Upsample", 7, importUpsample, "constant scales");
+  r.onOp("Resize", 10, importResize, "constant scales or sizes")
+      .symbolic();
+  r.onOp("Upsample", 7, importUpsample, "constant scales").symbolic();
 }
 
 } // namespace qdialect::onnx_import
