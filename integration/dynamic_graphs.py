@@ -6,7 +6,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["cnn", "transformer", "shapes", "windows", "audio"]
+KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid"]
 
 
 class Graph:
@@ -89,6 +89,27 @@ def audio(rng):
                    [("y", TensorProto.FLOAT, ["batch", 12, "frames"])])
 
 
+def pyramid(rng):
+    """A coarse image enlarged to the sizes of a fine one and added to it, and by a factor."""
+    g = Graph(rng)
+    width = int(rng.integers(1, 4)) * 8
+
+    def method():
+        mode = str(rng.choice(["nearest", "linear", "cubic"]))
+        places = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"]
+        return {"mode": mode, "coordinate_transformation_mode": str(rng.choice(places)),
+                "nearest_mode": str(rng.choice(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]))}
+
+    fine = g.op("Relu", g.op("Conv", "x", g.weight(width, 3, 3, 3), g.weight(width), pads=[1, 1, 1, 1]))
+    coarse = g.op("Conv", fine, g.weight(width, width, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2])
+    back = g.op("Resize", coarse, "", "", g.op("Shape", fine), **method())
+    sum_ = g.op("Add", fine, back)
+    large = g.op("Resize", sum_, "", g.constant(np.float32([1, 1, 2, 1.5])), **method())
+    g.op("Conv", large, g.weight(10, width, 3, 3), pads=[1, 1, 1, 1], name="y")
+    return g.model("pyramid", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+                   [("y", TensorProto.FLOAT, ["batch", 10, "rows", "columns"])])
+
+
 def transformer(rng):
     """An encoder block over token numbers and a mask, its reshapes computed from Shape."""
     g = Graph(rng)
@@ -151,6 +172,8 @@ def build(kind, rng):
         bounds = {"batch": (1, 16), "height": (4, 64), "width": (4, 64)}
     elif kind == "windows":
         bounds = {"batch": (1, 4), "height": (24, 80), "width": (24, 80)}
+    elif kind == "pyramid":
+        bounds = {"batch": (1, 4), "height": (2, 40), "width": (2, 40)}
     elif kind == "audio":
         bounds = {"batch": (1, 4), "samples": (16, 4000)}
     else:
@@ -166,7 +189,7 @@ def feeds(kind, size, rng):
     """Inputs of one size."""
     if kind == "audio":
         return {"x": rng.standard_normal((size["batch"], 1, size["samples"])).astype(np.float32)}
-    if kind in ("cnn", "windows"):
+    if kind in ("cnn", "windows", "pyramid"):
         return {"x": rng.standard_normal((size["batch"], 3, size["height"], size["width"])).astype(np.float32)}
     shape = (size["batch"], size["seq"])
     if kind == "shapes":

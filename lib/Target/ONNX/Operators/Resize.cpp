@@ -10,12 +10,12 @@
 // Axes are resized one after the other, each a linalg.generic that reduces over
 // the taps; an axis of one tap with weight 1 each is a copy.
 
+#include "Resize.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
-#include "Resize.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 
@@ -256,9 +256,9 @@ axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
         std::optional<int64_t> scaled =
             scaleSymbolic(n.b.sizes, axis.input, axis.scale * span);
         if (!scaled)
-          return n.emitError() << "scale " << axis.scale << " of axis "
-                               << request.axes[i]
-                               << ", which is symbolic, is no simple fraction",
+          return n.emitError()
+                     << "scale " << axis.scale << " of axis " << request.axes[i]
+                     << ", which is symbolic, is no simple fraction",
                  failure();
         axis.output = *scaled;
       } else {
@@ -429,8 +429,7 @@ LogicalResult importUpsample(Node &n) {
 } // namespace
 
 void registerResizeOps(OpRegistry &r) {
-  r.onOp("Resize", 10, importResize, "constant scales or sizes")
-      .symbolic();
+  r.onOp("Resize", 10, importResize, "constant scales or sizes").symbolic();
   r.onOp("Upsample", 7, importUpsample, "constant scales").symbolic();
 }
 

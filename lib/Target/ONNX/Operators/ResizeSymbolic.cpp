@@ -40,17 +40,16 @@ public:
   /// Where the position lies on the input, unclamped.
   Value coordinate() const {
     Value scale = axis.scale == 0 ? s.div(out, in) : number(axis.scale);
-    Value centre =
-        s.sub(s.div(s.add(o, number(0.5)), scale), number(0.5));
+    Value centre = s.sub(s.div(s.add(o, number(0.5)), scale), number(0.5));
     if (method.coordinates == "asymmetric")
       return s.div(o, scale);
     if (method.coordinates == "tf_half_pixel_for_nn")
       return s.div(s.add(o, number(0.5)), scale);
     Value isSingle = s.eq(out, number(1));
     if (method.coordinates == "align_corners")
-      return s.select(isSingle, number(0),
-                      s.div(s.mul(o, s.sub(in, number(1))),
-                            s.sub(out, number(1))));
+      return s.select(
+          isSingle, number(0),
+          s.div(s.mul(o, s.sub(in, number(1))), s.sub(out, number(1))));
     if (method.coordinates == "pytorch_half_pixel")
       return s.select(isSingle, number(0), centre);
     if (method.coordinates == "half_pixel_symmetric") {
@@ -65,8 +64,7 @@ public:
   /// The input position of a whole f64, moved into the image.
   Value inside(Value position) const {
     Value last = s.sub(in, number(1));
-    return s.cast(s.max(s.min(position, last), number(0)),
-                  s.b.getI64Type());
+    return s.cast(s.max(s.min(position, last), number(0)), s.b.getI64Type());
   }
 
   Value nearest(Value x) const {
@@ -90,17 +88,15 @@ public:
       return s.mul(number(factor), v);
     };
     auto minus = [&](Value v, double term) { return s.sub(v, number(term)); };
-    Value nearPart = s.add(
-        s.mul(s.mul(minus(times(d, a + 2), a + 3), d), d), one);
+    Value nearPart =
+        s.add(s.mul(s.mul(minus(times(d, a + 2), a + 3), d), d), one);
     Value line = s.add(s.mul(minus(times(d, a), 5 * a), d), number(8 * a));
     Value farPart = minus(s.mul(line, d), 4 * a);
     return s.select(s.le(d, one), nearPart,
                     s.select(s.lt(d, number(2)), farPart, number(0)));
   }
 
-  Value number(double value) const {
-    return s.number(s.b.getF64Type(), value);
-  }
+  Value number(double value) const { return s.number(s.b.getF64Type(), value); }
 
 private:
   Value size(Value sizes, int64_t place) const {
@@ -135,25 +131,25 @@ Tensor resizeSymbolicAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
   auto tap = [&](const Scalars &s, const Position &position, Value x,
                  Value number) {
     Value place = s.cast(number, s.b.getF64Type());
-    Value first = s.sub(s.floor(x),
-                        position.number(static_cast<double>(reach - 1)));
+    Value first =
+        s.sub(s.floor(x), position.number(static_cast<double>(reach - 1)));
     return s.add(first, place);
   };
-  Tensor indices = generate(
-      b, {output, count}, i64, {},
-      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-        Position position(s, request, method, sizes, places[0]);
-        return position.inside(
-            tap(s, position, position.coordinate(), places[1]));
-      });
-  Tensor weights = generate(
-      b, {output, count}, type, {},
-      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-        Position position(s, request, method, sizes, places[0]);
-        Value at = position.coordinate();
-        Value distance = s.sub(at, tap(s, position, at, places[1]));
-        return s.cast(position.weight(distance), type);
-      });
+  Tensor indices =
+      generate(b, {output, count}, i64, {},
+               [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+                 Position position(s, request, method, sizes, places[0]);
+                 return position.inside(
+                     tap(s, position, position.coordinate(), places[1]));
+               });
+  Tensor weights =
+      generate(b, {output, count}, type, {},
+               [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+                 Position position(s, request, method, sizes, places[0]);
+                 Value at = position.coordinate();
+                 Value distance = s.sub(at, tap(s, position, at, places[1]));
+                 return s.cast(position.weight(distance), type);
+               });
   Value source = b.value(x);
   Shape shape(x.shape());
   shape[axis] = output;
