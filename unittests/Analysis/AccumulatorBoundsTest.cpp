@@ -6,6 +6,7 @@
 // no partial sum leaves its bound, and how channels are numbered.
 
 #include "QDialect/Analysis/AccumulatorBounds.h"
+#include "QDialect/Analysis/WeightChannels.h"
 
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -164,9 +165,9 @@ TEST_F(BoundOfOp, ChannelsOfAGroupedWeight) {
   ASSERT_TRUE(s);
   ASSERT_EQ(s->numOutputChannels(), 6);
   std::vector<int64_t> channels(48, -1);
-  forEachWeight(*s, {2, 2, 4, 3}, [&](int64_t element, int64_t channel) {
-    channels[element] = channel;
-  });
+  forEachWeight(
+      {2, 2, 4, 3}, weightChannelStrides(*s),
+      [&](int64_t element, int64_t channel) { channels[element] = channel; });
   for (int64_t k = 0; k < 2; ++k)
     for (int64_t g = 0; g < 2; ++g)
       for (int64_t c = 0; c < 4; ++c)
