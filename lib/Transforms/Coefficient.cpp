@@ -90,34 +90,19 @@ std::optional<Coefficient> Coefficient::read(Value constant, AffineMap map) {
     return std::nullopt;
   if (llvm::all_equal(*values) && !values->empty())
     return scalar(values->front());
-  // The tensor's dimensions may be any permutation of the space's.
-  SmallVector<std::pair<unsigned, unsigned>> order; // (dimension, axis)
-  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-    if (type.getDimSize(axis) != 1)
-      order.push_back({cast<AffineDimExpr>(expr).getPosition(), axis});
-  SmallVector<int64_t> strides(type.getRank(), 1);
-  for (int64_t axis = type.getRank() - 2; axis >= 0; --axis)
-    strides[axis] = strides[axis + 1] * type.getDimSize(axis + 1);
-  llvm::sort(order);
-  Coefficient result;
-  for (auto [dim, axis] : order) {
-    result.dims.push_back(dim);
-    result.sizes.push_back(type.getDimSize(axis));
+  // Over the tensor's own axes first, which may be any permutation of the
+  // space's dimensions.
+  Coefficient byAxis;
+  byAxis.values = std::move(*values);
+  SmallVector<unsigned> positions(type.getRank(), 0);
+  for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+    if (type.getDimSize(axis) == 1)
+      continue;
+    byAxis.dims.push_back(axis);
+    byAxis.sizes.push_back(type.getDimSize(axis));
+    positions[axis] = cast<AffineDimExpr>(expr).getPosition();
   }
-  result.values.resize(values->size());
-  SmallVector<int64_t> index(order.size(), 0);
-  for (double &out : result.values) {
-    int64_t from = 0;
-    for (auto [i, entry] : llvm::enumerate(order))
-      from += index[i] * strides[entry.second];
-    out = (*values)[from];
-    for (int64_t i = order.size() - 1; i >= 0; --i) {
-      if (++index[i] < result.sizes[i])
-        break;
-      index[i] = 0;
-    }
-  }
-  return result;
+  return byAxis.renumbered(positions);
 }
 
 bool Coefficient::allOf(llvm::function_ref<bool(double)> predicate) const {

@@ -113,12 +113,12 @@ public:
   Reader(FloatExpression &expression, Value cut)
       : expression(expression), cut(cut) {}
 
-  Result tensor(Value value, AffineMap map);
+  Polynomial tensor(Value value, AffineMap map);
   unsigned numberOf(Atom atom);
   static AffineMap normalized(Value value, AffineMap map);
 
 private:
-  Result leaf(Value value, AffineMap map);
+  Polynomial leaf(Value value, AffineMap map);
   Result payload(Value scalar, linalg::GenericOp generic, AffineMap map);
   Result scalarOp(Operation *op, linalg::GenericOp generic, AffineMap map);
   Result reduction(linalg::GenericOp op, ReductionKind kind, AffineMap map);
@@ -153,7 +153,7 @@ unsigned FloatExpression::Reader::numberOf(Atom atom) {
   return expression.atoms.size() - 1;
 }
 
-Result FloatExpression::Reader::leaf(Value value, AffineMap map) {
+Polynomial FloatExpression::Reader::leaf(Value value, AffineMap map) {
   Atom atom;
   atom.tensor = value;
   atom.map = normalized(value, map);
@@ -336,13 +336,11 @@ Result FloatExpression::Reader::reduction(linalg::GenericOp op,
   SmallVector<AffineExpr> results;
   for (AffineExpr expr : input.getResults())
     results.push_back(ofLoop[cast<AffineDimExpr>(expr).getPosition()]);
-  Result argument =
+  Polynomial argument =
       tensor(op.getDpsInputs()[0],
              AffineMap::get(map.getNumDims(), 0, results, context));
-  if (!argument)
-    return std::nullopt;
   atom.kind = kind == ReductionKind::Sum ? Atom::Kind::Sum : Atom::Kind::Max;
-  atom.argument = std::move(*argument);
+  atom.argument = std::move(argument);
   return Polynomial::atom(numberOf(std::move(atom)));
 }
 
@@ -358,7 +356,7 @@ static bool startsNeutral(linalg::GenericOp op, ReductionKind kind) {
                                            value.getValue().isLargest());
 }
 
-Result FloatExpression::Reader::tensor(Value value, AffineMap map) {
+Polynomial FloatExpression::Reader::tensor(Value value, AffineMap map) {
   if (value == cut || ++visited > kMaxOps)
     return leaf(value, map);
   Operation *op = value.getDefiningOp();
@@ -383,10 +381,10 @@ Result FloatExpression::Reader::tensor(Value value, AffineMap map) {
     if (std::optional<AffineMap> source = throughUnitReshape(op, map))
       result = tensor(op->getOperand(0), *source);
   // What no rule covers is a tensor as good as any.
-  return result ? result : leaf(value, map);
+  return result ? std::move(*result) : leaf(value, map);
 }
 
-std::optional<FloatExpression> FloatExpression::read(Value root, Value cut) {
+FloatExpression FloatExpression::read(Value root, Value cut) {
   FloatExpression expression;
   Reader reader(expression, cut);
   auto type = cast<RankedTensorType>(root.getType());
@@ -399,10 +397,7 @@ std::optional<FloatExpression> FloatExpression::read(Value root, Value cut) {
     subject.map = Reader::normalized(cut, identity);
     expression.subject = reader.numberOf(std::move(subject));
   }
-  Result form = reader.tensor(root, identity);
-  if (!form)
-    return std::nullopt;
-  expression.form = std::move(*form);
+  expression.form = reader.tensor(root, identity);
   return expression;
 }
 

@@ -58,11 +58,11 @@ struct Atom {
   llvm::SmallVector<unsigned> dims;
 };
 
-/// The expression of one tensor, down to `cut` and what no rule covers.
+/// The expression of one tensor, down to `cut` and what no rule covers or would
+/// grow too large, which are atoms.
 class FloatExpression {
 public:
-  /// Nothing when the form would be too large.
-  static std::optional<FloatExpression> read(mlir::Value root, mlir::Value cut);
+  static FloatExpression read(mlir::Value root, mlir::Value cut);
 
   Polynomial form;
   std::vector<Atom> atoms;

@@ -406,11 +406,10 @@ struct RaiseFloatOpsPass : impl::RaiseFloatOpsPassBase<RaiseFloatOpsPass> {
     for (Value x : llvm::reverse(candidates)) {
       if (x.getType() != type)
         continue;
-      std::optional<FloatExpression> expression =
-          FloatExpression::read(root, x);
-      if (!expression || !expression->subject)
+      FloatExpression expression = FloatExpression::read(root, x);
+      if (!expression.subject)
         continue;
-      Value result = Matcher(builder, root, x, std::move(*expression)).match();
+      Value result = Matcher(builder, root, x, std::move(expression)).match();
       if (!result)
         continue;
       copyAnnotations(op, result.getDefiningOp());

@@ -22,19 +22,6 @@ struct Product {
   bool scaleByBlock = true;
 };
 
-std::string matrixText(std::mt19937 &random, int64_t rows, int64_t columns,
-                       int low, int high) {
-  std::uniform_int_distribution<int> pick(low, high);
-  std::string text = "dense<[";
-  for (int64_t r = 0; r < rows; ++r) {
-    text += r ? ", [" : "[";
-    for (int64_t c = 0; c < columns; ++c)
-      text += (c ? ", " : "") + std::to_string(pick(random));
-    text += "]";
-  }
-  return text + "]>";
-}
-
 /// relu(x * w + bias).
 std::string productText(std::mt19937 &random, const Product &p) {
   RandomConstants constants{random};
@@ -47,12 +34,12 @@ std::string productText(std::mt19937 &random, const Product &p) {
               sx = shapeText({p.m, p.scaleByBlock ? blocks : 1}, "f32"),
               y = shapeText({p.m, p.n}, "f32"), bias = shapeText({p.n}, "f32");
   std::string body =
-      "    %w = arith.constant " + matrixText(random, p.k, p.n, p.low, p.high) +
+      "    %w = arith.constant " + constants.matrix(p.k, p.n, p.low, p.high) +
       " : " + codes + "\n    %s = arith.constant " +
       constants.floats(blocks * p.n, 0.01f, 0.1f) + " : " + scales + "\n";
   if (hasZeros)
     body += "    %z = arith.constant " +
-            matrixText(random, blocks, p.n, p.lowZero, p.highZero) + " : " +
+            constants.matrix(blocks, p.n, p.lowZero, p.highZero) + " : " +
             zeros + "\n";
   body += "    %acc = qd.block_matmul %x0 scale %x1, %w scale %s " +
           std::string(hasZeros ? "zero_point %z " : "") +

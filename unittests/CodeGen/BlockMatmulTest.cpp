@@ -20,19 +20,6 @@ struct Product {
   bool zeros = true;
 };
 
-std::string matrixText(std::mt19937 &random, int64_t rows, int64_t columns,
-                       int low, int high) {
-  std::uniform_int_distribution<int> pick(low, high);
-  std::string text = "dense<[";
-  for (int64_t r = 0; r < rows; ++r) {
-    text += r ? ", [" : "[";
-    for (int64_t c = 0; c < columns; ++c)
-      text += (c ? ", " : "") + std::to_string(pick(random));
-    text += "]";
-  }
-  return text + "]>";
-}
-
 /// relu(x * dequantize(w) + bias).
 std::string productText(std::mt19937 &random, const Product &p) {
   RandomConstants constants{random};
@@ -44,13 +31,12 @@ std::string productText(std::mt19937 &random, const Product &p) {
               x = shapeText({p.m, p.k}, "f32"),
               y = shapeText({p.m, p.n}, "f32"), bias = shapeText({p.n}, "f32");
   std::string body =
-      "    %w = arith.constant " + matrixText(random, p.k, p.n, p.low, p.high) +
+      "    %w = arith.constant " + constants.matrix(p.k, p.n, p.low, p.high) +
       " : " + codes + "\n    %s = arith.constant " +
       constants.floats(blocks * p.n, 0.01f, 0.1f) + " : " + scales + "\n";
   if (p.zeros)
     body += "    %z = arith.constant " +
-            matrixText(random, blocks, p.n, p.low, p.high) + " : " + zeros +
-            "\n";
+            constants.matrix(blocks, p.n, p.low, p.high) + " : " + zeros + "\n";
   body +=
       "    %d = qd.dequantize %w scale %s " +
       std::string(p.zeros ? "zero_point %z " : "") + "block_sizes = [" +

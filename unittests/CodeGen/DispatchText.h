@@ -51,6 +51,18 @@ struct RandomConstants {
       value = pick(random);
     return denseText(values);
   }
+  /// In numbers, which codes of any width can be read from.
+  std::string matrix(int64_t rows, int64_t columns, int low, int high) {
+    std::uniform_int_distribution<int> pick(low, high);
+    std::string text = "dense<[";
+    for (int64_t r = 0; r < rows; ++r) {
+      text += r ? ", [" : "[";
+      for (int64_t c = 0; c < columns; ++c)
+        text += (c ? ", " : "") + std::to_string(pick(random));
+      text += "]";
+    }
+    return text + "]>";
+  }
   std::string floats(int64_t count, float low, float high) {
     std::uniform_real_distribution<float> pick(low, high);
     std::vector<float> values(count);

@@ -45,15 +45,10 @@ public:
   void emit() {
     findOperands();
     SmallVector<Value> totals(tile.rows * vectors, e.constant(floats(), 0));
-    int64_t whole = w.depth / w.block;
-    totals = e.loop(
-        e.index(0), e.index(whole), 1, totals,
-        [&](Value block, ValueRange carried) {
-          return addBlock(block, w.block, carried);
-        },
-        /*keepRolled=*/true);
-    if (w.depth % w.block != 0)
-      totals = addBlock(e.index(whole), w.depth % w.block, totals);
+    totals = e.loopBlocks(w.depth, w.block, totals,
+                          [&](Value block, int64_t size, ValueRange carried) {
+                            return addBlock(block, size, carried);
+                          });
     finish(totals);
     e.ret();
   }

@@ -248,6 +248,18 @@ void Emitter::loop(Value from, Value to, int64_t step,
   });
 }
 
+SmallVector<Value> Emitter::loopBlocks(int64_t depth, int64_t block,
+                                       ValueRange init, BlockBody body) {
+  int64_t whole = depth / block, rest = depth % block;
+  SmallVector<Value> carried = loop(
+      index(0), index(whole), 1, init,
+      [&](Value number, ValueRange values) {
+        return body(number, block, values);
+      },
+      /*keepRolled=*/true);
+  return rest == 0 ? carried : body(index(whole), rest, carried);
+}
+
 void Emitter::ifThen(Value condition, function_ref<void()> then,
                      function_ref<void()> otherwise) {
   auto ifOp =

@@ -98,6 +98,13 @@ public:
                                 bool keepRolled = false);
   void loop(Value from, Value to, int64_t step,
             llvm::function_ref<void(Value)> body);
+  /// `body(number, size, carried)` for each block of `block` of `depth`
+  /// elements: the whole ones in a loop that stays rolled, a short last one
+  /// behind it.
+  using BlockBody = llvm::function_ref<llvm::SmallVector<Value>(
+      Value, int64_t, mlir::ValueRange)>;
+  llvm::SmallVector<Value> loopBlocks(int64_t depth, int64_t block,
+                                      mlir::ValueRange init, BlockBody body);
   void ifThen(Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = nullptr);
 
