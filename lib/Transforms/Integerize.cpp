@@ -202,8 +202,8 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
     return;
   }
   std::optional<IntegerContraction> integer = makeIntegerContraction(
-      context, op, Coefficient::scalar(1), Coefficient::scalar(0), 1.0,
-      /*rounds=*/false);
+      context, op, Coefficient::scalar(1), Coefficient::scalar(0),
+      /*output=*/nullptr);
   if (!integer) {
     reasons.try_emplace(op, context.reason);
     return;

@@ -10,7 +10,8 @@
 // The bracket is a constant per output channel, the init of the i32
 // accumulator. Pads are codes by now (the zero point's), so the sum of w is
 // over the whole filter everywhere. The accumulator is proven to fit i32 for
-// every input, or the layer stays float.
+// every input, or the layer stays float. Codes of more than 8 bits make two
+// sums, of their high and their low bytes (IntegerizeParts.cpp).
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/AccumulatorBounds.h"
@@ -52,30 +53,33 @@ struct Offsets {
 
 /// Rounds offsets; those out of reach are clipped if the output saturates all
 /// the same, or leave an even number of output steps to the zero point (even,
-/// so that ties go where they went). `stepSize` is in output steps.
-std::optional<Offsets> roundOffsets(IntegerizeContext &context,
-                                    const Coefficient &exact,
-                                    const Coefficient &stepSize,
-                                    ArrayRef<WeightSums> sums,
-                                    const Coefficient &channel, bool rounds) {
+/// so that ties go where they went). `stepSize` is in output steps; there is an
+/// `output` if the sum is rounded.
+std::optional<Offsets>
+roundOffsets(IntegerizeContext &context, const Coefficient &exact,
+             const Coefficient &stepSize, ArrayRef<WeightSums> sums,
+             const Coefficient &channel, const CodeGrid &input,
+             const CodeGrid *output) {
   Offsets result{exact, exact, exact.map([](double) { return 0; })};
   for (size_t i = 0; i < exact.values.size(); ++i) {
     double &steps = result.steps.values[i];
     double rounded = std::nearbyint(steps);
     const WeightSums &w = sums[static_cast<size_t>(channel.values[i])];
-    double reach = 255.0 * static_cast<double>(w.positive - w.negative);
+    double reach =
+        input.range() * static_cast<double>(w.positive - w.negative);
     double step = std::fabs(stepSize.values[i]);
     if (std::fabs(rounded) > kLargestOffset) {
       double inOutput = steps * stepSize.values[i];
       double shift = evenShift(inOutput);
-      if (rounds && fitsShifted(shift, inOutput, stepSize.values[i])) {
+      if (output && fitsShifted(shift, inOutput, stepSize.values[i])) {
         result.shift.values[i] = shift;
         steps -= shift / stepSize.values[i];
         rounded = std::nearbyint(steps);
       }
     }
     if (std::fabs(rounded) > kLargestOffset) {
-      if (!((kLargestOffset - reach) * step > 512))
+      if (!output ||
+          !((kLargestOffset - reach) * step > 2 * (output->range() + 1)))
         return context.reason =
                    llvm::formatv("its bias is {0:e2} accumulator steps, which "
                                  "exceeds 32 bits",
@@ -146,8 +150,9 @@ std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
   std::optional<CodeGrid> grid = getGrid(dequantize, &why);
   if (!grid)
     context.reason = "its activation is quantized, but " + why;
-  else if (!grid->isInt8()) {
-    context.reason = "its activation has codes other than 8-bit";
+  else if (!grid->isInteger()) {
+    context.reason =
+        "its activation has codes other than integers of 2 to 16 bits";
     return std::nullopt;
   }
   return grid;
@@ -163,7 +168,7 @@ public:
 
   std::optional<IntegerContraction> run(const Coefficient &factor,
                                         const Coefficient &offset,
-                                        double outputScale, bool rounds);
+                                        const CodeGrid *output);
 
 private:
   bool refuse(const llvm::Twine &why) {
@@ -177,8 +182,10 @@ private:
                              const Coefficient &factor, double outputScale);
   void coarsenDeadChannels(const Coefficient &offset);
   bool foldOffset(const Coefficient &bias, const Coefficient &factor,
-                  double outputScale, bool rounds);
-  bool proveBound();
+                  const CodeGrid *output);
+  AccumulatorBound boundSums(const Coefficient &init, CodeInterval codes);
+  bool proveBound(const Coefficient &factor);
+  bool planBytes(const Coefficient &factor);
   void build();
 
   IntegerizeContext &context;
@@ -192,7 +199,13 @@ private:
   Coefficient channel;          ///< channel numbers in the output's dimensions
   Coefficient init;             ///< of the accumulator, per element of it
   double droppedReach = 0;      ///< real value of weights that were dropped
-  AccumulatorBound bound;
+  /// The sums over the codes' bytes, the high ones first.
+  struct Part {
+    Coefficient init;
+    AccumulatorBound bound;
+  };
+  SmallVector<Part, 2> parts;
+  bool coarse = false; ///< the sums are joined in steps of 256
   IntegerContraction result;
 };
 
@@ -271,7 +284,7 @@ void Rewriter::dropNegligibleWeights(const Coefficient &offset,
   llvm::SmallDenseSet<int64_t> dropped;
   for (size_t i = 0; i < sums.size(); ++i) {
     double step = result.scale.values[i];
-    double reach = 255.0 *
+    double reach = grid.range() *
                    static_cast<double>(sums[i].positive - sums[i].negative) *
                    step * std::fabs(factors[i]);
     double inOutput = offset.values[i] * factors[i] / outputScale;
@@ -316,7 +329,8 @@ void Rewriter::coarsenDeadChannels(const Coefficient &offset) {
 
 /// bias / step, rounded, and -zx * (sum of w): the init.
 bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
-                          double outputScale, bool rounds) {
+                          const CodeGrid *output) {
+  double outputScale = output ? output->scale : 1.0;
   Coefficient step =
       combine(result.scale, factor, [](double a, double b) { return a * b; });
   if (!step.allOf([](double v) { return v != 0 && std::isfinite(v); }))
@@ -327,7 +341,7 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
   channel = channel.spread(exact.dims, exact.sizes);
   std::optional<Offsets> offsets = roundOffsets(
       context, exact, step.map([&](double v) { return v / outputScale; }), sums,
-      channel, rounds);
+      channel, grid, output);
   if (!offsets)
     return false;
   result.offsetError =
@@ -345,54 +359,112 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
   return true;
 }
 
-bool Rewriter::proveBound() {
+AccumulatorBound Rewriter::boundSums(const Coefficient &init,
+                                     CodeInterval codes) {
+  AccumulatorBound bound;
   for (size_t i = 0; i < init.values.size(); ++i) {
     AccumulatorBound one = boundAccumulator(
-        sums[static_cast<size_t>(channel.values[i])], {grid.min, grid.max},
+        sums[static_cast<size_t>(channel.values[i])], codes,
         static_cast<int64_t>(init.values[i]));
     if (i == 0)
       bound = one;
     bound.merge(one);
   }
-  if (!bound.fitsInt32())
-    return refuse("its accumulator can reach [" +
-                  llvm::Twine(bound.partialLow) + ", " +
-                  llvm::Twine(bound.partialHigh) + "], which needs " +
-                  llvm::Twine(bound.width()) + " bits");
-  result.maxAbs = bound.maxAbs();
+  return bound;
+}
+
+bool Rewriter::proveBound(const Coefficient &factor) {
+  AccumulatorBound whole = boundSums(init, {grid.min, grid.max});
+  result.maxAbs = whole.maxAbs();
+  if (grid.bits() <= 8) {
+    parts.push_back({init, whole});
+  } else {
+    coarse = !whole.fitsInt32();
+    if (!planBytes(factor))
+      return false;
+  }
+  for (const Part &part : parts)
+    if (!part.bound.fitsInt32())
+      return refuse("its accumulator can reach [" +
+                    llvm::Twine(part.bound.partialLow) + ", " +
+                    llvm::Twine(part.bound.partialHigh) + "], which needs " +
+                    llvm::Twine(part.bound.width()) + " bits");
+  return true;
+}
+
+/// Shares the init between the sums of the high and the low bytes.
+bool Rewriter::planBytes(const Coefficient &factor) {
+  Part high{init, {}}, low{init, {}};
+  for (size_t i = 0; i < init.values.size(); ++i) {
+    high.init.values[i] = std::nearbyint(init.values[i] / 256);
+    low.init.values[i] +=
+        128.0 * sums[static_cast<size_t>(channel.values[i])].sum -
+        256 * high.init.values[i];
+  }
+  high.bound = boundSums(high.init, {grid.min >> 8, grid.max >> 8});
+  low.bound = boundSums(low.init, {});
+  if (coarse) {
+    result.maxAbs = high.bound.maxAbs() + low.bound.maxAbs() / 256 + 1;
+    if (result.maxAbs > std::numeric_limits<int32_t>::max())
+      return refuse("its accumulator in steps of 256 can reach " +
+                    llvm::Twine(result.maxAbs));
+    // Half of a coarse step is lost.
+    Coefficient half = combine(result.scale, factor, [](double s, double f) {
+      return 128 * std::fabs(s * f);
+    });
+    result.offsetError =
+        combine(result.offsetError, half,
+                [](double lost, double more) { return lost + more; });
+    auto coarsen = [](double step) { return 256 * step; };
+    result.scale = result.scale.map(coarsen);
+    result.scaleF32 = result.scaleF32.map(coarsen);
+  }
+  parts = {std::move(high), std::move(low)};
   return true;
 }
 
 void Rewriter::build() {
-  SmallVector<Value> operands(3);
-  operands[s.activationOperand] = codes;
-  operands[s.weightOperand] = weights.value;
-  operands[2] = makeInit(context, op, init);
-  Operation *integer = retypeLinalg(context.builder, op, operands);
-  copyMarks(op, integer);
-  integer->setAttr("qd.macs", context.builder.getI64IntegerAttr(s.macs()));
-  integer->setAttr("qd.acc_bound", context.builder.getDenseI64ArrayAttr(
-                                       {bound.low, bound.high}));
-  result.value = integer->getResult(0);
-  if (weights.zeroPoint)
-    result.value = subtractWeightZeroPoint(context, op, s, codes, result.value,
-                                           weightZero);
+  OpBuilder &builder = context.builder;
+  SmallVector<Value> totals;
+  for (auto [part, bytes] :
+       llvm::zip_equal(parts, splitCodes(builder, codes))) {
+    SmallVector<Value> operands(3);
+    operands[s.activationOperand] = bytes;
+    operands[s.weightOperand] = weights.value;
+    operands[2] = makeInit(context, op, part.init);
+    Operation *integer = retypeLinalg(builder, op, operands);
+    copyMarks(op, integer);
+    // What is multiplied twice counts once.
+    if (&part == &parts.back())
+      integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
+    else
+      integer->removeAttr("qd.macs");
+    integer->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
+                                         {part.bound.low, part.bound.high}));
+    Value total = integer->getResult(0);
+    if (weights.zeroPoint)
+      total = subtractWeightZeroPoint(context, op, s, bytes, total, weightZero);
+    totals.push_back(total);
+  }
+  result.value = totals.back();
+  if (totals.size() == 2)
+    result.value =
+        joinSums(builder, op.getLoc(), totals[0], totals[1], coarse);
 }
 
 std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
                                                 const Coefficient &offset,
-                                                double outputScale,
-                                                bool rounds) {
+                                                const CodeGrid *output) {
   if (!readOperands() || !readScales())
     return std::nullopt;
   Coefficient bias =
       combine(offset, channel, [](double b, double) { return b; });
   Coefficient before =
       combine(bias, factor, [](double b, double f) { return b / f; });
-  if (rounds)
-    dropNegligibleWeights(before, factor, outputScale);
+  if (output)
+    dropNegligibleWeights(before, factor, output->scale);
   coarsenDeadChannels(before);
-  if (!foldOffset(bias, factor, outputScale, rounds) || !proveBound())
+  if (!foldOffset(bias, factor, output) || !proveBound(factor))
     return std::nullopt;
   build();
   return std::move(result);
@@ -403,10 +475,10 @@ std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
 std::optional<IntegerContraction>
 makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
-                       double outputScale, bool rounds) {
+                       const CodeGrid *output) {
   if (!getContractionStructure(op)->weightIsConstant)
     return makeIntegerProduct(context, op, offset);
-  return Rewriter(context, op).run(factor, offset, outputScale, rounds);
+  return Rewriter(context, op).run(factor, offset, output);
 }
 
 Value integerizeContraction(IntegerizeContext &context, const Island &island) {
@@ -433,7 +505,7 @@ Value integerizeContraction(IntegerizeContext &context, const Island &island) {
   Coefficient factor = term.factor.renumbered(toRoot);
   std::optional<IntegerContraction> integer = makeIntegerContraction(
       context, op, factor, island.formula.constant.renumbered(toRoot),
-      island.grid.scale, /*rounds=*/true);
+      &island.grid);
   if (!integer)
     return {};
   double sy = island.grid.scale;

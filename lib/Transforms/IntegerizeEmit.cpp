@@ -38,7 +38,9 @@ Value makeTensor(OpBuilder &builder, Location loc, const Coefficient &values,
 /// Half a step of every rounding that f32 makes on the way, for results inside
 /// the grid: conversion of the accumulator, two roundings of the scale and the
 /// product. Values beyond the grid saturate alike.
-double float32Error() { return 4 * 256.0 * std::ldexp(1.0, -24) * 1.001; }
+double float32Error(const CodeGrid &grid) {
+  return 4 * (grid.range() + 1) * std::ldexp(1.0, -24) * 1.001;
+}
 
 } // namespace
 
@@ -128,7 +130,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
   if (!context.dyadic) {
     PayloadConstant scale(context, loc, accumulator.scaleF32,
                           builder.getF32Type(), island.rank(), inputs);
-    error += float32Error();
+    error += float32Error(island.grid);
     op = makeElementwise(
         builder, loc, island.type(), inputs,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {

@@ -107,8 +107,8 @@ Coefficient perOutputChannel(const ContractionStructure &structure);
 /// The integer contraction in place of a float one: `accumulator[channel] =
 /// init + sum of code * weight`, in which init holds the zero point
 /// compensation and `offset` (a real number per output element, in the root's
-/// dimensions). If its result `rounds` to steps of `outputScale`, an offset
-/// that exceeds the accumulator leaves whole steps of them to the zero point.
+/// dimensions). If its result is rounded to the grid `output`, an offset that
+/// exceeds the accumulator leaves whole steps of it to the zero point.
 struct IntegerContraction {
   mlir::Value value;
   int64_t maxAbs = 0;
@@ -121,7 +121,7 @@ struct IntegerContraction {
 std::optional<IntegerContraction>
 makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
-                       double outputScale, bool rounds);
+                       const CodeGrid *output);
 
 /// The same for a product of two activations, whose zero points stand in the
 /// payload: out + (ext(a) - za) * (ext(b) - zb).
@@ -166,6 +166,16 @@ std::optional<Coefficient> toOutputDims(const Coefficient &coefficient,
 /// The codes of an activation operand and their grid; a reason otherwise.
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
                                        mlir::Value activation);
+
+/// Codes of 2 to 16 bits as signed bytes: themselves, or the high bytes and the
+/// low ones, code = 256 * high + low + 128.
+llvm::SmallVector<mlir::Value, 2> splitCodes(mlir::OpBuilder &builder,
+                                             mlir::Value codes);
+
+/// 256 * high + low of two i32 sums, modulo 2^32; in `coarse` steps of 256,
+/// high + floor((low + 128) / 256).
+mlir::Value joinSums(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value high, mlir::Value low, bool coarse);
 
 /// A constant contraction operand as signed 8-bit weights.
 struct IntegerWeights {

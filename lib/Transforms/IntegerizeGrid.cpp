@@ -72,6 +72,12 @@ Value makeRankZero(OpBuilder &builder, Location loc, Attribute value,
 
 } // namespace
 
+bool CodeGrid::isInteger() const {
+  auto integer = dyn_cast<IntegerType>(alphabet);
+  return integer && integer.isSignless() && integer.getWidth() >= 2 &&
+         integer.getWidth() <= 16;
+}
+
 int32_t CodeGrid::encode(double value) const {
   return quantizeExact(value, scale, zeroPoint, min, max);
 }

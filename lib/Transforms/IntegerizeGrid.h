@@ -30,6 +30,11 @@ struct CodeGrid {
   }
   bool operator!=(const CodeGrid &other) const { return !(*this == other); }
   bool isInt8() const { return alphabet.isSignlessInteger(8); }
+  /// Do the integer rewrites know its codes: integers of 2 to 16 bits?
+  bool isInteger() const;
+  unsigned bits() const { return alphabet.getIntOrFloatBitWidth(); }
+  /// Steps from the smallest code to the largest.
+  double range() const { return static_cast<double>(max - min); }
   /// The code that a real value quantizes to (half to even, saturating), by the
   /// exact quotient.
   int32_t encode(double value) const;

@@ -39,8 +39,9 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     grid = getGrid(dequantize, &why);
   if (!grid)
     return context.refuse(why);
-  if (!grid->isInt8())
-    return context.refuse("its input has codes other than 8-bit");
+  if (!grid->isInteger())
+    return context.refuse(
+        "its input has codes other than integers of 2 to 16 bits");
 
   int64_t count = 1;
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();

@@ -226,8 +226,8 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
     std::optional<CodeGrid> grid = getGrid(dequantize, &reason);
     if (!grid)
       return fail("an input is quantized, but " + reason);
-    if (!grid->isInt8())
-      return fail("an input has codes other than 8-bit");
+    if (!grid->isInteger())
+      return fail("an input has codes other than integers of 2 to 16 bits");
     return leaf({dequantize.getInput(), map, grid, nullptr});
   }
   if (isElementwiseGeneric(op)) {
@@ -262,8 +262,8 @@ bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
     reason = "its result is quantized, but " + reason;
     return false;
   }
-  if (!grid->isInt8()) {
-    reason = "its result has codes other than 8-bit";
+  if (!grid->isInteger()) {
+    reason = "its result has codes other than integers of 2 to 16 bits";
     return false;
   }
   if (!roundsToNearest(quantize)) {

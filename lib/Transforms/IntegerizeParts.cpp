@@ -1,0 +1,121 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Codes of other widths in kernels that multiply bytes. Narrower ones are
+// extended. A wider code is 256 * high + low + 128 with signed bytes high and
+// low, so that a sum of products is one of two sums:
+//
+//   sum of code * w = 256 * (sum of high * w) + (sum of low * w)
+//                     + 128 * (sum of w)
+//
+// Where the whole does not fit i32 the low sum is rounded to steps of 256,
+// which are far below a step of any result.
+
+#include "IntegerizeFamilies.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace qdialect {
+namespace {
+
+enum class Byte { Only, High, Low };
+
+int64_t byteOf(int64_t code, Byte byte) {
+  switch (byte) {
+  case Byte::Only:
+    return code;
+  case Byte::High:
+    return code >> 8;
+  case Byte::Low:
+    return (code & 255) - 128;
+  }
+  llvm_unreachable("unknown byte");
+}
+
+Value emitByte(OpBuilder &builder, Location loc, Value code, Byte byte) {
+  Type i8 = builder.getI8Type(), i16 = builder.getI16Type();
+  if (byte == Byte::Only)
+    return arith::ExtSIOp::create(builder, loc, i8, code);
+  if (code.getType() != i16)
+    code = arith::ExtSIOp::create(builder, loc, i16, code);
+  if (byte == Byte::High) {
+    Value eight = arith::ConstantOp::create(builder, loc,
+                                            builder.getI16IntegerAttr(8));
+    Value high = arith::ShRSIOp::create(builder, loc, code, eight);
+    return arith::TruncIOp::create(builder, loc, i8, high);
+  }
+  Value sign = arith::ConstantOp::create(builder, loc,
+                                         builder.getI8IntegerAttr(-128));
+  Value low = arith::TruncIOp::create(builder, loc, i8, code);
+  return arith::XOrIOp::create(builder, loc, low, sign);
+}
+
+/// The bytes of padded codes are padded bytes: the kernels' own padding.
+Value makeBytes(OpBuilder &builder, Value codes, Byte byte) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(codes);
+  Location loc = codes.getLoc();
+  auto type =
+      cast<RankedTensorType>(codes.getType()).clone(builder.getI8Type());
+  auto pad = codes.getDefiningOp<tensor::PadOp>();
+  IntegerAttr padding;
+  if (pad && pad.getConstantPaddingValue() &&
+      matchPattern(pad.getConstantPaddingValue(), m_Constant(&padding))) {
+    Value source = makeBytes(builder, pad.getSource(), byte);
+    Value fill = arith::ConstantOp::create(
+        builder, loc, builder.getI8IntegerAttr(byteOf(padding.getInt(), byte)));
+    auto padded = tensor::PadOp::create(
+        builder, loc, type, source, pad.getMixedLowPad(), pad.getMixedHighPad(),
+        fill, pad.getNofold());
+    copyMarks(pad, padded);
+    return padded;
+  }
+  ElementwiseInput input{codes,
+                         builder.getMultiDimIdentityMap(type.getRank())};
+  return makeElementwise(builder, loc, type, input,
+                         [&](OpBuilder &b, Location l, ValueRange args) {
+                           return emitByte(b, l, args[0], byte);
+                         })
+      .getResult(0);
+}
+
+} // namespace
+
+SmallVector<Value, 2> splitCodes(OpBuilder &builder, Value codes) {
+  unsigned bits = getElementTypeOrSelf(codes).getIntOrFloatBitWidth();
+  if (bits == 8)
+    return {codes};
+  if (bits < 8)
+    return {makeBytes(builder, codes, Byte::Only)};
+  return {makeBytes(builder, codes, Byte::High),
+          makeBytes(builder, codes, Byte::Low)};
+}
+
+Value joinSums(OpBuilder &builder, Location loc, Value high, Value low,
+               bool coarse) {
+  auto type = cast<RankedTensorType>(low.getType());
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  return makeElementwise(
+             builder, loc, type, {{low, identity}, {high, identity}},
+             [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+               auto number = [&](int32_t value) -> Value {
+                 return arith::ConstantOp::create(b, l,
+                                                  b.getI32IntegerAttr(value));
+               };
+               Value low = args[0], high = args[1];
+               if (coarse) {
+                 low = arith::AddIOp::create(b, l, low, number(128));
+                 low = arith::ShRSIOp::create(b, l, low, number(8));
+               } else {
+                 high = arith::MulIOp::create(b, l, high, number(256));
+               }
+               return arith::AddIOp::create(b, l, high, low);
+             },
+             low)
+      .getResult(0);
+}
+
+} // namespace qdialect
