@@ -16,13 +16,18 @@ endif()
 if(QDIALECT_SANITIZE)
   target_compile_options(qdialect_base_options INTERFACE
     -fsanitize=${QDIALECT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
-    -fno-sanitize=vptr)
+    # Compiled models carry no types of functions in front of their code.
+    -fno-sanitize=vptr,function)
   target_link_options(qdialect_base_options INTERFACE -fsanitize=${QDIALECT_SANITIZE})
 endif()
 target_link_options(qdialect_base_options INTERFACE -fuse-ld=lld)
 
 add_library(qdialect_options INTERFACE)
 target_link_libraries(qdialect_options INTERFACE qdialect_base_options)
+if(QDIALECT_ENABLE_ASSERTIONS AND NOT LLVM_ENABLE_ASSERTIONS)
+  target_compile_options(qdialect_options INTERFACE
+    "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/ReleaseStatistics.h")
+endif()
 target_compile_options(qdialect_options INTERFACE
   "SHELL:-Xclang -fno-pch-timestamp" -fno-exceptions)
 

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random ONNX graphs of one quantized operator between QuantizeLinear and DequantizeLinear, float in and out."""
 
+import ml_dtypes
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool"]
+CODES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "u4": ml_dtypes.uint4, "s4": ml_dtypes.int4}
 
 
 class Builder:
     def __init__(self, rng, activation):
-        self.rng, self.dtype = rng, np.uint8 if activation == "u8" else np.int8
+        self.rng, self.dtype = rng, CODES[activation]
+        self.info = ml_dtypes.iinfo(self.dtype)
         self.nodes, self.inits, self.inputs, self.feeds, self.count = [], [], [], {}, 0
 
     def const(self, array):
@@ -26,11 +29,11 @@ class Builder:
         return name
 
     def grid(self, low, high):
-        """An asymmetric grid of 256 codes over [low, high], zero exactly representable."""
+        """An asymmetric grid of all codes over [low, high], zero exactly representable."""
         low, high = min(low, 0.0), max(high, 1e-3)
-        scale = np.float32((high - low) / 255)
-        info = np.iinfo(self.dtype)
-        zero = int(np.clip(round(info.min - low / scale), info.min, info.max))
+        first, last = int(self.info.min), int(self.info.max)
+        scale = np.float32((high - low) / (last - first))
+        zero = int(np.clip(round(first - low / scale), first, last))
         return scale, self.dtype(zero)
 
     def qdq(self, x, low, high):
@@ -60,7 +63,8 @@ class Builder:
 
     def bias(self, channels, input_scale):
         scale = (np.float32(input_scale) * self.weight_scale).astype(np.float32)
-        codes = self.rng.integers(-4000, 4000, channels).astype(np.int32)
+        bound = 4000 * 2 ** (self.info.bits - 8)
+        codes = np.rint(self.rng.uniform(-bound, bound, channels)).astype(np.int32)
         per_channel = len(scale) > 1
         zero = self.const(np.zeros(len(scale), np.int32) if per_channel else np.int32(0))
         return self.op("DequantizeLinear", [self.const(codes), self.const(scale if per_channel else scale[0]), zero],
@@ -107,9 +111,9 @@ def pool(b, kind):
     return b.op("MaxPool", [x], **attrs)
 
 
-def build(kind, rng):
+def build(kind, rng, bits=8):
     """(model, feeds, output step); the output is the dequantized result of the one operator."""
-    b = Builder(rng, rng.choice(["u8", "s8"]))
+    b = Builder(rng, str(rng.choice([f"u{bits}", f"s{bits}"])))
     if kind in ("conv", "depthwise"):
         y = convolution(b, kind == "depthwise")
     elif kind in ("matmul", "gemm"):
@@ -136,5 +140,6 @@ def build(kind, rng):
     b.nodes[-1].output[0] = "y"
     graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               b.inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19 if bits == 8 else 21)],
+                              ir_version=9 if bits == 8 else 10)
     return model, b.feeds, float(b.scale)

@@ -15,16 +15,16 @@ from evaluation.tools import Tools
 from integration import qdq_graphs
 
 
-def check(tools, index, seed, with_ort):
+def check(tools, index, seed, bits, rescale, with_ort):
     """(elements, unequal to the interpreter, unequal to ORT, most steps away from ORT) of graph `index`."""
     from qdialect import Model
 
     rng = np.random.default_rng([seed, index])
     kind = qdq_graphs.KINDS[index % len(qdq_graphs.KINDS)]
-    model, feeds, step = qdq_graphs.build(kind, rng)
+    model, feeds, step = qdq_graphs.build(kind, rng, bits)
     path = tools.path(f"g{index}.onnx")
     onnx.save(model, path)
-    flags = ("--rescale=float", "--fail-on-fallback")
+    flags = (f"--rescale={rescale}", "--fail-on-fallback")
     so = tools.compile(path, tools.path(f"g{index}.so"), *flags)
     program = tools.compile(path, tools.path(f"g{index}.mlir"), *flags, "--stop-after=integerize")
     arguments = []
@@ -46,6 +46,8 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--bits", type=int, default=8, choices=[4, 8, 16], help="of the activations' codes")
+    parser.add_argument("--rescale", default="float", choices=["float", "dyadic"])
     parser.add_argument("--no-ort", action="store_true", help="compare with the interpreter alone")
     parser.add_argument("--only", type=int, help="the one graph with this index")
     args = parser.parse_args()
@@ -53,7 +55,8 @@ def main():
     total = unequal = failed = 0
     for index in [args.only] if args.only is not None else range(args.count):
         try:
-            kind, size, from_interpreter, from_ort, worst = check(tools, index, args.seed, not args.no_ort)
+            kind, size, from_interpreter, from_ort, worst = check(
+                tools, index, args.seed, args.bits, args.rescale, not args.no_ort)
         except Exception as error:  # report the graph and go on to the next
             print(f"seed {args.seed} graph {index}: {str(error).strip()[-2000:]}")
             failed += 1

@@ -22,7 +22,8 @@ SmallVector<unsigned> channelLoops(const ContractionStructure &s) {
 SmallVector<int64_t> weightChannelStrides(const ContractionStructure &s) {
   SmallVector<int64_t> strides(s.weightMap.getNumResults(), 0);
   int64_t stride = 1;
-  for (unsigned loop : llvm::reverse(channelLoops(s))) {
+  SmallVector<unsigned> loops = channelLoops(s);
+  for (unsigned loop : llvm::reverse(loops)) {
     // A depth loop of an activation by activation matmul may miss the weight.
     if (std::optional<unsigned> dim = s.weightDim(loop))
       strides[*dim] = stride;

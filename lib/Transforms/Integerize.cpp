@@ -151,7 +151,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   context.builder.setInsertionPoint(quantize);
   context.reason.clear();
   Family family = Family::Table;
-  Value codes = integerizeTable(context, quantize);
+  // A small table is better than arithmetic, arithmetic than a large one.
+  Value codes = integerizeTable(context, quantize, /*maxCodes=*/256);
   Island island;
   if (!codes) {
     std::string reason;
@@ -159,6 +160,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
       codes = integerizeFormula(context, island, family);
       reason = context.reason;
     }
+    if (!codes && (codes = integerizeTable(context, quantize, 1 << 16)))
+      family = Family::Table;
     if (!codes) {
       for (Operation *member : island.members)
         reasons.try_emplace(member, reason);

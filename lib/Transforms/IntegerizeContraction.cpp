@@ -65,8 +65,7 @@ roundOffsets(IntegerizeContext &context, const Coefficient &exact,
     double &steps = result.steps.values[i];
     double rounded = std::nearbyint(steps);
     const WeightSums &w = sums[static_cast<size_t>(channel.values[i])];
-    double reach =
-        input.range() * static_cast<double>(w.positive - w.negative);
+    double reach = input.range() * static_cast<double>(w.positive - w.negative);
     double step = std::fabs(stepSize.values[i]);
     if (std::fabs(rounded) > kLargestOffset) {
       double inOutput = steps * stepSize.values[i];
@@ -363,9 +362,9 @@ AccumulatorBound Rewriter::boundSums(const Coefficient &init,
                                      CodeInterval codes) {
   AccumulatorBound bound;
   for (size_t i = 0; i < init.values.size(); ++i) {
-    AccumulatorBound one = boundAccumulator(
-        sums[static_cast<size_t>(channel.values[i])], codes,
-        static_cast<int64_t>(init.values[i]));
+    AccumulatorBound one =
+        boundAccumulator(sums[static_cast<size_t>(channel.values[i])], codes,
+                         static_cast<int64_t>(init.values[i]));
     if (i == 0)
       bound = one;
     bound.merge(one);
@@ -434,11 +433,7 @@ void Rewriter::build() {
     operands[2] = makeInit(context, op, part.init);
     Operation *integer = retypeLinalg(builder, op, operands);
     copyMarks(op, integer);
-    // What is multiplied twice counts once.
-    if (&part == &parts.back())
-      integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-    else
-      integer->removeAttr("qd.macs");
+    integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
     integer->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
                                          {part.bound.low, part.bound.high}));
     Value total = integer->getResult(0);
@@ -448,8 +443,7 @@ void Rewriter::build() {
   }
   result.value = totals.back();
   if (totals.size() == 2)
-    result.value =
-        joinSums(builder, op.getLoc(), totals[0], totals[1], coarse);
+    result.value = joinSums(builder, op.getLoc(), totals[0], totals[1], coarse);
 }
 
 std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,

@@ -8,7 +8,8 @@
 //   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy)
 //   sum, dyadic:  (sum of (q_i - z_i) * m_i + b') / 2^shift, rounded once, with
 //                 m_i = round(s_i / sy * 2^shift) and the largest shift for
-//                 which no i32 product or sum can overflow
+//                 which no i32 product or sum can overflow; in i64 for codes
+//                 of more than 8 bits
 //   product:      (q_1 - z_1) * (q_2 - z_2) in i32, then as any accumulator
 
 #include "IntegerizeFamilies.h"
@@ -65,7 +66,7 @@ struct Sum {
   }
 };
 
-/// sum of factor * (code - zero point), plus a constant, in f32 or i32.
+/// sum of factor * (code - zero point), plus a constant, in f32, i32 or i64.
 class SumPayload {
 public:
   SumPayload(IntegerizeContext &context, const Island &island, Sum &sum,
@@ -87,6 +88,8 @@ public:
       Value code = centered(b, l, args[i], *summand.leaf->grid);
       if (type.isF32())
         code = arith::SIToFPOp::create(b, l, type, code);
+      else if (type != code.getType())
+        code = arith::ExtSIOp::create(b, l, type, code);
       Value part = make<arith::MulFOp, arith::MulIOp>(
           b, l, code, factors[i].get(b, l, args));
       total = total ? add(b, l, total, part) : part;
@@ -144,8 +147,13 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
   double slack = 1;
   for (const Summand &summand : sum.summands)
     slack += 0.5 * largestCentered(*summand.leaf->grid);
+  bool isWide = island.grid.bits() > 8 ||
+                llvm::any_of(sum.summands, [](const Summand &summand) {
+                  return summand.leaf->grid->bits() > 8;
+                });
+  double most = isWide ? std::ldexp(1.0, 62) : 2147483647.0;
   int shift = 30;
-  while (shift >= 0 && std::ldexp(sum.reach(), shift) + slack > 2147483647.0)
+  while (shift >= 0 && std::ldexp(sum.reach(), shift) + slack > most)
     --shift;
   // A larger multiplier than i32 holds cannot be either.
   for (const Summand &summand : sum.summands)
@@ -160,7 +168,8 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
         [&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
   };
   SumPayload payload(
-      context, island, sum, builder.getI32Type(),
+      context, island, sum,
+      isWide ? builder.getI64Type() : builder.getI32Type(),
       [&](const Summand &summand) { return scaled(summand.ratio); },
       scaled(sum.constant));
   auto op = makeElementwise(

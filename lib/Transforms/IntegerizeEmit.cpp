@@ -18,7 +18,7 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-/// The numbers as a tensor of `element` (f32 or i32).
+/// The numbers as a tensor of `element` (f32, i32 or i64).
 Value makeTensor(OpBuilder &builder, Location loc, const Coefficient &values,
                  Type element) {
   std::vector<int64_t> shape(values.sizes.begin(), values.sizes.end());
@@ -29,9 +29,13 @@ Value makeTensor(OpBuilder &builder, Location loc, const Coefficient &values,
       tensor.mutableData<float>()[i] = static_cast<float>(values.values[i]);
     return makeConstant(builder, loc, type, "scales", std::move(tensor));
   }
-  HostTensor tensor(DType::I32, shape);
+  bool isWide = element.isInteger(64);
+  HostTensor tensor(isWide ? DType::I64 : DType::I32, shape);
   for (size_t i = 0; i < values.values.size(); ++i)
-    tensor.mutableData<int32_t>()[i] = static_cast<int32_t>(values.values[i]);
+    if (isWide)
+      tensor.mutableData<int64_t>()[i] = static_cast<int64_t>(values.values[i]);
+    else
+      tensor.mutableData<int32_t>()[i] = static_cast<int32_t>(values.values[i]);
   return makeConstant(builder, loc, type, "integers", std::move(tensor));
 }
 
@@ -73,10 +77,11 @@ PayloadConstant::PayloadConstant(IntegerizeContext &context, Location loc,
                                  SmallVectorImpl<ElementwiseInput> &inputs) {
   OpBuilder &builder = context.builder;
   if (values.isScalar()) {
-    scalar = element.isF32() ? TypedAttr(builder.getF32FloatAttr(
-                                   static_cast<float>(values.values[0])))
-                             : TypedAttr(builder.getI32IntegerAttr(
-                                   static_cast<int32_t>(values.values[0])));
+    scalar = element.isF32()
+                 ? TypedAttr(builder.getF32FloatAttr(
+                       static_cast<float>(values.values[0])))
+                 : TypedAttr(builder.getIntegerAttr(
+                       element, static_cast<int64_t>(values.values[0])));
     return;
   }
   argument = inputs.size();

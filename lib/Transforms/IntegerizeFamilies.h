@@ -95,10 +95,11 @@ mlir::Value integerizePool(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeSum(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 
-/// A function of one tensor, whatever it is. Null without a reason when the
-/// quantize reads no such function.
-mlir::Value integerizeTable(IntegerizeContext &context,
-                            qd::QuantizeOp quantize);
+/// A function of one tensor, whatever it is: a clamp, or a table of at most
+/// `maxCodes` entries. Null without a reason when the quantize reads no such
+/// function.
+mlir::Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize,
+                            int64_t maxCodes);
 
 /// A coefficient for the output channels of a contraction, in the dimensions of
 /// its result, still without values.

@@ -42,13 +42,13 @@ Value emitByte(OpBuilder &builder, Location loc, Value code, Byte byte) {
   if (code.getType() != i16)
     code = arith::ExtSIOp::create(builder, loc, i16, code);
   if (byte == Byte::High) {
-    Value eight = arith::ConstantOp::create(builder, loc,
-                                            builder.getI16IntegerAttr(8));
+    Value eight =
+        arith::ConstantOp::create(builder, loc, builder.getI16IntegerAttr(8));
     Value high = arith::ShRSIOp::create(builder, loc, code, eight);
     return arith::TruncIOp::create(builder, loc, i8, high);
   }
-  Value sign = arith::ConstantOp::create(builder, loc,
-                                         builder.getI8IntegerAttr(-128));
+  Value sign =
+      arith::ConstantOp::create(builder, loc, builder.getI8IntegerAttr(-128));
   Value low = arith::TruncIOp::create(builder, loc, i8, code);
   return arith::XOrIOp::create(builder, loc, low, sign);
 }
@@ -67,14 +67,13 @@ Value makeBytes(OpBuilder &builder, Value codes, Byte byte) {
     Value source = makeBytes(builder, pad.getSource(), byte);
     Value fill = arith::ConstantOp::create(
         builder, loc, builder.getI8IntegerAttr(byteOf(padding.getInt(), byte)));
-    auto padded = tensor::PadOp::create(
-        builder, loc, type, source, pad.getMixedLowPad(), pad.getMixedHighPad(),
-        fill, pad.getNofold());
+    auto padded =
+        tensor::PadOp::create(builder, loc, type, source, pad.getMixedLowPad(),
+                              pad.getMixedHighPad(), fill, pad.getNofold());
     copyMarks(pad, padded);
     return padded;
   }
-  ElementwiseInput input{codes,
-                         builder.getMultiDimIdentityMap(type.getRank())};
+  ElementwiseInput input{codes, builder.getMultiDimIdentityMap(type.getRank())};
   return makeElementwise(builder, loc, type, input,
                          [&](OpBuilder &b, Location l, ValueRange args) {
                            return emitByte(b, l, args[0], byte);

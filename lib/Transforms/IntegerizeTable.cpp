@@ -2,9 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Any function of one tensor of 8-bit codes is a table of 256 codes. The
-// entries are the island run by the interpreter on every code, floats held in
-// f64 and rounded once, so a table is exact whatever the function.
+// Any function of one tensor of 8-bit codes is a table of 256 codes, one of
+// 16-bit codes a table of 65,536. The entries are the island run by the
+// interpreter on every code, floats held in f64 and rounded once, so a table is
+// exact whatever the function.
 //
 //   quantize(tanh(dequantize(q)))  =>  qd.lookup q, table
 //
@@ -25,8 +26,6 @@ using namespace mlir;
 
 namespace qdialect {
 namespace {
-
-constexpr int64_t kCodes = 256;
 
 /// The island as a function of one tensor.
 struct Unary {
@@ -66,20 +65,38 @@ bool collect(Value value, Unary &unary) {
   });
 }
 
-/// The same computation over the 256 codes, as a function.
+bool hasWholeBytes(const CodeGrid &grid) {
+  return grid.isInteger() && (grid.bits() == 8 || grid.bits() == 16);
+}
+
+HostTensor makeCodes(Type alphabet, ArrayRef<int64_t> values) {
+  auto fill = [&](auto code, DType type) {
+    using Code = decltype(code);
+    HostTensor tensor(type, {static_cast<int64_t>(values.size())});
+    llvm::transform(values, tensor.mutableData<Code>(),
+                    [](int64_t value) { return static_cast<Code>(value); });
+    return tensor;
+  };
+  return alphabet.isInteger(8) ? fill(int8_t(), DType::I8)
+                               : fill(int16_t(), DType::I16);
+}
+
+/// The same computation over all codes, as a function.
 class TableFunction {
 public:
   TableFunction(MLIRContext *context, Unary &unary, qd::QuantizeOp quantize,
                 const CodeGrid &from, const CodeGrid &to)
-      : module(ModuleOp::create(UnknownLoc::get(context))), builder(context) {
+      : module(ModuleOp::create(UnknownLoc::get(context))), builder(context),
+        alphabet(from.alphabet), numCodes(int64_t(1) << from.bits()) {
     Location loc = quantize.getLoc();
-    auto type = RankedTensorType::get({kCodes}, builder.getI8Type());
     builder.setInsertionPointToEnd(module->getBody());
-    function = func::FuncOp::create(builder, loc, "table",
-                                    builder.getFunctionType(type, type));
+    function = func::FuncOp::create(
+        builder, loc, "table",
+        builder.getFunctionType(RankedTensorType::get(numCodes, from.alphabet),
+                                RankedTensorType::get(numCodes, to.alphabet)));
     Block *body = function.addEntryBlock();
     builder.setInsertionPointToStart(body);
-    auto real = RankedTensorType::get({kCodes}, builder.getF32Type());
+    auto real = RankedTensorType::get(numCodes, builder.getF32Type());
     Value x = makeDequantize(builder, loc, real, body->getArgument(0), from);
     map.map(unary.source.getResult(), x);
     for (Operation *op : sorted(unary.members))
@@ -90,24 +107,24 @@ public:
   }
 
   /// One entry for each bit pattern of a code.
-  std::optional<std::vector<int8_t>> run() {
-    HostTensor codes(DType::I8, {kCodes});
-    for (int64_t i = 0; i < kCodes; ++i) {
-      int64_t code = i < 128 ? i : i - kCodes;
+  std::optional<std::vector<int64_t>> run() {
+    std::vector<int64_t> codes(numCodes);
+    for (int64_t i = 0; i < numCodes; ++i) {
+      codes[i] = i < numCodes / 2 ? i : i - numCodes;
       // Seeded fault 31: entries in the order of the codes, not of their bits.
       if constexpr (QDIALECT_MUTATE == 31)
-        code = i - 128;
-      codes.mutableData<int8_t>()[i] = static_cast<int8_t>(code);
+        codes[i] = i - numCodes / 2;
     }
     InterpreterOptions options;
     options.exactIslands = true;
-    auto results = interpret(function, codes, options);
+    auto results = interpret(function, makeCodes(alphabet, codes), options);
     if (!results) {
       llvm::consumeError(results.takeError());
       return std::nullopt;
     }
-    const int8_t *data = results->front().data<int8_t>();
-    return std::vector<int8_t>(data, data + kCodes);
+    for (int64_t i = 0; i < numCodes; ++i)
+      codes[i] = results->front().asInteger(i);
+    return codes;
   }
 
 private:
@@ -126,7 +143,7 @@ private:
 
   void copy(Operation *op) {
     Type type = RankedTensorType::get(
-        {kCodes}, getElementTypeOrSelf(op->getResult(0).getType()));
+        numCodes, getElementTypeOrSelf(op->getResult(0).getType()));
     auto generic = dyn_cast<linalg::GenericOp>(op);
     if (!generic) {
       Operation *clone = builder.clone(*op, map);
@@ -147,7 +164,7 @@ private:
     }
     maps.push_back(identity);
     Value empty = tensor::EmptyOp::create(builder, op->getLoc(),
-                                          ArrayRef<int64_t>{kCodes},
+                                          ArrayRef<int64_t>{numCodes},
                                           getElementTypeOrSelf(type));
     // Payloads may read scalar constants of the function.
     generic->walk([&](Operation *nested) {
@@ -166,18 +183,26 @@ private:
 
   OwningOpRef<ModuleOp> module;
   OpBuilder builder;
+  Type alphabet; ///< of the codes
+  int64_t numCodes;
   func::FuncOp function;
   IRMapping map;
 };
 
 /// codes -> max(min) with bounds, or the codes themselves, if that is all.
 Value asClamp(IntegerizeContext &context, qd::QuantizeOp quantize, Value codes,
-              ArrayRef<int8_t> table, Operation *name) {
-  int8_t lower = table[128], upper = table[127]; // of the codes -128 and 127
-  for (int64_t i = 0; i < kCodes; ++i)
-    if (table[i] != std::clamp(static_cast<int8_t>(i), lower, upper))
+              ArrayRef<int64_t> table, Operation *name) {
+  Type alphabet = getElementTypeOrSelf(quantize.getType());
+  if (getElementTypeOrSelf(codes.getType()) != alphabet)
+    return {};
+  int64_t half = static_cast<int64_t>(table.size()) / 2;
+  int64_t lower = table[half], upper = table[half - 1]; // of the extreme codes
+  if (lower > upper)
+    return {};
+  for (int64_t code = -half; code < half; ++code)
+    if (table[code & (2 * half - 1)] != std::clamp(code, lower, upper))
       return {};
-  if (lower == -128 && upper == 127)
+  if (lower == -half && upper == half - 1)
     return codes;
   auto type = cast<RankedTensorType>(codes.getType());
   ElementwiseInput input{
@@ -185,15 +210,15 @@ Value asClamp(IntegerizeContext &context, qd::QuantizeOp quantize, Value codes,
   auto op = makeElementwise(
       context.builder, quantize.getLoc(), type, input,
       [&](OpBuilder &b, Location l, ValueRange args) {
+        auto bound = [&](int64_t value) -> Value {
+          return arith::ConstantOp::create(b, l,
+                                           b.getIntegerAttr(alphabet, value));
+        };
         Value code = args[0];
-        if (lower != -128)
-          code = arith::MaxSIOp::create(
-              b, l, code,
-              arith::ConstantOp::create(b, l, b.getI8IntegerAttr(lower)));
-        if (upper != 127)
-          code = arith::MinSIOp::create(
-              b, l, code,
-              arith::ConstantOp::create(b, l, b.getI8IntegerAttr(upper)));
+        if (lower != -half)
+          code = arith::MaxSIOp::create(b, l, code, bound(lower));
+        if (upper != half - 1)
+          code = arith::MinSIOp::create(b, l, code, bound(upper));
         return code;
       });
   copyMarks(name, op);
@@ -202,15 +227,16 @@ Value asClamp(IntegerizeContext &context, qd::QuantizeOp quantize, Value codes,
 
 } // namespace
 
-Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize) {
+Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize,
+                      int64_t maxCodes) {
   Unary unary;
   if (!roundsToNearest(quantize) || !collect(quantize.getInput(), unary) ||
       !unary.source)
     return {};
   std::optional<CodeGrid> from = getGrid(unary.source), to = getGrid(quantize);
-  if (!from || !to || !from->isInt8() || !to->isInt8())
+  if (!from || !to || !hasWholeBytes(*from) || !hasWholeBytes(*to))
     return {};
-  std::optional<std::vector<int8_t>> table =
+  std::optional<std::vector<int64_t>> table =
       TableFunction(quantize.getContext(), unary, quantize, *from, *to).run();
   if (!table)
     return context.refuse("its function cannot be evaluated at compile time");
@@ -221,12 +247,13 @@ Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize) {
   Value codes = unary.source.getInput();
   if (Value clamp = asClamp(context, quantize, codes, *table, name))
     return clamp;
+  if (static_cast<int64_t>(table->size()) > maxCodes)
+    return {};
   OpBuilder &builder = context.builder;
-  HostTensor entries = HostTensor::of(DType::I8, {kCodes}, *table);
-  Value constant =
-      makeConstant(builder, quantize.getLoc(),
-                   RankedTensorType::get({kCodes}, builder.getI8Type()),
-                   "table", std::move(entries));
+  Value constant = makeConstant(
+      builder, quantize.getLoc(),
+      RankedTensorType::get(static_cast<int64_t>(table->size()), to->alphabet),
+      "table", makeCodes(to->alphabet, *table));
   auto lookup = qd::LookupOp::create(builder, quantize.getLoc(),
                                      quantize.getType(), codes, constant);
   copyMarks(name, lookup);

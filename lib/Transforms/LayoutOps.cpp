@@ -41,7 +41,8 @@ static bool isWindowedGeneric(linalg::GenericOp op) {
     if (!own)
       return false;
   }
-  for (OpOperand *operand : llvm::drop_begin(op.getDpsInputOperands()))
+  SmallVector<OpOperand *> inputs = op.getDpsInputOperands();
+  for (OpOperand *operand : llvm::drop_begin(inputs))
     for (AffineExpr loop : output.getResults())
       if (op.getMatchingIndexingMap(operand).isFunctionOfDim(
               cast<AffineDimExpr>(loop).getPosition()))

@@ -124,9 +124,21 @@ bool Epilogue::addOperand(OpOperand &use, ArrayRef<LinearForm> indices,
   return true;
 }
 
-/// The table as gathers read it: indexed and valued in offset binary, i32.
-static ConstantBlob lookupBlob(ConstantView table) {
+/// The table as gathers of i32 read it. Bytes by bytes: indexed and valued in
+/// offset binary, i32. Others as they are, with slack behind the last entry.
+static ConstantBlob lookupBlob(ConstantView table, bool isOffset,
+                               int64_t entryBytes) {
   ConstantBlob blob;
+  if (!isOffset) {
+    blob.size = entryBytes * table.numElements() + 4;
+    blob.fill = [table, entryBytes](MutableArrayRef<char> out) {
+      for (int64_t i = 0; i < table.numElements(); ++i) {
+        int64_t value = table.integer(i);
+        std::memcpy(out.data() + entryBytes * i, &value, entryBytes);
+      }
+    };
+    return blob;
+  }
   blob.size = 256 * 4;
   blob.fill = [table](MutableArrayRef<char> out) {
     for (int byte = 0; byte < 256; ++byte) {
@@ -139,12 +151,17 @@ static ConstantBlob lookupBlob(ConstantView table) {
 
 bool Epilogue::addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs) {
   std::optional<ConstantView> table = constantView(lookup.getTable());
-  if (!table || table->numElements() != 256 ||
-      !isOffsetBinary(getElementTypeOrSelf(lookup.getCodes().getType())) ||
-      !isOffsetBinary(getElementTypeOrSelf(lookup.getType())))
+  Type code = getElementTypeOrSelf(lookup.getCodes().getType()),
+       entry = getElementTypeOrSelf(lookup.getType());
+  auto hasWholeBytes = [](Type type) {
+    return type.isInteger(8) || type.isInteger(16);
+  };
+  if (!table || !hasWholeBytes(code) || !hasWholeBytes(entry))
     return false;
   tables[lookup] = region->numInputs() + 1 + blobs.size();
-  blobs.push_back(lookupBlob(std::move(*table)));
+  blobs.push_back(lookupBlob(std::move(*table),
+                             isOffsetBinary(code) && isOffsetBinary(entry),
+                             elementBytes(entry)));
   return true;
 }
 

@@ -275,16 +275,25 @@ Lanes PayloadEmitter::cloned(Frame &frame, Operation *op) {
 }
 
 Lanes PayloadEmitter::lookup(Lanes codes, qd::LookupOp op) {
-  // The table is stored as i32, indexed and valued in offset binary.
   auto type = Emitter::vector(e.i32());
+  Type code = op.getCodes().getType(), entry = op.getTable().getType();
+  code = getElementTypeOrSelf(code), entry = getElementTypeOrSelf(entry);
   Value table = pointers.lookup(epilogue.tables.lookup(op));
-  Value addresses = LLVM::GEPOp::create(
-      e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i32(), table,
-      ArrayRef<LLVM::GEPArg>{offset(codes)}, LLVM::GEPNoWrapFlags::inbounds);
-  Value all = e.prefixMask(Emitter::kLanes);
-  return Lanes::codes(LLVM::masked_gather::create(
-      e, type, addresses, all, ValueRange{e.constantInt(type, 0)},
-      e.getI32IntegerAttr(4)));
+  auto gather = [&](Type step, Value index, int32_t alignment) -> Value {
+    Value addresses = LLVM::GEPOp::create(
+        e, VectorType::get({Emitter::kLanes}, e.ptr()), step, table,
+        ArrayRef<LLVM::GEPArg>{index}, LLVM::GEPNoWrapFlags::inbounds);
+    Value all = e.prefixMask(Emitter::kLanes);
+    return LLVM::masked_gather::create(e, type, addresses, all,
+                                       ValueRange{e.constantInt(type, 0)},
+                                       e.getI32IntegerAttr(alignment));
+  };
+  // See lookupBlob for the layouts.
+  if (isOffsetBinary(code) && isOffsetBinary(entry))
+    return Lanes::codes(gather(e.i32(), offset(codes), 4));
+  Value index = arith::ExtUIOp::create(e, type, plain(codes));
+  return Lanes::of(arith::TruncIOp::create(e, Emitter::vector(entry),
+                                           gather(entry, index, 1)));
 }
 
 Lanes PayloadEmitter::evaluate(const Position &position,
