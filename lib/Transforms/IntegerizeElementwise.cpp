@@ -10,7 +10,8 @@
 //                 m_i = round(s_i / sy * 2^shift) and the largest shift for
 //                 which no i32 product or sum can overflow; in i64 for codes
 //                 of more than 8 bits
-//   product:      (q_1 - z_1) * (q_2 - z_2) in i32, then as any accumulator
+//   product:      (q_1 - z_1) * (q_2 - z_2) in i32, or i64 if it needs more
+//                 bits, then as any accumulator
 
 #include "IntegerizeFamilies.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -241,17 +242,22 @@ Value integerizeProduct(IntegerizeContext &context, const Island &island) {
   double scale = static_cast<double>(a.grid->scale) * b.grid->scale;
   Accumulator accumulator;
   accumulator.inputs = {{a.value, a.map}, {b.value, b.map}};
-  accumulator.value = [gridA = *a.grid,
-                       gridB = *b.grid](OpBuilder &builder, Location loc,
-                                        ValueRange args) -> Value {
-    return arith::MulIOp::create(builder, loc,
-                                 centered(builder, loc, args[0], gridA),
-                                 centered(builder, loc, args[1], gridB));
+  double largest = largestCentered(*a.grid) * largestCentered(*b.grid);
+  if (!(largest < std::ldexp(1.0, 40)))
+    return context.refuse("its zero points make the product exceed 40 bits");
+  accumulator.maxAbs = static_cast<int64_t>(largest);
+  bool isWide = accumulator.maxAbs > std::numeric_limits<int32_t>::max();
+  accumulator.value = [gridA = *a.grid, gridB = *b.grid,
+                       isWide](OpBuilder &builder, Location loc,
+                               ValueRange args) -> Value {
+    Value x = centered(builder, loc, args[0], gridA),
+          y = centered(builder, loc, args[1], gridB);
+    if (isWide) {
+      x = arith::ExtSIOp::create(builder, loc, builder.getI64Type(), x);
+      y = arith::ExtSIOp::create(builder, loc, builder.getI64Type(), y);
+    }
+    return arith::MulIOp::create(builder, loc, x, y);
   };
-  accumulator.maxAbs =
-      static_cast<int64_t>(largestCentered(*a.grid) * largestCentered(*b.grid));
-  if (accumulator.maxAbs > 2147483647)
-    return context.refuse("its zero points make the product exceed 32 bits");
   accumulator.scale =
       term.factor.map([&](double f) { return f * scale / island.grid.scale; });
   accumulator.scaleF32 = term.factor.map([&](double f) -> double {

@@ -61,7 +61,7 @@ private:
   unsigned argument = 0;
 };
 
-/// An i32 accumulator and how its numbers relate to the island's grid.
+/// An i32 or i64 accumulator and how its numbers relate to the island's grid.
 struct Accumulator {
   /// What it is computed from, and how; the block arguments are the inputs.
   llvm::SmallVector<ElementwiseInput, 2> inputs;

@@ -65,27 +65,42 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
 
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
-  Value empty =
-      makeEmptyLike(builder, loc, op->getResult(0), builder.getI32Type());
-  Value first =
-      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(init));
-  SmallVector<Value> operands{dequantize.getInput()};
-  if (op.getNumDpsInputs() ==
-      2) // a pool's window, of which only the shape counts
-    operands.push_back(tensor::EmptyOp::create(
-        builder, loc,
-        cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
-        builder.getI8Type()));
-  operands.push_back(
-      linalg::FillOp::create(builder, loc, first, empty).getResult(0));
-  Operation *integer = retypeLinalg(builder, op, operands);
-  copyMarks(op, integer);
-  integer->setAttr("qd.acc_bound",
-                   builder.getDenseI64ArrayAttr({bound.low, bound.high}));
+  auto sum = [&](Value codes, int64_t first, AccumulatorBound reached) {
+    Value empty =
+        makeEmptyLike(builder, loc, op->getResult(0), builder.getI32Type());
+    Value start = arith::ConstantOp::create(builder, loc,
+                                            builder.getI32IntegerAttr(first));
+    SmallVector<Value> operands{codes};
+    if (op.getNumDpsInputs() ==
+        2) // a pool's window, of which only the shape counts
+      operands.push_back(tensor::EmptyOp::create(
+          builder, loc,
+          cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
+          builder.getI8Type()));
+    operands.push_back(
+        linalg::FillOp::create(builder, loc, start, empty).getResult(0));
+    Operation *integer = retypeLinalg(builder, op, operands);
+    copyMarks(op, integer);
+    integer->setAttr("qd.acc_bound",
+                     builder.getDenseI64ArrayAttr({reached.low, reached.high}));
+    return integer->getResult(0);
+  };
+  SmallVector<Value, 2> bytes = splitCodes(builder, dequantize.getInput());
+  Value total;
+  if (bytes.size() == 1) {
+    total = sum(bytes[0], init, bound);
+  } else {
+    AccumulatorBound ofBytes = boundAccumulator(ones, {-128, 127}, 0);
+    Value high = sum(bytes[0], 0, ofBytes);
+    int64_t start = init + 128 * count;
+    Value low =
+        sum(bytes[1], start, boundAccumulator(ones, {-128, 127}, start));
+    total = joinSums(builder, loc, high, low, /*coarse=*/false);
+  }
 
   double sx = grid->scale, sy = island.grid.scale;
   Accumulator accumulator;
-  accumulator.inputs = {{integer->getResult(0), leaf.map}};
+  accumulator.inputs = {{total, leaf.map}};
   accumulator.value = [](OpBuilder &, Location, ValueRange args) {
     return args[0];
   };

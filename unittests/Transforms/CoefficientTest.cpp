@@ -23,9 +23,7 @@ using ::testing::ElementsAreArray;
 namespace {
 
 /// A coefficient of 2 x 3 numbers along dimensions 1 and 3.
-Coefficient table() {
-  return {{1, 3}, {2, 3}, {1, 2, 3, 4, 5, 6}};
-}
+Coefficient table() { return {{1, 3}, {2, 3}, {1, 2, 3, 4, 5, 6}}; }
 
 class CoefficientTest : public ::testing::Test {
 protected:
@@ -90,8 +88,8 @@ TEST_F(CoefficientTest, DequantizesByChannelThroughReshapes) {
 TEST_F(CoefficientTest, RefusesIntegersAndWhatIsNoConstant) {
   EXPECT_FALSE(read("%r = arith.constant dense<[1, 2]> : tensor<2xi32>",
                     "tensor<2xi32>", {0}));
-  EXPECT_FALSE(read("%r = tensor.empty() : tensor<2xf32>", "tensor<2xf32>",
-                    {0}));
+  EXPECT_FALSE(
+      read("%r = tensor.empty() : tensor<2xf32>", "tensor<2xf32>", {0}));
 }
 
 TEST_F(CoefficientTest, SpreadRepeats) {

@@ -40,7 +40,8 @@ protected:
             iterator_types = ["parallel"]}
             ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) {
         ^bb0(%x: f32, %o: f32):
-          )" + payload + R"(
+          )" + payload +
+                       R"(
           linalg.yield %r : f32
         } -> tensor<4xf32>
         return %y : tensor<4xf32>
@@ -94,11 +95,11 @@ TEST_F(FloatExpressionTest, ReciprocalsArePowers) {
 
 TEST_F(FloatExpressionTest, FunctionsAreAtomsByArgument) {
   // exp(x) + exp(x + 0) is 2 exp(x); exp(2 x) is another atom.
-  auto expression = read(
-      "%p = math.exp %x : f32\n %z = arith.constant 0.0 : f32\n"
-      "%s = arith.addf %x, %z : f32\n %q = math.exp %s : f32\n"
-      "%t = arith.mulf %two, %x : f32\n %u = math.exp %t : f32\n"
-      "%v = arith.addf %p, %q : f32\n %r = arith.subf %v, %u : f32");
+  auto expression =
+      read("%p = math.exp %x : f32\n %z = arith.constant 0.0 : f32\n"
+           "%s = arith.addf %x, %z : f32\n %q = math.exp %s : f32\n"
+           "%t = arith.mulf %two, %x : f32\n %u = math.exp %t : f32\n"
+           "%v = arith.addf %p, %q : f32\n %r = arith.subf %v, %u : f32");
   ASSERT_TRUE(expression);
   std::vector<double> factors;
   for (auto &[monomial, value] : expression->form.terms) {

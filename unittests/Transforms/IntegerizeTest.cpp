@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The integer program against the exact meaning of the QDQ program: random
-// islands, both rescale modes. A code may differ from the exact one only by
-// one step, and only where the exact value lies within the stated error
-// (qd.error_lsb) of the boundary between the two.
+// islands of 8-bit and of 16-bit codes, both rescale modes. A code may differ
+// from the exact one only by one step, and only where the exact value lies
+// within the stated error (qd.error_lsb) of the boundary between the two.
 
 #include "RandomIsland.h"
 
@@ -30,7 +30,8 @@ using qdialect::test::RandomIsland;
 
 namespace {
 
-class IntegerizeProperty : public ::testing::TestWithParam<const char *> {
+class IntegerizeProperty
+    : public ::testing::TestWithParam<std::tuple<const char *, unsigned>> {
 protected:
   IntegerizeProperty() {
     context.loadDialect<arith::ArithDialect, func::FuncDialect,
@@ -76,11 +77,12 @@ double statedError(func::FuncOp function) {
 }
 
 TEST_P(IntegerizeProperty, MatchesExactIslands) {
-  constexpr uint32_t kPrograms = 500;
+  auto [rescale, bits] = GetParam();
+  const uint32_t kPrograms = bits == 8 ? 500 : 200;
   std::map<std::string, int> kinds;
   int64_t elements = 0, different = 0;
   for (uint32_t seed = 1; seed <= kPrograms; ++seed) {
-    RandomIsland island = makeRandomIsland(seed);
+    RandomIsland island = makeRandomIsland(seed, bits);
     SCOPED_TRACE("seed " + std::to_string(seed) + ", " + island.kind);
     ++kinds[island.kind];
     auto exactModule = parseSourceString<ModuleOp>(island.text(true), &context);
@@ -90,7 +92,7 @@ TEST_P(IntegerizeProperty, MatchesExactIslands) {
     exact.exactIslands = true;
     auto expected = interpret(mainOf(*exactModule), island.inputs, exact);
     ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
-    ASSERT_TRUE(succeeded(integerize(*module, GetParam())));
+    ASSERT_TRUE(succeeded(integerize(*module, rescale)));
     func::FuncOp main = mainOf(*module);
     std::string printed;
     llvm::raw_string_ostream(printed) << *module;
@@ -103,7 +105,9 @@ TEST_P(IntegerizeProperty, MatchesExactIslands) {
     double error = statedError(main);
     // Half an accumulator step (the rounded bias) is the largest part; the
     // programs' output steps span at least eight accumulator steps.
-    EXPECT_LT(error, 1.0 / 16) << "the bound says nothing";
+    // Sums of 16-bit codes in f32 have 8 bits left.
+    EXPECT_LT(error, bits == 8 ? 1.0 / 16 : 1.0 / 8)
+        << "the bound says nothing";
     for (int64_t i = 0; i < want.size(); ++i) {
       int64_t a = want.asInteger(i), b = got.asInteger(i);
       ++elements;
@@ -124,13 +128,16 @@ TEST_P(IntegerizeProperty, MatchesExactIslands) {
   RecordProperty("different", static_cast<int>(different));
   // Where nothing lies near a boundary nothing may differ: the modes agree with
   // the exact value nearly everywhere.
-  EXPECT_LT(different, elements / 1000);
+  EXPECT_LT(different, elements / (bits == 8 ? 1000 : 100));
 }
 
 INSTANTIATE_TEST_SUITE_P(Rescale, IntegerizeProperty,
-                         ::testing::Values("float", "dyadic"),
+                         ::testing::Combine(::testing::Values("float",
+                                                              "dyadic"),
+                                            ::testing::Values(8u, 16u)),
                          [](const auto &info) {
-                           return std::string(info.param);
+                           return std::string(std::get<0>(info.param)) +
+                                  std::to_string(std::get<1>(info.param));
                          });
 
 } // namespace

@@ -38,7 +38,7 @@ static std::string exact(float value) {
 
 class IslandBuilder {
 public:
-  explicit IslandBuilder(uint32_t seed) : random(seed) {}
+  IslandBuilder(uint32_t seed, unsigned bits) : random(seed), bits(bits) {}
   RandomIsland build();
 
 private:
@@ -51,11 +51,20 @@ private:
   }
   std::string fresh() { return "%v" + std::to_string(next++); }
   void line(const std::string &text) { out.body += "  " + text + "\n"; }
+  int64_t numCodes() const { return int64_t(1) << bits; }
+  int64_t lowest(bool isUnsigned) const {
+    return isUnsigned ? 0 : -numCodes() / 2;
+  }
+  std::string codeType(bool isUnsigned) const {
+    std::string width = std::to_string(bits);
+    return isUnsigned ? "!qd.uint<" + width + ">" : "i" + width;
+  }
 
   std::string scaleConstant(float scale);
   std::string zeroConstant(int64_t zero);
   std::string floats(const Shape &shape, std::vector<float> values);
-  /// An activation: a function argument of random codes, dequantized.
+  /// An activation: a function argument of random codes, dequantized. `scale`
+  /// is that of 8-bit codes of the same range.
   std::string activation(const Shape &shape, float &scale);
   std::string weight(const Shape &shape, const Shape &scaleShape,
                      float &typical);
@@ -82,6 +91,7 @@ private:
   void affine();
 
   std::mt19937 random;
+  unsigned bits; ///< of activations
   RandomIsland out;
   int next = 0;
 };
@@ -117,19 +127,25 @@ std::string IslandBuilder::floats(const Shape &shape,
 
 std::string IslandBuilder::activation(const Shape &shape, float &scale) {
   bool isUnsigned = flip();
-  int64_t min = isUnsigned ? 0 : -128, max = isUnsigned ? 255 : 127;
+  int64_t min = lowest(isUnsigned), max = min + numCodes() - 1;
   int64_t zero = pick(0, 5) == 0 ? (flip() ? min : max) : pick(min, max);
   scale = real(0.004f, 0.2f);
-  std::string code = isUnsigned ? "!qd.uint<8>" : "i8";
+  std::string code = codeType(isUnsigned);
   std::string argument = "%arg" + std::to_string(out.inputs.size());
   if (!out.arguments.empty())
     out.arguments += ", ";
   out.arguments += argument + ": " + typeOf(shape, code);
-  HostTensor codes(isUnsigned ? DType::U8 : DType::I8, shape);
+  DType type = bits == 8 ? (isUnsigned ? DType::U8 : DType::I8)
+                         : (isUnsigned ? DType::U16 : DType::I16);
+  HostTensor codes(type, shape);
   for (int64_t i = 0; i < codes.size(); ++i)
-    codes.mutableData<uint8_t>()[i] = static_cast<uint8_t>(pick(min, max));
+    if (bits == 8)
+      codes.mutableData<uint8_t>()[i] = static_cast<uint8_t>(pick(min, max));
+    else
+      codes.mutableData<uint16_t>()[i] = static_cast<uint16_t>(pick(min, max));
   out.inputs.push_back(codes);
-  std::string s = scaleConstant(scale), z = zeroConstant(zero), name = fresh();
+  std::string s = scaleConstant(scale * 256 / numCodes()),
+              z = zeroConstant(zero), name = fresh();
   line(name + " = qd.dequantize " + argument + " scale " + s + " zero_point " +
        z + " : " + typeOf(shape, code) + ", tensor<f32>, tensor<i32> -> " +
        typeOf(shape, "f32"));
@@ -303,10 +319,10 @@ std::string IslandBuilder::biasAndClamp(const std::string &value,
 void IslandBuilder::finish(const std::string &value, const Shape &shape,
                            float range) {
   bool isUnsigned = flip();
-  int64_t min = isUnsigned ? 0 : -128, max = isUnsigned ? 255 : 127;
+  int64_t min = lowest(isUnsigned), max = min + numCodes() - 1;
   out.zeroPoint = static_cast<int32_t>(pick(0, 4) == 0 ? min : pick(min, max));
-  out.scale = range * real(0.3f, 1.2f) / 128;
-  std::string code = isUnsigned ? "!qd.uint<8>" : "i8";
+  out.scale = range * real(0.3f, 1.2f) * 2 / numCodes();
+  std::string code = codeType(isUnsigned);
   std::string s = scaleConstant(out.scale), z = zeroConstant(out.zeroPoint);
   out.codes = fresh();
   out.real = value;
@@ -569,8 +585,8 @@ std::string RandomIsland::text(bool exposeReal) const {
                                   resources + "\n    }\n  }\n#-}\n");
 }
 
-RandomIsland makeRandomIsland(uint32_t seed) {
-  return IslandBuilder(seed).build();
+RandomIsland makeRandomIsland(uint32_t seed, unsigned bits) {
+  return IslandBuilder(seed, bits).build();
 }
 
 } // namespace qdialect::test

@@ -34,8 +34,8 @@ private:
   std::string arguments, body, resources, realType, codeType, real, codes;
 };
 
-/// The program of this seed.
-RandomIsland makeRandomIsland(uint32_t seed);
+/// The program of this seed, with activations of `bits` (8 or 16).
+RandomIsland makeRandomIsland(uint32_t seed, unsigned bits = 8);
 
 } // namespace qdialect::test
 

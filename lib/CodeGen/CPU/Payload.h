@@ -95,7 +95,8 @@ private:
   bool isUniform(mlir::Value scalar) const;
   Lanes ofLoaded(Value raw, mlir::Type element);
   std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
-  Lanes toCodes(Value real, Value zeroPoint,
+  /// `real` rounded to codes of 8 or 16 bits.
+  Lanes toCodes(mlir::Type alphabet, Value real, Value zeroPoint,
                 std::optional<int64_t> knownZeroPoint,
                 std::optional<Interval> range);
   Lanes cloned(Frame &frame, mlir::Operation *op);

@@ -20,7 +20,7 @@ namespace qdialect::cpu {
 /// Far beyond the codes, near enough that the rounded value stays in i32.
 static constexpr double kClampMagnitude = 1 << 24;
 
-Lanes PayloadEmitter::toCodes(Value real, Value zeroPoint,
+Lanes PayloadEmitter::toCodes(Type alphabet, Value real, Value zeroPoint,
                               std::optional<int64_t> knownZeroPoint,
                               std::optional<Interval> range) {
   auto type = Emitter::vector(e.i32());
@@ -43,16 +43,25 @@ Lanes PayloadEmitter::toCodes(Value real, Value zeroPoint,
     rounded =
         arith::SelectOp::create(e, ordered, rounded, e.constantInt(type, 0));
   }
-  Lanes lanes;
-  lanes.pending = true;
+  bool isOffset = isOffsetBinary(alphabet);
+  int64_t shift = isOffset ? 128 : 0;
+  Value zero;
   if (knownZeroPoint)
-    lanes.offset = arith::AddIOp::create(
-        e, rounded, e.constantInt(type, *knownZeroPoint + 128));
+    zero = e.constantInt(type, *knownZeroPoint + shift);
   else // the sum of what does not depend on the place first
-    lanes.offset = arith::AddIOp::create(
-        e, rounded,
-        arith::AddIOp::create(e, zeroPoint, e.constantInt(type, 128)));
-  return lanes;
+    zero = isOffset ? Value(arith::AddIOp::create(e, zeroPoint,
+                                                  e.constantInt(type, shift)))
+                    : zeroPoint;
+  Value codes = arith::AddIOp::create(e, rounded, zero);
+  if (isOffset) {
+    Lanes lanes = Lanes::codes(codes);
+    lanes.pending = true;
+    return lanes;
+  }
+  codes = arith::MaxSIOp::create(e, codes, e.constantInt(type, INT16_MIN));
+  codes = arith::MinSIOp::create(e, codes, e.constantInt(type, INT16_MAX));
+  return Lanes::of(
+      arith::TruncIOp::create(e, Emitter::vector(alphabet), codes));
 }
 
 /// clamp(x, low, high) followed by max or min with `bound` is one clamp.
@@ -66,6 +75,11 @@ static Lanes clampAgain(Lanes lanes, bool isMax, int64_t bound) {
 }
 
 static bool isI8(Value value) { return value.getType().isInteger(8); }
+
+/// The codes that `toCodes` makes.
+static bool isRounded(Value value) {
+  return value.getType().isInteger(8) || value.getType().isInteger(16);
+}
 
 /// The rounding and overflow that the short sequence implements.
 template <class Op>
@@ -135,9 +149,9 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
                               : Value(arith::MinSIOp::create(e, x, y)));
   }
   if (auto quantize = dyn_cast<qd::QuantizeOp>(op)) {
-    if (!isI8(quantize.getResult()) || !quantize.getInput().getType().isF32() ||
-        !isPlainCast(quantize) || quantize.getScales().size() != 1 ||
-        quantize.getGroupIndex() ||
+    if (!isRounded(quantize.getResult()) ||
+        !quantize.getInput().getType().isF32() || !isPlainCast(quantize) ||
+        quantize.getScales().size() != 1 || quantize.getGroupIndex() ||
         quantize.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
         !quantize.getScales()[0].getType().isF32())
       return std::nullopt;
@@ -148,10 +162,11 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     Value real = plain(lanesOf(quantize.getInput()));
     if (!epilogue.isOne(scale))
       real = arith::DivFOp::create(e, real, plain(lanesOf(scale)));
-    return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
+    return toCodes(quantize.getType(), real, zero.lanes, zero.known,
+                   epilogue.roundedRange(op));
   }
   if (auto requantize = dyn_cast<qd::RequantizeOp>(op)) {
-    if (!isI8(requantize.getResult()) ||
+    if (!isRounded(requantize.getResult()) ||
         !requantize.getInput().getType().isInteger(32) ||
         !isPlainCast(requantize) || !requantize.getScale().getType().isF32())
       return std::nullopt;
@@ -162,7 +177,8 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
                                          plain(lanesOf(requantize.getInput())));
     real =
         arith::MulFOp::create(e, real, plain(lanesOf(requantize.getScale())));
-    return toCodes(real, zero.lanes, zero.known, epilogue.roundedRange(op));
+    return toCodes(requantize.getType(), real, zero.lanes, zero.known,
+                   epilogue.roundedRange(op));
   }
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
     if (!isI8(dequantize.getInput()) || !dequantize.getType().isF32() ||

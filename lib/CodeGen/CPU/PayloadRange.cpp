@@ -43,7 +43,7 @@ std::optional<Interval> finite(Interval x, Type type) {
 
 std::optional<Interval> codesOf(Type type) {
   auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(type);
-  if (!alphabet || !type.isInteger(8))
+  if (!alphabet || !(type.isInteger(8) || type.isInteger(16)))
     return std::nullopt;
   return Interval{alphabet.getMinFinite(), alphabet.getMaxFinite()};
 }
