@@ -43,13 +43,13 @@ def evaluate(report, tools):
         theirs["NNCF"] = peers.nncf_outputs(model, calibration, crops)
     for name, logits in theirs.items():
         add_agreement(report, name, float_logits, logits)
-    for rescale in ("float", "dyadic"):
-        so = tools.compile(model, tools.path(f"efficientnet-{rescale}.so"), "--calibration", data, "--recipe",
-                           "w8a8-int", f"--rescale={rescale}", "--fail-on-fallback")
+    for recipe, rescale in (("w8a8-int", "float"), ("w8a8-int", "dyadic"), ("w8a16-int", "float")):
+        so = tools.compile(model, tools.path(f"efficientnet-{recipe}-{rescale}.so"), "--calibration", data, "--recipe",
+                           recipe, f"--rescale={rescale}", "--fail-on-fallback")
         with Model(so) as m:
             totals = m.receipt["totals"]
             logits = np.concatenate([m.run(image=x[None])["logits"] for x in crops])
-        case = f"w8a8-int {rescale}"
+        case = f"{recipe} {rescale}"
         report.add("efficientnet-lite0", case, "fallbacks", totals["fallbacks"], ("==", 0))
         report.add("efficientnet-lite0", case, "int_macs/total_macs", totals["int_macs"] / totals["total_macs"],
                    (">=", 0.98))

@@ -109,19 +109,52 @@ TEST_F(ElementwiseTest, QuantizeAndBack) {
   }
 }
 
+TEST_F(ElementwiseTest, WideCodes) {
+  auto quantize = [](const std::string &zeroPoint) {
+    return "      %s = arith.constant 0.00011 : f32\n      %z = "
+           "arith.constant " +
+           zeroPoint +
+           " : i32\n"
+           "      %r = qd.quantize %a scale %s zero_point %z "
+           "rounding(half_even) overflow(saturate) : f32, f32, i32 -> i16\n";
+  };
+  std::string requantize =
+      "      %s = arith.constant 0.031 : f32\n      %z = arith.constant -700 "
+      ": i32\n"
+      "      %r = qd.requantize %a scale %s zero_point %z rounding(half_even) "
+      "overflow(saturate) : i32, f32, i32 -> i16\n";
+  std::string bytes = "      %n = arith.constant 8 : i16\n"
+                      "      %h = arith.shrsi %a, %n : i16\n"
+                      "      %r = arith.trunci %h : i16 to i8\n";
+  for (std::vector<int64_t> shape :
+       {std::vector<int64_t>{3, 50}, {64, 32}, {1, 7}}) {
+    for (const char *zeroPoint : {"-32768", "4", "32767"})
+      checkDispatch(unaryText(shape, "f32", "i16", quantize(zeroPoint)),
+                    "elementwise", random);
+    checkDispatch(unaryText(shape, "i32", "i16", requantize), "elementwise",
+                  random);
+    checkDispatch(unaryText(shape, "i16", "i8", bytes), "elementwise", random);
+  }
+}
+
 TEST_F(ElementwiseTest, SpecialFloatsQuantize) {
-  std::string payload =
-      "      %zero = arith.constant 0.0 : f32\n      %big = arith.constant "
-      "3.0e38 : f32\n"
-      "      %c = arith.mulf %a, %big : f32\n      %d = arith.mulf %c, %zero : "
-      "f32\n"
-      "      %n = arith.addf %c, %d : f32\n      %s = arith.constant 1.0e-3 : "
-      "f32\n"
-      "      %z = arith.constant -9 : i32\n"
-      "      %r = qd.quantize %n scale %s zero_point %z rounding(half_even) "
-      "overflow(saturate) : f32, f32, i32 -> i8\n";
-  checkDispatch(unaryText({9, 31}, "f32", "i8", payload), "elementwise",
-                random);
+  for (const char *code : {"i8", "i16"}) {
+    std::string payload =
+        "      %zero = arith.constant 0.0 : f32\n      %big = arith.constant "
+        "3.0e38 : f32\n"
+        "      %c = arith.mulf %a, %big : f32\n      %d = arith.mulf %c, %zero "
+        ": "
+        "f32\n"
+        "      %n = arith.addf %c, %d : f32\n      %s = arith.constant 1.0e-3 "
+        ": "
+        "f32\n"
+        "      %z = arith.constant -9 : i32\n"
+        "      %r = qd.quantize %n scale %s zero_point %z rounding(half_even) "
+        "overflow(saturate) : f32, f32, i32 -> " +
+        std::string(code) + "\n";
+    checkDispatch(unaryText({9, 31}, "f32", code, payload), "elementwise",
+                  random);
+  }
 }
 
 TEST_F(ElementwiseTest, FloatFunctions) {
@@ -164,14 +197,21 @@ TEST_F(ElementwiseTest, Rescale) {
 TEST_F(ElementwiseTest, Lookup) {
   RandomConstants constants{random};
   for (auto shape : std::vector<std::vector<int64_t>>{{3, 21}, {64, 64}}) {
-    std::string code = shapeText(shape, "i8");
-    checkDispatch(
-        mainText({code}, code,
-                 "    %t = arith.constant " + constants.codes(256, -128, 127) +
-                     " : tensor<256xi8>\n    %r = qd.lookup %x0, %t : " + code +
-                     ", tensor<256xi8> -> " + code +
-                     "\n    qd.yield %r : " + code + "\n"),
-        "lookup", random);
+    for (int from : {8, 16})
+      for (int to : {8, 16}) {
+        std::string code = shapeText(shape, "i" + std::to_string(from)),
+                    entry = shapeText(shape, "i" + std::to_string(to)),
+                    table = shapeText({int64_t(1) << from},
+                                      "i" + std::to_string(to));
+        // Bytes make entries of any width.
+        std::string entries = constants.codes((1 << from) * to / 8, -128, 127);
+        checkDispatch(mainText({code}, entry,
+                               "    %t = arith.constant " + entries + " : " +
+                                   table + "\n    %r = qd.lookup %x0, %t : " +
+                                   code + ", " + table + " -> " + entry +
+                                   "\n    qd.yield %r : " + entry + "\n"),
+                      "lookup", random);
+      }
   }
 }
 
