@@ -7,6 +7,7 @@
 // One walk in program order suffices: when an op is reached, its operands have
 // been folded already. Nothing is folded element by element in IR.
 
+#include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
@@ -27,6 +28,8 @@ namespace {
 constexpr int64_t kMaxGrowth = 4;
 /// ... or this large in any case.
 constexpr int64_t kMaxFreeBytes = 1 << 20;
+/// Where a contraction multiplies by what becomes of it.
+constexpr int64_t kMaxWeightBytes = 64 << 20;
 
 /// Init tensors are no weights: alone they stay ops.
 bool isInit(Operation *op) {
@@ -118,6 +121,26 @@ FoldConstants::constantOperands(Operation *op) const {
   return valuesOf(op->getOperands());
 }
 
+/// Does a contraction have what constants make of `op` for an operand? Only
+/// weights that are constant are packed.
+static bool becomesWeight(Operation *op) {
+  llvm::SetVector<Operation *> reached;
+  reached.insert(op);
+  for (size_t next = 0; next < reached.size(); ++next)
+    for (Operation *user : reached[next]->getUsers()) {
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(user))
+        if (getContractionStructure(linalgOp))
+          return true;
+      if (llvm::all_of(user->getOperands(), [&](Value operand) {
+            Operation *maker = operand.getDefiningOp();
+            return maker && (reached.contains(maker) || isInit(maker) ||
+                             maker->hasTrait<OpTrait::ConstantLike>());
+          }))
+        reached.insert(user);
+    }
+  return false;
+}
+
 bool FoldConstants::fits(Operation *op) const {
   int64_t in = 0, out = 0;
   for (Value operand : op->getOperands())
@@ -129,7 +152,8 @@ bool FoldConstants::fits(Operation *op) const {
       return false;
     out += size;
   }
-  return out <= kMaxFreeBytes || out / kMaxGrowth <= in;
+  return out <= kMaxFreeBytes || out / kMaxGrowth <= in ||
+         (out <= kMaxWeightBytes && becomesWeight(op));
 }
 
 void FoldConstants::fold(Operation *op) {

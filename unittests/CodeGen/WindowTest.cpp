@@ -177,6 +177,15 @@ const WindowCase kCases[] = {
     {1, 5, 5, 200, 5, 5},
 };
 
+/// More taps than a kernel keeps a table of: the whole image, windows that move
+/// over it with gaps, a column, a row.
+const WindowCase kLargeCases[] = {
+    {1, 12, 15, 70, 12, 15},
+    {2, 27, 14, 33, 12, 11, 2, 1, 2, 1},
+    {1, 163, 3, 20, 150, 1, 3, 2},
+    {3, 2, 140, 64, 1, 129, 1, 5},
+};
+
 class WindowTest : public ::testing::Test {
 protected:
   std::mt19937 random{testSeed()};
@@ -203,9 +212,19 @@ TEST_F(WindowTest, SumPool) {
     checkDispatch(sumText(random, c), "pool", random);
 }
 
+TEST_F(WindowTest, LargeWindows) {
+  for (const WindowCase &c : kLargeCases) {
+    checkDispatch(sumText(random, c), "pool", random);
+    checkDispatch(depthwiseText(random, c, false), "depthwise", random);
+    for (bool isFloat : {false, true})
+      checkDispatch(maxText(c, isFloat), "pool", random);
+  }
+}
+
 TEST_F(WindowTest, GlobalMean) {
   checkDispatch(globalSumText(1, 7, 100), "pool", random);
   checkDispatch(globalSumText(3, 2, 17), "pool", random);
+  checkDispatch(globalSumText(2, 13, 40), "pool", random);
 }
 
 } // namespace

@@ -141,7 +141,8 @@ def FoldConstantsPass : Pass<"qd-fold-constants", "::mlir::func::FuncOp"> {
     of a quantized weight must stay visible), qd.dispatch, tensor.empty and fills
     (an init is no weight), ops the interpreter does not know, and results that
     would grow the program: more than 4 times as large as all operands together
-    and larger than 1 MB. A qd.quantize of a constant is folded: its codes hold the
+    and larger than 1 MB (64 MB where a contraction multiplies by what becomes of
+    them: weights that are constant are packed). A qd.quantize of a constant is folded: its codes hold the
     same rounding.
 
     `%t = linalg.transpose ins(%constant) ...` becomes `%t = arith.constant ...`.

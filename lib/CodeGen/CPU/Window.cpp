@@ -250,13 +250,15 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table,
       return arith::CmpIOp::create(e, arith::CmpIPredicate::ult, at,
                                    splat(a.size));
     };
+    int64_t numRows = g.walksTaps() ? 1 : g.axes[0].filterSize;
+    int64_t numColumns = g.walksTaps() ? 1 : g.tapColumns();
     SmallVector<Value> insideColumn;
-    for (int64_t x = 0; x < g.tapColumns(); ++x)
+    for (int64_t x = 0; x < numColumns; ++x)
       insideColumn.push_back(inside(1, x));
     Value slot = e.at(table, e.mul(e.sub(row, firstRow), 8));
-    for (int64_t y = 0; y < g.axes[0].filterSize; ++y) {
+    for (int64_t y = 0; y < numRows; ++y) {
       Value insideRow = inside(0, y);
-      for (int64_t x = 0; x < g.tapColumns(); ++x) {
+      for (int64_t x = 0; x < numColumns; ++x) {
         Value at = e.add(
             offset, splat(y * g.axes[0].filterStep + x * g.axes[1].filterStep));
         Value bytes = e.mul(arith::ExtSIOp::create(e, wide, at),
@@ -269,7 +271,7 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table,
                      : insideColumn[x];
         if (exists)
           pointer = arith::SelectOp::create(e, exists, pointer, nowhere);
-        e.store(pointer, e.at(slot, (y * g.tapColumns() + x) * tableStride * 8),
+        e.store(pointer, e.at(slot, (y * numColumns + x) * tableStride * 8),
                 8);
       }
     }

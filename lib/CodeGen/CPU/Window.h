@@ -47,6 +47,11 @@ struct WindowGeometry {
   /// Kernels keep a table of all taps.
   static constexpr int64_t kMostTaps = 128;
   int64_t numTaps() const { return axes[0].filterSize * tapColumns(); }
+  /// Too many for a table: the kernel walks from the first tap of a row to the
+  /// others, whose distances are the same everywhere unless there is padding.
+  bool walksTaps() const { return numTaps() > kMostTaps; }
+  /// Taps that have a place in the table.
+  int64_t tableTaps() const { return walksTaps() ? 1 : numTaps(); }
   bool padded() const { return axes[0].padded || axes[1].padded; }
   /// One tap and pixels at a constant distance: no row pointers needed.
   bool isStrided() const;
@@ -75,7 +80,8 @@ struct InitValues {
 };
 
 /// Stores row(m, t) for m in [firstRow, endRow) at table[t * tableStride + m -
-/// firstRow]; entries up to the next multiple of 16 are written too.
+/// firstRow], of t = 0 alone where the kernel walks; entries up to the next
+/// multiple of 16 are written too.
 void emitRowTable(Emitter &e, const WindowGeometry &g, mlir::Value table,
                   int64_t tableStride, mlir::Value input, mlir::Value padding,
                   mlir::Value firstRow, mlir::Value endRow);

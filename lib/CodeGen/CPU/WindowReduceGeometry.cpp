@@ -91,7 +91,7 @@ WindowReduceGeometry::create(const KernelRegion &region) {
   g.channels = sizes[channel];
   LinearForm form;
   if (!g.read(region, op, image, channelLoops, form) ||
-      g.numTaps() > WindowGeometry::kMostTaps ||
+      (g.walksTaps() && g.padded()) ||
       (g.channels > 1 && form.coefficients[channel] != 1))
     return std::nullopt;
   g.padLength = g.channels;
@@ -150,6 +150,24 @@ static int64_t weightOf(const WindowReduceGeometry &g, int64_t tap, int64_t c) {
              : 1;
 }
 
+namespace {
+/// What the weights of a channel add up to.
+struct WeightSums {
+  int64_t negative = 0, positive = 0;
+};
+} // namespace
+
+static WeightSums weightSums(const WindowReduceGeometry &g, int64_t c) {
+  if (g.kind != WindowReduceGeometry::Depthwise)
+    return {0, g.numTaps()};
+  WeightSums sums;
+  for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
+    int64_t w = weightOf(g, tap, c);
+    (w < 0 ? sums.negative : sums.positive) += w;
+  }
+  return sums;
+}
+
 std::vector<ConstantBlob>
 packWindowReduce(const WindowReduceGeometry &geometry) {
   const WindowReduceGeometry &g = geometry;
@@ -187,8 +205,8 @@ packWindowReduce(const WindowReduceGeometry &geometry) {
       }
       int64_t sum = 0;
 #if QDIALECT_MUTATE != 17
-      for (int64_t tap = 0; tap < g.numTaps(); ++tap)
-        sum += weightOf(g, tap, c);
+      WeightSums sums = weightSums(g, c);
+      sum = sums.negative + sums.positive;
 #endif
       // Codes are read as code + 128.
       auto start = static_cast<int32_t>(g.init->integer(at) - 128 * sum);
@@ -207,14 +225,14 @@ std::optional<Interval> sumRange(const WindowReduceGeometry &g) {
     return Interval{-128, 127};
   Interval range{0, 0};
   for (int64_t c = 0; c < g.channels; ++c) {
-    double low = g.init->number(g.initOffset + c * g.initChannel), high = low;
-    for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
-      double w = static_cast<double>(weightOf(g, tap, c));
-      low += std::min(-128 * w, 127 * w);
-      high += std::max(-128 * w, 127 * w);
-    }
-    range.low = std::min(range.low, low);
-    range.high = std::max(range.high, high);
+    double start = g.init->number(g.initOffset + c * g.initChannel);
+    WeightSums sums = weightSums(g, c);
+    range.low = std::min(
+        range.low, start + static_cast<double>(127 * sums.negative -
+                                               128 * sums.positive));
+    range.high = std::max(
+        range.high, start + static_cast<double>(127 * sums.positive -
+                                                128 * sums.negative));
   }
   if (range.low < -2147483648.0 || range.high > 2147483647.0)
     return std::nullopt;

@@ -68,7 +68,7 @@ public:
     Value input = e.argument(args, g.input);
     Value padding = g.padded() ? e.argument(args, firstConstant + 2) : Value();
     Value table = LLVM::AllocaOp::create(
-        e, e.ptr(), e.i64(), e.index(g.numTaps() * tableStride()), 64);
+        e, e.ptr(), e.i64(), e.index(g.tableTaps() * tableStride()), 64);
     e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
       Value firstRow = e.div(e.mul(task, g.numPixels()), numTasks);
       Value endRow = e.div(e.mul(e.add(task, 1), g.numPixels()), numTasks);
@@ -114,9 +114,9 @@ private:
 
   /// Pixels of a task: enough to be worth one, few enough for the row table.
   void chooseTasks() {
-    int64_t rows =
-        std::clamp<int64_t>(65536 / (g.channels * g.numTaps()), 16, 256);
-    rows = std::min<int64_t>(rows, (64 << 10) / (8 * g.numTaps()));
+    int64_t rows = std::clamp<int64_t>(65536 / (g.channels * g.numTaps()),
+                                       g.walksTaps() ? 1 : 16, 256);
+    rows = std::min<int64_t>(rows, (64 << 10) / (8 * g.tableTaps()));
     numTasks = (g.numPixels() + rows - 1) / rows;
     if (numTasks > 1)
       numTasks = std::min(g.numPixels(), numTasks + numTasks % 2);

@@ -91,13 +91,16 @@ private:
 
   SmallVector<Value> accumulate(Value tap, ValueRange carried) {
     SmallVector<Value> sums(carried.begin(), carried.end());
-    Value entry = e.at(rows, e.mul(tap, 8 * tableStride));
+    Value entry =
+        g.walksTaps() ? rows : e.at(rows, e.mul(tap, 8 * tableStride));
+    Value within = e.mul(channel, g.elementSize());
+    if (g.walksTaps())
+      within = e.add(within, tapDistance(tap));
     SmallVector<Value> weights;
     if (g.kind == WindowReduceGeometry::Depthwise)
       weights = loadWeights(e.at(blockWeights, e.mul(tap, tapBytes())));
     for (int64_t row = 0; row < shape.rows; ++row) {
-      Value source = e.at(e.load(e.ptr(), e.at(entry, 8 * row), 8),
-                          e.mul(channel, g.elementSize()));
+      Value source = e.at(e.load(e.ptr(), e.at(entry, 8 * row), 8), within);
       MutableArrayRef<Value> mine =
           MutableArrayRef<Value>(sums).slice(row * perRow(), perRow());
       if (g.isByteMax())
@@ -109,6 +112,18 @@ private:
         accumulatePlain(mine, source, weights);
     }
     return sums;
+  }
+
+  /// Bytes from the first tap of a row to this one.
+  Value tapDistance(Value tap) {
+    const ImageAxis &y = g.axes[0], &x = g.axes[1];
+    int64_t columns = g.tapColumns(), size = g.elementSize();
+    if (y.filterSize == 1 || y.filterStep == columns * x.filterStep)
+      return e.mul(tap, x.filterStep * size);
+    if (columns == 1)
+      return e.mul(tap, y.filterStep * size);
+    return e.add(e.mul(e.div(tap, columns), y.filterStep * size),
+                 e.mul(e.rem(tap, columns), x.filterStep * size));
   }
 
   SmallVector<Value> loadWeights(Value pointer) {
