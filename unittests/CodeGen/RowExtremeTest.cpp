@@ -91,6 +91,28 @@ TEST_F(RowExtremeTest, OneRow) {
   checkDispatch(extremeText({70}, "maximumf", true, true), "row", random);
 }
 
+/// A transpose in front of the reduction that went into its map.
+TEST_F(RowExtremeTest, LoopsInAnyOrder) {
+  checkDispatch(
+      mainText({"tensor<3x9x21xf32>"}, "tensor<3xf32>",
+               R"(
+    %s = arith.constant 0x7F800000 : f32
+    %e = tensor.empty() : tensor<3xf32>
+    %i = linalg.fill ins(%s : f32) outs(%e : tensor<3xf32>) -> tensor<3xf32>
+    %y = linalg.generic {
+        indexing_maps = [affine_map<(a, b, c) -> (a, c, b)>,
+                         affine_map<(a, b, c) -> (a)>],
+        iterator_types = ["parallel", "reduction", "reduction"]}
+        ins(%x0 : tensor<3x9x21xf32>) outs(%i : tensor<3xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %r = arith.minimumf %o, %v : f32
+      linalg.yield %r : f32
+    } -> tensor<3xf32>
+    qd.yield %y : tensor<3xf32>
+)"),
+      "row", random);
+}
+
 TEST_F(RowExtremeTest, SpecialNumbers) {
   const float inf = INFINITY, nan = NAN;
   std::vector<float> rows[] = {{-0.0f, 0.0f, -0.0f}, {-0.0f, -0.0f, -0.0f},

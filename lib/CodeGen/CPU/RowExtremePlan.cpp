@@ -97,7 +97,8 @@ bool RowExtremePlan::readPayload(linalg::GenericOp op) {
   return true;
 }
 
-/// One input in row-major order, whose last dimensions are reduced.
+/// One input in row-major order, whose last dimensions are reduced, in
+/// whatever order the loops walk them.
 bool RowExtremePlan::readRows(linalg::GenericOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getDpsInputs()[0].getType());
   auto outputType = cast<RankedTensorType>(op->getResult(0).getType());
@@ -106,12 +107,12 @@ bool RowExtremePlan::readRows(linalg::GenericOp op) {
       !outputType.getElementType().isF32() || type.getNumElements() == 0 ||
       kept >= rank)
     return false;
+  AffineMap input = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
   AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  if (!op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity() ||
-      !output.isProjectedPermutation())
+  if (!input.isPermutation() || !output.isProjectedPermutation())
     return false;
   for (unsigned dim = 0; dim < kept; ++dim)
-    if (output.getDimPosition(dim) != dim)
+    if (output.getDimPosition(dim) != input.getDimPosition(dim))
       return false;
   SmallVector<LinearForm> identity;
   for (unsigned dim = 0; dim < rank; ++dim)

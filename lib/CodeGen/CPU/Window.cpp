@@ -271,8 +271,7 @@ void emitRowTable(Emitter &e, const WindowGeometry &g, Value table,
                      : insideColumn[x];
         if (exists)
           pointer = arith::SelectOp::create(e, exists, pointer, nowhere);
-        e.store(pointer, e.at(slot, (y * numColumns + x) * tableStride * 8),
-                8);
+        e.store(pointer, e.at(slot, (y * numColumns + x) * tableStride * 8), 8);
       }
     }
   });

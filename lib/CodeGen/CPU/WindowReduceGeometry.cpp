@@ -227,12 +227,12 @@ std::optional<Interval> sumRange(const WindowReduceGeometry &g) {
   for (int64_t c = 0; c < g.channels; ++c) {
     double start = g.init->number(g.initOffset + c * g.initChannel);
     WeightSums sums = weightSums(g, c);
-    range.low = std::min(
-        range.low, start + static_cast<double>(127 * sums.negative -
-                                               128 * sums.positive));
-    range.high = std::max(
-        range.high, start + static_cast<double>(127 * sums.positive -
-                                                128 * sums.negative));
+    range.low =
+        std::min(range.low, start + static_cast<double>(127 * sums.negative -
+                                                        128 * sums.positive));
+    range.high =
+        std::max(range.high, start + static_cast<double>(127 * sums.positive -
+                                                         128 * sums.negative));
   }
   if (range.low < -2147483648.0 || range.high > 2147483647.0)
     return std::nullopt;
