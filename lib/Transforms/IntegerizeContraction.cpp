@@ -396,9 +396,11 @@ bool Rewriter::planBytes(const Coefficient &factor) {
   Part high{init, {}}, low{init, {}};
   for (size_t i = 0; i < init.values.size(); ++i) {
     high.init.values[i] = std::nearbyint(init.values[i] / 256);
-    low.init.values[i] +=
-        128.0 * sums[static_cast<size_t>(channel.values[i])].sum -
-        256 * high.init.values[i];
+    low.init.values[i] -= 256 * high.init.values[i];
+    // Seeded fault 42: low bytes count from 0.
+    if constexpr (QDIALECT_MUTATE != 42)
+      low.init.values[i] +=
+          128.0 * sums[static_cast<size_t>(channel.values[i])].sum;
   }
   high.bound = boundSums(high.init, {grid.min >> 8, grid.max >> 8});
   low.bound = boundSums(low.init, {});

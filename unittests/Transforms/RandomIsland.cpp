@@ -395,7 +395,9 @@ void IslandBuilder::grouped() {
 }
 
 void IslandBuilder::matmul() {
-  Shape a{pick(1, 5), pick(1, 40)}, b{a[1], pick(1, 9)}, c{a[0], b[1]};
+  // Long sums of wide codes do not fit 32 bits.
+  int64_t depth = bits > 8 && flip() ? pick(600, 900) : pick(1, 40);
+  Shape a{pick(1, 5), depth}, b{a[1], pick(1, 9)}, c{a[0], b[1]};
   bool transposed = flip();
   Shape stored = transposed ? Shape{b[1], b[0]} : b;
   float sx, sw;

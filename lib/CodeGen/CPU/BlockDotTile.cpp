@@ -235,7 +235,8 @@ private:
     SmallVector<Value> result(totals);
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value scaleOfRow = e.at(rowScales, 4 * r * scaleStride);
-      if (inputs.scaleByBlock)
+      // Seeded fault 44: every block has the scale of its row's first.
+      if (inputs.scaleByBlock && QDIALECT_MUTATE != 44)
         scaleOfRow = e.at(scaleOfRow, e.mul(block, 4));
       Value left = e.broadcast(e.load(e.f32(), scaleOfRow, 4), floats());
       Value inputSum;
