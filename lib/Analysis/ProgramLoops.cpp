@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Recognising program loops; see the header.
+// Recognising program loops and branches; see the header.
 
 #include "QDialect/Analysis/ProgramLoops.h"
 
@@ -107,10 +107,34 @@ static bool choosesRows(Value value) {
   });
 }
 
+static bool standsInProgram(Operation *op) {
+  Operation *parent = op->getParentOp();
+  return isa<func::FuncOp>(parent) || isProgramRegion(parent);
+}
+
+bool isProgramBranch(Operation *op) {
+  auto branch = dyn_cast<scf::IfOp>(op);
+  return branch && branch.elseBlock() && branch.getNumResults() > 0 &&
+         llvm::all_of(branch.getResultTypes(),
+                      llvm::IsaPred<RankedTensorType>) &&
+         standsInProgram(op);
+}
+
+bool isProgramRegion(Operation *op) {
+  return isProgramLoop(op) || isProgramBranch(op);
+}
+
+scf::IfOp branchAround(Operation *op) {
+  for (Operation *parent = op->getParentOp(); parent && isProgramRegion(parent);
+       parent = parent->getParentOp())
+    if (auto branch = dyn_cast<scf::IfOp>(parent))
+      return branch;
+  return {};
+}
+
 bool isProgramLoop(Operation *op) {
   auto loop = dyn_cast<scf::ForOp>(op);
-  if (!loop || !(isa<func::FuncOp>(loop->getParentOp()) ||
-                 isProgramLoop(loop->getParentOp())))
+  if (!loop || !standsInProgram(op))
     return false;
   std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
                          high = getConstantIntValue(loop.getUpperBound()),
@@ -130,8 +154,9 @@ SmallVector<Block *> programBlocks(func::FuncOp function) {
   SmallVector<Block *> blocks{&function.getBody().front()};
   for (size_t i = 0; i < blocks.size(); ++i)
     for (Operation &op : *blocks[i])
-      if (isProgramLoop(&op))
-        blocks.push_back(cast<scf::ForOp>(op).getBody());
+      if (isProgramRegion(&op))
+        for (Region &region : op.getRegions())
+          blocks.push_back(&region.front());
   return blocks;
 }
 
@@ -148,15 +173,16 @@ LoopBounds getBounds(scf::ForOp loop) {
 
 int64_t timesRun(Operation *op) {
   int64_t times = 1;
-  for (Operation *parent = op->getParentOp(); parent && isProgramLoop(parent);
+  for (Operation *parent = op->getParentOp(); parent && isProgramRegion(parent);
        parent = parent->getParentOp())
-    times *= getBounds(cast<scf::ForOp>(parent)).count();
+    if (auto loop = dyn_cast<scf::ForOp>(parent))
+      times *= getBounds(loop).count();
   return times;
 }
 
 bool isLoopRowView(Operation *op) {
   auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
-  if (!slice || !isProgramLoop(op->getParentOp()))
+  if (!slice || !isProgramRegion(op->getParentOp()))
     return false;
   std::optional<LoopRow> row =
       getLoopRow(cast<OffsetSizeAndStrideOpInterface>(op));

@@ -26,9 +26,51 @@ llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// The program whose results are its own and then the observed values.
-llvm::Expected<std::unique_ptr<Executor>>
-compileObserved(ModuleOp module, SmallVectorImpl<std::string> &names) {
+/// The program whose results are its own, then the observed values, then the
+/// flags that say which of those it computed.
+struct ObservedProgram {
+  std::unique_ptr<Executor> executor;
+  SmallVector<std::string> names;
+  SmallVector<int64_t> flags; ///< by value; -1: always computed
+  size_t numFlags = 0;
+
+  CompiledModel &model() const { return executor->model(); }
+  size_t firstValue() const {
+    return model().outputs().size() - numFlags - names.size();
+  }
+  llvm::Error collect(ArrayRef<HostTensor> outputs,
+                      StatisticsCollector &collector) const;
+};
+
+/// Counts what one sample computed.
+llvm::Error ObservedProgram::collect(ArrayRef<HostTensor> outputs,
+                                     StatisticsCollector &collector) const {
+  for (auto [i, name] : llvm::enumerate(names)) {
+    const HostTensor &value = outputs[firstValue() + i];
+    ArrayRef<float> elements(value.data<float>(), value.size());
+    // A last dimension of symbolic size is none of channels.
+    const TensorSpec &spec = model().outputs()[firstValue() + i];
+    bool hasChannels = value.rank() && spec.shape.back() >= 0;
+    int64_t channels = hasChannels ? value.shape().back() : 1;
+    if (flags[i] < 0) {
+      if (llvm::Error error = collector.add(name, elements, channels))
+        return error;
+      continue;
+    }
+    collector.expect(name);
+    const HostTensor &taken = outputs[firstValue() + names.size() + flags[i]];
+    size_t row = elements.size() / std::max<int64_t>(taken.size(), 1);
+    for (int64_t number = 0; number < taken.size(); ++number)
+      if (taken.asInteger(number) != 0)
+        if (llvm::Error error = collector.add(
+                name, elements.slice(number * row, row), channels))
+          return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<ObservedProgram> compileObserved(ModuleOp module) {
+  ObservedProgram program;
   OwningOpRef<ModuleOp> copy(module.clone());
   PassManager pm(module.getContext());
   pm.addNestedPass<func::FuncOp>(createExposeObservedPass());
@@ -36,25 +78,31 @@ compileObserved(ModuleOp module, SmallVectorImpl<std::string> &names) {
     return failure("the observed program could not be prepared");
   auto main = copy->lookupSymbol<func::FuncOp>("main");
   for (StringRef name : getObservedNames(main))
-    names.push_back(name.str());
+    program.names.push_back(name.str());
+  program.flags = getTakenFlags(main);
+  for (int64_t flag : program.flags)
+    program.numFlags = std::max<size_t>(program.numFlags, flag + 1);
   PassManager lower(module.getContext());
   buildDispatchPipeline(lower);
   if (failed(lower.run(*copy)))
     return failure("the observed program could not be cut into dispatches");
   ExecutorOptions options;
   options.load.threads = 0;
-  return Executor::create(*copy, options);
+  auto executor = Executor::create(*copy, options);
+  if (!executor)
+    return executor.takeError();
+  program.executor = std::move(*executor);
+  return program;
 }
 
 } // namespace
 
 llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
                                      llvm::raw_ostream *log) {
-  SmallVector<std::string> names;
-  auto executor = compileObserved(module, names);
-  if (!executor)
-    return executor.takeError();
-  CompiledModel &model = (*executor)->model();
+  auto program = compileObserved(module);
+  if (!program)
+    return program.takeError();
+  CompiledModel &model = program->model();
   std::vector<InputSpec> specs;
   for (const TensorSpec &input : model.inputs())
     specs.push_back({input.name, input.type, input.shape});
@@ -67,7 +115,6 @@ llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
   auto main = module.lookupSymbol<func::FuncOp>("main");
   StatisticsCollector collector(getProgramDigest(main).str());
   std::vector<HostTensor> outputs;
-  size_t first = model.outputs().size() - names.size();
   auto lastReport = std::chrono::steady_clock::now();
   int64_t done = 0;
   while (true) {
@@ -86,18 +133,9 @@ llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
     }
     if (llvm::Error error = model.runInto(**sample, outputs))
       return std::move(error);
-    for (auto [i, name] : llvm::enumerate(names)) {
-      const HostTensor &value = outputs[first + i];
-      // A last dimension of symbolic size is none of channels.
-      const TensorSpec &spec = model.outputs()[first + i];
-      bool hasChannels = value.rank() && spec.shape.back() >= 0;
-      int64_t channels = hasChannels ? value.shape().back() : 1;
-      if (llvm::Error error = collector.add(
-              name, ArrayRef<float>(value.data<float>(), value.size()),
-              channels))
-        return failure(source->lastSampleName() + ": " +
-                       llvm::toString(std::move(error)));
-    }
+    if (llvm::Error error = program->collect(outputs, collector))
+      return failure(source->lastSampleName() + ": " +
+                     llvm::toString(std::move(error)));
     collector.finishSample();
     ++done;
     auto now = std::chrono::steady_clock::now();

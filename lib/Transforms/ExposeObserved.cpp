@@ -8,13 +8,22 @@
 //
 // and the function lists the names: qd.observed = ["relu1"]. What a program
 // loop computes is gathered, one row an iteration, and leaves it as one more
-// result.
+// result. What a side of a program branch computes is one more result of the
+// branch, storage without values on the other side; whether there are values is
+// a result, too (gathered likewise):
+//
+//   %y:3 = scf.if %c { ...; yield %a, %z, true } else { yield %b, %empty, false
+//   }
 
 #include "QDialect/Analysis/ProgramLoops.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -24,49 +33,213 @@ namespace qdialect {
 
 namespace {
 
-/// The result of `loop` that holds `value` of each iteration.
-Value gather(scf::ForOp loop, Value value) {
-  LoopBounds bounds = getBounds(loop);
-  auto element = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape{bounds.count()};
-  llvm::append_range(shape, element.getShape());
-  IRRewriter rewriter(loop);
+/// A value on its way out of the program.
+struct Exposed {
+  StringAttr name;
+  Value value;
+  /// Which rows of `value`, along its first dimensions, have values; null if
+  /// all have.
+  Value taken;
+};
+
+/// Every value and flag of a list, once.
+llvm::SetVector<Value> valuesOf(ArrayRef<Exposed> list) {
+  llvm::SetVector<Value> values;
+  for (const Exposed &one : list) {
+    values.insert(one.value);
+    if (one.taken)
+      values.insert(one.taken);
+  }
+  return values;
+}
+
+void replaceValues(SmallVectorImpl<Exposed> &list,
+                   const llvm::DenseMap<Value, Value> &outside) {
+  for (Exposed &one : list) {
+    one.value = outside.at(one.value);
+    if (one.taken)
+      one.taken = outside.at(one.taken);
+  }
+}
+
+class Exposer {
+public:
+  explicit Exposer(MLIRContext *context) : rewriter(context) {}
+
+  /// The observed values of a block and the control flow in it, as values of
+  /// the block. The observers are gone.
+  SmallVector<Exposed> expose(Block &block);
+
+private:
+  SmallVector<Exposed> expose(scf::ForOp loop);
+  SmallVector<Exposed> expose(scf::IfOp branch);
+  Value insertRow(OpBuilder &builder, Value value, BlockArgument gathered,
+                  const LoopBounds &bounds);
+  OpFoldResult sizeOutside(OpFoldResult size, scf::IfOp branch);
+
+  IRRewriter rewriter;
+};
+
+SmallVector<Exposed> Exposer::expose(Block &block) {
+  SmallVector<Exposed> list;
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    if (auto observe = dyn_cast<qd::ObserveOp>(op)) {
+      list.push_back({observe.getValueNameAttr(), observe.getInput(), Value()});
+      rewriter.replaceOp(observe, observe.getInput());
+    } else if (isProgramLoop(&op)) {
+      llvm::append_range(list, expose(cast<scf::ForOp>(op)));
+    } else if (isProgramBranch(&op)) {
+      llvm::append_range(list, expose(cast<scf::IfOp>(op)));
+    }
+  }
+  return list;
+}
+
+/// Writes `value` as the row of the iteration.
+Value Exposer::insertRow(OpBuilder &builder, Value value,
+                         BlockArgument gathered, const LoopBounds &bounds) {
   Location loc = value.getLoc();
-  Value empty =
-      tensor::EmptyOp::create(rewriter, loc, shape, element.getElementType());
-  auto write = [&](OpBuilder &builder, Location at,
-                   ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
-    auto index = [&](int64_t number) -> Value {
-      return arith::ConstantIndexOp::create(builder, at, number);
-    };
-    auto around = cast<scf::ForOp>(carried.front().getOwner()->getParentOp());
-    Value row = around.getInductionVar();
-    if (bounds.low != 0)
-      row = arith::SubIOp::create(builder, at, row, index(bounds.low));
-    SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
-        sizes = getAsIndexOpFoldResult(builder.getContext(), shape),
-        strides(shape.size(), builder.getIndexAttr(1));
-    offsets[0] = row;
-    sizes[0] = builder.getIndexAttr(1);
-    return {tensor::InsertSliceOp::create(builder, at, value, carried.front(),
-                                          offsets, sizes, strides)};
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(gathered.getType()).getShape();
+  auto around = cast<scf::ForOp>(gathered.getOwner()->getParentOp());
+  Value row = around.getInductionVar();
+  if (bounds.low != 0)
+    row = arith::SubIOp::create(
+        builder, loc, row,
+        arith::ConstantIndexOp::create(builder, loc, bounds.low));
+  SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
+      sizes = getAsIndexOpFoldResult(builder.getContext(), shape),
+      strides(shape.size(), builder.getIndexAttr(1));
+  offsets[0] = row;
+  sizes[0] = builder.getIndexAttr(1);
+  return tensor::InsertSliceOp::create(builder, loc, value, gathered, offsets,
+                                       sizes, strides);
+}
+
+SmallVector<Exposed> Exposer::expose(scf::ForOp loop) {
+  SmallVector<Exposed> list = expose(*loop.getBody());
+  llvm::SetVector<Value> values = valuesOf(list);
+  if (values.empty())
+    return list;
+  LoopBounds bounds = getBounds(loop);
+  rewriter.setInsertionPoint(loop);
+  SmallVector<Value> storage;
+  for (Value value : values) {
+    auto element = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape{bounds.count()};
+    llvm::append_range(shape, element.getShape());
+    storage.push_back(tensor::EmptyOp::create(rewriter, value.getLoc(), shape,
+                                              element.getElementType()));
+  }
+  auto write = [&](OpBuilder &builder, Location,
+                   ArrayRef<BlockArgument> carried) {
+    SmallVector<Value> rows;
+    for (auto [value, gathered] : llvm::zip_equal(values, carried))
+      rows.push_back(insertRow(builder, value, gathered, bounds));
+    return rows;
   };
   FailureOr<LoopLikeOpInterface> grown =
       cast<LoopLikeOpInterface>(*loop).replaceWithAdditionalYields(
-          rewriter, empty, /*replaceInitOperandUsesInLoop=*/false, write);
+          rewriter, storage, /*replaceInitOperandUsesInLoop=*/false, write);
   assert(succeeded(grown) && "scf.for takes more results");
-  return (*grown)->getResults().back();
+  llvm::DenseMap<Value, Value> outside;
+  for (auto [value, result] :
+       llvm::zip_equal(values, (*grown)->getResults().take_back(values.size())))
+    outside[value] = result;
+  replaceValues(list, outside);
+  return list;
 }
 
-/// Lets `op` observe the values of all iterations behind the loop.
-void moveBehindLoop(qd::ObserveOp op) {
-  Value gathered = gather(cast<scf::ForOp>(op->getParentOp()), op.getInput());
-  OpBuilder builder(op.getContext());
-  builder.setInsertionPointAfterValue(gathered);
-  qd::ObserveOp::create(builder, op.getLoc(), gathered.getType(), gathered,
-                        op.getValueName());
-  op.getResult().replaceAllUsesWith(op.getInput());
-  op.erase();
+/// A size that is computed in a branch, computed in front of it.
+OpFoldResult Exposer::sizeOutside(OpFoldResult size, scf::IfOp branch) {
+  auto value = dyn_cast<Value>(size);
+  Operation *op = value ? value.getDefiningOp() : nullptr;
+  if (!op || !branch->isProperAncestor(op))
+    return size;
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    rewriter.setInsertionPoint(dim);
+    OpFoldResult made = sizesOf(rewriter, dim.getLoc(),
+                                dim.getSource())[*dim.getConstantIndex()];
+    if (made != OpFoldResult(value))
+      return sizeOutside(made, branch);
+  }
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(getValueOrCreateConstantIndexOp(
+        rewriter, op->getLoc(), sizeOutside(operand, branch)));
+  rewriter.setInsertionPoint(branch);
+  Operation *copy = rewriter.clone(*op);
+  copy->setOperands(operands);
+  return copy->getResult(0);
+}
+
+SmallVector<Exposed> Exposer::expose(scf::IfOp branch) {
+  SmallVector<Exposed> sides[] = {expose(*branch.thenBlock()),
+                                  expose(*branch.elseBlock())};
+  if (sides[0].empty() && sides[1].empty())
+    return {};
+  Location loc = branch.getLoc();
+  auto flagType = RankedTensorType::get({}, rewriter.getI1Type());
+  auto constant = [&](RankedTensorType type, bool value) -> Value {
+    return arith::ConstantOp::create(rewriter, loc,
+                                     DenseElementsAttr::get(type, value));
+  };
+  // By side: what it gives in both cases.
+  SmallVector<Type> types(branch.getResultTypes());
+  SmallVector<Value> yielded[2];
+  llvm::DenseMap<Value, unsigned> numbers[2];
+  for (unsigned side : {0, 1}) {
+    SmallVector<Exposed> &list = sides[side];
+    if (list.empty())
+      continue;
+    Block *own = &branch->getRegion(side).front(),
+          *other = &branch->getRegion(1 - side).front();
+    rewriter.setInsertionPoint(own->getTerminator());
+    Value ran = constant(flagType, true);
+    llvm::DenseSet<Value> flags;
+    for (Exposed &one : list) {
+      if (!one.taken)
+        one.taken = ran;
+      flags.insert(one.taken);
+    }
+    for (Value value : valuesOf(list)) {
+      auto type = cast<RankedTensorType>(value.getType());
+      SmallVector<OpFoldResult> sizes;
+      rewriter.setInsertionPoint(own->getTerminator());
+      for (OpFoldResult size : sizesOf(rewriter, loc, value))
+        sizes.push_back(sizeOutside(size, branch));
+      rewriter.setInsertionPoint(other->getTerminator());
+      yielded[side].push_back(value);
+      yielded[1 - side].push_back(
+          flags.contains(value)
+              ? constant(type, false)
+              : tensor::EmptyOp::create(rewriter, loc, sizes,
+                                        type.getElementType()));
+      numbers[side][value] = types.size();
+      types.push_back(type);
+    }
+  }
+  rewriter.setInsertionPoint(branch);
+  auto grown = scf::IfOp::create(rewriter, loc, types, branch.getCondition(),
+                                 /*addThenBlock=*/false,
+                                 /*addElseBlock=*/false);
+  grown->setDiscardableAttrs(branch->getDiscardableAttrDictionary());
+  for (unsigned side : {0, 1}) {
+    grown->getRegion(side).takeBody(branch->getRegion(side));
+    Operation *yield = grown->getRegion(side).front().getTerminator();
+    yield->insertOperands(yield->getNumOperands(), yielded[side]);
+  }
+  rewriter.replaceOp(branch,
+                     grown->getResults().take_front(branch.getNumResults()));
+  SmallVector<Exposed> list;
+  for (unsigned side : {0, 1}) {
+    llvm::DenseMap<Value, Value> outside;
+    for (auto [value, number] : numbers[side])
+      outside[value] = grown->getResult(number);
+    replaceValues(sides[side], outside);
+    llvm::append_range(list, sides[side]);
+  }
+  return list;
 }
 
 struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
@@ -78,24 +251,34 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
       function.emitError() << "has more than one block";
       return signalPassFailure();
     }
+    OpBuilder builder(&getContext());
+    SmallVector<Exposed> list =
+        Exposer(&getContext()).expose(function.getBody().front());
+    stripObservers(function);
+    numExposed += list.size();
     SmallVector<Value> values;
     SmallVector<Attribute> names;
-    OpBuilder builder(&getContext());
-    for (Block *body : programBlocksInnerFirst(function))
-      if (isProgramLoop(body->getParentOp()))
-        for (qd::ObserveOp op : llvm::to_vector(body->getOps<qd::ObserveOp>()))
-          moveBehindLoop(op);
-    for (qd::ObserveOp op : function.getOps<qd::ObserveOp>()) {
-      values.push_back(op.getInput());
-      names.push_back(builder.getStringAttr(op.getValueName()));
+    for (const Exposed &one : list) {
+      values.push_back(one.value);
+      names.push_back(one.name);
     }
-    numExposed += values.size();
-    stripObservers(function);
+    // The flags behind the values.
+    SmallVector<int64_t> flags(list.size(), -1);
+    llvm::MapVector<Value, int64_t> numbers;
+    for (auto [one, flag] : llvm::zip_equal(list, flags))
+      if (one.taken)
+        flag = numbers.try_emplace(one.taken, numbers.size()).first->second;
+    SmallVector<Attribute> resultNames(names);
+    for (auto [flag, number] : numbers) {
+      values.push_back(flag);
+      resultNames.push_back(
+          builder.getStringAttr("taken" + std::to_string(number)));
+    }
     Operation *terminator = function.getBody().front().getTerminator();
     SmallVector<unsigned> positions(values.size(), function.getNumResults());
     SmallVector<Type> types;
     SmallVector<DictionaryAttr> attributes;
-    for (auto [value, name] : llvm::zip(values, names)) {
+    for (auto [value, name] : llvm::zip_equal(values, resultNames)) {
       types.push_back(value.getType());
       attributes.push_back(
           builder.getDictionaryAttr(builder.getNamedAttr("qd.name", name)));
@@ -106,6 +289,8 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
     }
     terminator->insertOperands(terminator->getNumOperands(), values);
     function->setAttr(kObservedAttr, builder.getArrayAttr(names));
+    if (!numbers.empty())
+      function->setAttr(kTakenAttr, builder.getDenseI64ArrayAttr(flags));
   }
 };
 

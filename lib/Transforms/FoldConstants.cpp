@@ -5,9 +5,11 @@
 // Folds ops on constants by running them:
 //   %t = linalg.transpose ins(%cst) outs(%empty)  ->  %t = arith.constant
 // One walk in program order suffices: when an op is reached, its operands have
-// been folded already. Nothing is folded element by element in IR.
+// been folded already, and so have those of ops in loops and branches of the
+// program. Nothing is folded element by element in IR.
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
@@ -57,6 +59,7 @@ private:
   std::optional<SmallVector<HostTensor>> valuesOf(ValueRange values) const;
   std::optional<SmallVector<HostTensor>> constantOperands(Operation *op) const;
   bool fits(Operation *op) const;
+  void foldBlock(Block &block);
   void fold(Operation *op);
 };
 } // namespace
@@ -196,19 +199,25 @@ void FoldConstants::fold(Operation *op) {
   ++numFolded;
 }
 
-void FoldConstants::runOnOperation() {
+void FoldConstants::foldBlock(Block &block) {
   // Payloads are not entered: their scalars are folded by canonicalization.
-  SmallVector<Operation *> ops;
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    // Loops and branches of the program are, before they are looked at whole.
+    if (isProgramRegion(&op))
+      for (Region &region : op.getRegions())
+        foldBlock(region.front());
+    if (isCandidate(&op))
+      fold(&op);
+  }
+}
+
+void FoldConstants::runOnOperation() {
   for (Block &block : getOperation().getBody())
-    for (Operation &op : block)
-      if (isCandidate(&op))
-        ops.push_back(&op);
-  for (Operation *op : ops)
-    fold(op);
+    foldBlock(block);
   // Constants and inits that nothing reads any more.
-  for (Block &block : getOperation().getBody())
+  for (Block *block : programBlocksInnerFirst(getOperation()))
     for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(block.getOperations())))
+         llvm::make_early_inc_range(llvm::reverse(block->getOperations())))
       if (isOpTriviallyDead(&op))
         op.erase();
 }

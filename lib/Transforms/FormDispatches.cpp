@@ -12,8 +12,8 @@
 // Constants, fills and whatever is computed from them are copied into every
 // dispatch that reads them; so is a tensor.pad in front of a root whose kernel
 // pads as it loads. Fusion only moves ops: every rounding of the program stays.
-// Program loops stay and their bodies are cut like the function; other control
-// flow is a dispatch as a whole.
+// Program loops and branches stay and their bodies are cut like the function;
+// other control flow is a dispatch as a whole.
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
@@ -151,7 +151,7 @@ public:
 private:
   bool isTopLevel(Operation *op) const {
     return isFreeView(op) || isa<func::ReturnOp, scf::YieldOp>(op) ||
-           isProgramLoop(op) || isLoopRowView(op) || isRowWrite(op);
+           isProgramRegion(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;
   Group *findProducerGroup(Operation *op);
@@ -352,9 +352,46 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
   return success();
 }
 
+/// What a loop starts with and what a branch gives may be storage without
+/// values.
+bool takesStorage(OpOperand &operand) {
+  Operation *user = operand.getOwner();
+  return operand.get().getDefiningOp<tensor::EmptyOp>() &&
+         (isProgramLoop(user) ||
+          (isa<scf::YieldOp>(user) && isProgramBranch(user->getParentOp())));
+}
+
+/// Branches read their condition from a tensor of one element, made where the
+/// condition is.
+void materializeConditions(func::FuncOp function) {
+  llvm::DenseMap<Value, Value> read;
+  for (Block *block : programBlocks(function))
+    for (Operation &op : *block) {
+      auto branch = dyn_cast<scf::IfOp>(op);
+      if (!branch || !isProgramBranch(&op))
+        continue;
+      Value condition = branch.getCondition();
+      auto extract = condition.getDefiningOp<tensor::ExtractOp>();
+      if (extract && extract.getIndices().empty())
+        continue;
+      Value &element = read[condition];
+      if (!element) {
+        OpBuilder builder(function.getContext());
+        builder.setInsertionPointAfterValue(condition);
+        Location loc = condition.getLoc();
+        Value stored = tensor::FromElementsOp::create(
+            builder, loc, RankedTensorType::get({}, condition.getType()),
+            condition);
+        element = tensor::ExtractOp::create(builder, loc, stored, ValueRange());
+      }
+      branch.getConditionMutable().assign(element);
+    }
+}
+
 /// A constant that the function returns, or that a view of a constant
-/// returns, or that a loop starts or goes on with, or that is a size, has no
-/// dispatch to live in: make one that copies it.
+/// returns, or that a loop starts or goes on with, or that a branch gives or
+/// reads its condition from, or that is a size, has no dispatch to live in:
+/// make one that copies it.
 LogicalResult materializeConstants(func::FuncOp function) {
   SmallVector<OpOperand *> operands;
   for (Block *block : programBlocks(function)) {
@@ -362,6 +399,8 @@ LogicalResult materializeConstants(func::FuncOp function) {
       if (isProgramLoop(&op))
         for (OpOperand &init : cast<scf::ForOp>(op).getInitArgsMutable())
           operands.push_back(&init);
+      else if (isProgramBranch(&op))
+        operands.push_back(&op.getOperand(0).getDefiningOp()->getOpOperand(0));
       else if (isRowWrite(&op) || isa<qd::DataSizeOp>(op))
         operands.push_back(&op.getOpOperand(0));
       else if (isLoopRowView(&op) &&
@@ -373,9 +412,7 @@ LogicalResult materializeConstants(func::FuncOp function) {
   for (OpOperand *one : operands) {
     OpOperand &operand = *one;
     Operation *producer = operand.get().getDefiningOp();
-    // What a loop starts with may be storage without values.
-    if (!producer || !isSunk(producer) ||
-        (isa<tensor::EmptyOp>(producer) && isProgramLoop(operand.getOwner())))
+    if (!producer || !isSunk(producer) || takesStorage(operand))
       continue;
     OpBuilder builder(operand.getOwner());
     auto dispatch = qd::DispatchOp::create(
@@ -412,6 +449,7 @@ struct FormDispatchesPass
     if (function.isExternal())
       return;
     int64_t dispatches = 0, fused = 0;
+    materializeConditions(function);
     if (failed(materializeConstants(function)) ||
         failed(Former(function).run(dispatches, fused)))
       return signalPassFailure();

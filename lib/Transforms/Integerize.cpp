@@ -293,11 +293,13 @@ void Integerizer::markFallbacks() {
                      : isa<qd::DequantizeOp>(op) || standsBetweenCasts(&op);
     if (!asked)
       continue;
+    ++fallbacks;
+    if (op.hasAttr("qd.fallback"))
+      continue; // whoever quantized has said why
     auto found = reasons.find(&op);
     std::string reason =
         found != reasons.end() ? found->second : "its result is not quantized";
     op.setAttr("qd.fallback", StringAttr::get(op.getContext(), reason));
-    ++fallbacks;
   }
 }
 

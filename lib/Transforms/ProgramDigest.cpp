@@ -107,4 +107,10 @@ SmallVector<StringRef> getObservedNames(func::FuncOp function) {
   return names;
 }
 
+SmallVector<int64_t> getTakenFlags(func::FuncOp function) {
+  if (auto flags = function->getAttrOfType<DenseI64ArrayAttr>(kTakenAttr))
+    return SmallVector<int64_t>(flags.asArrayRef());
+  return SmallVector<int64_t>(getObservedNames(function).size(), -1);
+}
+
 } // namespace qdialect

@@ -33,9 +33,11 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
   };
   std::function<void(Block &)> plan = [&](Block &block) {
     for (Operation &op : llvm::reverse(block)) {
-      // What a loop reads from outside is read behind it at the earliest.
-      if (isProgramLoop(&op))
-        plan(op.getRegion(0).front());
+      // What a loop or branch reads from outside is read behind it at the
+      // earliest.
+      if (isProgramRegion(&op))
+        for (Region &region : op.getRegions())
+          plan(region.front());
       for (Value result : op.getResults())
         visit(result);
       auto found = unitOf.find(&op);

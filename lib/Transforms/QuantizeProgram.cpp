@@ -12,7 +12,8 @@
 // Grids come from the statistics by the recipe (PTQ/,
 // Numerics/ScaleSelection.h). A value that is read only by a concatenation gets
 // the concatenation's grid: its codes are then copied, not rescaled, and
-// rounded once instead of twice.
+// rounded once instead of twice. Values in a branch that no sample took have no
+// statistics: what needs them stays float, as a fallback.
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
@@ -27,6 +28,7 @@
 #include "SmoothActivations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 #define DEBUG_TYPE "qd-quantize"
 
@@ -60,6 +62,7 @@ public:
   LogicalResult run() {
     if (failed(chooseGrids()))
       return failure();
+    keepFloatWhatNeverRan();
     for (const PlannedUnit &planned : llvm::reverse(units))
       shareConcatGrid(planned.unit);
     for (auto &[observe, grid] : grids)
@@ -101,11 +104,16 @@ private:
     function.walk([&](qd::ObserveOp op) { observers.push_back(op); });
     for (qd::ObserveOp observe : observers) {
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
-      if (!values || !values->count)
+      if (values && values->count)
+        continue;
+      if (!values || !branchAround(observe))
         return observe.emitError() << "no statistics for value \""
                                    << observe.getValueName() << "\"";
+      neverRan.insert(observe);
     }
     for (qd::ObserveOp observe : observers) {
+      if (neverRan.contains(observe))
+        continue;
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
@@ -124,6 +132,55 @@ private:
       grids[observe] = std::move(grid);
     }
     return success();
+  }
+
+  /// Does the grid of `value` lack?
+  bool lacksGrid(Value value) const {
+    auto observe = gridSource(value).getDefiningOp<qd::ObserveOp>();
+    return observe && neverRan.contains(observe);
+  }
+
+  /// The units in branches that no sample took, less those that read codes from
+  /// outside and give floats.
+  void keepFloatWhatNeverRan() {
+    if (neverRan.empty())
+      return;
+    for (PlannedUnit &planned : units) {
+      QuantizableUnit &unit = planned.unit;
+      bool lacks = llvm::any_of(unit.inputs,
+                                [&](Value input) { return lacksGrid(input); });
+      if (!unit.contraction)
+        lacks |= llvm::any_of(unit.result().getUsers(), [&](Operation *user) {
+          auto observe = dyn_cast<qd::ObserveOp>(user);
+          return observe && neverRan.contains(observe);
+        });
+      if (!planned.isInteger || planned.isDynamic || !lacks)
+        continue;
+      request(planned);
+      planned.isInteger = false;
+      if (unit.root->hasAttr(kRequestedAttr))
+        unit.root->setAttr("qd.fallback",
+                           StringAttr::get(function.getContext(),
+                                           "no calibration sample takes the "
+                                           "branch that it is in"));
+      ++summary.neverRan;
+    }
+    llvm::SetVector<Region *> sides;
+    for (qd::ObserveOp observe : neverRan) {
+      scf::IfOp branch = branchAround(observe);
+      Region *side = &branch.getThenRegion();
+      if (!side->isAncestor(observe->getParentRegion()))
+        side = &branch.getElseRegion();
+      sides.insert(side);
+      observe.getResult().replaceAllUsesWith(observe.getInput());
+      observe.erase();
+    }
+    for (Region *side : sides)
+      emitWarning(side->getLoc())
+          << "none of the " << statistics.samples
+          << " calibration samples takes the "
+          << (side->getRegionNumber() == 0 ? "then" : "else")
+          << " branch: its layers stay float";
   }
 
   /// Producers that only this concatenation reads take its grid.
@@ -209,10 +266,9 @@ private:
     ++summary.activations;
   }
 
-  void quantizeUnit(PlannedUnit &planned) {
-    if (!planned.isInteger)
-      return;
-    QuantizableUnit &unit = planned.unit;
+  /// Says what precision the recipe asks of a unit.
+  void request(const PlannedUnit &planned) {
+    const QuantizableUnit &unit = planned.unit;
     const LayerRecipe &layer = planned.layer;
     if (recipe.mustBeInteger(unit.kind))
       unit.root->setAttr(
@@ -221,6 +277,14 @@ private:
                           unit.contraction && unit.contraction->weightIsConstant
                               ? layer.precision()
                               : layer.activationPrecision()));
+  }
+
+  void quantizeUnit(PlannedUnit &planned) {
+    if (!planned.isInteger)
+      return;
+    QuantizableUnit &unit = planned.unit;
+    const LayerRecipe &layer = planned.layer;
+    request(planned);
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
     if (planned.isDynamic) {
@@ -314,6 +378,8 @@ private:
   std::vector<PlannedUnit> &units;
   /// In program order.
   llvm::MapVector<qd::ObserveOp, ActivationGrid> grids;
+  /// Those without statistics, in branches.
+  llvm::SetVector<qd::ObserveOp> neverRan;
   llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;
   /// The scale of each dequantize that this pass made.
   llvm::DenseMap<Operation *, float> scales;
@@ -348,6 +414,7 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
     numSharedGrids += summary.sharedGrids;
     numSmoothed += summary.smoothed;
     numTables += summary.tables;
+    numNeverRan += summary.neverRan;
   }
 };
 

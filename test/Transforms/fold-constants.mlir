@@ -136,3 +136,33 @@ func.func @refused() -> (tensor<1xi32>, tensor<1xf32>) {
   %1 = math.cbrt %x : tensor<1xf32>
   return %0, %1 : tensor<1xi32>, tensor<1xf32>
 }
+
+// -----
+
+// What a branch or a loop of the program makes of constants is one; payloads and other control flow are not entered.
+// CHECK-LABEL: @branch
+// CHECK:         scf.if
+// CHECK-NEXT:      %[[C:.*]] = arith.constant dense<[2.000000e+00, 4.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:      scf.yield %[[C]]
+// CHECK:         } else {
+// CHECK-NEXT:      scf.for
+// CHECK-NEXT:        %[[D:.*]] = arith.constant dense<[1.000000e+00, 4.000000e+00]> : tensor<2xf32>
+// CHECK-NEXT:        arith.addf %{{.*}}, %[[D]]
+func.func @branch(%x: tensor<2xf32>, %c: i1) -> tensor<2xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %k = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %r = scf.if %c -> (tensor<2xf32>) {
+    %s = arith.addf %k, %k : tensor<2xf32>
+    scf.yield %s : tensor<2xf32>
+  } else {
+    %e = scf.for %t = %c0 to %c3 step %c1 iter_args(%h = %x) -> (tensor<2xf32>) {
+      %s = arith.mulf %k, %k : tensor<2xf32>
+      %n = arith.addf %h, %s : tensor<2xf32>
+      scf.yield %n : tensor<2xf32>
+    }
+    scf.yield %e : tensor<2xf32>
+  }
+  return %r : tensor<2xf32>
+}

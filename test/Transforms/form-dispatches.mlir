@@ -165,23 +165,24 @@ func.func @symbolic_sizes(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
-// A branch with two results that are read: one dispatch each, the condition
-// read inside from the tensor that holds it.
+// A loop that is none of the program, with two results that are read: one
+// dispatch each, the condition read inside from the tensor that holds it.
 // CHECK-LABEL: func.func @two_results
-// CHECK:         %[[A:.*]] = qd.dispatch ins({{.*}}) -> (tensor<4xf32>)
-// CHECK:           tensor.extract
-// CHECK:           %[[L:.*]]:2 = scf.if
+// CHECK:         %[[A:.*]] = qd.dispatch ins({{.*}}) -> (tensor<i1>)
+// CHECK:           %[[L:.*]]:2 = scf.while
+// CHECK:             tensor.extract
 // CHECK:           qd.yield %[[L]]#0
-// CHECK:         %[[B:.*]] = qd.dispatch ins({{.*}}) -> (tensor<4xf32>)
-// CHECK:           %[[M:.*]]:2 = scf.if
+// CHECK:         %[[B:.*]] = qd.dispatch ins({{.*}}) -> (tensor<i1>)
+// CHECK:           %[[M:.*]]:2 = scf.while
 // CHECK:           qd.yield %[[M]]#1
 // CHECK:         return %[[A]], %[[B]]
-func.func @two_results(%x: tensor<4xf32>, %y: tensor<4xf32>, %c: tensor<i1>) -> (tensor<4xf32>, tensor<4xf32>) {
-  %test = tensor.extract %c[] : tensor<i1>
-  %r:2 = scf.if %test -> (tensor<4xf32>, tensor<4xf32>) {
-    scf.yield %x, %y : tensor<4xf32>, tensor<4xf32>
-  } else {
-    scf.yield %y, %x : tensor<4xf32>, tensor<4xf32>
+func.func @two_results(%x: tensor<i1>, %y: tensor<i1>) -> (tensor<i1>, tensor<i1>) {
+  %r:2 = scf.while (%a = %x, %b = %y) : (tensor<i1>, tensor<i1>) -> (tensor<i1>, tensor<i1>) {
+    %test = tensor.extract %a[] : tensor<i1>
+    scf.condition(%test) %a, %b : tensor<i1>, tensor<i1>
+  } do {
+  ^bb0(%a: tensor<i1>, %b: tensor<i1>):
+    scf.yield %b, %a : tensor<i1>, tensor<i1>
   }
-  return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+  return %r#0, %r#1 : tensor<i1>, tensor<i1>
 }

@@ -16,3 +16,12 @@ func.func @unknown_value(%x: tensor<2xf32>) -> tensor<2xf32> attributes {qd.prog
   %o = qd.observe %x "stranger" : tensor<2xf32>
   return %o : tensor<2xf32>
 }
+
+// -----
+
+// Only a branch may never have run.
+func.func @never_seen(%x: tensor<2xf32>) -> tensor<2xf32> attributes {qd.program = "0123456789abcdef"} {
+  // expected-error @below {{no statistics for value "never"}}
+  %o = qd.observe %x "never" : tensor<2xf32>
+  return %o : tensor<2xf32>
+}

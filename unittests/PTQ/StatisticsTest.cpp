@@ -107,6 +107,25 @@ TEST(StatisticsTest, MergeRefusesStrangers) {
   EXPECT_EQ(messageOf(a.merge(b)), "value 'b' is in one part only");
 }
 
+TEST(StatisticsTest, WhatABranchNeverComputedIsListed) {
+  StatisticsCollector collector("digest");
+  collector.expect("a");
+  collector.expect("b");
+  EXPECT_FALSE(static_cast<bool>(collector.add("b", {1, 2}, 1)));
+  collector.expect("b");
+  collector.finishSample();
+  Statistics part = collector.take();
+  EXPECT_EQ(part.lookup("a")->count, 0u);
+  EXPECT_EQ(part.lookup("b")->count, 2u);
+  llvm::Expected<Statistics> read = Statistics::parse(part.print(), "f");
+  ASSERT_TRUE(static_cast<bool>(read)) << messageOf(read.takeError());
+  EXPECT_EQ(read->print(), part.print());
+  // In a part of the data it was taken.
+  llvm::Expected<Statistics> merged = merge(part, collect(0, 1));
+  ASSERT_TRUE(static_cast<bool>(merged)) << messageOf(merged.takeError());
+  expectSame(*merged->lookup("a"), *collect(0, 1).lookup("a"));
+}
+
 TEST(StatisticsTest, FileRoundTripLosesNothing) {
   Statistics written = collect(0, 3);
   llvm::Expected<Statistics> read = Statistics::parse(written.print(), "f");

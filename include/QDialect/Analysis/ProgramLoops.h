@@ -2,9 +2,11 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops of a program: scf.for ops whose bodies are cut into kernels, quantized
-// and planned like the program around them (a recurrent layer over time), as
-// against loops that are themselves one kernel (a running sum):
+// Control flow of a program: loops and branches whose bodies are cut into
+// kernels, quantized and planned like the program around them, as against those
+// that are themselves one kernel (a running sum).
+//
+// A program loop is an scf.for (a recurrent layer over time):
 //
 //   %end:2 = scf.for %t = %c0 to %c9 step %c1
 //              iter_args(%h = %first, %all = %empty) {
@@ -16,6 +18,13 @@
 //
 // The counter chooses rows of tensors and nothing else: what is read is a view,
 // what is written is a row of a carried tensor.
+//
+// A program branch is an scf.if that gives tensors:
+//
+//   %y = scf.if %loud -> (tensor<1x8xf32>) {
+//     ...
+//     scf.yield %a
+//   } else { scf.yield %b }
 
 #ifndef QDIALECT_ANALYSIS_PROGRAMLOOPS_H
 #define QDIALECT_ANALYSIS_PROGRAMLOOPS_H
@@ -28,11 +37,22 @@
 namespace qdialect {
 
 /// A loop with constant bounds, step one and at least one iteration over
-/// tensors of static shape, that stands in the function or in another such
-/// loop.
+/// tensors of static shape, that stands in the function or in another op of its
+/// control flow.
 bool isProgramLoop(mlir::Operation *op);
 
-/// The body of a function and those of its program loops, outer ones first.
+/// An scf.if with both regions that gives tensors and stands in the function or
+/// in another op of its control flow.
+bool isProgramBranch(mlir::Operation *op);
+
+/// A program loop or branch.
+bool isProgramRegion(mlir::Operation *op);
+
+/// The innermost program branch around `op`; null if it always runs.
+mlir::scf::IfOp branchAround(mlir::Operation *op);
+
+/// The body of a function and those of its program loops and branches, outer
+/// ones first.
 llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
 /// The same, inner ones first: what is erased takes nothing along that is still
 /// to come.

@@ -99,6 +99,10 @@ public:
   llvm::Error add(llvm::StringRef name, llvm::ArrayRef<float> data,
                   int64_t channels);
 
+  /// Lists `name` even if no sample computes it: a value in a branch that none
+  /// takes, in all parts that are merged.
+  void expect(llvm::StringRef name) { (void)statistics.values[name.str()]; }
+
   /// Call after each sample (one binding of all inputs).
   void finishSample() { ++statistics.samples; }
 

@@ -23,8 +23,11 @@ namespace qdialect {
 /// On the function: the digest of the program that was observed.
 constexpr llvm::StringLiteral kProgramAttr = "qd.program";
 /// On the function, after qd-expose-observed: the names of the extra results,
-/// in order. The result number of the first is getNumResults() - names.
+/// in order, behind the function's own results; flags come behind them.
 constexpr llvm::StringLiteral kObservedAttr = "qd.observed";
+/// Beside it, where branches are observed: for each name the number of the flag
+/// behind the values that says which rows the program computed, -1 if all.
+constexpr llvm::StringLiteral kTakenAttr = "qd.observed_if";
 /// On an op that the recipe asked to be integer: its precision (w8a8, a8).
 constexpr llvm::StringLiteral kRequestedAttr = "qd.requested";
 
@@ -39,6 +42,9 @@ llvm::StringRef getProgramDigest(mlir::func::FuncOp function);
 /// The names that qd-expose-observed listed.
 llvm::SmallVector<llvm::StringRef>
 getObservedNames(mlir::func::FuncOp function);
+
+/// For each of them the number of its flag, or -1.
+llvm::SmallVector<int64_t> getTakenFlags(mlir::func::FuncOp function);
 
 /// Is any value of the program observed?
 bool hasObservers(mlir::func::FuncOp function);

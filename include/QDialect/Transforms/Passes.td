@@ -385,7 +385,10 @@ def ExposeObservedPass : Pass<"qd-expose-observed", "::mlir::func::FuncOp"> {
     Run on a copy of the program to calibrate. Every observed value becomes an
     extra result, after the program's own and in program order, those of a
     program loop one row an iteration; the function lists the names as
-    `qd.observed`, and the observers are gone. Fails on a function of several
+    `qd.observed`, and the observers are gone. Values in the branches of a
+    program branch become results of the branch, and so does whether it was taken:
+    flags, one a row, are results behind the values, and `qd.observed_if` has for
+    each value the number of its flag (-1: none). Fails on a function of several
     blocks.
 
     Example: test/Transforms/expose-observed.mlir
@@ -412,7 +415,8 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     the recipe says so. Ops asked to be integer are marked
     `qd.requested`. Without observers (a model that came quantized) only the
     marks are made. Fails when the statistics are of another program or lack a
-    value.
+    value. A value in a branch that no sample took has statistics of nothing: what
+    needs its codes stays float, marked `qd.fallback`, and a warning says so.
 
     Example: test/Transforms/quantize.mlir
   }];
@@ -432,7 +436,8 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     Statistic<"numRaisedChannels", "raised-channels", "Output channels whose scale was raised for the bias">,
     Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">,
     Statistic<"numSmoothed", "smoothed", "Activations whose channels were divided by factors">,
-    Statistic<"numTables", "tables", "Tables read by rows that became codes">
+    Statistic<"numTables", "tables", "Tables read by rows that became codes">,
+    Statistic<"numNeverRan", "never-ran", "Units kept float in branches that no sample took">
   ];
 }
 
@@ -537,9 +542,9 @@ def FormDispatchesPass : Pass<"qd-form-dispatches", "::mlir::func::FuncOp"> {
     space; other operands of the same shape, such as a residual, become inputs),
     and chains of element-wise ops among themselves. Data movement stands alone.
     Constants, fills and pads that the kernel applies as it loads are copied
-    into the region. Leaves qd.dispatch, tensor.collapse_shape,
-    tensor.expand_shape and func.return at the top level
-    (docs/PhaseContract.md section 6). Refuses ops with several results.
+    into the region. Program loops and branches stay and are cut inside. Leaves
+    qd.dispatch, tensor.collapse_shape, tensor.expand_shape and func.return at the
+    top level (docs/PhaseContract.md section 6). Refuses ops with several results.
   }];
   let dependentDialects = ["qd::QDDialect"];
   let statistics = [

@@ -27,12 +27,15 @@ struct QuantizeSummary {
   int64_t smoothed = 0;
   /// Tables of rows that became codes (Recipe::tables).
   int64_t tables = 0;
+  /// Units in branches that no sample took.
+  int64_t neverRan = 0;
 };
 
 /// Replaces the observers of `function` by qd.quantize and qd.dequantize, and
 /// weights and biases by dequantized constants (docs/PhaseContract.md section
 /// 4). Emits an error on `function` and fails, before changing anything, when
-/// statistics are of another program or lack a value.
+/// statistics are of another program or lack a value; one that stands in a
+/// branch may have been counted never, which leaves its readers float.
 mlir::LogicalResult quantizeProgram(mlir::func::FuncOp function,
                                     const Recipe &recipe,
                                     const Statistics &statistics,

@@ -2,12 +2,12 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One main function, straight but for the loops of the program: for each step
-// it computes the addresses of the arguments, stores them in an array and calls
-// the runtime. Every address and every size comes from one function here
-// (address, bytes). Symbolic sizes and the places of arena buffers are read
-// from arrays that the runtime fills before it calls main: it evaluates the
-// expressions of the description.
+// One main function, straight but for the program's loops and branches: for
+// each step it computes the addresses of the arguments, stores them in an array
+// and calls the runtime. Every address and every size comes from one function
+// here (address, bytes). Symbolic sizes and the places of arena buffers are
+// read from arrays that the runtime fills before it calls main: it evaluates
+// the expressions of the description.
 //
 // The structs mirror runtime/include/qdialect/model.h and
 // runtime/src/program.h field by field.
@@ -119,6 +119,8 @@ private:
   Function *runtimeFunction(StringRef name, Type *result,
                             ArrayRef<Type *> arguments);
   void emitSteps(int64_t begin, int64_t end);
+  void emitLoop(const ProgramRegion &loop);
+  void emitBranch(const ProgramRegion &branch);
   void emitStep(unsigned number, const ProgramStep &step);
   void emitSize(unsigned number, const ProgramStep &step);
   void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
@@ -161,7 +163,7 @@ private:
   /// Arena buffers of a program with symbols, by their number there.
   SmallVector<const ProgramBuffer *> placed;
   SmallVector<Value *> inputs, outputs;
-  /// Of the loops entered so far, in their order.
+  /// Of the regions entered so far, in their order; null for branches.
   SmallVector<Value *> counters;
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
@@ -297,34 +299,59 @@ void ProgramEmitter::emitTiles(unsigned number, const ProgramStep &step,
                      : ConstantPointerNull::get(pointer)});
 }
 
-/// The steps [begin, end), those of a loop between its head and its latch.
+/// The steps [begin, end), those of regions between their jumps.
 void ProgramEmitter::emitSteps(int64_t begin, int64_t end) {
   while (begin < end) {
     auto number = static_cast<unsigned>(counters.size());
-    if (number == program.loops.size() ||
-        program.loops[number].firstStep != begin) {
+    if (number == program.regions.size() ||
+        program.regions[number].firstStep != begin) {
       emitStep(begin, program.steps[begin]);
       ++begin;
       continue;
     }
-    const ProgramLoop &loop = program.loops[number];
-    BasicBlock *before = builder.GetInsertBlock();
-    auto *head = BasicBlock::Create(context, "loop", before->getParent());
-    builder.CreateBr(head);
-    builder.SetInsertPoint(head);
-    PHINode *counter = builder.CreatePHI(builder.getInt64Ty(), 2);
-    counters.push_back(counter);
-    emitSteps(begin, loop.endStep);
-    Value *next = builder.CreateAdd(counter, builder.getInt64(1));
-    Value *more = builder.CreateICmpSLT(next, builder.getInt64(loop.high));
-    BasicBlock *latch = builder.GetInsertBlock();
-    auto *exit = BasicBlock::Create(context, "", before->getParent());
-    builder.CreateCondBr(more, head, exit);
-    counter->addIncoming(builder.getInt64(loop.low), before);
-    counter->addIncoming(next, latch);
-    builder.SetInsertPoint(exit);
-    begin = loop.endStep;
+    const ProgramRegion &region = program.regions[number];
+    if (region.kind == ProgramRegion::Kind::Loop)
+      emitLoop(region);
+    else
+      emitBranch(region);
+    begin = region.endStep;
   }
+}
+
+void ProgramEmitter::emitLoop(const ProgramRegion &loop) {
+  BasicBlock *before = builder.GetInsertBlock();
+  auto *head = BasicBlock::Create(context, "loop", before->getParent());
+  builder.CreateBr(head);
+  builder.SetInsertPoint(head);
+  PHINode *counter = builder.CreatePHI(builder.getInt64Ty(), 2);
+  counters.push_back(counter);
+  emitSteps(loop.firstStep, loop.endStep);
+  Value *next = builder.CreateAdd(counter, builder.getInt64(1));
+  Value *more = builder.CreateICmpSLT(next, builder.getInt64(loop.high));
+  BasicBlock *latch = builder.GetInsertBlock();
+  auto *exit = BasicBlock::Create(context, "", before->getParent());
+  builder.CreateCondBr(more, head, exit);
+  counter->addIncoming(builder.getInt64(loop.low), before);
+  counter->addIncoming(next, latch);
+  builder.SetInsertPoint(exit);
+}
+
+void ProgramEmitter::emitBranch(const ProgramRegion &branch) {
+  counters.push_back(nullptr);
+  Value *condition = builder.CreateIsNotNull(builder.CreateLoad(
+      builder.getInt8Ty(), address(program.buffers[branch.condition])));
+  Function *main = builder.GetInsertBlock()->getParent();
+  auto *taken = BasicBlock::Create(context, "then", main),
+       *other = BasicBlock::Create(context, "else", main),
+       *behind = BasicBlock::Create(context, "", main);
+  builder.CreateCondBr(condition, taken, other);
+  builder.SetInsertPoint(taken);
+  emitSteps(branch.firstStep, branch.elseStep);
+  builder.CreateBr(behind);
+  builder.SetInsertPoint(other);
+  emitSteps(branch.elseStep, branch.endStep);
+  builder.CreateBr(behind);
+  builder.SetInsertPoint(behind);
 }
 
 Function *ProgramEmitter::emitMain() {

@@ -22,12 +22,13 @@ FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
   ProgramBuffer buffer;
   buffer.storage = Storage::Row;
   buffer.index = whole;
-  ProgramLoop loop{0, 1, 0, 0};
+  LoopBounds bounds{0, 1};
   if (row->counter) {
     buffer.loop = loopOfCounter.lookup(row->counter);
-    loop = program.loops[buffer.loop];
+    const ProgramRegion &loop = program.regions[buffer.loop];
+    bounds = {loop.low, loop.high};
   }
-  for (int64_t counter : {loop.low, loop.high - 1}) {
+  for (int64_t counter : {bounds.low, bounds.high - 1}) {
     int64_t number = row->factor * counter + row->offset;
     if (number < 0 || number >= type.getDimSize(0))
       return slice->emitOpError("takes row ")
@@ -64,17 +65,18 @@ LogicalResult Planner::addLoop(scf::ForOp loop) {
     carried.push_back(buffer);
   }
   LoopBounds bounds = getBounds(loop);
-  unsigned number = program.loops.size();
   auto first = static_cast<int64_t>(program.steps.size());
-  program.loops.push_back({bounds.low, bounds.high, first, first});
+  unsigned number = beginRegion(ProgramRegion::Kind::Loop);
+  program.regions[number].low = bounds.low;
+  program.regions[number].high = bounds.high;
   loopOfCounter[loop.getInductionVar()] = number;
   for (Operation &op : *loop.getBody())
     if (failed(addOp(op)))
       return failure();
   if (failed(writeCarried(loop, carried)))
     return failure();
+  endRegion(number);
   auto end = static_cast<int64_t>(program.steps.size());
-  program.loops[number].endStep = end;
   // What an iteration reads from outside must outlive all of them.
   for (ProgramBuffer &buffer : program.buffers)
     if (buffer.firstStep < first && buffer.lastStep >= first)

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The walk that makes a Program of @main; Program.cpp says how. Loops are
-// PlanLoops.cpp.
+// PlanLoops.cpp, branches PlanBranches.cpp.
 
 #ifndef QDIALECT_LIB_CODEGEN_PROGRAM_PLANNER_H
 #define QDIALECT_LIB_CODEGEN_PROGRAM_PLANNER_H
@@ -58,6 +58,12 @@ private:
   mlir::LogicalResult addLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult writeCarried(mlir::scf::ForOp loop,
                                    llvm::ArrayRef<unsigned> carried);
+  mlir::LogicalResult addBranch(mlir::scf::IfOp branch);
+  mlir::LogicalResult addBranchBody(mlir::Block *body,
+                                    llvm::ArrayRef<unsigned> targets);
+  unsigned addResultBuffer(mlir::Value result, int64_t bytes);
+  unsigned beginRegion(ProgramRegion::Kind kind);
+  void endRegion(unsigned number);
   mlir::FailureOr<unsigned> addRow(unsigned whole, mlir::Value tensor,
                                    mlir::Operation *slice);
   mlir::LogicalResult addRowView(mlir::tensor::ExtractSliceOp slice);
@@ -76,6 +82,9 @@ private:
   Program program;
   /// The buffer of each tensor, as its producer left it.
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
+  /// Buffers that are there before the op that fills them: what a branch gives
+  /// is computed in place.
+  llvm::DenseMap<mlir::Value, unsigned> placeOf;
   /// Arena copies in offset binary of the caller's and constant i8 buffers.
   llvm::DenseMap<unsigned, unsigned> flippedCopy;
   llvm::DenseMap<mlir::Value, unsigned> loopOfCounter;

@@ -187,7 +187,7 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   for (Value input : dispatch->getOperands())
     args.push_back(input.getType().isIndex() ? kNoBuffer
                                              : kernelOperand(input));
-  bufferOf[result] = addBuffer(Storage::Arena, 0, tensor->bytes);
+  bufferOf[result] = addResultBuffer(result, tensor->bytes);
   std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes);
   if (rows && rows->isStatic)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
@@ -336,7 +336,7 @@ LogicalResult Planner::addDataSize(qd::DataSizeOp op) {
   unsigned symbol =
       shapes->sizes.symbolsOf(shapes->sizeOf(op.getResult())).front();
   if (!isa<func::FuncOp>(op->getParentOp()))
-    return op.emitOpError("stands in a loop, where '")
+    return op.emitOpError("stands in a loop or branch, where '")
            << op.getSymbol() << "' may be another size each time";
   ProgramStep step;
   step.kind = ProgramStep::Kind::Size;
@@ -398,11 +398,13 @@ LogicalResult Planner::addOp(Operation &op) {
         return success();
       })
       .Case<scf::ForOp>([&](auto loop) { return addLoop(loop); })
+      .Case<scf::IfOp>([&](auto branch) { return addBranch(branch); })
       .Case<tensor::ExtractSliceOp>(
           [&](auto slice) { return addRowView(slice); })
-      // Rows of carried tensors and their storage: addLoop sees to them.
-      .Case<tensor::InsertSliceOp, tensor::EmptyOp, scf::YieldOp>(
-          [](auto) { return success(); })
+      // Rows of carried tensors and their storage: addLoop sees to them. The
+      // element that is a condition: addBranch does.
+      .Case<tensor::InsertSliceOp, tensor::EmptyOp, tensor::ExtractOp,
+            scf::YieldOp>([](auto) { return success(); })
       .Case<arith::ConstantOp>([&](auto constant) {
         return isa<RankedTensorType>(constant.getType()) ? addConstant(constant)
                                                          : success();

@@ -160,6 +160,16 @@ std::vector<std::string> findFallbacks(qd::DispatchOp dispatch) {
   return reasons;
 }
 
+/// "then", "else", or from the outer branch to the inner one: "else.then".
+std::string branchName(Operation *op) {
+  scf::IfOp branch = branchAround(op);
+  if (!branch)
+    return "";
+  bool isThen = branch.getThenRegion().isAncestor(op->getParentRegion());
+  std::string outer = branchName(branch);
+  return outer + (outer.empty() ? "" : ".") + (isThen ? "then" : "else");
+}
+
 class Writer {
 public:
   Writer(json::OStream &out, const Program &program,
@@ -234,6 +244,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
       });
     if (times != 1)
       out.attribute("iterations", times);
+    if (std::string branch = branchName(dispatch); !branch.empty())
+      out.attribute("branch", branch);
     out.attribute("macs", macs.total);
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       out.attributeArray("accumulator_bound", [&] {

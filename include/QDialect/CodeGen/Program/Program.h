@@ -47,7 +47,8 @@ struct ProgramBuffer {
     Input,    ///< the caller's input number `index`
     Output,   ///< the caller's output number `index`
     Constant, ///< constant number `index`
-    Row       ///< of buffer `index`, at `offset` + `stride` * counter of `loop`
+    Row ///< of buffer `index`, at `offset` + `stride` * counter of `loop`,
+        ///< a region
   };
   Storage storage = Storage::Arena;
   unsigned index = 0;
@@ -105,11 +106,19 @@ struct ProgramStep {
   unsigned arena = 0;
 };
 
-/// Steps [firstStep, endStep) run for each counter in [low, high). Loops that
-/// start at the same step follow each other from the outer to the inner one.
-struct ProgramLoop {
-  int64_t low = 0, high = 0;
+/// Steps [firstStep, endStep) that do not simply run once. Regions come in
+/// program order, outer ones in front of those in them; none is empty.
+struct ProgramRegion {
+  enum class Kind {
+    Loop,  ///< they run for each counter in [low, high)
+    Branch ///< those in front of elseStep run if the first byte of buffer
+           ///< `condition` is not 0, the others otherwise
+  };
+  Kind kind = Kind::Loop;
   int64_t firstStep = 0, endStep = 0;
+  int64_t low = 0, high = 0;
+  unsigned condition = 0;
+  int64_t elseStep = 0;
 };
 
 /// A distinct kernel function; all steps whose plans have its key call it.
@@ -124,7 +133,7 @@ struct Program {
   std::vector<ProgramTensor> outputs;
   std::vector<ProgramBuffer> buffers;
   std::vector<ProgramStep> steps;
-  std::vector<ProgramLoop> loops;
+  std::vector<ProgramRegion> regions;
   std::vector<ProgramKernel> kernels;
   std::vector<ConstantBlob> constants;
   std::vector<std::unique_ptr<KernelPlan>> plans;
