@@ -43,10 +43,12 @@ def evaluate(report, tools):
         if not model.integer:
             continue
         samples = calibrate(tools, model, 2)
-        library = tools.compile(path, tools.path(f"{number}-int8.so"), "--calibration", samples, *dims)
-        with Model(library) as compiled:
-            totals, own = compiled.receipt["totals"], compiled.run(**feed)
-        report.add("zoo", f"{name} w8a8-int", "fallbacks", totals["fallbacks"], ("==", 0))
-        report.add("zoo", f"{name} w8a8-int", "int_macs/total_macs", totals["int_macs_share"], (">=", 0.95))
         largest = max(wanted, key=lambda key: wanted[key].size)
-        report.add("zoo", f"{name} w8a8-int", "SQNR dB", sqnr(wanted[largest], own[largest]))
+        for recipe in ("w8a8-int", "w8a16-int"):
+            library = tools.compile(path, tools.path(f"{number}-{recipe}.so"), "--calibration", samples, "--recipe",
+                                    recipe, *dims)
+            with Model(library) as compiled:
+                totals, own = compiled.receipt["totals"], compiled.run(**feed)
+            report.add("zoo", f"{name} {recipe}", "fallbacks", totals["fallbacks"], ("==", 0))
+            report.add("zoo", f"{name} {recipe}", "int_macs/total_macs", totals["int_macs_share"], (">=", 0.95))
+            report.add("zoo", f"{name} {recipe}", "SQNR dB", sqnr(wanted[largest], own[largest]))

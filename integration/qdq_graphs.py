@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool"]
+KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool",
+         "product"]
 CODES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "u4": ml_dtypes.uint4, "s4": ml_dtypes.int4}
 
 
@@ -127,6 +128,9 @@ def build(kind, rng, bits=8):
         else:
             weight = b.weight([n, k], 0, rng.random() < 0.7)
             y = b.op("Gemm", [x, weight, b.bias(n, input_scale)], transB=1)
+    elif kind == "product":
+        batch, m, k, n = (int(rng.choice(sizes)) for sizes in ([1, 3], [1, 7, 16, 33], [1, 5, 32, 120], [1, 17, 64]))
+        y = b.op("MatMul", [b.input([batch, m, k]), b.input([batch, k, n])])
     elif kind == "add":
         shape = [1, *(int(v) for v in rng.integers(1, 20, 3))]
         y = b.op("Add", [b.input(shape), b.input(shape)])
@@ -137,7 +141,7 @@ def build(kind, rng, bits=8):
         y = pool(b, kind)
     if kind in ("conv", "depthwise", "gemm", "add") and rng.random() < 0.5:
         y = b.op("Relu", [y])
-    spread = {"add": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
+    spread = {"product": 12, "add": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
     b.qdq(y, -float(rng.uniform(0, spread)), float(rng.uniform(0.5, spread)))
     b.nodes[-1].output[0] = "y"
     graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],

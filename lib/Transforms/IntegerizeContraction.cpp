@@ -473,7 +473,7 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
                        const CodeGrid *output) {
   if (!getContractionStructure(op)->weightIsConstant)
-    return makeIntegerProduct(context, op, offset);
+    return makeIntegerProduct(context, op, factor, offset);
   return Rewriter(context, op).run(factor, offset, output);
 }
 

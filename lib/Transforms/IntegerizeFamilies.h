@@ -128,6 +128,7 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
 /// payload: out + (ext(a) - za) * (ext(b) - zb).
 std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
                                                      mlir::linalg::LinalgOp op,
+                                                     const Coefficient &factor,
                                                      const Coefficient &offset);
 
 /// A product whose weights (and activations) have a scale for each block of the
@@ -177,6 +178,10 @@ llvm::SmallVector<mlir::Value, 2> splitCodes(mlir::OpBuilder &builder,
 /// high + floor((low + 128) / 256).
 mlir::Value joinSums(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value high, mlir::Value low, bool coarse);
+
+/// The sum of two i32 tensors of one shape.
+mlir::Value addSums(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value a,
+                    mlir::Value b);
 
 /// A constant contraction operand as signed 8-bit weights.
 struct IntegerWeights {

@@ -93,6 +93,18 @@ SmallVector<Value, 2> splitCodes(OpBuilder &builder, Value codes) {
           makeBytes(builder, codes, Byte::Low)};
 }
 
+Value addSums(OpBuilder &builder, Location loc, Value a, Value b) {
+  auto type = cast<RankedTensorType>(a.getType());
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  return makeElementwise(
+             builder, loc, type, {{a, identity}, {b, identity}},
+             [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+               return arith::AddIOp::create(b, l, args[0], args[1]);
+             },
+             a)
+      .getResult(0);
+}
+
 Value joinSums(OpBuilder &builder, Location loc, Value high, Value low,
                bool coarse) {
   auto type = cast<RankedTensorType>(low.getType());

@@ -9,7 +9,10 @@
 // Neither operand is known, so nothing folds: the zero points stand in the
 // payload, and the kernel takes them out of the sum by the sums of rows and
 // columns. The bound is that of the widest codes, K * max|q - zq| * max|k -
-// zk|, with the largest K where that is symbolic.
+// zk|, with the largest K where that is symbolic. Codes of more than 8 bits
+// make a product for each pair of their bytes:
+//
+//   q - zq = 256 * (high(q) - high(zq)) + (low(q) - low(zq))
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/ContractionStructure.h"
@@ -20,6 +23,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -66,16 +70,59 @@ std::optional<int64_t> mostProducts(linalg::LinalgOp op,
   return count;
 }
 
-} // namespace
+/// Bytes of an operand's codes, the high ones first, and their grids.
+struct Bytes {
+  Value codes;
+  int32_t zeroPoint;
+  int64_t reach; ///< the largest |code - zero point|
+};
 
-std::optional<IntegerContraction>
-makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
-                   const Coefficient &offset) {
-  auto refuse = [&](const llvm::Twine &why) {
+SmallVector<Bytes, 2> bytesOf(OpBuilder &builder, Value codes,
+                              const CodeGrid &grid) {
+  SmallVector<Value, 2> parts = splitCodes(builder, codes);
+  if (parts.size() == 1)
+    return {{parts[0], grid.zeroPoint, reach(grid)}};
+  CodeGrid high = grid, low = grid;
+  high.zeroPoint = grid.zeroPoint >> 8;
+  high.min = grid.min >> 8;
+  high.max = grid.max >> 8;
+  low.zeroPoint = (grid.zeroPoint & 255) - 128;
+  low.min = -128;
+  low.max = 127;
+  return {{parts[0], high.zeroPoint, reach(high)},
+          {parts[1], low.zeroPoint, reach(low)}};
+}
+
+/// One product of activations on its way to integers.
+class ProductRewriter {
+public:
+  ProductRewriter(IntegerizeContext &context, linalg::LinalgOp op)
+      : context(context), op(op), s(*getContractionStructure(op)) {}
+
+  std::optional<IntegerContraction> run(const Coefficient &factor,
+                                        const Coefficient &offset);
+
+private:
+  bool refuse(const llvm::Twine &why) {
     context.reason = why.str();
-    return std::nullopt;
-  };
-  ContractionStructure s = *getContractionStructure(op);
+    return false;
+  }
+  bool readOperands(const Coefficient &offset);
+  bool proveBound();
+  Value multiply(const Bytes &left, const Bytes &right);
+  Value joinProducts();
+
+  IntegerizeContext &context;
+  linalg::LinalgOp op;
+  ContractionStructure s;
+  SmallVector<CodeGrid, 2> grids;
+  SmallVector<Value, 2> codes;
+  int64_t count = 1; ///< products of a sum, at most
+  bool coarse = false;
+  int64_t maxAbs = 0;
+};
+
+bool ProductRewriter::readOperands(const Coefficient &offset) {
   if (s.isConvolution())
     return refuse("its filter is an activation");
   if (!offset.isExactly(0))
@@ -85,27 +132,39 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return refuse("its accumulator does not start from zero");
-  SmallVector<CodeGrid, 2> grids;
-  SmallVector<Value, 2> codes;
   for (Value input : op.getDpsInputs()) {
     std::optional<CodeGrid> grid = activationGrid(context, input);
     if (!grid)
-      return std::nullopt;
+      return false;
     grids.push_back(*grid);
     codes.push_back(input.getDefiningOp<qd::DequantizeOp>().getInput());
   }
-  // Sums in any order, with the zero points or before they are taken out, are
-  // sums modulo 2^32; the finished one must fit.
-  int64_t each = reach(grids[0]) * reach(grids[1]);
+  return true;
+}
+
+/// Sums in any order, with the zero points or before they are taken out, are
+/// sums modulo 2^32; the finished one must fit, in steps of 256 if need be.
+bool ProductRewriter::proveBound() {
   std::optional<int64_t> most = mostProducts(op, s);
   if (!most)
     return refuse("the number of its products has no bound (--dim "
                   "name=low..high gives one)");
-  int64_t count = *most;
-  if (count > std::numeric_limits<int32_t>::max() / std::max<int64_t>(each, 1))
+  count = *most;
+  int64_t each = reach(grids[0]) * reach(grids[1]);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  bool isWide = grids[0].bits() > 8 || grids[1].bits() > 8;
+  coarse = isWide && count > kMost / std::max<int64_t>(each, 1);
+  // Rounding the low bytes' sum adds less than a step.
+  maxAbs = coarse ? (each / 256 + 1) * count + 1 : count * each;
+  if (count > kMost / std::max<int64_t>(coarse ? each / 256 + 1 : each, 1) ||
+      maxAbs > kMost || (isWide && count > kMost >> 16))
     return refuse("its " + llvm::Twine(count) + " products of up to " +
-                  llvm::Twine(each) + " need more than 32 bits");
+                  llvm::Twine(each) + " need more than " +
+                  llvm::Twine(isWide ? 40 : 32) + " bits");
+  return true;
+}
 
+Value ProductRewriter::multiply(const Bytes &left, const Bytes &right) {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
   Type i32 = builder.getI32Type();
@@ -115,27 +174,69 @@ makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
   Value empty = makeEmptyLike(builder, loc, op.getDpsInits()[0], i32);
   Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
   auto product = linalg::GenericOp::create(
-      builder, loc, type.clone(i32), codes, ValueRange{init},
-      op.getIndexingMapsArray(), op.getIteratorTypesArray(),
+      builder, loc, type.clone(i32), ValueRange{left.codes, right.codes},
+      ValueRange{init}, op.getIndexingMapsArray(), op.getIteratorTypesArray(),
       [&](OpBuilder &b, Location l, ValueRange args) {
-        Value left = centred(b, l, args[0], grids[0].zeroPoint);
-        Value right = centred(b, l, args[1], grids[1].zeroPoint);
-        Value term = arith::MulIOp::create(b, l, left, right);
+        Value x = centred(b, l, args[0], left.zeroPoint);
+        Value y = centred(b, l, args[1], right.zeroPoint);
+        Value term = arith::MulIOp::create(b, l, x, y);
         Value sum = arith::AddIOp::create(b, l, args[2], term);
         linalg::YieldOp::create(b, l, sum);
       });
   copyMarks(op, product);
   product->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
+  int64_t bound = count * left.reach * right.reach;
   product->setAttr("qd.acc_bound",
-                   builder.getDenseI64ArrayAttr({-count * each, count * each}));
+                   builder.getDenseI64ArrayAttr({-bound, bound}));
+  return product.getResult(0);
+}
+
+/// 256^2 * (high * high) + 256 * (high * low + low * high) + low * low, the
+/// last rounded where the steps are coarse.
+Value ProductRewriter::joinProducts() {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  SmallVector<Bytes, 2> left = bytesOf(builder, codes[0], grids[0]),
+                        right = bytesOf(builder, codes[1], grids[1]);
+  auto join = [&](Value high, Value low, bool isCoarse) {
+    return joinSums(builder, loc, high, low, isCoarse);
+  };
+  Value high = multiply(left[0], right[0]);
+  if (left.size() == 1 && right.size() == 1)
+    return high;
+  Value low = multiply(left.back(), right.back());
+  if (left.size() == 1 || right.size() == 1)
+    return join(high, low, coarse);
+  Value mixed = addSums(builder, loc, multiply(left[0], right[1]),
+                        multiply(left[1], right[0]));
+  return join(join(high, mixed, /*isCoarse=*/false), low, coarse);
+}
+
+std::optional<IntegerContraction>
+ProductRewriter::run(const Coefficient &factor, const Coefficient &offset) {
+  if (!readOperands(offset) || !proveBound())
+    return std::nullopt;
   IntegerContraction result;
-  result.value = product.getResult(0);
-  result.maxAbs = count * each;
-  result.scale = Coefficient::scalar(static_cast<double>(grids[0].scale) *
-                                     static_cast<double>(grids[1].scale));
-  result.scaleF32 = Coefficient::scalar(grids[0].scale * grids[1].scale);
-  result.offsetError = Coefficient::scalar(0);
+  result.value = joinProducts();
+  result.maxAbs = maxAbs;
+  double step = coarse ? 256 : 1;
+  double unit =
+      static_cast<double>(grids[0].scale) * static_cast<double>(grids[1].scale);
+  result.scale = Coefficient::scalar(step * unit);
+  // Half of a coarse step.
+  result.offsetError = factor.map(
+      [&](double f) { return coarse ? 128 * std::fabs(unit * f) : 0; });
+  result.scaleF32 =
+      Coefficient::scalar(step * (grids[0].scale * grids[1].scale));
   return result;
+}
+
+} // namespace
+
+std::optional<IntegerContraction>
+makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
+                   const Coefficient &factor, const Coefficient &offset) {
+  return ProductRewriter(context, op).run(factor, offset);
 }
 
 } // namespace qdialect
