@@ -93,9 +93,8 @@ TEST_F(RowExtremeTest, OneRow) {
 
 /// A transpose in front of the reduction that went into its map.
 TEST_F(RowExtremeTest, LoopsInAnyOrder) {
-  checkDispatch(
-      mainText({"tensor<3x9x21xf32>"}, "tensor<3xf32>",
-               R"(
+  checkDispatch(mainText({"tensor<3x9x21xf32>"}, "tensor<3xf32>",
+                         R"(
     %s = arith.constant 0x7F800000 : f32
     %e = tensor.empty() : tensor<3xf32>
     %i = linalg.fill ins(%s : f32) outs(%e : tensor<3xf32>) -> tensor<3xf32>
@@ -110,7 +109,7 @@ TEST_F(RowExtremeTest, LoopsInAnyOrder) {
     } -> tensor<3xf32>
     qd.yield %y : tensor<3xf32>
 )"),
-      "row", random);
+                "row", random);
 }
 
 TEST_F(RowExtremeTest, SpecialNumbers) {

@@ -20,7 +20,8 @@ if len(sys.argv) == 2:
 else:
     tolerance, allowed = float(sys.argv[2]), float(sys.argv[3])
     text = open(__file__.replace("Inputs/program_branches.py", "program-branches.mlir"), encoding="utf-8").read()
-    weights = np.array(re.search(r"dense<\[(.*?)\]>", text, re.S)[1].translate({91: 32, 93: 32}).split(","), float).reshape(8, 8)
+    numbers = re.search(r"dense<\[(.*?)\]>", text, re.S)[1].translate({91: 32, 93: 32})
+    weights = np.array(numbers.split(","), float).reshape(8, 8)
     x = np.load(f"{folder}/x.npy")
     for which in range(3):
         chosen = x[0] @ weights
