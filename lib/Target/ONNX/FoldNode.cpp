@@ -6,6 +6,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
@@ -25,6 +26,11 @@ bool isTensorConstant(Operation *op) {
 /// is no shape.
 bool isFoldable(Operation *op) {
   if (isa<qd::QDDialect>(op->getDialect()) && !isa<qd::StorageCastOp>(op))
+    return false;
+  // Nobody knows when it ends.
+  if (op->walk([](scf::WhileOp) {
+          return WalkResult::interrupt();
+        }).wasInterrupted())
     return false;
   return llvm::all_of(op->getResultTypes(), [](Type type) {
     auto shaped = dyn_cast<ShapedType>(type);

@@ -46,6 +46,7 @@ const OpRegistry &OpRegistry::get() {
     registerQLinearOps(*made);
     registerQuantizeOps(*made);
     registerRegionOps(*made);
+    registerScanOps(*made);
     registerSpectrumOps(*made);
     registerTensorScatterOps(*made);
     registerRecurrentOps(*made);

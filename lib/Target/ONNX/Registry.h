@@ -113,6 +113,7 @@ void registerIndexingOps(OpRegistry &registry);
 void registerInstanceNormalizationOps(OpRegistry &registry);
 void registerPoolIndexOps(OpRegistry &registry);
 void registerRegionOps(OpRegistry &registry);
+void registerScanOps(OpRegistry &registry);
 void registerSpectrumOps(OpRegistry &registry);
 void registerTensorScatterOps(OpRegistry &registry);
 void registerPoolingOps(OpRegistry &registry);

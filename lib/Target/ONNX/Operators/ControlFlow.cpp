@@ -2,14 +2,16 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// If, Loop and Scan. A condition that is known chooses its branch here; what is
+// If and Loop. A condition that is known chooses its branch here; what is
 // left becomes scf.if, scf.for (a known number of iterations) or scf.while. A
 // loop that gathers results and does not know how often it runs has a size that
 // depends on data: where its body may end it, it runs once to be counted and
 // once more to gather.
 
+#include "CountedLoop.h"
 #include "GraphBuilder.h"
 #include "Indexing.h"
+#include "KnownTrips.h"
 #include "Node.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +22,9 @@ using namespace mlir;
 
 namespace qdialect::onnx_import {
 namespace {
+
+/// Bodies in bodies are imported again with each of those around them.
+constexpr unsigned maxImports = 1 << 10;
 
 bool isKnown(const Tensor &tensor) {
   return tensor.isConstant() && tensor.size() == 1 && !tensor.isSymbolic();
@@ -38,34 +43,7 @@ Tensor scalarTensor(GraphBuilder &b, Value element) {
                     .getResult());
 }
 
-LogicalResult giveAll(Node &n, ArrayRef<Tensor> results) {
-  if (results.size() < n.numOutputs())
-    return n.emitError() << "the graph gives " << results.size()
-                         << " results, but the node has " << n.numOutputs();
-  for (size_t i = 0; i < n.numOutputs(); ++i)
-    if (n.wantsOutput(i) && failed(n.result(i, results[i])))
-      return failure();
-  return success();
-}
-
-SmallVector<Value> valuesOf(GraphBuilder &b, ArrayRef<Tensor> tensors) {
-  SmallVector<Value> values;
-  for (const Tensor &tensor : tensors)
-    values.push_back(b.value(tensor));
-  return values;
-}
-
-/// Imports a graph at the end of an empty block.
-FailureOr<std::vector<Tensor>> importInto(Node &n, Block *block,
-                                          StringRef attribute,
-                                          ArrayRef<Tensor> inputs) {
-  OpBuilder::InsertionGuard guard(n.b.builder);
-  n.b.builder.setInsertionPointToEnd(block);
-  return n.importGraph(attribute, inputs);
-}
-
-/// The iteration's number as a tensor: a row of a table, which leaves the loop
-/// one of the program (Analysis/ProgramLoops.h).
+/// The iteration's number as a tensor.
 Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
   constexpr int64_t longestTable = 1 << 16;
   if (SymbolicSizes::isSymbolic(count) || count > longestTable) {
@@ -73,18 +51,7 @@ Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
     return scalarTensor(b, s.cast(counter, b.builder.getI64Type()));
   }
   SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(count));
-  Value table = b.value(b.integers({count}, numbers));
-  OpFoldResult one = b.builder.getIndexAttr(1);
-  return Tensor(tensor::ExtractSliceOp::create(
-      b.builder, b.loc, RankedTensorType::get({}, b.builder.getI64Type()),
-      table, ArrayRef<OpFoldResult>(counter), ArrayRef(one), ArrayRef(one)));
-}
-
-/// Ends a block with a yield of the tensors.
-void yieldAt(GraphBuilder &b, Block *block, ArrayRef<Tensor> tensors) {
-  OpBuilder::InsertionGuard guard(b.builder);
-  b.builder.setInsertionPointToEnd(block);
-  scf::YieldOp::create(b.builder, b.loc, valuesOf(b, tensors));
+  return tableRow(b, counter, b.integers({count}, numbers));
 }
 
 LogicalResult importIf(Node &n) {
@@ -119,101 +86,21 @@ LogicalResult importIf(Node &n) {
     if (index >= types[1].size() || types[1][index] != type)
       return n.emitError() << "the branches give different types for result "
                            << index << ", which is not supported";
+  for (auto [index, tensor] : llvm::enumerate(results[0]))
+    if (tensor.shape() != results[1][index].shape())
+      return n.emitError() << "the branches give " << n.b.describe(tensor)
+                           << " and " << n.b.describe(results[1][index])
+                           << " for result " << index
+                           << ", which is not supported";
   auto op = scf::IfOp::create(n.b.builder, n.b.loc, types[0],
                               elementOf(n.b, condition),
                               /*addThenBlock=*/false, /*addElseBlock=*/false);
   op.getThenRegion().takeBody(regions[0]);
   op.getElseRegion().takeBody(regions[1]);
   std::vector<Tensor> chosen;
-  for (Value result : op.getResults())
-    chosen.push_back(Tensor(result));
+  for (auto [result, tensor] : llvm::zip_equal(op.getResults(), results[0]))
+    chosen.push_back(n.b.tensor(result, tensor.shape()));
   return giveAll(n, chosen);
-}
-
-/// A loop of `count` iterations (a size) whose body is the graph in `body`:
-/// `inputs` makes the graph's inputs from the counter and the carried values;
-/// results behind the carried ones are gathered along axis 0, last one first if
-/// their flag says so.
-struct CountedLoop {
-  Node &n;
-  int64_t count;
-  SmallVector<Tensor> carried;
-  std::function<std::vector<Tensor>(Value counter, ArrayRef<Tensor>)> inputs;
-  /// Checks and drops results in front of the carried ones.
-  std::function<LogicalResult(std::vector<Tensor> &)> check;
-  ArrayRef<bool> backwards;
-
-  FailureOr<std::vector<Tensor>> build();
-};
-
-FailureOr<std::vector<Tensor>> CountedLoop::build() {
-  GraphBuilder &b = n.b;
-  Region region;
-  Block &block = region.emplaceBlock();
-  Value counter = block.addArgument(b.builder.getIndexType(), b.loc);
-  SmallVector<Tensor> states;
-  for (const Tensor &tensor : carried)
-    states.push_back(Tensor(block.addArgument(tensor.type, b.loc)));
-  std::vector<Tensor> given;
-  {
-    OpBuilder::InsertionGuard guard(b.builder);
-    b.builder.setInsertionPointToEnd(&block);
-    given = inputs(counter, states);
-  }
-  auto results = importInto(n, &block, "body", given);
-  if (failed(results))
-    return failure();
-  if (failed(check(*results))) {
-    b.forget(region);
-    return failure();
-  }
-  if (results->size() < carried.size())
-    return n.emitError() << "the body gives too few results", failure();
-  for (auto [index, state] : llvm::enumerate(carried))
-    if ((*results)[index].type != state.type)
-      return n.emitError() << "carried value " << index << " changes from "
-                           << describeType(state.type) << " to "
-                           << describeType((*results)[index].type),
-             failure();
-  Value zero = b.index(0), one = b.index(1), bound = b.index(count),
-        last = b.index(b.sizes.sub(count, 1));
-  SmallVector<Value> starts = valuesOf(b, carried);
-  SmallVector<Shape> gatheredShapes;
-  std::vector<Tensor> next(results->begin(),
-                           results->begin() +
-                               static_cast<ptrdiff_t>(carried.size()));
-  for (size_t i = carried.size(); i < results->size(); ++i) {
-    const Tensor &element = (*results)[i];
-    Shape shape{count};
-    llvm::append_range(shape, element.shape());
-    starts.push_back(b.empty(shape, element.elementType()));
-    gatheredShapes.push_back(shape);
-    Value gathered = block.addArgument(starts.back().getType(), b.loc);
-    OpBuilder::InsertionGuard guard(b.builder);
-    b.builder.setInsertionPointToEnd(&block);
-    size_t number = i - carried.size();
-    Value at = counter;
-    if (number < backwards.size() && backwards[number])
-      at = arith::SubIOp::create(b.builder, b.loc, last, counter);
-    SmallVector<OpFoldResult> offsets(shape.size(), b.builder.getIndexAttr(0)),
-        sizes, strides(shape.size(), b.builder.getIndexAttr(1));
-    offsets[0] = at;
-    sizes.push_back(b.builder.getIndexAttr(1));
-    llvm::append_range(sizes, b.operands(element.shape()));
-    next.push_back(Tensor(
-        tensor::InsertSliceOp::create(b.builder, b.loc, b.value(element),
-                                      gathered, offsets, sizes, strides)));
-  }
-  yieldAt(b, &block, next);
-  auto loop = scf::ForOp::create(b.builder, b.loc, zero, bound, one, starts);
-  loop.getRegion().takeBody(region);
-  std::vector<Tensor> ends;
-  for (auto [number, result] : llvm::enumerate(loop.getResults()))
-    ends.push_back(
-        number < carried.size()
-            ? Tensor(result)
-            : b.tensor(result, gatheredShapes[number - carried.size()]));
-  return ends;
 }
 
 /// A loop whose number of iterations only the run knows: that number, the last
@@ -315,6 +202,89 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
   return loop.build();
 }
 
+/// The values of a carried value at the begin of all iterations.
+Tensor tableOf(const Tensor &start, ArrayRef<HostTensor> values) {
+  std::vector<int64_t> shape{static_cast<int64_t>(values.size())};
+  llvm::append_range(shape, start.shape());
+  HostTensor table(values.front().type(), shape);
+  for (auto [row, value] : llvm::enumerate(values))
+    std::memcpy(table.mutableBytes() + row * value.sizeInBytes(), value.bytes(),
+                value.sizeInBytes());
+  return Tensor(start.elementType(), std::move(table));
+}
+
+/// The loop that `trips` counted: what is known of carried values is read from
+/// tables instead.
+FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
+                                          ArrayRef<Tensor> carried) {
+  GraphBuilder &b = n.b;
+  Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
+  SmallVector<Tensor> unknown;
+  std::map<size_t, Tensor> tables;
+  for (auto [number, tensor] : llvm::enumerate(carried)) {
+    auto known = trips.values.find(number);
+    if (known == trips.values.end())
+      unknown.push_back(tensor);
+    else
+      tables[number] = tableOf(tensor, ArrayRef(known->second).drop_back());
+  }
+  CountedLoop loop{
+      n,
+      trips.count,
+      unknown,
+      [&](Value counter, ArrayRef<Tensor> states) {
+        std::vector<Tensor> given{counterTensor(b, counter, trips.count), yes};
+        for (size_t number = 0; number < carried.size(); ++number) {
+          auto table = tables.find(number);
+          if (table != tables.end()) {
+            given.push_back(tableRow(b, counter, table->second));
+            continue;
+          }
+          given.push_back(states.front());
+          states = states.drop_front();
+        }
+        return given;
+      },
+      [&](std::vector<Tensor> &results) -> LogicalResult {
+        for (const auto &[number, table] : llvm::reverse(tables))
+          results.erase(results.begin() + 1 + static_cast<ptrdiff_t>(number));
+        results.erase(results.begin());
+        return success();
+      },
+      {}};
+  auto ends = loop.build();
+  if (failed(ends))
+    return failure();
+  for (const auto &[number, values] : trips.values)
+    ends->insert(ends->begin() + static_cast<ptrdiff_t>(number),
+                 Tensor(carried[number].elementType(), values.back()));
+  return ends;
+}
+
+/// Imports the body once to see whether constants decide how often it runs.
+FailureOr<std::optional<KnownTrips>>
+lookForTrips(Node &n, std::optional<int64_t> limit, ArrayRef<Tensor> carried) {
+  GraphBuilder &b = n.b;
+  Region region;
+  Block &body = region.emplaceBlock();
+  auto scalar = [&](Type type) {
+    return Tensor(body.addArgument(RankedTensorType::get({}, type), b.loc));
+  };
+  std::vector<Tensor> given{scalar(b.builder.getI64Type()),
+                            scalar(b.builder.getI1Type())};
+  for (const Tensor &tensor : carried)
+    given.push_back(
+        b.tensor(body.addArgument(tensor.type, b.loc), tensor.shape()));
+  auto results = importInto(n, &body, "body", given);
+  if (failed(results))
+    return failure();
+  std::optional<KnownTrips> trips;
+  if (results->size() > carried.size())
+    trips = countTrips(body, *results, carried, limit);
+  b.forget(region);
+  return trips;
+}
+
 /// A loop that gathers results, whose number of iterations only the run knows.
 FailureOr<std::vector<Tensor>> buildGathering(Node &n,
                                               std::optional<Tensor> limit,
@@ -336,9 +306,7 @@ FailureOr<std::vector<Tensor>> buildGathering(Node &n,
     if (!mayEnd)
       return ends;
   }
-  // Bodies in bodies are imported again with each of those around them.
-  constexpr unsigned mostImports = 1 << 10;
-  if (++b.repeatedImports > mostImports)
+  if (++b.repeatedImports > maxImports)
     return n.emitError() << "loops that count their results are nested too "
                             "deeply",
            failure();
@@ -349,6 +317,7 @@ FailureOr<std::vector<Tensor>> buildGathering(Node &n,
 }
 
 LogicalResult importLoop(Node &n) {
+  GraphBuilder &b = n.b;
   std::optional<Tensor> limit = n.optionalInput(0),
                         condition = n.optionalInput(1);
   SmallVector<Tensor> carried;
@@ -375,6 +344,21 @@ LogicalResult importLoop(Node &n) {
     }
     always = false; // the body may end it
   }
+  bool starts =
+      !condition || (isKnown(*condition) && condition->data->asInteger(0) != 0);
+  if (starts && (!limit || isKnown(*limit)) && b.repeatedImports < maxImports) {
+    ++b.repeatedImports;
+    std::optional<int64_t> most;
+    if (limit)
+      most = limit->data->asInteger(0);
+    auto trips = lookForTrips(n, most, carried);
+    if (failed(trips))
+      return failure();
+    if (*trips && (*trips)->count > 0) {
+      auto ends = buildKnown(n, **trips, carried);
+      return failed(ends) ? failure() : giveAll(n, *ends);
+    }
+  }
   auto ends = n.numOutputs() > carried.size()
                   ? buildGathering(n, limit, condition, carried, always)
                   : buildWhile(n, limit, condition, carried);
@@ -385,109 +369,11 @@ LogicalResult importLoop(Node &n) {
   return giveAll(n, *ends);
 }
 
-/// Slices of the scanned inputs run through the body with the states.
-LogicalResult importScan(Node &n) {
-  int64_t scanned = n.getInt("num_scan_inputs", 0);
-  auto total = static_cast<int64_t>(n.numInputs());
-  if (!n.ok() || !n.requireRange("num_scan_inputs", {scanned}, 1, total))
-    return failure();
-  auto numStates = static_cast<size_t>(total - scanned);
-  size_t numScans = static_cast<size_t>(scanned);
-  auto listOf = [&](StringRef name, size_t size) {
-    return n.getInts(name).value_or(Shape(size, 0));
-  };
-  Shape inputDirections = listOf("scan_input_directions", numScans),
-        inputAxes = listOf("scan_input_axes", numScans);
-  size_t numOutputs = n.numOutputs() - std::min(n.numOutputs(), numStates);
-  Shape outputDirections = listOf("scan_output_directions", numOutputs),
-        outputAxes = listOf("scan_output_axes", numOutputs);
-  if (!n.ok())
-    return failure();
-  if (inputDirections.size() != numScans || inputAxes.size() != numScans ||
-      outputDirections.size() != numOutputs || outputAxes.size() != numOutputs)
-    return n.emitError() << "directions and axes must have one number for each "
-                            "scanned input and output";
-  GraphBuilder &b = n.b;
-  SmallVector<Tensor> states, scans;
-  int64_t count = -1;
-  for (size_t i = 0; i < n.numInputs(); ++i) {
-    Tensor tensor = n.input(i, "initial_state_and_scan_inputs");
-    if (!n.ok())
-      return failure();
-    if (i < numStates) {
-      states.push_back(tensor);
-      continue;
-    }
-    size_t scan = i - numStates;
-    n.requireRank(tensor, "scan input", 1);
-    int64_t axis = n.ok() ? n.axis(inputAxes[scan], tensor.rank()) : 0;
-    if (!n.ok())
-      return failure();
-    // The scanned axis first; the last element first if it runs backwards.
-    Shape order{axis};
-    for (int64_t other = 0; other < tensor.rank(); ++other)
-      if (other != axis)
-        order.push_back(other);
-    scans.push_back(Tensor(b.value(b.transpose(tensor, order))));
-    if (count >= 0 && scans.back().dim(0) != count)
-      return n.emitError() << "scan inputs have " << count << " and "
-                           << scans.back().dim(0) << " elements";
-    count = scans.back().dim(0);
-  }
-  SmallVector<bool> backwards;
-  for (int64_t direction : outputDirections)
-    backwards.push_back(direction != 0);
-  Value last = arith::ConstantIndexOp::create(b.builder, b.loc, count - 1);
-  CountedLoop loop{
-      n,
-      count,
-      states,
-      [&](Value counter, ArrayRef<Tensor> carried) {
-        std::vector<Tensor> given(carried.begin(), carried.end());
-        for (auto [scan, tensor] : llvm::enumerate(scans)) {
-          Value at = counter;
-          if (inputDirections[scan] != 0)
-            at = arith::SubIOp::create(b.builder, b.loc, last, counter);
-          SmallVector<OpFoldResult> offsets(tensor.rank(),
-                                            b.builder.getIndexAttr(0)),
-              sizes, strides(tensor.rank(), b.builder.getIndexAttr(1));
-          offsets[0] = at;
-          sizes.push_back(b.builder.getIndexAttr(1));
-          for (int64_t size : tensor.shape().drop_front())
-            sizes.push_back(b.builder.getIndexAttr(size));
-          auto type = RankedTensorType::get(tensor.shape().drop_front(),
-                                            tensor.elementType());
-          given.push_back(Tensor(tensor::ExtractSliceOp::create(
-              b.builder, b.loc, type, tensor.value, offsets, sizes, strides)));
-        }
-        return given;
-      },
-      [](std::vector<Tensor> &) { return success(); },
-      backwards};
-  auto ends = loop.build();
-  if (failed(ends))
-    return failure();
-  for (size_t i = numStates; i < ends->size() && i - numStates < numOutputs;
-       ++i) {
-    Tensor &tensor = (*ends)[i];
-    int64_t axis = n.axis(outputAxes[i - numStates], tensor.rank());
-    if (!n.ok())
-      return failure();
-    Shape order;
-    for (int64_t other = 1; other < tensor.rank(); ++other)
-      order.push_back(other);
-    order.insert(order.begin() + axis, 0);
-    tensor = b.transpose(tensor, order);
-  }
-  return giveAll(n, *ends);
-}
-
 } // namespace
 
 void registerControlFlowOps(OpRegistry &r) {
   r.onOp("If", 1, importIf, "branches of equal types");
   r.onOp("Loop", 1, importLoop, "carried values keep their type");
-  r.onOp("Scan", 9, importScan, "states keep their type");
 }
 
 } // namespace qdialect::onnx_import
