@@ -105,9 +105,10 @@ std::string depthwiseText(std::mt19937 &random, const WindowCase &c,
   return mainText({c.input(code)}, c.output(isFloat ? "f32" : "i8"), body);
 }
 
-std::string maxText(const WindowCase &c, bool isFloat) {
-  std::string code = isFloat ? "f32" : "i8";
-  std::string lowest = isFloat ? "0xFF800000" : "-128";
+std::string maxText(const WindowCase &c, const std::string &code) {
+  std::string lowest = code == "f32"   ? "0xFF800000"
+                       : code == "i16" ? "-32768"
+                                       : "-128";
   std::string window = shapeText({c.kernelY, c.kernelX}, code);
   return mainText(
       {c.input(code)}, c.output(code),
@@ -203,8 +204,8 @@ TEST_F(WindowTest, FloatDepthwise) {
 
 TEST_F(WindowTest, MaxPool) {
   for (const WindowCase &c : kCases)
-    for (bool isFloat : {false, true})
-      checkDispatch(maxText(c, isFloat), "pool", random);
+    for (const char *code : {"i8", "i16", "f32"})
+      checkDispatch(maxText(c, code), "pool", random);
 }
 
 TEST_F(WindowTest, SumPool) {
@@ -216,8 +217,8 @@ TEST_F(WindowTest, LargeWindows) {
   for (const WindowCase &c : kLargeCases) {
     checkDispatch(sumText(random, c), "pool", random);
     checkDispatch(depthwiseText(random, c, false), "depthwise", random);
-    for (bool isFloat : {false, true})
-      checkDispatch(maxText(c, isFloat), "pool", random);
+    for (const char *code : {"i8", "i16", "f32"})
+      checkDispatch(maxText(c, code), "pool", random);
   }
 }
 

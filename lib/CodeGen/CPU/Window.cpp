@@ -202,8 +202,10 @@ ConstantBlob WindowGeometry::paddingBlob() const {
 #if QDIALECT_MUTATE == 18
   code = 0;
 #endif
-  blob.fill = [code](MutableArrayRef<char> out) {
-    std::fill(out.begin(), out.end(), static_cast<char>(code ^ 0x80));
+  blob.fill = [code, bytes = codeBytes](MutableArrayRef<char> out) {
+    int64_t stored = bytes == 1 ? code ^ 0x80 : code;
+    for (size_t at = 0; at < out.size(); at += bytes)
+      std::memcpy(out.data() + at, &stored, bytes);
   };
   return blob;
 }

@@ -32,7 +32,8 @@ struct ImageAxis {
 };
 
 struct WindowGeometry {
-  bool isFloat = false;    ///< f32; else i8 codes
+  bool isFloat = false;    ///< f32; else codes
+  int64_t codeBytes = 1;   ///< of codes
   unsigned input = 0;      ///< position of the image among the inputs
   int64_t inputOffset = 0; ///< elements from its start to row(0, 0)
   llvm::SmallVector<PixelLoop> pixels; ///< outermost first
@@ -41,7 +42,7 @@ struct WindowGeometry {
   int64_t padLength = 0; ///< elements of the row that stands for padding
   mlir::Attribute padValue;
 
-  int64_t elementSize() const { return isFloat ? 4 : 1; }
+  int64_t elementSize() const { return isFloat ? 4 : codeBytes; }
   int64_t numPixels() const;
   int64_t tapColumns() const { return mergedRows ? 1 : axes[1].filterSize; }
   /// Kernels keep a table of all taps.

@@ -32,7 +32,8 @@ struct WindowReduceGeometry : WindowGeometry {
 
   static constexpr int64_t kBlock = 64;
   int64_t numBlocks() const { return (channels + kBlock - 1) / kBlock; }
-  bool isByteMax() const { return kind == Max && !isFloat; }
+  bool isByteMax() const { return kind == Max && !isFloat && codeBytes == 1; }
+  bool isWordMax() const { return kind == Max && !isFloat && codeBytes == 2; }
 
   static std::optional<WindowReduceGeometry> create(const KernelRegion &region);
 };

@@ -44,6 +44,11 @@ bool acceptTypes(linalg::LinalgOp op, unsigned image, WindowReduceGeometry &g) {
   g.isFloat = in.isF32() && out.isF32();
   if (g.isFloat)
     return true;
+  if (g.kind == WindowReduceGeometry::Max && in.isInteger(16) &&
+      out.isInteger(16)) {
+    g.codeBytes = 2;
+    return true;
+  }
   return in.isInteger(8) &&
          (g.kind == WindowReduceGeometry::Max ? out.isInteger(8)
                                               : out.isInteger(32));
@@ -222,7 +227,8 @@ std::optional<Interval> sumRange(const WindowReduceGeometry &g) {
   if (g.isFloat)
     return std::nullopt;
   if (g.kind == WindowReduceGeometry::Max)
-    return Interval{-128, 127};
+    return g.isWordMax() ? Interval{INT16_MIN, INT16_MAX}
+                         : Interval{INT8_MIN, INT8_MAX};
   Interval range{0, 0};
   for (int64_t c = 0; c < g.channels; ++c) {
     double start = g.init->number(g.initOffset + c * g.initChannel);

@@ -39,7 +39,7 @@ public:
         args(arguments[0]), rows(arguments[1]), pixel(arguments[2]),
         channel(arguments[3]), firstConstant(epilogue.region->numInputs() + 1),
         usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat &&
-                 !g.isByteMax()) {
+                 g.kind != WindowReduceGeometry::Max) {
     if (g.kind == WindowReduceGeometry::Depthwise) {
       Value weights = e.argument(args, firstConstant);
       // Blocks of 64 channels, then the place within one.
@@ -64,6 +64,8 @@ private:
     return 4 * WindowReduceGeometry::kBlock;
   }
   VectorType sumType() {
+    if (g.isWordMax())
+      return Emitter::vector(e.getI16Type());
     return Emitter::vector(g.isFloat ? e.f32() : e.i32());
   }
   VectorType blockBytes() { return Emitter::vector(e.i8(), 64); }
@@ -74,6 +76,8 @@ private:
     SmallVector<Value> one;
     if (g.isByteMax()) {
       one.push_back(e.constantInt(blockBytes(), g.init->integer(0) ^ 0x80));
+    } else if (g.isWordMax()) {
+      one.assign(shape.vectors, e.constantInt(sumType(), g.init->integer(0)));
     } else if (g.kind == WindowReduceGeometry::Max) {
       one.assign(shape.vectors, e.constant(sumType(), g.init->number(0)));
     } else {
@@ -164,6 +168,10 @@ private:
                        ArrayRef<Value> weights) {
     for (auto [v, sum] : llvm::enumerate(sums)) {
       Value from = e.at(source, static_cast<int64_t>(v) * 16 * g.elementSize());
+      if (g.isWordMax()) {
+        sum = arith::MaxSIOp::create(e, sum, loadPlain(v, from));
+        continue;
+      }
       if (!g.isFloat) {
         Value codes = arith::ExtUIOp::create(
             e, sumType(), e.load(Emitter::vector(e.i8()), from));
@@ -172,7 +180,7 @@ private:
         sum = arith::AddIOp::create(e, sum, codes);
         continue;
       }
-      Value values = loadFloats(v, from);
+      Value values = loadPlain(v, from);
       if (g.kind == WindowReduceGeometry::Max)
         sum = arith::MaximumFOp::create(e, sum, values);
       else if (weights.empty())
@@ -185,13 +193,13 @@ private:
     }
   }
 
-  /// Floats may be a user's own buffer, which has no slack behind it.
-  Value loadFloats(int64_t v, Value from) {
+  /// What is no byte may be a user's own buffer, which has no slack behind it.
+  Value loadPlain(int64_t v, Value from) {
     int64_t left = shape.channels - 16 * v;
     if (left >= 16)
-      return e.load(sumType(), from, 4);
+      return e.load(sumType(), from, g.elementSize());
     if (left <= 0)
-      return e.constant(sumType(), 0);
+      return g.isFloat ? e.constant(sumType(), 0) : e.constantInt(sumType(), 0);
     return e.maskedLoad(sumType(), from, e.prefixMask(left));
   }
 
