@@ -36,6 +36,10 @@ if nvcc:
     config.available_features.add("nvcc")
     config.substitutions.append(("%nvcc", nvcc))
 
+# Programs without the sanitizers' runtime cannot load what needs it.
+if config.qdialect_sanitize:
+    config.available_features.add("sanitizer")
+
 # Slow tests say "REQUIRES: slow"; check-qdialect-quick passes quick=1.
 if not lit_config.params.get("quick"):
     config.available_features.add("slow")

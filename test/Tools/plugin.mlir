@@ -1,4 +1,5 @@
 // mlir-opt, which knows nothing of qd, with the plugin.
+// UNSUPPORTED: sanitizer
 // RUN: mlir-opt --load-dialect-plugin=%plugin --load-pass-plugin=%plugin --pass-pipeline='builtin.module(qd-integerize-pipeline{rescale=dyadic})' %s | FileCheck %s
 // RUN: not mlir-opt %s 2>&1 | FileCheck %s --check-prefix=WITHOUT
 

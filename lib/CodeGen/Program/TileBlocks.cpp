@@ -86,9 +86,9 @@ void TileBlocks::chooseTile(qd::DispatchOp dispatch, SymbolicShapes &shapes) {
     if (std::optional<ContractionStructure> s = getContractionStructure(op))
       macs += static_cast<double>(s->macs()); // symbolic sizes count as 1
   });
-  for (int64_t size :
-       ArrayRef(shapes.shapeOf(dispatch.getYield().getOperand(0)))
-           .take_front(numDims))
+  SmallVector<int64_t> shape =
+      shapes.shapeOf(dispatch.getYield().getOperand(0));
+  for (int64_t size : ArrayRef(shape).take_front(numDims))
     if (!SymbolicSizes::isSymbolic(size))
       macs /= static_cast<double>(std::max<int64_t>(size, 1));
   tile = macs >= kHeavyMacs ? std::array<int64_t, 2>{4, 8}
