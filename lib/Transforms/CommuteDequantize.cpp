@@ -10,7 +10,7 @@
 // Each rewrite is exact. Moving data commutes with any element-wise function;
 // max commutes with every non-decreasing one, which both casts are; a pad needs
 // the code of its value, which for a dequantize must exist exactly (real 0 is
-// the zero point's code). quantize(dequantize(q)) of one grid is q. The other
+// the zero point's code, whatever the scales of the channels). quantize(dequantize(q)) of one grid is q. The other
 // order, dequantize(quantize(x)), is never touched: it holds an error that the
 // program means to make.
 
@@ -164,7 +164,7 @@ struct SinkDequantize : RewritePattern {
       return failure();
     std::optional<CodeGrid> grid = getGrid(dequantize);
     if (!grid)
-      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
+      return padChannels(op, dequantize, rewriter);
     Value codes = moveCodes(op, dequantize.getInput(), *grid, rewriter);
     if (!codes)
       return failure();
@@ -172,6 +172,32 @@ struct SinkDequantize : RewritePattern {
                                  op->getResult(0).getType(), codes, *grid);
     if (Attribute name = op->getAttr("qd.name"))
       result->setAttr("qd.name", name);
+    rewriter.replaceOp(op, result->getResults());
+    return success();
+  }
+
+  /// A pad by zero around channels of several scales: all have one code for
+  /// it.
+  static LogicalResult padChannels(Operation *op, qd::DequantizeOp dequantize,
+                                   PatternRewriter &rewriter) {
+    auto pad = dyn_cast<tensor::PadOp>(op);
+    std::optional<CodeGrid> grid = getUnitGrid(dequantize);
+    Attribute value = pad && grid ? getConstantPadding(pad) : Attribute();
+    std::optional<int64_t> zero = grid ? grid->exactCode(0) : std::nullopt;
+    if (!value || paddingOf(value) != 0 || !zero ||
+        !grid->alphabet.isSignlessInteger())
+      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
+    Value scales = dequantize.getScales()[0];
+    for (auto [dim, size] : llvm::enumerate(
+             cast<RankedTensorType>(scales.getType()).getShape()))
+      if (size != 1 &&
+          (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0))
+        return rewriter.notifyMatchFailure(op, "it pads what has scales");
+    Value codes = padCodes(rewriter, pad, dequantize.getInput(), *zero);
+    auto result = qd::DequantizeOp::create(
+        rewriter, op->getLoc(), pad.getType(), codes, scales,
+        dequantize.getZeroPoint(), dequantize.getBlockSizes());
+    copyMarks(dequantize, result);
     rewriter.replaceOp(op, result->getResults());
     return success();
   }

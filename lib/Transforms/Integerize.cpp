@@ -42,7 +42,10 @@ enum class Family { Table, Contraction, Pool, Elementwise };
 Value integerizeFormula(IntegerizeContext &context, const Island &island,
                         Family &family) {
   for (const auto &bound : {island.formula.lower, island.formula.upper})
-    if (bound && !bound->allOf([&](double v) { return v == bound->values[0]; }))
+    if (bound && !bound->allOf([&](double v) {
+          return !std::isnan(v) && island.grid.encode(v) ==
+                                       island.grid.encode(bound->values[0]);
+        }))
       return context.refuse("its clamp differs from channel to channel");
   ArrayRef<Term> terms = island.formula.terms;
   if (terms.empty())

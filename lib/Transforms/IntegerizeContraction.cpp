@@ -174,6 +174,7 @@ private:
     context.reason = why.str();
     return false;
   }
+  bool readActivation();
   bool readOperands();
   bool centerSums();
   bool readScales();
@@ -192,6 +193,8 @@ private:
   ContractionStructure s;
   Value codes;   ///< of the activation
   CodeGrid grid; ///< of the activation
+  /// In the output's dimensions; its codes count in steps of it.
+  Coefficient activationScale;
   IntegerWeights weights;
   std::vector<WeightSums> sums; ///< per channel, of code - zero point
   Coefficient weightZero;       ///< in the output's dimensions
@@ -208,6 +211,41 @@ private:
   IntegerContraction result;
 };
 
+/// The activation's codes and scale. A scale may vary along what is no summed
+/// dimension: the channels of a depthwise convolution.
+bool Rewriter::readActivation() {
+  Value activation = op->getOperand(s.activationOperand);
+  auto dequantize = activation.getDefiningOp<qd::DequantizeOp>();
+  std::optional<CodeGrid> unit;
+  if (dequantize && !getGrid(dequantize))
+    unit = getUnitGrid(dequantize);
+  if (!unit || !unit->isInteger()) {
+    std::optional<CodeGrid> found = activationGrid(context, activation);
+    if (!found)
+      return false;
+    grid = *found;
+    activationScale = Coefficient::scalar(grid.scale);
+    codes = activation.getDefiningOp<qd::DequantizeOp>().getInput();
+    return true;
+  }
+  SmallVector<unsigned> toOutput(s.loopSizes.size(), ~0u);
+  for (unsigned loop : channelLoops(s))
+    toOutput[loop] = *s.outputDim(loop);
+  Value scales = dequantize.getScales()[0];
+  auto shape = cast<RankedTensorType>(scales.getType()).getShape();
+  for (auto [expr, size] : llvm::zip_equal(s.activationMap.getResults(), shape))
+    if (auto loop = dyn_cast<AffineDimExpr>(expr);
+        size != 1 && (!loop || toOutput[loop.getPosition()] == ~0u))
+      return refuse("its activation's scale varies along a summed dimension");
+  std::optional<Coefficient> read = Coefficient::read(scales, s.activationMap);
+  if (!read)
+    return refuse("its activation's scales cannot be read");
+  grid = *unit;
+  activationScale = read->renumbered(toOutput);
+  codes = dequantize.getInput();
+  return true;
+}
+
 bool Rewriter::readOperands() {
   if (!s.hasStaticWeights())
     return refuse("its weights have no static shape");
@@ -215,12 +253,8 @@ bool Rewriter::readOperands() {
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return refuse("its accumulator does not start from zero");
-  Value activation = op->getOperand(s.activationOperand);
-  std::optional<CodeGrid> found = activationGrid(context, activation);
-  if (!found)
+  if (!readActivation())
     return false;
-  grid = *found;
-  codes = activation.getDefiningOp<qd::DequantizeOp>().getInput();
   std::optional<IntegerWeights> read =
       readWeights(context, op->getOperand(s.weightOperand));
   if (!read)
@@ -256,13 +290,13 @@ bool Rewriter::readScales() {
   channel = channels;
   for (size_t i = 0; i < sums.size(); ++i)
     channel.values.push_back(i);
-  double sx = grid.scale;
-  result.scale = weightScale->map([&](double sw) { return sx * sw; })
+  auto exact = [](double sx, double sw) { return sx * sw; };
+  auto rounded = [](double sx, double sw) -> double {
+    return static_cast<float>(sx) * static_cast<float>(sw);
+  };
+  result.scale = combine(activationScale, *weightScale, exact)
                      .spread(channels.dims, channels.sizes);
-  result.scaleF32 = weightScale
-                        ->map([&](double sw) -> double {
-                          return grid.scale * static_cast<float>(sw);
-                        })
+  result.scaleF32 = combine(activationScale, *weightScale, rounded)
                         .spread(channels.dims, channels.sizes);
   return true;
 }

@@ -31,8 +31,38 @@ std::optional<CodeGrid> fail(std::string *reason, const char *why) {
   return std::nullopt;
 }
 
+bool isScale(float scale) { return scale > 0 && std::isfinite(scale); }
+
+/// The only value of a constant.
+std::optional<ConstantView> onlyValue(Value value) {
+  std::optional<ConstantView> view = constantView(value);
+  if (!view || view->numElements() == 0)
+    return std::nullopt;
+  for (int64_t i = 1; i < view->numElements(); ++i)
+    if (view->integer(i) != view->integer(0))
+      return std::nullopt;
+  return view;
+}
+
+/// Is there a positive constant for each index of some dimensions?
+bool hasScaleByIndex(Value scales, RankedTensorType codes) {
+  auto type = cast<RankedTensorType>(scales.getType());
+  std::optional<ConstantView> view = constantView(scales);
+  if (!view || view->dtype != DType::F32 || type.getRank() != codes.getRank())
+    return false;
+  for (int64_t dim = 0; dim < codes.getRank(); ++dim)
+    if (type.getDimSize(dim) != 1 &&
+        type.getDimSize(dim) != codes.getDimSize(dim))
+      return false;
+  for (int64_t i = 0; i < view->numElements(); ++i)
+    if (!isScale(view->get<float>(i)))
+      return false;
+  return true;
+}
+
 template <typename Cast>
-std::optional<CodeGrid> readGrid(Cast op, Type codes, std::string *reason) {
+std::optional<CodeGrid> readGrid(Cast op, Type codes, bool byIndex,
+                                 std::string *reason) {
   if (op.getScales().size() != 1)
     return fail(reason, "its grid has several scales");
   if (op.getGroupIndex())
@@ -46,16 +76,23 @@ std::optional<CodeGrid> readGrid(Cast op, Type codes, std::string *reason) {
     return fail(reason, "its codes are not integers");
   grid.min = static_cast<int64_t>(alphabet.getMinFinite());
   grid.max = static_cast<int64_t>(alphabet.getMaxFinite());
-  std::optional<ConstantView> scale = singleElement(op.getScales()[0]);
-  if (!scale)
-    return fail(reason, "its scale is not one constant");
-  if (scale->dtype != DType::F32)
-    return fail(reason, "its scale is not f32");
-  grid.scale = scale->get<float>(0);
-  if (!(grid.scale > 0) || !std::isfinite(grid.scale))
-    return fail(reason, "its scale is not a positive number");
+  if (byIndex) {
+    auto type = dyn_cast<RankedTensorType>(codes);
+    if (!type || !hasScaleByIndex(op.getScales()[0], type))
+      return fail(reason, "its scales are not constants by dimension");
+  } else {
+    std::optional<ConstantView> scale = singleElement(op.getScales()[0]);
+    if (!scale)
+      return fail(reason, "its scale is not one constant");
+    if (scale->dtype != DType::F32)
+      return fail(reason, "its scale is not f32");
+    grid.scale = scale->get<float>(0);
+    if (!isScale(grid.scale))
+      return fail(reason, "its scale is not a positive number");
+  }
   if (Value zero = op.getZeroPoint()) {
-    std::optional<ConstantView> view = singleElement(zero);
+    std::optional<ConstantView> view =
+        byIndex ? onlyValue(zero) : singleElement(zero);
     if (!view)
       return fail(reason, "its zero point is not one constant");
     grid.zeroPoint = static_cast<int32_t>(view->integer(0));
@@ -89,12 +126,22 @@ std::optional<int64_t> CodeGrid::exactCode(double value) const {
   return code;
 }
 
-std::optional<CodeGrid> getGrid(Operation *op, std::string *reason) {
+static std::optional<CodeGrid> readGridOf(Operation *op, bool byIndex,
+                                          std::string *reason) {
   if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
-    return readGrid(quantize, quantize.getResult().getType(), reason);
+    return readGrid(quantize, quantize.getResult().getType(), byIndex, reason);
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op))
-    return readGrid(dequantize, dequantize.getInput().getType(), reason);
+    return readGrid(dequantize, dequantize.getInput().getType(), byIndex,
+                    reason);
   return fail(reason, "it is no cast");
+}
+
+std::optional<CodeGrid> getGrid(Operation *op, std::string *reason) {
+  return readGridOf(op, /*byIndex=*/false, reason);
+}
+
+std::optional<CodeGrid> getUnitGrid(Operation *op) {
+  return readGridOf(op, /*byIndex=*/true, nullptr);
 }
 
 bool roundsToNearest(qd::QuantizeOp op) {

@@ -48,6 +48,11 @@ struct CodeGrid {
 std::optional<CodeGrid> getGrid(mlir::Operation *quantizeOrDequantize,
                                 std::string *reason = nullptr);
 
+/// The same for a cast whose scales are constants that vary along dimensions
+/// (one for each index): the grid of scale 1 that its codes are on before they
+/// are multiplied by the scales. All zero points are one number.
+std::optional<CodeGrid> getUnitGrid(mlir::Operation *quantizeOrDequantize);
+
 /// Does the quantize round half to even and saturate? Everything else is left
 /// as it is.
 bool roundsToNearest(qd::QuantizeOp op);

@@ -29,6 +29,7 @@ public:
 
   /// The formula of a tensor read through `map`.
   std::optional<Formula> tensor(Value value, AffineMap map);
+  std::optional<Formula> scaled(Formula a, const Coefficient &factor);
 
 private:
   std::optional<Formula> fail(const llvm::Twine &reason) {
@@ -40,7 +41,6 @@ private:
   std::optional<Formula> payload(Value scalar, linalg::GenericOp generic,
                                  AffineMap map);
   std::optional<Formula> sum(Formula a, Formula b);
-  std::optional<Formula> scaled(Formula a, const Coefficient &factor);
   std::optional<Formula> product(Formula a, Formula b);
   std::optional<Formula> bounded(Formula a, Formula b, bool isMax);
 
@@ -224,11 +224,14 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
     std::string reason;
     std::optional<CodeGrid> grid = getGrid(dequantize, &reason);
-    if (!grid)
+    std::optional<Coefficient> scale = Coefficient::scalar(1);
+    if (!grid && (grid = getUnitGrid(dequantize)))
+      scale = Coefficient::read(dequantize.getScales()[0], map);
+    if (!grid || !scale)
       return fail("an input is quantized, but " + reason);
     if (!grid->isInteger())
       return fail("an input has codes other than integers of 2 to 16 bits");
-    return leaf({dequantize.getInput(), map, grid, nullptr});
+    return scaled(*leaf({dequantize.getInput(), map, grid, nullptr}), *scale);
   }
   if (isElementwiseGeneric(op)) {
     island.members.insert(op);
@@ -258,6 +261,9 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
 bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
   island.quantize = quantize;
   std::optional<CodeGrid> grid = getGrid(quantize, &reason);
+  bool isUnit = !grid;
+  if (isUnit)
+    grid = getUnitGrid(quantize);
   if (!grid) {
     reason = "its result is quantized, but " + reason;
     return false;
@@ -273,8 +279,17 @@ bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
   island.grid = *grid;
   AffineMap identity =
       AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
+  Walker walker(island, reason);
   std::optional<Formula> formula =
-      Walker(island, reason).tensor(quantize.getInput(), identity);
+      walker.tensor(quantize.getInput(), identity);
+  if (formula && isUnit) {
+    // In steps of each channel.
+    auto scale = Coefficient::read(quantize.getScales()[0], identity);
+    if (!scale)
+      return false;
+    formula =
+        walker.scaled(*formula, scale->map([](double s) { return 1 / s; }));
+  }
   if (!formula)
     return false;
   island.formula = std::move(*formula);
