@@ -37,6 +37,14 @@ def blocked(tools, model, block, symmetric, level):
     return path
 
 
+def packed_weights(path):
+    """The products of a model by weights of 4 bits."""
+    graph = onnx.load(path).graph
+    codes = {i.name for i in graph.initializer if i.data_type in (onnx.TensorProto.INT4, onnx.TensorProto.UINT4)}
+    return sum(node.op_type == "MatMulNBits" or (node.op_type == "DequantizeLinear" and node.input[0] in codes)
+               for node in graph.node)
+
+
 def cases(tools, model, calibration):
     yield "minilm QDQ U8S8 per channel", static(tools, model, "QDQ", calibration)
     yield "minilm QOperator U8S8 per channel", static(tools, model, "QOperator", calibration)
@@ -62,16 +70,21 @@ def evaluate(report, tools):
         totals = receipt["totals"]
         if "MatMulNBits" in case or "4-bit" in case:
             kernels = sum(layer["kernel"] == "block-weights" for layer in receipt["layers"])
-            report.add(carried.SUITE, case, "layers with packed weights", kernels, ("==", 36))
+            report.add(carried.SUITE, case, "layers with packed weights", kernels, ("==", packed_weights(path)))
         else:
-            # Dynamic models leave attention in floats.
+            # Dynamic models leave attention in floats, NNCF's its second product.
+            wanted = 0.94 if "dynamic" in case else 0.97 if "NNCF" in case else 1
             share = totals["int_macs"] / totals["total_macs"]
-            report.add(carried.SUITE, case, "int_macs/total_macs", share, (">=", 0.94 if "dynamic" in case else 1))
+            report.add(carried.SUITE, case, "int_macs/total_macs", share, (">=", wanted))
         if "dynamic" in case:
             report.add(carried.SUITE, case, "cosine to ONNX Runtime", cosine(theirs, ours), (">=", 0.9999),
-                       f"its own without optimizations {cosine(theirs, plain):.6f}")
+                       carried.own_distance(cosine, theirs, plain, ours, 6))
+        elif "4-bit" in case:
+            # Optimizing, it rounds the activations of 4-bit QDQ products to 8 bits, which the model does not say.
+            report.add(carried.SUITE, case, "SQNR dB to ONNX Runtime without optimizations", sqnr(hidden[1], tensors),
+                       (">=", 35), f"its own with them {sqnr(hidden[1], hidden[0]):.1f}")
         else:
             report.add(carried.SUITE, case, "SQNR dB to ONNX Runtime", sqnr(hidden[0], tensors), (">=", 35),
-                       f"its own without optimizations {sqnr(hidden[0], hidden[1]):.1f}")
+                       carried.own_distance(sqnr, *hidden, tensors, 1))
         if "QDQ" in case or "QOperator" in case:
             carried.layers(report, tools, case, path, list(encoder.rows(inputs))[:1])

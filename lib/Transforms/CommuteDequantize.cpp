@@ -10,9 +10,10 @@
 // Each rewrite is exact. Moving data commutes with any element-wise function;
 // max commutes with every non-decreasing one, which both casts are; a pad needs
 // the code of its value, which for a dequantize must exist exactly (real 0 is
-// the zero point's code, whatever the scales of the channels). quantize(dequantize(q)) of one grid is q. The other
-// order, dequantize(quantize(x)), is never touched: it holds an error that the
-// program means to make.
+// the zero point's code, whatever the scales of the channels).
+// quantize(dequantize(q)) of one grid is q. The other order,
+// dequantize(quantize(x)), is never touched: it holds an error that the program
+// means to make.
 
 #include "GreedyRewrite.h"
 #include "IntegerizeGrid.h"
@@ -188,8 +189,8 @@ struct SinkDequantize : RewritePattern {
         !grid->alphabet.isSignlessInteger())
       return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
     Value scales = dequantize.getScales()[0];
-    for (auto [dim, size] : llvm::enumerate(
-             cast<RankedTensorType>(scales.getType()).getShape()))
+    for (auto [dim, size] :
+         llvm::enumerate(cast<RankedTensorType>(scales.getType()).getShape()))
       if (size != 1 &&
           (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0))
         return rewriter.notifyMatchFailure(op, "it pads what has scales");

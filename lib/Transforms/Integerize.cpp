@@ -43,8 +43,8 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
                         Family &family) {
   for (const auto &bound : {island.formula.lower, island.formula.upper})
     if (bound && !bound->allOf([&](double v) {
-          return !std::isnan(v) && island.grid.encode(v) ==
-                                       island.grid.encode(bound->values[0]);
+          return !std::isnan(v) &&
+                 island.grid.encode(v) == island.grid.encode(bound->values[0]);
         }))
       return context.refuse("its clamp differs from channel to channel");
   ArrayRef<Term> terms = island.formula.terms;

@@ -280,8 +280,7 @@ bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
   AffineMap identity =
       AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
   Walker walker(island, reason);
-  std::optional<Formula> formula =
-      walker.tensor(quantize.getInput(), identity);
+  std::optional<Formula> formula = walker.tensor(quantize.getInput(), identity);
   if (formula && isUnit) {
     // In steps of each channel.
     auto scale = Coefficient::read(quantize.getScales()[0], identity);
