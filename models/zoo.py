@@ -57,6 +57,10 @@ MODELS = {
     "openwakeword hey mycroft": Model("openwakeword==0.4.0", f"{WAKE}hey_mycroft_v0.1.onnx",
                                       {"input_1": ((2, 16, 96), 1)}, {"unk__332": 2}),
     "openwakeword hey jarvis": Model("openwakeword==0.4.0", f"{WAKE}hey_jarvis_v0.1.onnx", {"x.1": ((1, 16, 96), 1)}),
+    # Four LSTMs that TensorFlow wrote as loops; the letters are numbers.
+    "Nakdimon": Model("piper-tts==1.8.0", "piper/hebrew/nakdimon.onnx",
+                      {"input_1": (np.arange(48).reshape(2, 24) * 7 % 19 + 1).astype(np.float32)},
+                      {"unk__1915": 2, "unk__1916": 24}),
     "openwakeword mel": Model("openwakeword==0.4.0", f"{WAKE}melspectrogram.onnx", {"input": ((2, 16000), 1000)},
                               {"batch_size": 2, "samples": 16000}, integer=False),
     "PLCMOS": Model("speechmos==0.0.1.1", "speechmos/plcmos_models/plcmos_v2.onnx",
