@@ -29,7 +29,8 @@ agraph (float[2,16] x, int64 which) => (float[2,16] y, float[2,16] z) {
   p, z = If (any) <then_branch = yes () => (float[2,16] c, float[2,16] x1) {
       c = If (two) <then_branch = deep () => (float[2,16] e) {
           start = Constant <value_int = 0> ()
-          t, e = Loop ( , , start, r) <body = b (int64 i, bool go, int64 time, float[2,16] h) => (bool more, int64 next, float[2,16] h2) {
+          t, e = Loop ( , , start, r) <body = b (int64 i, bool go, int64 time, float[2,16] h)
+              => (bool more, int64 next, float[2,16] h2) {
             next = Add (time, one)
             limit = Constant <value_int = 3> ()
             more = Less (next, limit)
@@ -47,7 +48,8 @@ agraph (float[2] x, float[6,2] rows) => (float[2] y, int32 last, float[k,2] s) {
   one = Constant <value = int32 {1}> ()
   most = Constant <value = float {4}> ()
   no = Identity (start)
-  last, y, s = Loop ( , , start, x) <body = b (int64 i, bool go, int32 time, float[2] v) => (bool more, int32 next, float[2] w, float[2] t) {
+  last, y, s = Loop ( , , start, x) <body = b (int64 i, bool go, int32 time, float[2] v)
+      => (bool more, int32 next, float[2] w, float[2] t) {
     next = Add (time, one)
     number = Cast <to = 1> (next)
     more = Less (number, most)
