@@ -6,7 +6,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid"]
+KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid", "detector"]
 
 
 class Graph:
@@ -110,6 +110,45 @@ def pyramid(rng):
                    [("y", TensorProto.FLOAT, ["batch", 10, "rows", "columns"])])
 
 
+def detector(rng):
+    """A network that halves an image and enlarges it again: sizes that are multiples of 16, several heads, boxes in one
+    row."""
+    g = Graph(rng)
+    width = int(rng.integers(1, 3)) * 8
+    twice = g.constant(np.float32([1, 1, 2, 2]))
+
+    def conv(value, before, after, kernel=3, stride=1):
+        bias = g.weight(after)
+        value = g.op("Conv", value, g.weight(after, before, kernel, kernel), bias, pads=[kernel // 2] * 4,
+                     strides=[stride] * 2)
+        return g.op("Mul", value, g.op("Sigmoid", value)) if rng.random() < 0.5 else g.op("Relu", value)
+
+    levels, x, channels = [], conv("x", 3, width, stride=2), width
+    for _ in range(3):
+        # Halves by a convolution or by a pool.
+        x = (conv(x, channels, 2 * width, stride=2) if rng.random() < 0.5 else conv(
+            g.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]), channels, 2 * width))
+        levels.append(x)
+        channels = 2 * width
+    pooled = [x := g.op("MaxPool", x, kernel_shape=[5, 5], pads=[2] * 4) for _ in range(2)]
+    x = conv(g.op("Concat", levels[-1], *pooled, axis=1), 3 * channels, channels, kernel=1)
+    heads = [x]
+    for level in reversed(levels[:-1]):
+        up = g.op("Resize", x, "", twice, mode="nearest", coordinate_transformation_mode="asymmetric",
+                  nearest_mode="floor")
+        x = (g.op("Add", up, level) if rng.random() < 0.5 else conv(
+            g.op("Concat", up, level, axis=1), 2 * channels, channels, kernel=1))
+        heads.append(x)
+    mask = g.op("ConvTranspose", x, g.weight(channels, 4, 2, 2), g.weight(4), strides=[2, 2])
+    g.op("Sigmoid", mask, name="mask")
+    shape = g.constant(np.int64([0, 6, -1]))
+    flat = [g.op("Reshape", g.op("Conv", head, g.weight(6, channels, 1, 1), g.weight(6)), shape) for head in heads]
+    g.op("Transpose", g.op("Concat", *flat, axis=2), perm=[0, 2, 1], name="boxes")
+    return g.model("detector", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+                   [("mask", TensorProto.FLOAT, ["batch", 4, "rows", "columns"]),
+                    ("boxes", TensorProto.FLOAT, ["batch", "places", 6])])
+
+
 def transformer(rng):
     """An encoder block over token numbers and a mask, its reshapes computed from Shape."""
     g = Graph(rng)
@@ -167,21 +206,24 @@ def shapes(rng):
 
 
 def build(kind, rng):
-    """(model, bounds by symbol, the sizes to run it at)."""
+    """(model, bounds by symbol, with a step where it has one, the sizes to run it at)."""
     if kind == "cnn":
         bounds = {"batch": (1, 16), "height": (4, 64), "width": (4, 64)}
     elif kind == "windows":
         bounds = {"batch": (1, 4), "height": (24, 80), "width": (24, 80)}
+    elif kind == "detector":
+        bounds = {"batch": (1, 4), "height": (16, 128, 16), "width": (16, 128, 16)}
     elif kind == "pyramid":
         bounds = {"batch": (1, 4), "height": (2, 40), "width": (2, 40)}
     elif kind == "audio":
         bounds = {"batch": (1, 4), "samples": (16, 4000)}
     else:
         bounds = {"batch": (1, 16), "seq": (1, 64)}
-    most = {"windows": 80, "audio": 4000}.get(kind, 40)
-    sizes = [{name: low for name, (low, _) in bounds.items()}]
+    most = {"windows": 80, "audio": 4000, "detector": 96}.get(kind, 40)
+    sizes = [{name: low for name, (low, *_) in bounds.items()}]
     for _ in range(3):
-        sizes.append({name: int(rng.integers(low, min(high, most) + 1)) for name, (low, high) in bounds.items()})
+        sizes.append({name: int(rng.choice(np.arange(low, min(high, most) + 1, *step)))
+                      for name, (low, high, *step) in bounds.items()})
     return globals()[kind](rng), bounds, sizes
 
 
@@ -189,7 +231,7 @@ def feeds(kind, size, rng):
     """Inputs of one size."""
     if kind == "audio":
         return {"x": rng.standard_normal((size["batch"], 1, size["samples"])).astype(np.float32)}
-    if kind in ("cnn", "windows", "pyramid"):
+    if kind in ("cnn", "windows", "pyramid", "detector"):
         return {"x": rng.standard_normal((size["batch"], 3, size["height"], size["width"])).astype(np.float32)}
     shape = (size["batch"], size["seq"])
     if kind == "shapes":

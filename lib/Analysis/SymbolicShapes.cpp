@@ -27,8 +27,10 @@ SymbolicShapes::SymbolicShapes(func::FuncOp function) {
     DenseI64ArrayAttr range;
     if (bounds)
       range = bounds.getAs<DenseI64ArrayAttr>(name.getValue());
-    return range && range.size() == 2 ? sizes.symbol(name, range[0], range[1])
-                                      : sizes.symbol(name);
+    if (!range || range.size() < 2)
+      return sizes.symbol(name);
+    return sizes.symbol(name, range[0], range[1],
+                        range.size() > 2 ? range[2] : 1);
   };
   for (BlockArgument argument : function.getArguments()) {
     unsigned number = argument.getArgNumber();

@@ -7,8 +7,10 @@
 
 #include "QDialect/Execution/CompiledModel.h"
 #include "LibraryFile.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -74,6 +76,16 @@ static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
   return specs;
 }
 
+std::string SymbolSpec::describe() const {
+  std::string text = std::to_string(low) + "..";
+  // Libraries say so where nothing limits a size.
+  if (high < alignDown(SymbolicSizes::kUnbounded, step))
+    text += std::to_string(high);
+  if (step != 1)
+    text += " in steps of " + std::to_string(step);
+  return isComputed ? text + " from data" : text;
+}
+
 static std::vector<std::string> variantNames(const qd_info *info) {
   return {info->variants, info->variants + info->num_variants};
 }
@@ -129,6 +141,14 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
 
 ArrayRef<TensorSpec> CompiledModel::inputs() const { return impl->inputs; }
 ArrayRef<TensorSpec> CompiledModel::outputs() const { return impl->outputs; }
+std::vector<SymbolSpec> CompiledModel::symbols() const {
+  const qd_info *info = impl->file->info;
+  std::vector<SymbolSpec> list;
+  for (const qd_symbol &symbol : ArrayRef(info->symbols, info->num_symbols))
+    list.push_back({symbol.name, symbol.low, symbol.high, symbol.step,
+                    symbol.computed != 0});
+  return list;
+}
 StringRef CompiledModel::prefix() const { return impl->file->info->prefix; }
 StringRef CompiledModel::variant() const {
   return impl->file->variant(impl->instance);

@@ -114,18 +114,24 @@ qdialect::bindInputs(ArrayRef<TensorSpec> specs,
 }
 
 /// A symbolic size as the caller wants it.
-static int64_t chosenSize(StringRef name, ArrayRef<std::string> sizes) {
+static int64_t chosenSize(StringRef name, ArrayRef<SymbolSpec> symbols,
+                          ArrayRef<std::string> sizes) {
   for (StringRef text : sizes) {
     auto [key, number] = text.rsplit('=');
     int64_t size = 0;
     if (key == name && !number.getAsInteger(10, size) && size >= 1)
       return size;
   }
+  for (const SymbolSpec &symbol : symbols)
+    if (symbol.name == name)
+      return symbol.low;
   return 1;
 }
 
-std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
-                                                  ArrayRef<std::string> sizes) {
+std::vector<HostTensor>
+qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
+                          ArrayRef<SymbolSpec> symbols,
+                          ArrayRef<std::string> sizes) {
   std::vector<HostTensor> tensors;
   uint32_t state = 1;
   auto next = [&] { // the generator of C's example rand()
@@ -136,7 +142,7 @@ std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
     std::vector<int64_t> shape = spec.shape;
     for (size_t axis = 0; axis < shape.size(); ++axis)
       if (shape[axis] < 0)
-        shape[axis] = chosenSize(spec.dimNames[axis], sizes);
+        shape[axis] = chosenSize(spec.dimNames[axis], symbols, sizes);
     HostTensor tensor(spec.type, shape);
     char *bytes = tensor.mutableBytes();
     if (spec.type == DType::F32)

@@ -25,8 +25,9 @@ bindInputs(llvm::ArrayRef<TensorSpec> specs,
 
 /// Reproducible data for measuring: floats in [0, 1), bytes over their
 /// range, wider integers (tokens, indices, sizes) zero. Symbolic sizes are
-/// those of `sizes` ("name=number"), else 1.
+/// those of `sizes` ("name=number"), else the least that they may be.
 std::vector<HostTensor> syntheticInputs(llvm::ArrayRef<TensorSpec> specs,
+                                        llvm::ArrayRef<SymbolSpec> symbols = {},
                                         llvm::ArrayRef<std::string> sizes = {});
 
 } // namespace qdialect

@@ -56,6 +56,8 @@ void Runner::printInfo() {
     out << "input      " << spec.name << "  " << spec.describe() << "\n";
   for (const TensorSpec &spec : model->outputs())
     out << "output     " << spec.name << "  " << spec.describe() << "\n";
+  for (const SymbolSpec &symbol : model->symbols())
+    out << "symbol     " << symbol.name << "  " << symbol.describe() << "\n";
 }
 
 Error Runner::writeOutputs() {
@@ -219,7 +221,7 @@ Error Runner::run() {
   // Speed hardly depends on the data, so measuring needs no file.
   if (options.inputs.empty() && (options.benchmark || options.profile) &&
       options.compare.empty() && options.outputDir.empty()) {
-    inputs = syntheticInputs(model->inputs(), options.sizes);
+    inputs = syntheticInputs(model->inputs(), model->symbols(), options.sizes);
   } else {
     auto bound = bindInputs(model->inputs(), options.inputs);
     if (!bound)

@@ -124,7 +124,8 @@ void CompileOptions::bindOptions() {
       "dim", cl::location(dims), cl::value_desc("name=size"),
       cl::desc(
           "Size of a symbolic dimension (name=4), or its bounds if it stays "
-          "symbolic (name=1..64); may be given several times"),
+          "symbolic (name=1..64, name=32..640:32 for multiples "
+          "of 32); may be given several times"),
       cl::cat(category()));
   new cl::list<std::string, std::vector<std::string>>(
       "set", cl::location(values), cl::value_desc("input=number"),

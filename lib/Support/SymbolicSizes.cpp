@@ -12,6 +12,7 @@
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <set>
 
 using namespace qdialect;
@@ -111,16 +112,30 @@ int64_t SymbolicSizes::internAtom(Atom::Kind kind, int64_t lhs, int64_t rhs,
       static_cast<unsigned>(atoms.size()));
   if (isNew)
     atoms.push_back({kind, symbol, lhs, rhs});
-  return intern({Term{1, {entry->second}}});
+  return sizeOf(entry->second);
 }
 
-int64_t SymbolicSizes::symbol(llvm::StringRef name, int64_t low, int64_t high) {
+int64_t SymbolicSizes::symbol(llvm::StringRef name, int64_t low, int64_t high,
+                              int64_t step) {
+  assert(step > 0 && low % step == 0 && high % step == 0);
   auto known =
       llvm::find_if(names, [&](const Symbol &s) { return s.name == name; });
   unsigned number = known - names.begin();
   if (known == names.end())
-    names.push_back({name.str(), low, high});
-  return internAtom(Atom::Symbol, 0, 0, number);
+    names.push_back({name.str(), low, high, step});
+  return mul(internAtom(Atom::Symbol, 0, 0, number), names[number].step);
+}
+
+std::optional<unsigned> SymbolicSizes::asSymbol(int64_t size) const {
+  if (!isSymbolic(size))
+    return std::nullopt;
+  llvm::ArrayRef<Term> sum = terms(size);
+  if (sum.size() != 1 || sum[0].atoms.size() != 1)
+    return std::nullopt;
+  const Atom &atom = atoms[sum[0].atoms[0]];
+  if (atom.kind != Atom::Symbol || sum[0].factor != names[atom.symbol].step)
+    return std::nullopt;
+  return atom.symbol;
 }
 
 int64_t SymbolicSizes::computedSymbol(llvm::StringRef name, int64_t limit) {
@@ -258,8 +273,10 @@ int64_t SymbolicSizes::min(int64_t a, int64_t b) {
 }
 
 SymbolicSizes::Bounds SymbolicSizes::boundsOf(const Atom &atom) const {
-  if (atom.kind == Atom::Symbol)
-    return {names[atom.symbol].low, names[atom.symbol].high};
+  if (atom.kind == Atom::Symbol) {
+    const Symbol &symbol = names[atom.symbol];
+    return {symbol.low / symbol.step, symbol.high / symbol.step};
+  }
   Bounds x = bounds(atom.lhs), y = bounds(atom.rhs);
   switch (atom.kind) {
   case Atom::FloorDiv:
@@ -311,7 +328,7 @@ int64_t SymbolicSizes::evaluate(int64_t size,
     for (unsigned number : term.atoms) {
       const Atom &atom = atoms[number];
       if (atom.kind == Atom::Symbol) {
-        value = mulNumbers(value, values[atom.symbol]);
+        value = mulNumbers(value, values[atom.symbol] / names[atom.symbol].step);
         continue;
       }
       int64_t x = evaluate(atom.lhs, values), y = evaluate(atom.rhs, values);
@@ -345,6 +362,23 @@ std::string SymbolicSizes::printAtom(unsigned number) const {
   llvm_unreachable("unknown atom");
 }
 
+/// Without its sign. Steps of symbols become one division at the end.
+std::string SymbolicSizes::printTerm(const Term &term) const {
+  int64_t factor = std::abs(term.factor), divisor = 1;
+  for (unsigned number : term.atoms)
+    if (const Atom &atom = atoms[number]; atom.kind == Atom::Symbol)
+      divisor = mulNumbers(divisor, names[atom.symbol].step);
+  int64_t common = std::gcd(factor, divisor);
+  factor /= common;
+  divisor /= common;
+  std::string text;
+  if (factor != 1 || term.atoms.empty())
+    text += std::to_string(factor) + (term.atoms.empty() ? "" : " * ");
+  for (auto [index, atom] : llvm::enumerate(term.atoms))
+    text += (index ? " * " : "") + printAtom(atom);
+  return divisor == 1 ? text : text + " / " + std::to_string(divisor);
+}
+
 std::string SymbolicSizes::print(int64_t size) const {
   if (!isSymbolic(size))
     return std::to_string(size);
@@ -352,11 +386,7 @@ std::string SymbolicSizes::print(int64_t size) const {
   for (const Term &term : terms(size)) {
     bool negative = term.factor < 0;
     text += text.empty() ? (negative ? "-" : "") : negative ? " - " : " + ";
-    int64_t magnitude = negative ? -term.factor : term.factor;
-    if (magnitude != 1 || term.atoms.empty())
-      text += std::to_string(magnitude) + (term.atoms.empty() ? "" : " * ");
-    for (auto [index, atom] : llvm::enumerate(term.atoms))
-      text += (index ? " * " : "") + printAtom(atom);
+    text += printTerm(term);
   }
   return text.empty() ? "unknown" : text;
 }

@@ -197,8 +197,7 @@ bindSymbols(func::FuncOp function, SymbolicShapes &symbolic,
           return mismatch(llvm::Twine(size));
         continue;
       }
-      unsigned atom = symbolic.sizes.terms(size).front().atoms.front();
-      unsigned symbol = symbolic.sizes.atom(atom).symbol;
+      unsigned symbol = *symbolic.sizes.asSymbol(size);
       const SymbolicSizes::Symbol &s = symbols[symbol];
       if (values[symbol] >= 0 && values[symbol] != given[axis])
         return mismatch(llvm::Twine(values[symbol]) + " like every '" + s.name +
@@ -206,6 +205,9 @@ bindSymbols(func::FuncOp function, SymbolicShapes &symbolic,
       if (given[axis] < s.low || given[axis] > s.high)
         return mismatch("from " + llvm::Twine(s.low) + " to " +
                         llvm::Twine(s.high) + " ('" + s.name + "')");
+      if (given[axis] % s.step != 0)
+        return mismatch("a multiple of " + llvm::Twine(s.step) + " ('" +
+                        s.name + "')");
       values[symbol] = given[axis];
     }
   }

@@ -10,7 +10,7 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           np.uint16, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16: its bits
-ABI_VERSION = 3
+ABI_VERSION = 4
 
 
 SHAPE_MISMATCH = 6
@@ -26,7 +26,8 @@ class _TensorInfo(c.Structure):
 
 
 class _Symbol(c.Structure):
-    _fields_ = [("name", c.c_char_p), ("low", c.c_int64), ("high", c.c_int64), ("computed", c.c_int32)]
+    _fields_ = [("name", c.c_char_p), ("low", c.c_int64), ("high", c.c_int64), ("step", c.c_int64),
+                ("computed", c.c_int32)]
 
 
 class _Info(c.Structure):
@@ -61,8 +62,8 @@ class Model:
 
     threads: 0 takes every CPU; variant: None takes the best one, else "avx512vnni", "avx2", "scalar".
     run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name. Symbolic
-    sizes (`symbols`: name -> (low, high)) follow from the arrays of each call; sizes that the model computes from data
-    are those of the arrays that run returns.
+    sizes (`symbols`: name -> (low, high), `steps`: name -> what they must be multiples of) follow from the arrays of
+    each call; sizes that the model computes from data are those of the arrays that run returns.
     """
 
     def __init__(self, path, threads=0, variant=None, prefix="qd_model"):
@@ -82,6 +83,7 @@ class Model:
         self.variants = [info.variants[i].decode() for i in range(info.num_variants)]
         symbols = [info.symbols[i] for i in range(info.num_symbols)]
         self.symbols = {s.name.decode(): (s.low, s.high) for s in symbols if not s.computed}
+        self.steps = {s.name.decode(): s.step for s in symbols if not s.computed}
         self._is_dynamic = bool(symbols)
         self.receipt = json.loads(info.receipt)
         options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None)

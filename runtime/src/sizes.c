@@ -72,6 +72,11 @@ static qd_status bind_dim(const qd_program *program, qd_sizes *sizes,
              (long long)symbol->low, (long long)symbol->high, symbol->name);
     return mismatch(sizes, input, axis, found, wanted);
   }
+  if (found % symbol->step) {
+    snprintf(wanted, sizeof(wanted), "a multiple of %lld ('%.60s')",
+             (long long)symbol->step, symbol->name);
+    return mismatch(sizes, input, axis, found, wanted);
+  }
   *known = found;
   return QD_OK;
 }

@@ -53,7 +53,7 @@ struct Options {
   Texts dims{
       "dim",
       cl::desc("name=value, a symbolic dimension of an ONNX model, or its "
-               "size in the benchmark of a library")};
+               "size in the benchmark of a library (else the least)")};
   Text outputDir{"output-dir", cl::desc("write <output name>.npy there")};
   Flag interpret{"interpret",
                  cl::desc("MODEL is a program, whatever its name")};

@@ -22,7 +22,8 @@ struct Program {
   const qd_tensor_info inputs[2] = {{"x", QD_F32, 3, xDims, 0, names},
                                     {"y", QD_F32, 2, yDims, 0, names}};
   const qd_tensor_info outputs[1] = {{"z", QD_F32, 1, zDims, 0, names}};
-  const qd_symbol symbols[2] = {{"n", 1, 8, 0}, {"s", 2, int64_t(1) << 40, 0}};
+  qd_symbol symbols[2] = {{"n", 1, 8, 1, 0},
+                          {"s", 2, int64_t(1) << 40, 1, 0}};
   const qd_size sizes[9] = {
       {QD_SIZE_SYMBOL, 0, 0, 0},    // 0: n
       {QD_SIZE_NUMBER, 0, 0, 3},    // 1: 3
@@ -87,6 +88,12 @@ TEST(SizesTest, MismatchesNameDimensionAndBothSizes) {
   EXPECT_EQ(p.bind({1, 3, -1}, {1, -1}), QD_SHAPE_MISMATCH);
   EXPECT_EQ(qd_sizes_bind(&p.program, &p.bound, nullptr), QD_SHAPE_MISMATCH);
   EXPECT_EQ(p.bind({1, 3, 2}, {1, 2}), QD_OK);
+  p.symbols[1].step = 4;
+  EXPECT_EQ(p.bind({1, 3, 6}, {1, 6}), QD_SHAPE_MISMATCH);
+  EXPECT_STREQ(
+      p.bound.error,
+      "dimension 2 of input 'x' is 6, but must be a multiple of 4 ('s')");
+  EXPECT_EQ(p.bind({1, 3, 8}, {1, 8}), QD_OK);
 }
 
 TEST(SizesTest, WhatDoesNotFitMemoryIsRefused) {
@@ -135,7 +142,7 @@ TEST(SizesTest, PlacesWhatDependsOnData) {
   const int64_t dims[] = {-1, 4};
   const char *names[] = {"k", nullptr};
   const qd_tensor_info output = {"z", QD_F32, 2, dims, 0, names};
-  const qd_symbol symbol = {"k", 0, 100, 1};
+  const qd_symbol symbol = {"k", 0, 100, 1, 1};
   const qd_size sizes[] = {{QD_SIZE_SYMBOL, 0, 0, 0},
                            {QD_SIZE_NUMBER, 0, 0, 4},
                            {QD_SIZE_MUL, 0, 1, 0},

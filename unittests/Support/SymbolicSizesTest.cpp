@@ -60,6 +60,31 @@ TEST(SymbolicSizes, Prints) {
   EXPECT_EQ(s.print(7), "7");
 }
 
+/// Halves of a symbol that has a step are exact, and one polynomial.
+TEST(SymbolicSizes, Steps) {
+  SymbolicSizes s;
+  int64_t h = s.symbol("h", 32, 640, 32), w = s.symbol("w", 32, 640, 32);
+  EXPECT_EQ(s.symbol("h"), h);
+  EXPECT_EQ(s.asSymbol(h), 0u);
+  EXPECT_EQ(s.asSymbol(w), 1u);
+  EXPECT_EQ(s.asSymbol(s.mul(h, 2)), std::nullopt);
+  EXPECT_EQ(s.asSymbol(s.add(h, 1)), std::nullopt);
+  EXPECT_EQ(s.asSymbol(7), std::nullopt);
+  // A convolution of three pixels and stride two, padded by one.
+  int64_t half = s.add(s.floorDiv(s.sub(h, 1), 2), 1);
+  EXPECT_EQ(half, s.divide(h, 2));
+  EXPECT_EQ(s.mul(half, 2), h);
+  EXPECT_EQ(s.asSymbol(*s.divide(h, 32)), std::nullopt);
+  EXPECT_NE(s.floorDiv(h, 64), s.divide(h, 32));
+  EXPECT_EQ(s.bounds(half).low, 16);
+  EXPECT_EQ(s.bounds(half).high, 320);
+  EXPECT_EQ(s.evaluate(half, {96, 32}), 48);
+  EXPECT_EQ(s.print(h), "h");
+  EXPECT_EQ(s.print(half), "h / 2");
+  EXPECT_EQ(s.print(s.mul(half, s.mul(w, 3))), "3 * h * w / 2");
+  EXPECT_EQ(s.print(s.sub(2, half)), "-h / 2 + 2");
+}
+
 /// Random expressions, evaluated as built and through their normal form.
 TEST(SymbolicSizes, AgreesWithArithmetic) {
   unsigned seed = std::random_device()();
@@ -70,9 +95,9 @@ TEST(SymbolicSizes, AgreesWithArithmetic) {
     SymbolicSizes s;
     std::vector<int64_t> values;
     std::vector<std::pair<int64_t, int64_t>> pool; // size, value
-    for (const char *name : {"a", "b", "c"}) {
-      values.push_back(1 + below(9));
-      pool.push_back({s.symbol(name, 1, 9), values.back()});
+    for (auto [name, step] : {std::pair("a", 1), {"b", 4}, {"c", 32}}) {
+      values.push_back(step * (1 + below(9)));
+      pool.push_back({s.symbol(name, step, 9 * step, step), values.back()});
     }
     for (int constant = 1; constant < 4; ++constant)
       pool.push_back({constant, constant});

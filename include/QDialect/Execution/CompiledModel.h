@@ -31,6 +31,16 @@ struct TensorSpec {
   std::string describe() const;
 };
 
+/// A dimension whose size is known only when the model runs.
+struct SymbolSpec {
+  std::string name;
+  int64_t low = 1, high = 1, step = 1; ///< the sizes it may have
+  bool isComputed = false;             ///< by the model, from data
+
+  /// "32..640 in steps of 32".
+  std::string describe() const;
+};
+
 struct LoadOptions {
   int threads = 1;      ///< 0: one for each CPU of this process
   bool profile = false; ///< measure each step
@@ -52,6 +62,7 @@ public:
 
   llvm::ArrayRef<TensorSpec> inputs() const;
   llvm::ArrayRef<TensorSpec> outputs() const;
+  std::vector<SymbolSpec> symbols() const;
   llvm::StringRef prefix() const;
   /// The CPU variant this instance runs, and all in the library, best first.
   llvm::StringRef variant() const;

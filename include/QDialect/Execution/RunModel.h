@@ -35,7 +35,7 @@ struct RunModelOptions {
   LoadOptions load;
   /// For a reference that is neither a library nor a folder; may be empty.
   ReferenceRunner reference;
-  /// "name=number": symbolic sizes of made up inputs, 1 without.
+  /// "name=number": symbolic sizes of made up inputs, the least without.
   std::vector<std::string> sizes;
 };
 

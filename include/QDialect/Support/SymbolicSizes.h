@@ -13,7 +13,11 @@
 //   divide(768 * batch * seq, batch * seq) ->  768
 //
 // Code that only moves sizes about needs not know; code that computes with them
-// calls the table. Symbols have bounds, which decide comparisons.
+// calls the table. Symbols have bounds, which decide comparisons, and a step: a
+// symbol that is always a multiple of 32 is 32 times an atom, so that halves of
+// it are exact:
+//
+//   symbol "h" in steps of 32: floorDiv(h - 1, 2) + 1  ->  16 * (h / 32)
 
 #ifndef QDIALECT_SUPPORT_SYMBOLICSIZES_H
 #define QDIALECT_SUPPORT_SYMBOLICSIZES_H
@@ -37,6 +41,7 @@ public:
   struct Symbol {
     std::string name;
     int64_t low = 1, high = kUnbounded;
+    int64_t step = 1;        ///< every value is a multiple of it
     bool isComputed = false; ///< by the program, from data
   };
 
@@ -47,7 +52,7 @@ public:
 
   struct Atom {
     enum Kind { Symbol, FloorDiv, Max, Min, Mul } kind;
-    unsigned symbol;  ///< Symbol: its number
+    unsigned symbol;  ///< Symbol: its number; the atom is the symbol by its step
     int64_t lhs, rhs; ///< otherwise: sizes
   };
 
@@ -63,9 +68,12 @@ public:
   }
   static bool anySymbolic(llvm::ArrayRef<int64_t> sizes);
 
-  /// The symbol of this name, made on first use; bounds are those of the first.
+  /// The symbol of this name, made on first use; bounds and step are those of
+  /// the first, and both bounds multiples of the step.
   int64_t symbol(llvm::StringRef name, int64_t low = 1,
-                 int64_t high = kUnbounded);
+                 int64_t high = kUnbounded, int64_t step = 1);
+  /// The number of the symbol that a size is; nothing if it is more than that.
+  std::optional<unsigned> asSymbol(int64_t size) const;
   /// A new symbol that the program computes, from 0 to at most `limit` (a size
   /// of symbols known before). Its name is made unique.
   int64_t computedSymbol(llvm::StringRef name, int64_t limit = kUnbounded);
@@ -89,12 +97,14 @@ public:
 
   Bounds bounds(int64_t size) const;
   int64_t evaluate(int64_t size, llvm::ArrayRef<int64_t> symbolValues) const;
-  /// "batch * seq + 2".
+  /// "batch * seq + 2"; "3 * h / 2" where h has a step that makes this whole.
   std::string print(int64_t size) const;
 
   /// What a handle stands for: the sum of its terms.
   llvm::ArrayRef<Term> terms(int64_t size) const;
   const Atom &atom(unsigned number) const { return atoms[number]; }
+  /// The size that an atom alone is.
+  int64_t sizeOf(unsigned atom) { return intern({Term{1, {atom}}}); }
 
 private:
   static constexpr int64_t kFirst = -(int64_t(1) << 62);
@@ -107,6 +117,7 @@ private:
                      unsigned symbol = 0);
   Bounds boundsOf(const Atom &atom) const;
   std::string printAtom(unsigned number) const;
+  std::string printTerm(const Term &term) const;
 
   std::vector<Symbol> names;
   std::vector<Atom> atoms;

@@ -36,7 +36,7 @@ Value Emitter::symbolic(int64_t size) {
   auto atomOf = [&](unsigned number) -> Value {
     const SymbolicSizes::Atom &atom = table->atom(number);
     if (atom.kind == SymbolicSizes::Atom::Symbol)
-      return symbols[atom.symbol];
+      return div(symbols[atom.symbol], table->symbols()[atom.symbol].step);
     Value a = index(atom.lhs), b = index(atom.rhs);
     switch (atom.kind) {
     case SymbolicSizes::Atom::FloorDiv:

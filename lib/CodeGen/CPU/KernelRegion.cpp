@@ -133,14 +133,9 @@ SmallVector<std::optional<unsigned>> KernelRegion::symbolPlaces() const {
                         ? shapes->sizeOf(op.getInputs()[size.input])
                         : shapes->shapeOf(isInput ? op.getInputs()[size.input]
                                                   : result)[size.axis];
-    if (!SymbolicSizes::isSymbolic(value))
-      continue;
-    ArrayRef<SymbolicSizes::Term> terms = shapes->sizes.terms(value);
-    if (terms.size() != 1 || terms[0].factor != 1 || terms[0].atoms.size() != 1)
-      continue;
-    const SymbolicSizes::Atom &atom = shapes->sizes.atom(terms[0].atoms[0]);
-    if (atom.kind == SymbolicSizes::Atom::Symbol && !places[atom.symbol])
-      places[atom.symbol] = place;
+    std::optional<unsigned> symbol = shapes->sizes.asSymbol(value);
+    if (symbol && !places[*symbol])
+      places[*symbol] = place;
   }
   return places;
 }

@@ -451,7 +451,8 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
   for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
     symbols.push_back(describe.record(
         {describe.string(symbol.name), describe.i64(symbol.low),
-         describe.i64(symbol.high), describe.i32(symbol.isComputed)}));
+         describe.i64(symbol.high), describe.i64(symbol.step),
+         describe.i32(symbol.isComputed)}));
   Constant *inputDims = nullptr, *outputDims = nullptr, *owned = nullptr;
   if (program.isDynamic()) {
     inputDims = dims(program.inputs);

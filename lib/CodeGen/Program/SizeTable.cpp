@@ -8,8 +8,13 @@ namespace qdialect {
 
 unsigned SizeTable::atomNode(const SymbolicSizes::Atom &atom) {
   using Atom = SymbolicSizes::Atom;
-  if (atom.kind == Atom::Symbol)
-    return push({QD_SIZE_SYMBOL, atom.symbol, 0, 0});
+  if (atom.kind == Atom::Symbol) {
+    const SymbolicSizes::Symbol &symbol = sizes.symbols()[atom.symbol];
+    unsigned whole = push({QD_SIZE_SYMBOL, atom.symbol, 0, 0});
+    return symbol.step == 1
+               ? whole
+               : push({QD_SIZE_FLOOR_DIV, whole, node(symbol.step), 0});
+  }
   unsigned lhs = node(atom.lhs), rhs = node(atom.rhs);
   switch (atom.kind) {
   case Atom::FloorDiv:
@@ -26,6 +31,9 @@ unsigned SizeTable::atomNode(const SymbolicSizes::Atom &atom) {
 unsigned SizeTable::node(int64_t size) {
   if (auto entry = known.find(size); entry != known.end())
     return entry->second;
+  // The runtime knows the sizes of inputs by this node.
+  if (std::optional<unsigned> symbol = sizes.asSymbol(size))
+    return known[size] = push({QD_SIZE_SYMBOL, *symbol, 0, 0});
   std::optional<unsigned> sum;
   if (!SymbolicSizes::isSymbolic(size))
     sum = push({QD_SIZE_NUMBER, 0, 0, size});

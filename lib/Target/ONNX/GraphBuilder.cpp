@@ -310,10 +310,20 @@ Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement,
                   tensor.data->converted(*hostType(resultElement)));
     return result;
   }
-  return elementwise({tensor}, resultElement,
-                     [&](OpBuilder &b, Location at, ValueRange x) {
-                       return castElement(b, at, x[0], resultElement, rules);
-                     });
+  if (std::optional<int64_t> size = sizeBehindCast(tensor);
+      size && isSignlessInteger(resultElement) &&
+      resultElement.getIntOrFloatBitWidth() >= 32)
+    return reshape(Tensor(resultElement, *integers({}, {*size}).data),
+                   tensor.shape());
+  Tensor result = elementwise({tensor}, resultElement,
+                              [&](OpBuilder &b, Location at, ValueRange x) {
+                                return castElement(b, at, x[0], resultElement,
+                                                   rules);
+                              });
+  if (tensor.hasSymbolicElements() && tensor.size() == 1 &&
+      isFloat(resultElement))
+    castSizes[result.value] = tensor.data->asInteger(0);
+  return result;
 }
 
 } // namespace qdialect::onnx_import

@@ -122,6 +122,9 @@ public:
   llvm::SmallVector<mlir::OpFoldResult>
   operands(llvm::ArrayRef<int64_t> numbers);
   mlir::Value index(int64_t size);
+  /// The size that a float tensor of one element was cast from, if its numbers
+  /// up to the largest one are exact.
+  std::optional<int64_t> sizeBehindCast(const Tensor &tensor) const;
   int64_t count(const Tensor &tensor) { return sizes.product(tensor.shape()); }
   /// "batchx3": a shape with the names of its symbols.
   std::string describe(llvm::ArrayRef<int64_t> shape) const;
@@ -198,6 +201,7 @@ private:
 
   std::optional<Shape> shapeOf(mlir::Value value) const;
   mlir::Operation *lastOperand(int64_t size);
+  Shape operandsOf(int64_t size);
   mlir::Value symbolicConstant(const Tensor &tensor);
   mlir::Value payloadConstant(mlir::OpBuilder &builder, mlir::Location loc,
                               const Tensor &operand);
@@ -209,6 +213,7 @@ private:
   std::map<int64_t, mlir::Value> sizeValues;
   std::map<int64_t, std::pair<mlir::Value, int64_t>> symbolPlaces;
   llvm::DenseMap<mlir::Value, Shape> shapes;
+  llvm::DenseMap<mlir::Value, int64_t> castSizes;
   struct Materialized {
     HostTensor keepsAddressTaken;
     mlir::Value value;

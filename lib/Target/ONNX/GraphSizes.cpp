@@ -69,8 +69,10 @@ void GraphBuilder::forget(Region &region) {
     for (Value argument : block->getArguments())
       shapes.erase(argument);
     for (Operation &op : *block)
-      for (Value result : op.getResults())
+      for (Value result : op.getResults()) {
         shapes.erase(result);
+        castSizes.erase(result);
+      }
   });
 }
 
@@ -99,17 +101,26 @@ Operation *GraphBuilder::lastOperand(int64_t size) {
     if (op && (!last || last->isBeforeInBlock(op)))
       last = op;
   };
+  for (int64_t operand : operandsOf(size))
+    visit(operand);
+  return last;
+}
+
+/// The sizes that a size is computed from. That of a symbol by its step is the
+/// symbol.
+Shape GraphBuilder::operandsOf(int64_t size) {
+  Shape from;
   for (const SymbolicSizes::Term &term : sizes.terms(size))
     for (unsigned number : term.atoms) {
-      SymbolicSizes::Atom atom = sizes.atom(number);
-      if (atom.kind == SymbolicSizes::Atom::Symbol) {
-        visit(sizes.symbol(sizes.symbols()[atom.symbol].name));
-        continue;
-      }
-      visit(atom.lhs);
-      visit(atom.rhs);
+      const SymbolicSizes::Atom &atom = sizes.atom(number);
+      if (atom.kind != SymbolicSizes::Atom::Symbol)
+        from.append({atom.lhs, atom.rhs});
+      else if (int64_t stepped = sizes.sizeOf(number); stepped != size)
+        from.push_back(stepped);
+      else
+        from.push_back(sizes.symbol(sizes.symbols()[atom.symbol].name));
     }
-  return last;
+  return from;
 }
 
 OpFoldResult GraphBuilder::operand(int64_t size) {
@@ -126,21 +137,12 @@ SmallVector<OpFoldResult> GraphBuilder::operands(ArrayRef<int64_t> numbers) {
 Value GraphBuilder::index(int64_t size) {
   if (auto known = sizeValues.find(size); known != sizeValues.end())
     return known->second;
+  auto place = symbolPlaces.find(size);
+  bool isInput = place != symbolPlaces.end();
   // Operands first: they go before.
-  using Atom = SymbolicSizes::Atom;
-  auto symbolOf = [&](const Atom &atom) {
-    return sizes.symbol(sizes.symbols()[atom.symbol].name);
-  };
-  for (const SymbolicSizes::Term &term : sizes.terms(size))
-    for (unsigned number : term.atoms) {
-      Atom atom = sizes.atom(number);
-      if (atom.kind != Atom::Symbol) {
-        index(atom.lhs);
-        index(atom.rhs);
-      } else if (int64_t symbol = symbolOf(atom); symbol != size) {
-        index(symbol);
-      }
-    }
+  if (!isInput)
+    for (int64_t from : operandsOf(size))
+      index(from);
   OpBuilder::InsertionGuard guard(builder);
   bool dependsOnData = sizes.isComputed(size);
   Operation *before = dependsOnData ? lastOperand(size) : lastSize;
@@ -152,13 +154,16 @@ Value GraphBuilder::index(int64_t size) {
   auto number = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, at, value);
   };
-  auto makeAtom = [&](const Atom &atom) -> Value {
+  using Atom = SymbolicSizes::Atom;
+  auto makeAtom = [&](unsigned which) -> Value {
+    const Atom &atom = sizes.atom(which);
     if (atom.kind == Atom::Symbol) {
-      int64_t symbol = symbolOf(atom);
-      if (symbol != size)
-        return index(symbol);
-      auto [argument, axis] = symbolPlaces.at(symbol);
-      return tensor::DimOp::create(builder, at, argument, axis);
+      if (int64_t stepped = sizes.sizeOf(which); stepped != size)
+        return index(stepped);
+      const SymbolicSizes::Symbol &symbol = sizes.symbols()[atom.symbol];
+      Value whole = index(sizes.symbol(symbol.name));
+      return arith::FloorDivSIOp::create(builder, at, whole,
+                                         number(symbol.step));
     }
     Value lhs = index(atom.lhs), rhs = index(atom.rhs);
     switch (atom.kind) {
@@ -173,12 +178,16 @@ Value GraphBuilder::index(int64_t size) {
     }
   };
   Value sum;
-  if (!SymbolicSizes::isSymbolic(size))
+  if (isInput)
+    sum = tensor::DimOp::create(builder, at, place->second.first,
+                                place->second.second);
+  else if (!SymbolicSizes::isSymbolic(size))
     sum = number(size);
-  for (const SymbolicSizes::Term &term : sizes.terms(size)) {
+  for (const SymbolicSizes::Term &term :
+       isInput ? ArrayRef<SymbolicSizes::Term>() : sizes.terms(size)) {
     Value product;
     for (unsigned atom : term.atoms) {
-      Value factor = makeAtom(sizes.atom(atom));
+      Value factor = makeAtom(atom);
       product = product ? arith::MulIOp::create(builder, at, product, factor)
                         : factor;
     }
@@ -192,6 +201,19 @@ Value GraphBuilder::index(int64_t size) {
   if (!dependsOnData)
     lastSize = sum.getDefiningOp();
   return sizeValues[size] = sum;
+}
+
+std::optional<int64_t>
+GraphBuilder::sizeBehindCast(const Tensor &tensor) const {
+  auto known = castSizes.find(tensor.value);
+  if (tensor.isConstant() || known == castSizes.end())
+    return std::nullopt;
+  auto type = mlir::cast<FloatType>(tensor.elementType());
+  int64_t most = int64_t(1) << type.getFPMantissaWidth();
+  SymbolicSizes::Bounds bounds = sizes.bounds(known->second);
+  if (bounds.low < -most || bounds.high > most)
+    return std::nullopt;
+  return known->second;
 }
 
 std::string GraphBuilder::describe(ArrayRef<int64_t> shape) const {

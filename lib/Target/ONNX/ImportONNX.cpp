@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -30,7 +31,8 @@ void registerONNXImportDialects(DialectRegistry &registry) {
 
 llvm::Error parseDimension(StringRef text, ImportOptions &options) {
   auto [name, range] = text.rsplit('=');
-  auto [from, to] = range.split("..");
+  auto [from, rest] = range.split("..");
+  auto [to, step] = rest.split(':');
   constexpr int64_t most = SymbolicSizes::kUnbounded;
   ImportOptions::Dimension dim;
   bool isRange = range.contains("..");
@@ -40,11 +42,20 @@ llvm::Error parseDimension(StringRef text, ImportOptions &options) {
   if (!to.empty())
     valid &= !to.getAsInteger(10, dim.high) && dim.high >= dim.low &&
              dim.high <= most;
+  if (rest.contains(':'))
+    valid &= !step.getAsInteger(10, dim.step) && dim.step >= 1 &&
+             dim.step <= most;
   if (!valid)
     return llvm::createStringError(
         "dimension '" + text +
         "' is not of the form name=positive number, name=low..high or "
-        "name=low..");
+        "name=low.., the last two with :step where only multiples are taken");
+  dim.low = llvm::alignTo(dim.low, dim.step);
+  dim.high = llvm::alignDown(dim.high, dim.step);
+  if (dim.low > dim.high)
+    return llvm::createStringError("dimension '" + text +
+                                   "': no multiple of " + step +
+                                   " lies between the bounds");
   options.dims[name] = dim;
   return llvm::Error::success();
 }

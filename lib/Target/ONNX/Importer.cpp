@@ -247,11 +247,15 @@ LogicalResult Importer::addInputs() {
 /// The bounds of the symbols, for the whole program.
 void Importer::addBounds() {
   SmallVector<NamedAttribute> bounds;
-  for (const SymbolicSizes::Symbol &symbol : emit->sizes.symbols())
-    if (!symbol.isComputed)
-      bounds.push_back(builder.getNamedAttr(
-          symbol.name,
-          builder.getDenseI64ArrayAttr({symbol.low, symbol.high})));
+  for (const SymbolicSizes::Symbol &symbol : emit->sizes.symbols()) {
+    if (symbol.isComputed)
+      continue;
+    SmallVector<int64_t> range{symbol.low, symbol.high};
+    if (symbol.step != 1)
+      range.push_back(symbol.step);
+    bounds.push_back(builder.getNamedAttr(
+        symbol.name, builder.getDenseI64ArrayAttr(range)));
+  }
   if (!bounds.empty())
     main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));
 }

@@ -46,6 +46,8 @@ InputReader::dimension(int axis,
       diagnostic << "--dim " << given->first() << "=" << given->second.low;
       if (!given->second.isFixed())
         diagnostic << ".." << given->second.high;
+      if (given->second.step != 1)
+        diagnostic << ":" << given->second.step;
       diagnostic << " contradicts the model: dimension " << axis
                  << " of input '" << name << "' is " << dim.dim_value();
       return failure();
@@ -56,7 +58,8 @@ InputReader::dimension(int axis,
     ImportOptions::Dimension bounds = given->second;
     return bounds.isFixed()
                ? bounds.low
-               : sizes.symbol(given->first(), bounds.low, bounds.high);
+               : sizes.symbol(given->first(), bounds.low, bounds.high,
+                              bounds.step);
   }
   if (axis == 0) {
     mlir::emitRemark(UnknownLoc::get(context))

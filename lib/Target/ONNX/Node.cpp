@@ -216,6 +216,18 @@ void Node::requireSameType(const Tensor &a, const Tensor &other) {
                 << describeType(other.type);
 }
 
+/// The dimension whose quotient a size rounds down, if there is one.
+static std::optional<unsigned> roundedSymbol(const SymbolicSizes &sizes,
+                                             int64_t size) {
+  for (const SymbolicSizes::Term &term : sizes.terms(size))
+    for (unsigned number : term.atoms)
+      if (sizes.atom(number).kind == SymbolicSizes::Atom::FloorDiv)
+        for (unsigned symbol : sizes.symbolsOf(sizes.atom(number).lhs))
+          if (!sizes.symbols()[symbol].isComputed)
+            return symbol;
+  return std::nullopt;
+}
+
 bool Node::requireBroadcast(ArrayRef<Tensor> operands) {
   if (failed)
     return false;
@@ -225,6 +237,15 @@ bool Node::requireBroadcast(ArrayRef<Tensor> operands) {
   diagnostic << "shapes do not broadcast:";
   for (auto [index, operand] : llvm::enumerate(operands))
     diagnostic << (index ? ", " : " ") << b.describe(operand.shape());
+  for (const Tensor &operand : operands)
+    for (int64_t size : operand.shape())
+      if (std::optional<unsigned> symbol = roundedSymbol(b.sizes, size)) {
+        StringRef name = b.sizes.symbols()[*symbol].name;
+        diagnostic << "; --dim " << name
+                   << "=low..high:step takes multiples of a step only, which "
+                      "may make them equal";
+        return false;
+      }
   return false;
 }
 

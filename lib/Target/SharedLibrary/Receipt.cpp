@@ -177,6 +177,7 @@ public:
       : out(out), program(program), targets(targets), summary(summary) {}
 
   void tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list);
+  void symbols();
   void layer(size_t number, const ProgramStep &step);
   void totals();
 
@@ -199,6 +200,25 @@ void Writer::tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list) {
           for (int64_t dim : tensor.shape)
             out.value(dim);
         });
+      });
+  });
+}
+
+/// Those of inputs: what a caller may choose.
+void Writer::symbols() {
+  llvm::SmallVector<SymbolicSizes::Symbol> given;
+  for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
+    if (!symbol.isComputed)
+      given.push_back(symbol);
+  if (given.empty())
+    return;
+  out.attributeArray("symbols", [&] {
+    for (const SymbolicSizes::Symbol &symbol : given)
+      out.object([&] {
+        out.attribute("name", json::fixUTF8(symbol.name));
+        out.attribute("low", symbol.low);
+        out.attribute("high", symbol.high);
+        out.attribute("step", symbol.step);
       });
   });
 }
@@ -305,6 +325,7 @@ std::string qdialect::makeReceipt(const Program &program,
     });
     writer.tensors("inputs", program.inputs);
     writer.tensors("outputs", program.outputs);
+    writer.symbols();
     out.attributeArray("layers", [&] {
       for (auto [number, step] : llvm::enumerate(program.steps))
         if (step.dispatch && !(step.blocks && step.blocks->rest)) {

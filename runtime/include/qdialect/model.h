@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 3
+#define QDIALECT_MODEL_ABI 4
 
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +79,7 @@ typedef struct qd_tensor_info {
 typedef struct qd_symbol {
   const char *name;
   int64_t low, high; /* the sizes it may have */
+  int64_t step;      /* and only multiples of this */
   int32_t computed;  /* not 0: the model computes it from data (how many boxes
                         it found); 0: it is a size of an input */
 } qd_symbol;
@@ -120,7 +121,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 3
+#elif QDIALECT_MODEL_ABI != 4
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 

@@ -89,8 +89,17 @@ TEST(ImportONNX, ParsesDimensions) {
   EXPECT_FALSE(static_cast<bool>(parseDimension("a=b:0=7", options)));
   EXPECT_EQ(options.dims.lookup("batch").low, 4);
   EXPECT_EQ(options.dims.lookup("a=b:0").high, 7);
+  EXPECT_FALSE(static_cast<bool>(parseDimension("h=1..650:32", options)));
+  EXPECT_EQ(options.dims.lookup("h").low, 32);
+  EXPECT_EQ(options.dims.lookup("h").high, 640);
+  EXPECT_EQ(options.dims.lookup("h").step, 32);
+  EXPECT_FALSE(static_cast<bool>(parseDimension("x:2=48..:48", options)));
+  EXPECT_EQ(options.dims.lookup("x:2").low, 48);
+  EXPECT_EQ(options.dims.lookup("x:2").high % 48, 0);
   for (const char *text :
-       {"", "batch", "=4", "batch=", "batch=x", "batch=0", "batch=-1"}) {
+       {"", "batch", "=4", "batch=", "batch=x", "batch=0", "batch=-1",
+        "batch=4:2", "batch=1..4:", "batch=1..4:0", "batch=1..4:x",
+        "batch=33..63:32"}) {
     llvm::Error error = parseDimension(text, options);
     EXPECT_TRUE(static_cast<bool>(error)) << text;
     llvm::consumeError(std::move(error));

@@ -23,7 +23,8 @@ namespace qdialect {
 struct ImportOptions {
   /// A value, or the least and largest one of a dimension that stays symbolic.
   struct Dimension {
-    int64_t low = 1, high = 1;
+    int64_t low = 1, high = 1; ///< multiples of `step`
+    int64_t step = 1;
     bool isFixed() const { return low == high; }
   };
   /// Symbolic dimensions, by the name the model gives them ("batch"), or by
@@ -36,7 +37,7 @@ struct ImportOptions {
 
 /// Reads the argument of --dim into `options.dims`: "name=4" fixes a dimension,
 /// "name=1..64" keeps it symbolic between bounds, "name=1.." without an upper
-/// one.
+/// one, "name=32..640:32" to multiples of 32.
 llvm::Error parseDimension(llvm::StringRef text, ImportOptions &options);
 
 /// Reads the argument of --set into `options.values`: "sr=16000" makes the

@@ -112,17 +112,34 @@ LogicalResult importDropout(Node &n) {
   return n.result(x);
 }
 
+/// The whole number that a bound of a range is.
+std::optional<int64_t> wholeNumber(GraphBuilder &b, const Tensor &bound) {
+  if (!bound.isConstant())
+    return b.sizeBehindCast(bound);
+  if (bound.size() != 1)
+    return std::nullopt;
+  if (!isFloat(bound.elementType()))
+    return bound.data->asInteger(0);
+  double number = bound.data->asDouble(0);
+  if (number != std::floor(number) || std::fabs(number) > 0x1p53)
+    return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
 /// A range of symbolic length: start + position * delta.
 LogicalResult importSymbolicRange(Node &n, const Tensor &start,
                                   const Tensor &limit, const Tensor &delta) {
   Type type = start.elementType();
-  for (const Tensor *bound : {&start, &limit, &delta})
-    if (!bound->isConstant() || bound->size() != 1 || isFloat(type))
-      return n.emitError() << "start, limit and delta must be integers that "
-                              "follow from shapes";
   SymbolicSizes &sizes = n.b.sizes;
-  int64_t from = start.data->asInteger(0), to = limit.data->asInteger(0),
-          step = delta.data->asInteger(0);
+  std::optional<int64_t> bounds[3];
+  for (auto [bound, tensor] :
+       llvm::zip_equal(bounds, ArrayRef<const Tensor *>{&start, &limit, &delta})) {
+    bound = wholeNumber(n.b, *tensor);
+    if (!bound)
+      return n.emitError() << "start, limit and delta must be whole numbers "
+                              "that follow from shapes";
+  }
+  int64_t from = *bounds[0], to = *bounds[1], step = *bounds[2];
   if (SymbolicSizes::isSymbolic(step) || step < 1)
     return n.emitError() << "a symbolic range with step " << sizes.print(step)
                          << " is not supported";
@@ -131,14 +148,17 @@ LogicalResult importSymbolicRange(Node &n, const Tensor &start,
       {}, type,
       [&](OpBuilder &b, Location at, ValueRange) -> Value {
         Value place = linalg::IndexOp::create(b, at, 0);
-        Value number = arith::IndexCastOp::create(b, at, type, place);
+        Type whole = isFloat(type) ? b.getI64Type() : type;
+        Value number = arith::IndexCastOp::create(b, at, whole, place);
         if (step != 1)
           number = arith::MulIOp::create(b, at, number,
-                                         n.b.sizeAs(b, at, type, step));
-        if (from == 0)
-          return number;
-        return arith::AddIOp::create(b, at, number,
-                                     n.b.sizeAs(b, at, type, from));
+                                         n.b.sizeAs(b, at, whole, step));
+        if (from != 0)
+          number = arith::AddIOp::create(b, at, number,
+                                         n.b.sizeAs(b, at, whole, from));
+        return isFloat(type)
+                   ? arith::SIToFPOp::create(b, at, type, number).getResult()
+                   : number;
       },
       {count}));
 }
@@ -148,7 +168,9 @@ LogicalResult importRange(Node &n) {
                      n.input(2, "delta")};
   if (!n.ok())
     return failure();
-  if (llvm::any_of(bounds, [](const Tensor &b) { return b.isSymbolic(); }))
+  if (llvm::any_of(bounds, [&](const Tensor &bound) {
+        return bound.isSymbolic() || n.b.sizeBehindCast(bound);
+      }))
     return importSymbolicRange(n, bounds[0], bounds[1], bounds[2]);
   double start = n.constantNumber(0, "start"),
          limit = n.constantNumber(1, "limit"),

@@ -55,24 +55,34 @@ Geometry bindGeometry(Node &n, ArrayRef<int64_t> image,
                   << "', but must be NOTSET, VALID, SAME_UPPER or SAME_LOWER";
     return g;
   }
+  SymbolicSizes &sizes = n.b.sizes;
   for (size_t axis = 0; axis < rank; ++axis) {
     int64_t stride = g.strides[axis];
     int64_t extent = (kernel[axis] - 1) * g.dilations[axis] + 1;
-    int64_t full = stride * (image[axis] - 1) + g.outputPadding[axis] + extent;
+    int64_t full = sizes.add(sizes.mul(sizes.sub(image[axis], 1), stride),
+                             g.outputPadding[axis] + extent);
     if (same || stated) {
-      int64_t size = stated ? (*stated)[axis] : image[axis] * stride;
-      int64_t total = std::max<int64_t>(full - size, 0);
+      int64_t size = stated ? (*stated)[axis] : sizes.mul(image[axis], stride);
+      int64_t rest = sizes.sub(full, size);
+      if (SymbolicSizes::isSymbolic(rest)) {
+        n.emitError() << "output_shape fixes spatial dimension " << axis
+                      << ", whose input size " << sizes.print(image[axis])
+                      << " is symbolic";
+        return g;
+      }
+      int64_t total = std::max<int64_t>(rest, 0);
       // The specification gives the odd one to the end for SAME_UPPER only.
       bool upper = autoPad == "SAME_UPPER";
       g.low[axis] = upper ? total / 2 : total - total / 2;
-      g.high[axis] = full - size - g.low[axis];
+      g.high[axis] = rest - g.low[axis];
     } else if (autoPad == "VALID") {
       g.low[axis] = g.high[axis] = 0;
     }
-    g.output.push_back(full - g.low[axis] - g.high[axis]);
-    if (g.output.back() < 1) {
+    g.output.push_back(sizes.sub(full, g.low[axis] + g.high[axis]));
+    if (sizes.bounds(g.output.back()).low < 1) {
       n.emitError() << "pads " << g.low[axis] << " and " << g.high[axis]
-                    << " leave nothing of size " << full
+                    << " leave nothing of size "
+                    << sizes.print(sizes.bounds(full).low)
                     << " of spatial dimension " << axis;
       return g;
     }
@@ -89,7 +99,7 @@ Tensor spread(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> strides) {
   for (auto [axis, stride] : llvm::enumerate(strides)) {
     int64_t size = x.dim(axis + 2);
     expanded.append({size, 1});
-    spreadShape.push_back(size * stride);
+    spreadShape.push_back(b.sizes.mul(size, stride));
     low.append({0, 0});
     high.append({0, stride - 1});
   }
@@ -102,7 +112,8 @@ Tensor adjust(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> low,
   Shape padLow(2, 0), padHigh(2, 0), offsets(2, 0), sizes(x.shape());
   for (size_t axis = 0; axis < low.size(); ++axis) {
     offsets.push_back(std::max<int64_t>(-low[axis], 0));
-    sizes[axis + 2] -= offsets.back() + std::max<int64_t>(-high[axis], 0);
+    sizes[axis + 2] = b.sizes.sub(
+        sizes[axis + 2], offsets.back() + std::max<int64_t>(-high[axis], 0));
     padLow.push_back(std::max<int64_t>(low[axis], 0));
     padHigh.push_back(std::max<int64_t>(high[axis], 0));
   }
@@ -158,6 +169,10 @@ LogicalResult importConvTranspose(Node &n) {
   int64_t group = n.getInt("group", 1);
   if (!n.ok())
     return failure();
+  if (SymbolicSizes::anySymbolic(w.shape()) ||
+      SymbolicSizes::isSymbolic(x.dim(1)))
+    return n.emitError() << "weights " << n.b.describe(w) << " and channels of "
+                         << n.b.describe(x) << " must not be symbolic";
   if (w.rank() != x.rank() || w.dim(0) != x.dim(1))
     return n.emitError() << "weights " << describeType(w.type)
                          << " do not fit input " << describeType(x.type);
@@ -174,7 +189,10 @@ LogicalResult importConvTranspose(Node &n) {
   // Weights that are no constant are turned around slice by slice.
   n.requireRange("kernel size", kernel, 1,
                  w.isConstant() ? maxWindowNumber : 512);
-  n.requireRange("spatial dimension", image, 1, maxWindowNumber);
+  for (int64_t size : image)
+    if (n.b.sizes.bounds(size).low < 1)
+      return n.emitError() << "spatial dimension " << n.b.sizes.print(size)
+                           << " can be less than 1";
   Geometry g = bindGeometry(n, image, kernel);
   if (!n.ok())
     return failure();
@@ -186,10 +204,11 @@ LogicalResult importConvTranspose(Node &n) {
     // The spread input ends in stride - 1 zeros already.
     high.push_back(reach - g.high[axis] + g.outputPadding[axis] -
                    (g.strides[axis] - 1));
-    int64_t left = image[axis] * g.strides[axis] +
-                   std::min<int64_t>(low.back(), 0) +
-                   std::min<int64_t>(high.back(), 0);
-    if (left < 1)
+    int64_t left =
+        n.b.sizes.add(n.b.sizes.mul(image[axis], g.strides[axis]),
+                      std::min<int64_t>(low.back(), 0) +
+                          std::min<int64_t>(high.back(), 0));
+    if (n.b.sizes.bounds(left).low < 1)
       return n.emitError() << "pads " << g.low[axis] << " and " << g.high[axis]
                            << " cut away all of spatial dimension " << axis;
   }
@@ -214,7 +233,8 @@ LogicalResult importConvTranspose(Node &n) {
 } // namespace
 
 void registerTransposedConvolutionOps(OpRegistry &r) {
-  r.onOp("ConvTranspose", 1, importConvTranspose, "1-D, 2-D, 3-D; any groups");
+  r.onOp("ConvTranspose", 1, importConvTranspose, "1-D, 2-D, 3-D; any groups")
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import
