@@ -6,7 +6,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid", "detector"]
+KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid", "detector", "recurrent"]
 
 
 class Graph:
@@ -149,6 +149,32 @@ def detector(rng):
                     ("boxes", TensorProto.FLOAT, ["batch", "places", 6])])
 
 
+def recurrent(rng):
+    """Recurrent layers over any number of steps of any number of sequences, which end where `lengths` says."""
+    g = Graph(rng)
+    hidden, width = (int(w) for w in rng.choice([8, 12, 16], 2))
+    x = g.op("Transpose", "x", perm=[1, 0, 2])
+
+    def layer(kind, gates, value, inputs, direction, lengths, **attributes):
+        count = 2 if direction == "bidirectional" else 1
+        operands = [value, g.weight(count, gates * hidden, inputs), g.weight(count, gates * hidden, hidden),
+                    g.weight(count, 2 * gates * hidden), *(["lengths"] if lengths else [])]
+        y = g.op(kind, *operands, hidden_size=hidden, direction=direction, **attributes)
+        # (seq, directions, batch, hidden) -> (seq, batch, directions * hidden)
+        y = g.op("Transpose", y, perm=[0, 2, 1, 3])
+        return g.op("Reshape", y, g.constant(np.int64([0, 0, -1]))), count * hidden
+
+    x, size = layer("LSTM", 4, x, width, str(rng.choice(["forward", "bidirectional"])), rng.random() < 0.5)
+    x, size = layer("GRU", 3, x, size, str(rng.choice(["reverse", "bidirectional"])), rng.random() < 0.5,
+                    linear_before_reset=int(rng.integers(2)))
+    x, size = layer("RNN", 1, x, size, "reverse", True)
+    x = g.op("Transpose", x, perm=[1, 0, 2])
+    g.op("Add", g.op("MatMul", x, g.weight(size, 5)), g.weight(5), name="y")
+    return g.model("recurrent", [("x", TensorProto.FLOAT, ["batch", "seq", width]),
+                                 ("lengths", TensorProto.INT32, ["batch"])],
+                   [("y", TensorProto.FLOAT, ["batch", "seq", 5])])
+
+
 def transformer(rng):
     """An encoder block over token numbers and a mask, its reshapes computed from Shape."""
     g = Graph(rng)
@@ -227,8 +253,12 @@ def build(kind, rng):
     return globals()[kind](rng), bounds, sizes
 
 
-def feeds(kind, size, rng):
+def feeds(kind, size, rng, model=None):
     """Inputs of one size."""
+    if kind == "recurrent":
+        shape = [size.get(d.dim_param, d.dim_value) for d in model.graph.input[0].type.tensor_type.shape.dim]
+        return {"x": rng.standard_normal(shape).astype(np.float32),
+                "lengths": rng.integers(1, size["seq"] + 1, size["batch"]).astype(np.int32)}
     if kind == "audio":
         return {"x": rng.standard_normal((size["batch"], 1, size["samples"])).astype(np.float32)}
     if kind in ("cnn", "windows", "pyramid", "detector"):

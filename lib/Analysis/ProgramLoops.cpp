@@ -20,9 +20,10 @@ static bool isRowArithmetic(Operation *op) {
          op->getResult(0).getType().isIndex();
 }
 
-static std::optional<LoopRow> rowOf(OpFoldResult index) {
-  if (std::optional<int64_t> number = getConstantIntValue(index))
-    return LoopRow{Value(), 0, *number};
+static std::optional<LoopRow> rowOf(OpFoldResult index,
+                                    SymbolicShapes &shapes) {
+  if (int64_t size = shapes.sizeOf(index); size != ShapedType::kDynamic)
+    return LoopRow{Value(), 0, size};
   auto value = cast<Value>(index);
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
@@ -33,76 +34,96 @@ static std::optional<LoopRow> rowOf(OpFoldResult index) {
   Operation *op = value.getDefiningOp();
   if (!isRowArithmetic(op))
     return std::nullopt;
-  std::optional<LoopRow> lhs = rowOf(op->getOperand(0)),
-                         rhs = rowOf(op->getOperand(1));
+  std::optional<LoopRow> lhs = rowOf(op->getOperand(0), shapes),
+                         rhs = rowOf(op->getOperand(1), shapes);
   if (!lhs || !rhs)
     return std::nullopt;
+  SymbolicSizes &sizes = shapes.sizes;
   if (isa<arith::MulIOp>(op)) {
     if (lhs->counter)
       std::swap(lhs, rhs);
-    if (lhs->counter)
+    if (lhs->counter || SymbolicSizes::isSymbolic(lhs->offset))
       return std::nullopt;
     return LoopRow{rhs->counter, rhs->factor * lhs->offset,
-                   rhs->offset * lhs->offset};
+                   sizes.mul(rhs->offset, lhs->offset)};
   }
   if (lhs->counter && rhs->counter && lhs->counter != rhs->counter)
     return std::nullopt;
   int64_t sign = isa<arith::SubIOp>(op) ? -1 : 1;
   return LoopRow{lhs->counter ? lhs->counter : rhs->counter,
                  lhs->factor + sign * rhs->factor,
-                 lhs->offset + sign * rhs->offset};
+                 sizes.add(lhs->offset, sizes.mul(rhs->offset, sign))};
 }
 
 /// The tensor that a slice reads from or writes into.
-static RankedTensorType wholeType(OffsetSizeAndStrideOpInterface slice) {
-  return llvm::TypeSwitch<Operation *, RankedTensorType>(slice)
-      .Case<tensor::ExtractSliceOp>([](auto op) { return op.getSourceType(); })
-      .Case<tensor::InsertSliceOp>([](auto op) { return op.getDestType(); })
-      .Default(RankedTensorType());
+static Value wholeTensor(OffsetSizeAndStrideOpInterface slice) {
+  return llvm::TypeSwitch<Operation *, Value>(slice)
+      .Case<tensor::ExtractSliceOp>([](auto op) { return op.getSource(); })
+      .Case<tensor::InsertSliceOp>([](auto op) { return op.getDest(); })
+      .Default(Value());
 }
 
-std::optional<LoopRow> getLoopRow(OffsetSizeAndStrideOpInterface slice) {
-  RankedTensorType whole = wholeType(slice);
-  if (!whole || !whole.hasStaticShape() || whole.getRank() == 0)
+/// Are all sizes known?
+static bool isKnown(const SymbolicShapes::Shape &shape) {
+  return !llvm::is_contained(shape, ShapedType::kDynamic);
+}
+
+std::optional<LoopRow> getLoopRow(OffsetSizeAndStrideOpInterface slice,
+                                  SymbolicShapes &shapes) {
+  Value whole = wholeTensor(slice);
+  if (!whole)
+    return std::nullopt;
+  SymbolicShapes::Shape shape = shapes.shapeOf(whole);
+  if (shape.empty() || !isKnown(shape))
     return std::nullopt;
   SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
                             sizes = slice.getMixedSizes();
-  for (int64_t dim = 0; dim < whole.getRank(); ++dim) {
-    int64_t extent = dim == 0 ? 1 : whole.getDimSize(dim);
-    if (getConstantIntValue(sizes[dim]) != extent ||
+  for (auto [dim, extent] : llvm::enumerate(shape)) {
+    if (shapes.sizeOf(sizes[dim]) != (dim == 0 ? 1 : extent) ||
         getConstantIntValue(slice.getMixedStrides()[dim]) != 1 ||
         (dim > 0 && getConstantIntValue(offsets[dim]) != 0))
       return std::nullopt;
   }
-  return rowOf(offsets[0]);
+  return rowOf(offsets[0], shapes);
 }
 
-tensor::InsertSliceOp getRowWrite(scf::ForOp loop, unsigned index) {
+static SymbolicShapes shapesAround(Operation *op) {
+  return SymbolicShapes(op->getParentOfType<func::FuncOp>());
+}
+
+static tensor::InsertSliceOp getRowWrite(scf::ForOp loop, unsigned index,
+                                         SymbolicShapes &shapes) {
   Value value = loop.getBody()->getTerminator()->getOperand(index);
   auto insert = value.getDefiningOp<tensor::InsertSliceOp>();
   if (insert && insert->getBlock() == loop.getBody() && value.hasOneUse() &&
       insert.getDest() == loop.getRegionIterArg(index) &&
-      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(*insert)))
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(*insert), shapes))
     return insert;
   return {};
 }
 
+tensor::InsertSliceOp getRowWrite(scf::ForOp loop, unsigned index) {
+  SymbolicShapes shapes = shapesAround(loop);
+  return getRowWrite(loop, index, shapes);
+}
+
 /// Do all readers of `value`, a counter or computed from one, choose rows by
 /// it?
-static bool choosesRows(Value value) {
+static bool choosesRows(Value value, SymbolicShapes &shapes) {
   return llvm::all_of(value.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (isRowArithmetic(user))
-      return rowOf(user->getResult(0)) && choosesRows(user->getResult(0));
+      return rowOf(user->getResult(0), shapes) &&
+             choosesRows(user->getResult(0), shapes);
     auto slice = dyn_cast<OffsetSizeAndStrideOpInterface>(user);
-    if (!slice || !getLoopRow(slice))
+    if (!slice || !getLoopRow(slice, shapes))
       return false;
     if (isa<tensor::ExtractSliceOp>(user))
       return true;
     auto loop = dyn_cast<scf::ForOp>(user->getParentOp());
     return loop &&
            llvm::any_of(llvm::seq(loop.getNumResults()), [&](unsigned index) {
-             return getRowWrite(loop, index) == user;
+             return getRowWrite(loop, index, shapes) == user;
            });
   });
 }
@@ -137,17 +158,20 @@ bool isProgramLoop(Operation *op) {
   if (!loop || !standsInProgram(op))
     return false;
   std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
-                         high = getConstantIntValue(loop.getUpperBound()),
                          step = getConstantIntValue(loop.getStep());
-  if (!low || !high || step != 1 || *low >= *high)
+  if (!low || step != 1 || loop.getNumResults() == 0)
     return false;
-  auto isStatic = [](Type type) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    return tensor && tensor.hasStaticShape();
+  SymbolicShapes shapes = shapesAround(loop);
+  int64_t high = shapes.sizeOf(loop.getUpperBound());
+  if (high == ShapedType::kDynamic ||
+      (!SymbolicSizes::isSymbolic(high) && *low >= high))
+    return false;
+  auto hasSizes = [&](Value result) {
+    return isa<RankedTensorType>(result.getType()) &&
+           isKnown(shapes.shapeOf(result));
   };
-  return loop.getNumResults() > 0 &&
-         llvm::all_of(loop.getResultTypes(), isStatic) &&
-         choosesRows(loop.getInductionVar());
+  return llvm::all_of(loop.getResults(), hasSizes) &&
+         choosesRows(loop.getInductionVar(), shapes);
 }
 
 SmallVector<Block *> programBlocks(func::FuncOp function) {
@@ -166,9 +190,8 @@ SmallVector<Block *> programBlocksInnerFirst(func::FuncOp function) {
   return blocks;
 }
 
-LoopBounds getBounds(scf::ForOp loop) {
-  return {*getConstantIntValue(loop.getLowerBound()),
-          *getConstantIntValue(loop.getUpperBound())};
+int64_t getFirst(scf::ForOp loop) {
+  return *getConstantIntValue(loop.getLowerBound());
 }
 
 int64_t timesRun(Operation *op) {
@@ -176,7 +199,8 @@ int64_t timesRun(Operation *op) {
   for (Operation *parent = op->getParentOp(); parent && isProgramRegion(parent);
        parent = parent->getParentOp())
     if (auto loop = dyn_cast<scf::ForOp>(parent))
-      times *= getBounds(loop).count();
+      if (auto end = getConstantIntValue(loop.getUpperBound()))
+        times *= *end - getFirst(loop);
   return times;
 }
 
@@ -184,8 +208,9 @@ bool isLoopRowView(Operation *op) {
   auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
   if (!slice || !isProgramRegion(op->getParentOp()))
     return false;
+  SymbolicShapes shapes = shapesAround(op);
   std::optional<LoopRow> row =
-      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(op));
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(op), shapes);
   return row && row->counter;
 }
 

@@ -156,8 +156,12 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
         return shape;
       })
       .Case<tensor::ExtractSliceOp>([&](auto slice) {
-        Shape shape = sizesOf(slice.getMixedSizes());
-        return static_cast<int64_t>(shape.size()) == rank ? shape : unknown;
+        Shape all = sizesOf(slice.getMixedSizes()), shape;
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        for (auto [axis, size] : llvm::enumerate(all))
+          if (!dropped.test(axis))
+            shape.push_back(size);
+        return shape;
       })
       .Case<qd::BlockMatmulOp>([&](auto product) {
         return Shape{shapeOf(product.getLhs())[0],

@@ -109,8 +109,13 @@ SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
   if (type.hasStaticShape())
     return getAsIndexOpFoldResult(builder.getContext(), type.getShape());
   Operation *op = tensor.getDefiningOp();
-  if (!op)
-    return dimsOf(builder, loc, tensor);
+  if (!op) {
+    // Loops do not change the shape of what they carry.
+    auto argument = cast<BlockArgument>(tensor);
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    return loop ? sizesOf(builder, loc, loop.getTiedLoopInit(argument)->get())
+                : dimsOf(builder, loc, tensor);
+  }
   return llvm::TypeSwitch<Operation *, Sizes>(op)
       .Case<tensor::EmptyOp>([](auto empty) { return empty.getMixedSizes(); })
       .Case<tensor::ExpandShapeOp>(
@@ -125,9 +130,12 @@ SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
         return sizesOf(builder, loc, loop.getInitArgs()[number]);
       })
       .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp slice) {
-        if (slice.getSourceType().getRank() != type.getRank())
-          return dimsOf(builder, loc, tensor);
-        return Sizes(slice.getMixedSizes());
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        Sizes kept;
+        for (auto [axis, size] : llvm::enumerate(slice.getMixedSizes()))
+          if (!dropped.test(axis))
+            kept.push_back(size);
+        return kept;
       })
       .Case<qd::BlockMatmulOp>([&](auto product) {
         return Sizes{sizesOf(builder, loc, product.getLhs())[0],

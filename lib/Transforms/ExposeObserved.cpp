@@ -22,6 +22,7 @@
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -74,8 +75,8 @@ private:
   SmallVector<Exposed> expose(scf::ForOp loop);
   SmallVector<Exposed> expose(scf::IfOp branch);
   Value insertRow(OpBuilder &builder, Value value, BlockArgument gathered,
-                  const LoopBounds &bounds);
-  OpFoldResult sizeOutside(OpFoldResult size, scf::IfOp branch);
+                  ArrayRef<OpFoldResult> shape);
+  OpFoldResult sizeOutside(OpFoldResult size, Operation *region);
 
   IRRewriter rewriter;
 };
@@ -97,19 +98,16 @@ SmallVector<Exposed> Exposer::expose(Block &block) {
 
 /// Writes `value` as the row of the iteration.
 Value Exposer::insertRow(OpBuilder &builder, Value value,
-                         BlockArgument gathered, const LoopBounds &bounds) {
+                         BlockArgument gathered,
+                         ArrayRef<OpFoldResult> shape) {
   Location loc = value.getLoc();
-  ArrayRef<int64_t> shape =
-      cast<RankedTensorType>(gathered.getType()).getShape();
   auto around = cast<scf::ForOp>(gathered.getOwner()->getParentOp());
   Value row = around.getInductionVar();
-  if (bounds.low != 0)
+  if (int64_t first = getFirst(around))
     row = arith::SubIOp::create(
-        builder, loc, row,
-        arith::ConstantIndexOp::create(builder, loc, bounds.low));
+        builder, loc, row, arith::ConstantIndexOp::create(builder, loc, first));
   SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
-      sizes = getAsIndexOpFoldResult(builder.getContext(), shape),
-      strides(shape.size(), builder.getIndexAttr(1));
+      sizes(shape), strides(shape.size(), builder.getIndexAttr(1));
   offsets[0] = row;
   sizes[0] = builder.getIndexAttr(1);
   return tensor::InsertSliceOp::create(builder, loc, value, gathered, offsets,
@@ -121,21 +119,33 @@ SmallVector<Exposed> Exposer::expose(scf::ForOp loop) {
   llvm::SetVector<Value> values = valuesOf(list);
   if (values.empty())
     return list;
-  LoopBounds bounds = getBounds(loop);
   rewriter.setInsertionPoint(loop);
+  OpFoldResult count = getAsOpFoldResult(loop.getUpperBound());
+  if (std::optional<int64_t> end = getConstantIntValue(count))
+    count = rewriter.getIndexAttr(*end - getFirst(loop));
+  else if (getFirst(loop) != 0)
+    count = arith::SubIOp::create(rewriter, loop.getLoc(), loop.getUpperBound(),
+                                  loop.getLowerBound())
+                .getResult();
   SmallVector<Value> storage;
+  SmallVector<SmallVector<OpFoldResult>> shapes;
   for (Value value : values) {
-    auto element = cast<RankedTensorType>(value.getType());
-    SmallVector<int64_t> shape{bounds.count()};
-    llvm::append_range(shape, element.getShape());
-    storage.push_back(tensor::EmptyOp::create(rewriter, value.getLoc(), shape,
-                                              element.getElementType()));
+    SmallVector<OpFoldResult> &shape = shapes.emplace_back();
+    shape.push_back(count);
+    rewriter.setInsertionPointAfterValue(value);
+    for (OpFoldResult size : sizesOf(rewriter, value.getLoc(), value))
+      shape.push_back(sizeOutside(size, loop));
+    rewriter.setInsertionPoint(loop);
+    storage.push_back(
+        tensor::EmptyOp::create(rewriter, value.getLoc(), shape,
+                                getElementTypeOrSelf(value.getType())));
   }
   auto write = [&](OpBuilder &builder, Location,
                    ArrayRef<BlockArgument> carried) {
     SmallVector<Value> rows;
-    for (auto [value, gathered] : llvm::zip_equal(values, carried))
-      rows.push_back(insertRow(builder, value, gathered, bounds));
+    for (auto [value, gathered, shape] :
+         llvm::zip_equal(values, carried, shapes))
+      rows.push_back(insertRow(builder, value, gathered, shape));
     return rows;
   };
   FailureOr<LoopLikeOpInterface> grown =
@@ -150,24 +160,24 @@ SmallVector<Exposed> Exposer::expose(scf::ForOp loop) {
   return list;
 }
 
-/// A size that is computed in a branch, computed in front of it.
-OpFoldResult Exposer::sizeOutside(OpFoldResult size, scf::IfOp branch) {
+/// A size that is computed in a loop or branch, computed in front of it.
+OpFoldResult Exposer::sizeOutside(OpFoldResult size, Operation *region) {
   auto value = dyn_cast<Value>(size);
   Operation *op = value ? value.getDefiningOp() : nullptr;
-  if (!op || !branch->isProperAncestor(op))
+  if (!op || !region->isProperAncestor(op))
     return size;
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     rewriter.setInsertionPoint(dim);
     OpFoldResult made = sizesOf(rewriter, dim.getLoc(),
                                 dim.getSource())[*dim.getConstantIndex()];
     if (made != OpFoldResult(value))
-      return sizeOutside(made, branch);
+      return sizeOutside(made, region);
   }
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(getValueOrCreateConstantIndexOp(
-        rewriter, op->getLoc(), sizeOutside(operand, branch)));
-  rewriter.setInsertionPoint(branch);
+        rewriter, op->getLoc(), sizeOutside(operand, region)));
+  rewriter.setInsertionPoint(region);
   Operation *copy = rewriter.clone(*op);
   copy->setOperands(operands);
   return copy->getResult(0);

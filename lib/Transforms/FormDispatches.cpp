@@ -85,12 +85,17 @@ bool isSunk(Operation *op) {
     return isComputedFromConstants(op->getResult(0));
   if (isa<linalg::FillOp>(op))
     return isComputedFromConstants(op->getResult(0));
-  if (isFreeView(op) || isElementwiseGeneric(op))
-    return (isBroadcast(op) ||
-            cast<RankedTensorType>(op->getResult(0).getType())
-                .hasStaticShape()) &&
-           isComputedFromConstants(op->getResult(0));
-  return false;
+  if (!isFreeView(op) && !isElementwiseGeneric(op))
+    return false;
+  if (cast<RankedTensorType>(op->getResult(0).getType()).hasStaticShape())
+    return isComputedFromConstants(op->getResult(0));
+  // Of symbolic size only what computes nothing, over what is copied itself.
+  return (isFreeView(op) || isBroadcast(op)) &&
+         llvm::all_of(op->getOperands(), [](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return !isa<RankedTensorType>(operand.getType()) ||
+                  (producer && isSunk(producer));
+         });
 }
 
 /// Does the kernel of `root` read its image through the pad? The contraction
@@ -414,27 +419,33 @@ LogicalResult materializeConstants(func::FuncOp function) {
     Operation *producer = operand.get().getDefiningOp();
     if (!producer || !isSunk(producer) || takesStorage(operand))
       continue;
-    OpBuilder builder(operand.getOwner());
-    auto dispatch = qd::DispatchOp::create(
-        builder, producer->getLoc(), operand.get().getType(), ValueRange());
-    Block &body = dispatch.getBody().emplaceBlock();
-    builder.setInsertionPointToStart(&body);
+    auto body = std::make_unique<Block>();
+    OpBuilder builder(operand.getOwner()->getContext());
+    builder.setInsertionPointToEnd(body.get());
     IRMapping map;
-    SetVector<Operation *> slice;
-    std::function<void(Operation *)> collect = [&](Operation *op) {
-      for (Value value : op->getOperands())
-        collect(value.getDefiningOp());
-      SetVector<Value> captured;
+    SmallVector<Value> sizes;
+    std::function<void(Value)> copy = [&](Value value) {
+      if (map.contains(value))
+        return;
+      Operation *op = value.getDefiningOp();
+      if (!op || (isSize(op) && !op->hasTrait<OpTrait::ConstantLike>())) {
+        sizes.push_back(value);
+        map.map(value, body->addArgument(value.getType(), value.getLoc()));
+        return;
+      }
+      SetVector<Value> captured(llvm::from_range, op->getOperands());
       getUsedValuesDefinedAbove(op->getRegions(), captured);
-      for (Value value : captured)
-        collect(value.getDefiningOp());
-      slice.insert(op);
-    };
-    collect(producer);
-    for (Operation *op : slice)
+      for (Value used : captured)
+        copy(used);
       builder.clone(*op, map);
+    };
+    copy(operand.get());
     qd::YieldOp::create(builder, producer->getLoc(),
                         ValueRange{map.lookup(operand.get())});
+    builder.setInsertionPoint(operand.getOwner());
+    auto dispatch = qd::DispatchOp::create(builder, producer->getLoc(),
+                                           operand.get().getType(), sizes);
+    dispatch.getBody().push_back(body.release());
     operand.set(dispatch->getResult(0));
   }
   return success();

@@ -121,10 +121,13 @@ TEST_F(CompiledModelTest, FilesThatAreNoModels) {
 TEST_F(CompiledModelTest, AnotherAbiVersionIsNamed) {
   auto bytes = llvm::MemoryBuffer::getFile(path("net.so"));
   std::string patched = (*bytes)->getBuffer().str();
-  // qd_info begins with its version and the alignment.
+  // qd_info begins with its version and the alignment. ELF headers hold such
+  // numbers too.
+  constexpr size_t behindHeaders = 1024;
   uint32_t head[] = {QDIALECT_MODEL_ABI, QD_ALIGNMENT}, changed = 99;
   size_t at = patched.find(
-      std::string(reinterpret_cast<const char *>(head), sizeof(head)));
+      std::string(reinterpret_cast<const char *>(head), sizeof(head)),
+      behindHeaders);
   ASSERT_NE(at, std::string::npos);
   patched.replace(at, 4, reinterpret_cast<const char *>(&changed), 4);
   write("future.so", patched);

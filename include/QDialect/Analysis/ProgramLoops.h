@@ -29,6 +29,7 @@
 #ifndef QDIALECT_ANALYSIS_PROGRAMLOOPS_H
 #define QDIALECT_ANALYSIS_PROGRAMLOOPS_H
 
+#include "QDialect/Analysis/SymbolicShapes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -36,9 +37,10 @@
 
 namespace qdialect {
 
-/// A loop with constant bounds, step one and at least one iteration over
-/// tensors of static shape, that stands in the function or in another op of its
-/// control flow.
+/// A loop of step one from a constant to a size, over tensors whose sizes are
+/// known before the program runs or computed by it (SymbolicShapes), that
+/// stands in the function or in another op of its control flow. Constant bounds
+/// mean at least one iteration; a symbolic one may be none.
 bool isProgramLoop(mlir::Operation *op);
 
 /// An scf.if with both regions that gives tensors and stands in the function or
@@ -59,24 +61,24 @@ llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
 llvm::SmallVector<mlir::Block *>
 programBlocksInnerFirst(mlir::func::FuncOp function);
 
-/// The bounds of a program loop.
-struct LoopBounds {
-  int64_t low = 0, high = 0;
-  int64_t count() const { return high - low; }
-};
-LoopBounds getBounds(mlir::scf::ForOp programLoop);
+/// The constant that the counter of a program loop starts with.
+int64_t getFirst(mlir::scf::ForOp programLoop);
 
-/// How often the program runs `op`: the iterations of the loops around it.
+/// How often the program runs `op`: the iterations of the loops around it,
+/// symbolic numbers counted as one.
 int64_t timesRun(mlir::Operation *op);
 
 /// Row `factor * counter + offset` of a tensor's first dimension.
 struct LoopRow {
   mlir::Value counter; ///< null for a row that is always the same
-  int64_t factor = 0, offset = 0;
+  int64_t factor = 0;
+  int64_t offset = 0; ///< a size
 };
 
 /// The row that a slice reads or writes whole; nothing for other slices.
-std::optional<LoopRow> getLoopRow(mlir::OffsetSizeAndStrideOpInterface slice);
+/// `shapes` are those of the function.
+std::optional<LoopRow> getLoopRow(mlir::OffsetSizeAndStrideOpInterface slice,
+                                  SymbolicShapes &shapes);
 
 /// Is `op` a view of a row that the counter of a program loop chooses?
 bool isLoopRowView(mlir::Operation *op);

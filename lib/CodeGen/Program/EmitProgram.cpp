@@ -205,11 +205,11 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
   case Storage::Constant:
     return constantAddress(buffer.index);
   case Storage::Row: {
-    Value *offset = builder.getInt64(buffer.offset);
+    Value *offset = size(buffer.offset);
     if (buffer.stride)
       offset = builder.CreateAdd(
-          offset, builder.CreateMul(counters[buffer.loop],
-                                    builder.getInt64(buffer.stride)));
+          offset,
+          builder.CreateMul(counters[buffer.loop], size(buffer.stride)));
     return builder.CreateGEP(builder.getInt8Ty(),
                              address(program.buffers[buffer.index]), offset);
   }
@@ -320,18 +320,22 @@ void ProgramEmitter::emitSteps(int64_t begin, int64_t end) {
 
 void ProgramEmitter::emitLoop(const ProgramRegion &loop) {
   BasicBlock *before = builder.GetInsertBlock();
-  auto *head = BasicBlock::Create(context, "loop", before->getParent());
-  builder.CreateBr(head);
+  auto *head = BasicBlock::Create(context, "loop", before->getParent()),
+       *exit = BasicBlock::Create(context, "", before->getParent());
+  Value *first = builder.getInt64(loop.low), *last = size(loop.high);
+  if (SymbolicSizes::isSymbolic(loop.high))
+    builder.CreateCondBr(builder.CreateICmpSLT(first, last), head, exit);
+  else
+    builder.CreateBr(head);
   builder.SetInsertPoint(head);
   PHINode *counter = builder.CreatePHI(builder.getInt64Ty(), 2);
   counters.push_back(counter);
   emitSteps(loop.firstStep, loop.endStep);
   Value *next = builder.CreateAdd(counter, builder.getInt64(1));
-  Value *more = builder.CreateICmpSLT(next, builder.getInt64(loop.high));
+  Value *more = builder.CreateICmpSLT(next, last);
   BasicBlock *latch = builder.GetInsertBlock();
-  auto *exit = BasicBlock::Create(context, "", before->getParent());
   builder.CreateCondBr(more, head, exit);
-  counter->addIncoming(builder.getInt64(loop.low), before);
+  counter->addIncoming(first, before);
   counter->addIncoming(next, latch);
   builder.SetInsertPoint(exit);
 }

@@ -14,29 +14,44 @@ using Storage = ProgramBuffer::Storage;
 
 FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
                                     Operation *slice) {
-  auto type = cast<RankedTensorType>(tensor.getType());
+  SymbolicSizes &sizes = shapes->sizes;
   std::optional<LoopRow> row =
-      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(slice));
+      getLoopRow(cast<OffsetSizeAndStrideOpInterface>(slice), *shapes);
+  auto described = describe(slice, tensor, "rows of a loop");
+  if (failed(described))
+    return failure();
   if (!row || (row->counter && !loopOfCounter.contains(row->counter)))
     return slice->emitOpError("is no row that a loop of the program chooses");
   ProgramBuffer buffer;
   buffer.storage = Storage::Row;
   buffer.index = whole;
-  LoopBounds bounds{0, 1};
+  int64_t low = 0, high = 1;
   if (row->counter) {
     buffer.loop = loopOfCounter.lookup(row->counter);
-    const ProgramRegion &loop = program.regions[buffer.loop];
-    bounds = {loop.low, loop.high};
+    low = program.regions[buffer.loop].low;
+    high = program.regions[buffer.loop].high;
   }
-  for (int64_t counter : {bounds.low, bounds.high - 1}) {
-    int64_t number = row->factor * counter + row->offset;
-    if (number < 0 || number >= type.getDimSize(0))
+  // The first iteration takes the first row, or the last one. What symbols may
+  // make right is right.
+  ArrayRef<int64_t> shape = described->sizes;
+  int64_t final = sizes.sub(high, 1);
+  auto rowIn = [&](int64_t counter) {
+    return sizes.add(sizes.mul(counter, row->factor), row->offset);
+  };
+  auto [lowest, highest] = row->factor < 0 ? std::pair(final, low)
+                                           : std::pair(low, final);
+  for (auto [counter, isInside] :
+       {std::pair(lowest, sizes.bounds(rowIn(lowest)).high >= 0),
+        std::pair(highest,
+                  sizes.bounds(sizes.sub(shape[0], rowIn(highest))).high > 0)})
+    if (!isInside)
       return slice->emitOpError("takes row ")
-             << number << " of " << type << " in iteration " << counter;
-  }
-  buffer.bytes = program.buffers[whole].bytes / type.getDimSize(0);
-  buffer.offset = buffer.bytes * row->offset;
-  buffer.stride = buffer.bytes * row->factor;
+             << sizes.print(rowIn(counter)) << " of " << tensor.getType()
+             << " in iteration " << sizes.print(counter);
+  buffer.bytes = sizes.mul(sizes.product(shape.drop_front()),
+                           byteWidth(described->type));
+  buffer.offset = sizes.mul(buffer.bytes, row->offset);
+  buffer.stride = sizes.mul(buffer.bytes, row->factor);
   program.buffers.push_back(buffer);
   return program.buffers.size() - 1;
 }
@@ -64,11 +79,10 @@ LogicalResult Planner::addLoop(scf::ForOp loop) {
     bufferOf[argument] = bufferOf[result] = buffer;
     carried.push_back(buffer);
   }
-  LoopBounds bounds = getBounds(loop);
   auto first = static_cast<int64_t>(program.steps.size());
   unsigned number = beginRegion(ProgramRegion::Kind::Loop);
-  program.regions[number].low = bounds.low;
-  program.regions[number].high = bounds.high;
+  program.regions[number].low = getFirst(loop);
+  program.regions[number].high = shapes->sizeOf(loop.getUpperBound());
   loopOfCounter[loop.getInductionVar()] = number;
   for (Operation &op : *loop.getBody())
     if (failed(addOp(op)))

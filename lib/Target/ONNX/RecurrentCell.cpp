@@ -73,7 +73,7 @@ Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
   if (auto node = dyn_cast<NameLoc>(b.loc))
     product->setAttr("qd.name", b.builder.getStringAttr(
                                     node.getName().getValue() + "/" + label));
-  return Tensor(product.getResult(0));
+  return b.tensor(product.getResult(0), {x.dim(0), y.dim(1)});
 }
 
 namespace {
@@ -87,17 +87,18 @@ Tensor readRow(GraphBuilder &b, const Tensor &tensor, Value row) {
   sizes[0] = b.builder.getIndexAttr(1);
   auto type = RankedTensorType::get(tensor.type.getShape().drop_front(),
                                     tensor.elementType());
-  return Tensor(tensor::ExtractSliceOp::create(
-      b.builder, b.loc, type, b.value(tensor), offsets, sizes, strides));
+  return b.tensor(
+      tensor::ExtractSliceOp::create(b.builder, b.loc, type, b.value(tensor),
+                                     offsets, sizes, strides),
+      tensor.shape().drop_front());
 }
 
 Value writeRow(GraphBuilder &b, const Tensor &row, Value into, Value at) {
-  auto type = cast<RankedTensorType>(into.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), b.builder.getIndexAttr(0)),
-      sizes = b.operands(type.getShape()),
-      strides(type.getRank(), b.builder.getIndexAttr(1));
+  int64_t rank = row.rank() + 1;
+  SmallVector<OpFoldResult> offsets(rank, b.builder.getIndexAttr(0)),
+      sizes = b.operands(row.shape()), strides(rank, b.builder.getIndexAttr(1));
   offsets[0] = at;
-  sizes[0] = b.builder.getIndexAttr(1);
+  sizes.insert(sizes.begin(), b.builder.getIndexAttr(1));
   return tensor::InsertSliceOp::create(b.builder, b.loc, b.value(row), into,
                                        offsets, sizes, strides);
 }
@@ -128,7 +129,8 @@ Tensor clearBehindEnd(GraphBuilder &b, const Tensor &y, const Tensor &lengths) {
 CellStates runCell(GraphBuilder &b, const CellDirection &d,
                    const Tensor &inputBias, CellStep step) {
   int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
-  Tensor flat = b.reshape(d.input, {steps * batch, d.input.dim(2)});
+  Tensor flat =
+      b.reshape(d.input, {b.sizes.mul(steps, batch), d.input.dim(2)});
   Tensor product =
       b.channelwise(matrixProduct(b, flat, d.weights, "input"), {inputBias}, 1,
                     [](OpBuilder &nested, Location at, ValueRange v) {
@@ -137,7 +139,7 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   int64_t gates = d.weights.dim(1);
   std::optional<Tensor> lengths = d.lengths;
   if (lengths)
-    lengths = Tensor(b.value(*lengths));
+    lengths = b.tensor(b.value(*lengths), lengths->shape());
   auto advance = [&](const Tensor &row, ArrayRef<Tensor> old,
                      llvm::function_ref<Tensor()> time) {
     SmallVector<Tensor, 2> next = step(row, old);
@@ -152,39 +154,42 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
     result.last = advance(row, d.initial, [&] { return b.integers({}, {0}); });
     result.all = b.reshape(result.last[0], {1, batch, hidden});
   } else {
-    Tensor inputs(b.value(b.reshape(product, {steps, batch, gates})));
-    SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(steps));
-    Tensor times(b.value(b.integers({steps}, numbers)));
-    auto constant = [&](int64_t number) -> Value {
-      return arith::ConstantIndexOp::create(b.builder, b.loc, number);
-    };
-    Value zero = constant(0), one = constant(1), last = constant(steps - 1),
-          count = constant(steps);
+    Shape rows{steps, batch, gates}, state{batch, hidden},
+        every{steps, batch, hidden};
+    Tensor inputs = b.tensor(b.value(b.reshape(product, rows)), rows);
+    std::optional<Tensor> times;
+    if (lengths)
+      times = generate(
+          b, {steps}, b.builder.getI64Type(), {},
+          [](const Scalars &, ValueRange, ArrayRef<Value> at) { return at[0]; });
+    Value zero = b.index(0), one = b.index(1), count = b.index(steps);
     SmallVector<Value> starts;
-    for (const Tensor &state : d.initial)
-      starts.push_back(b.value(state));
-    starts.push_back(b.empty({steps, batch, hidden}, d.input.elementType()));
+    for (const Tensor &start : d.initial)
+      starts.push_back(b.value(start));
+    starts.push_back(b.empty(every, d.input.elementType()));
     auto loop = scf::ForOp::create(
         b.builder, b.loc, zero, count, one, starts,
         [&](OpBuilder &nested, Location at, Value t, ValueRange carried) {
           Value time = t;
           if (d.reverse)
-            time = arith::SubIOp::create(nested, at, last, t);
+            time = arith::SubIOp::create(
+                nested, at, b.index(b.sizes.sub(steps, 1)), t);
           SmallVector<Tensor, 2> old;
-          for (Value state : carried.drop_back())
-            old.push_back(Tensor(state));
+          for (Value carries : carried.drop_back())
+            old.push_back(b.tensor(carries, state));
           SmallVector<Tensor, 2> next =
               advance(readRow(b, inputs, time), old,
-                      [&] { return readRow(b, times, time); });
+                      [&] { return readRow(b, *times, time); });
           SmallVector<Value> ends;
-          for (const Tensor &state : next)
-            ends.push_back(b.value(state));
+          for (const Tensor &end : next)
+            ends.push_back(b.value(end));
           ends.push_back(writeRow(b, next[0], carried.back(), time));
           scf::YieldOp::create(nested, at, ends);
         });
-    for (Value state : loop.getResults().drop_back())
-      result.last.push_back(Tensor(state));
-    result.all = Tensor(loop.getResults().back());
+    for (Value end : loop.getResults().drop_back())
+      result.last.push_back(b.tensor(end, state));
+    result.all = b.tensor(loop.getResults().back(), every);
+    b.forget(loop.getRegion());
   }
   if (lengths)
     result.all = clearBehindEnd(b, result.all, *lengths);
@@ -203,15 +208,15 @@ Tensor directionOf(GraphBuilder &b, const Tensor &x, int64_t direction) {
 void requireShape(Node &n, const Tensor &x, StringRef label,
                   ArrayRef<int64_t> shape) {
   if (n.ok() && x.shape() != shape)
-    n.emitError() << "input " << label << " " << describeType(x.type)
-                  << " does not have the shape [" << shape << "]";
+    n.emitError() << "input " << label << " " << n.b.describe(x)
+                  << " does not have the shape " << n.b.describe(shape);
 }
 
 /// An initial state (directions, batch, H), or zeros.
 Tensor bindInitial(Node &n, size_t index, StringRef label,
                    ArrayRef<int64_t> shape, bool batchFirst, const Tensor &x) {
   if (!n.hasInput(index))
-    return Tensor(n.b.filled(shape, x.elementType(), 0));
+    return n.b.tensor(n.b.filled(shape, x.elementType(), 0));
   Tensor initial = n.floatInput(index, label);
   n.requireSameType(x, initial);
   if (n.ok() && batchFirst && initial.rank() == 3)
@@ -285,6 +290,14 @@ std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
     n.emitError() << "X " << describeType(x.type) << ", W "
                   << describeType(w.type) << " and R " << describeType(r.type)
                   << " must have rank 3";
+    return {};
+  }
+  if (SymbolicSizes::isSymbolic(x.dim(2)) ||
+      SymbolicSizes::anySymbolic(w.shape()) ||
+      SymbolicSizes::anySymbolic(r.shape())) {
+    n.emitError() << "input size of X " << n.b.describe(x) << ", W "
+                  << n.b.describe(w) << " and R " << n.b.describe(r)
+                  << " must not be symbolic";
     return {};
   }
   if (batchFirst)

@@ -53,7 +53,7 @@ struct ProgramBuffer {
   Storage storage = Storage::Arena;
   unsigned index = 0;
   int64_t bytes = 0;
-  int64_t offset = 0;
+  int64_t offset = 0; ///< of a row it may be symbolic, like the stride
   int64_t stride = 0;
   unsigned loop = 0;
   /// Steps that write and read it (Arena only).
@@ -116,7 +116,8 @@ struct ProgramRegion {
   };
   Kind kind = Kind::Loop;
   int64_t firstStep = 0, endStep = 0;
-  int64_t low = 0, high = 0;
+  int64_t low = 0;
+  int64_t high = 0; ///< a size; a symbolic one may mean no iteration
   unsigned condition = 0;
   int64_t elseStep = 0;
 };

@@ -22,9 +22,9 @@ LogicalResult importDepthToSpace(Node &n) {
   n.requireRange("blocksize", {block}, 1, int64_t(1) << 15);
   if (!n.ok())
     return failure();
-  if (x.rank() != 4 || x.dim(1) % (block * block) != 0 ||
-      (mode != "DCR" && mode != "CRD"))
-    return n.emitError() << "input " << describeType(x.type)
+  if (x.rank() != 4 || SymbolicSizes::isSymbolic(x.dim(1)) ||
+      x.dim(1) % (block * block) != 0 || (mode != "DCR" && mode != "CRD"))
+    return n.emitError() << "input " << n.b.describe(x)
                          << " cannot be cut into blocks of " << block
                          << " in mode '" << mode << "'";
   int64_t depth = x.dim(1) / (block * block), height = x.dim(2),
@@ -36,7 +36,8 @@ LogicalResult importDepthToSpace(Node &n) {
   Shape order = blocksFirst ? Shape{0, 3, 4, 1, 5, 2} : Shape{0, 1, 4, 2, 5, 3};
   Tensor moved = n.b.transpose(n.b.reshape(x, split), order);
   return n.result(
-      n.b.reshape(moved, {x.dim(0), depth, height * block, width * block}));
+      n.b.reshape(moved, {x.dim(0), depth, n.b.sizes.mul(height, block),
+                          n.b.sizes.mul(width, block)}));
 }
 
 LogicalResult importSpaceToDepth(Node &n) {
@@ -46,17 +47,20 @@ LogicalResult importSpaceToDepth(Node &n) {
   n.requireRange("blocksize", {block}, 1, int64_t(1) << 15);
   if (!n.ok())
     return failure();
-  if (x.rank() != 4 || x.dim(2) % block != 0 || x.dim(3) % block != 0 ||
-      mode != "DCR")
-    return n.emitError() << "input " << describeType(x.type)
+  std::optional<int64_t> height, width;
+  if (x.rank() == 4 && !SymbolicSizes::isSymbolic(x.dim(1))) {
+    height = n.b.sizes.divide(x.dim(2), block);
+    width = n.b.sizes.divide(x.dim(3), block);
+  }
+  if (!height || !width || mode != "DCR")
+    return n.emitError() << "input " << n.b.describe(x)
                          << " cannot be cut into blocks of " << block
                          << " in mode '" << mode << "'";
-  int64_t height = x.dim(2) / block, width = x.dim(3) / block;
   Tensor split =
-      n.b.reshape(x, {x.dim(0), x.dim(1), height, block, width, block});
+      n.b.reshape(x, {x.dim(0), x.dim(1), *height, block, *width, block});
   Tensor moved = n.b.transpose(split, {0, 3, 5, 1, 2, 4});
   return n.result(
-      n.b.reshape(moved, {x.dim(0), x.dim(1) * block * block, height, width}));
+      n.b.reshape(moved, {x.dim(0), x.dim(1) * block * block, *height, *width}));
 }
 
 /// Cut or padded with zeros around the centre to the wanted sizes.
@@ -87,8 +91,8 @@ LogicalResult importCenterCropPad(Node &n) {
 } // namespace
 
 void registerBlockOps(OpRegistry &r) {
-  r.onOp("DepthToSpace", 1, importDepthToSpace);
-  r.onOp("SpaceToDepth", 1, importSpaceToDepth);
+  r.onOp("DepthToSpace", 1, importDepthToSpace).symbolic();
+  r.onOp("SpaceToDepth", 1, importSpaceToDepth).symbolic();
   r.onOp("CenterCropPad", 18, importCenterCropPad, "constant shape");
 }
 

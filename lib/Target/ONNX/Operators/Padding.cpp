@@ -55,6 +55,58 @@ LogicalResult selectRows(Node &n, Tensor &x, int64_t axis, int64_t low,
   return success();
 }
 
+/// The rows that pad one side: `rows` of the slice of `count` rows at `start`.
+struct PaddingRows {
+  int64_t start, count;
+  Shape rows;
+};
+
+PaddingRows paddingRows(SymbolicSizes &sizes, int64_t size, int64_t pad,
+                        bool isLow, StringRef mode) {
+  if (mode == "edge")
+    return {isLow ? 0 : sizes.sub(size, 1), 1, Shape(pad, 0)};
+  Shape rows = llvm::to_vector(llvm::seq(pad));
+  if (mode == "wrap")
+    return {isLow ? sizes.sub(size, pad) : 0, pad, rows};
+  std::reverse(rows.begin(), rows.end());
+  return {isLow ? 1 : sizes.sub(size, pad + 1), pad, rows};
+}
+
+/// The same for a symbolic size, which must be large enough for no row to be
+/// taken twice.
+LogicalResult selectSymbolicRows(Node &n, Tensor &x, int64_t axis, int64_t low,
+                                 int64_t high, StringRef mode) {
+  SymbolicSizes &sizes = n.b.sizes;
+  int64_t size = x.dim(axis), most = std::max(low, high);
+  int64_t least = mode == "edge" ? 1 : mode == "wrap" ? most : most + 1;
+  if (most > 0 && sizes.bounds(size).low < least)
+    return n.emitError() << "mode '" << mode << "' with pads " << low << " and "
+                         << high << " needs at least " << least
+                         << " rows, but the size " << sizes.print(size)
+                         << " of axis " << axis << " can be "
+                         << sizes.bounds(size).low
+                         << "; --dim name=low..high bounds it";
+  if (most > maxSelectedRows)
+    return n.emitError() << "mode '" << mode << "' with pads " << low << " and "
+                         << high << " is not supported: at most "
+                         << maxSelectedRows << " rows on a side";
+  SmallVector<Tensor> parts;
+  auto addSide = [&](int64_t pad, bool isLow) {
+    if (pad <= 0)
+      return;
+    PaddingRows side = paddingRows(sizes, size, pad, isLow, mode);
+    Tensor near = n.b.sliceAxis(x, axis, side.start, side.count);
+    parts.push_back(n.b.select(near, axis, side.rows));
+  };
+  addSide(low, /*isLow=*/true);
+  int64_t start = std::max<int64_t>(-low, 0);
+  int64_t cut = start + std::max<int64_t>(-high, 0);
+  parts.push_back(n.b.sliceAxis(x, axis, start, sizes.sub(size, cut)));
+  addSide(high, /*isLow=*/false);
+  x = n.b.concat(parts, axis);
+  return success();
+}
+
 Tensor padConstant(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> low,
                    ArrayRef<int64_t> high, double number) {
   Shape offsets, sizes, padLow, padHigh;
@@ -117,10 +169,12 @@ LogicalResult importPad(Node &n) {
                          << "' is not supported; supported are constant, "
                             "reflect, edge and wrap";
   for (int64_t axis : axes) {
-    if (SymbolicSizes::isSymbolic(x.dim(axis)) && (low[axis] || high[axis]))
-      return n.emitError() << "mode '" << mode << "' on the symbolic size "
-                           << n.b.sizes.print(x.dim(axis)) << " of axis "
-                           << axis << " is not supported";
+    if (SymbolicSizes::isSymbolic(x.dim(axis))) {
+      if ((low[axis] || high[axis]) &&
+          failed(selectSymbolicRows(n, x, axis, low[axis], high[axis], mode)))
+        return failure();
+      continue;
+    }
     if (mode == "reflect" &&
         std::max(low[axis], high[axis]) >= std::max<int64_t>(x.dim(axis), 1))
       return n.emitError() << "reflected pads " << low[axis] << " and "

@@ -182,9 +182,9 @@ LogicalResult importLSTM(Node &n) {
 } // namespace
 
 void registerRecurrentOps(OpRegistry &r) {
-  r.onOp("RNN", 7, importRNN);
-  r.onOp("GRU", 7, importGRU);
-  r.onOp("LSTM", 7, importLSTM);
+  r.onOp("RNN", 7, importRNN).symbolic();
+  r.onOp("GRU", 7, importGRU).symbolic();
+  r.onOp("LSTM", 7, importLSTM).symbolic();
 }
 
 } // namespace qdialect::onnx_import
