@@ -128,10 +128,9 @@ static int64_t chosenSize(StringRef name, ArrayRef<SymbolSpec> symbols,
   return 1;
 }
 
-std::vector<HostTensor>
-qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
-                          ArrayRef<SymbolSpec> symbols,
-                          ArrayRef<std::string> sizes) {
+std::vector<HostTensor> qdialect::syntheticInputs(ArrayRef<TensorSpec> specs,
+                                                  ArrayRef<SymbolSpec> symbols,
+                                                  ArrayRef<std::string> sizes) {
   std::vector<HostTensor> tensors;
   uint32_t state = 1;
   auto next = [&] { // the generator of C's example rand()

@@ -328,7 +328,8 @@ int64_t SymbolicSizes::evaluate(int64_t size,
     for (unsigned number : term.atoms) {
       const Atom &atom = atoms[number];
       if (atom.kind == Atom::Symbol) {
-        value = mulNumbers(value, values[atom.symbol] / names[atom.symbol].step);
+        value =
+            mulNumbers(value, values[atom.symbol] / names[atom.symbol].step);
         continue;
       }
       int64_t x = evaluate(atom.lhs, values), y = evaluate(atom.rhs, values);

@@ -98,8 +98,7 @@ SmallVector<Exposed> Exposer::expose(Block &block) {
 
 /// Writes `value` as the row of the iteration.
 Value Exposer::insertRow(OpBuilder &builder, Value value,
-                         BlockArgument gathered,
-                         ArrayRef<OpFoldResult> shape) {
+                         BlockArgument gathered, ArrayRef<OpFoldResult> shape) {
   Location loc = value.getLoc();
   auto around = cast<scf::ForOp>(gathered.getOwner()->getParentOp());
   Value row = around.getInductionVar();

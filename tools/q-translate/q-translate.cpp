@@ -81,7 +81,8 @@ int main(int argc, char **argv) {
       cl::desc("Constants beyond this size in all go to OUTPUT.data"));
   cl::list<std::string> dims(
       "dim", cl::value_desc("name=value"),
-      cl::desc("Fix or bound (name=1..64, name=32..640:32) a symbolic dimension or input:axis"));
+      cl::desc("Fix or bound (name=1..64, name=32..640:32) a symbolic "
+               "dimension or input:axis"));
   cl::list<std::string> values(
       "set", cl::value_desc("input=number"),
       cl::desc("Make an input of one element a constant"));

@@ -22,8 +22,7 @@ struct Program {
   const qd_tensor_info inputs[2] = {{"x", QD_F32, 3, xDims, 0, names},
                                     {"y", QD_F32, 2, yDims, 0, names}};
   const qd_tensor_info outputs[1] = {{"z", QD_F32, 1, zDims, 0, names}};
-  qd_symbol symbols[2] = {{"n", 1, 8, 1, 0},
-                          {"s", 2, int64_t(1) << 40, 1, 0}};
+  qd_symbol symbols[2] = {{"n", 1, 8, 1, 0}, {"s", 2, int64_t(1) << 40, 1, 0}};
   const qd_size sizes[9] = {
       {QD_SIZE_SYMBOL, 0, 0, 0},    // 0: n
       {QD_SIZE_NUMBER, 0, 0, 3},    // 1: 3

@@ -52,7 +52,7 @@ public:
 
   struct Atom {
     enum Kind { Symbol, FloorDiv, Max, Min, Mul } kind;
-    unsigned symbol;  ///< Symbol: its number; the atom is the symbol by its step
+    unsigned symbol;  ///< Symbol: its number; the atom counts steps
     int64_t lhs, rhs; ///< otherwise: sizes
   };
 

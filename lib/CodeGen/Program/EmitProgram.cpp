@@ -207,9 +207,9 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
   case Storage::Row: {
     Value *offset = size(buffer.offset);
     if (buffer.stride)
-      offset = builder.CreateAdd(
-          offset,
-          builder.CreateMul(counters[buffer.loop], size(buffer.stride)));
+      offset =
+          builder.CreateAdd(offset, builder.CreateMul(counters[buffer.loop],
+                                                      size(buffer.stride)));
     return builder.CreateGEP(builder.getInt8Ty(),
                              address(program.buffers[buffer.index]), offset);
   }
@@ -453,10 +453,10 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
 
   SmallVector<Constant *> symbols, nodes, buffers;
   for (const SymbolicSizes::Symbol &symbol : program.sizes.symbols())
-    symbols.push_back(describe.record(
-        {describe.string(symbol.name), describe.i64(symbol.low),
-         describe.i64(symbol.high), describe.i64(symbol.step),
-         describe.i32(symbol.isComputed)}));
+    symbols.push_back(
+        describe.record({describe.string(symbol.name), describe.i64(symbol.low),
+                         describe.i64(symbol.high), describe.i64(symbol.step),
+                         describe.i32(symbol.isComputed)}));
   Constant *inputDims = nullptr, *outputDims = nullptr, *owned = nullptr;
   if (program.isDynamic()) {
     inputDims = dims(program.inputs);

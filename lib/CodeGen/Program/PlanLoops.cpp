@@ -38,8 +38,8 @@ FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
   auto rowIn = [&](int64_t counter) {
     return sizes.add(sizes.mul(counter, row->factor), row->offset);
   };
-  auto [lowest, highest] = row->factor < 0 ? std::pair(final, low)
-                                           : std::pair(low, final);
+  auto [lowest, highest] =
+      row->factor < 0 ? std::pair(final, low) : std::pair(low, final);
   for (auto [counter, isInside] :
        {std::pair(lowest, sizes.bounds(rowIn(lowest)).high >= 0),
         std::pair(highest,
@@ -48,8 +48,8 @@ FailureOr<unsigned> Planner::addRow(unsigned whole, Value tensor,
       return slice->emitOpError("takes row ")
              << sizes.print(rowIn(counter)) << " of " << tensor.getType()
              << " in iteration " << sizes.print(counter);
-  buffer.bytes = sizes.mul(sizes.product(shape.drop_front()),
-                           byteWidth(described->type));
+  buffer.bytes =
+      sizes.mul(sizes.product(shape.drop_front()), byteWidth(described->type));
   buffer.offset = sizes.mul(buffer.bytes, row->offset);
   buffer.stride = sizes.mul(buffer.bytes, row->factor);
   program.buffers.push_back(buffer);

@@ -315,11 +315,10 @@ Tensor GraphBuilder::cast(const Tensor &tensor, Type resultElement,
       resultElement.getIntOrFloatBitWidth() >= 32)
     return reshape(Tensor(resultElement, *integers({}, {*size}).data),
                    tensor.shape());
-  Tensor result = elementwise({tensor}, resultElement,
-                              [&](OpBuilder &b, Location at, ValueRange x) {
-                                return castElement(b, at, x[0], resultElement,
-                                                   rules);
-                              });
+  Tensor result = elementwise(
+      {tensor}, resultElement, [&](OpBuilder &b, Location at, ValueRange x) {
+        return castElement(b, at, x[0], resultElement, rules);
+      });
   if (tensor.hasSymbolicElements() && tensor.size() == 1 &&
       isFloat(resultElement))
     castSizes[result.value] = tensor.data->asInteger(0);

@@ -43,8 +43,8 @@ llvm::Error parseDimension(StringRef text, ImportOptions &options) {
     valid &= !to.getAsInteger(10, dim.high) && dim.high >= dim.low &&
              dim.high <= most;
   if (rest.contains(':'))
-    valid &= !step.getAsInteger(10, dim.step) && dim.step >= 1 &&
-             dim.step <= most;
+    valid &=
+        !step.getAsInteger(10, dim.step) && dim.step >= 1 && dim.step <= most;
   if (!valid)
     return llvm::createStringError(
         "dimension '" + text +
@@ -53,9 +53,8 @@ llvm::Error parseDimension(StringRef text, ImportOptions &options) {
   dim.low = llvm::alignTo(dim.low, dim.step);
   dim.high = llvm::alignDown(dim.high, dim.step);
   if (dim.low > dim.high)
-    return llvm::createStringError("dimension '" + text +
-                                   "': no multiple of " + step +
-                                   " lies between the bounds");
+    return llvm::createStringError("dimension '" + text + "': no multiple of " +
+                                   step + " lies between the bounds");
   options.dims[name] = dim;
   return llvm::Error::success();
 }

@@ -253,8 +253,8 @@ void Importer::addBounds() {
     SmallVector<int64_t> range{symbol.low, symbol.high};
     if (symbol.step != 1)
       range.push_back(symbol.step);
-    bounds.push_back(builder.getNamedAttr(
-        symbol.name, builder.getDenseI64ArrayAttr(range)));
+    bounds.push_back(
+        builder.getNamedAttr(symbol.name, builder.getDenseI64ArrayAttr(range)));
   }
   if (!bounds.empty())
     main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));

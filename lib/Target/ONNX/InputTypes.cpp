@@ -56,10 +56,9 @@ InputReader::dimension(int axis,
   }
   if (given != options.dims.end()) {
     ImportOptions::Dimension bounds = given->second;
-    return bounds.isFixed()
-               ? bounds.low
-               : sizes.symbol(given->first(), bounds.low, bounds.high,
-                              bounds.step);
+    return bounds.isFixed() ? bounds.low
+                            : sizes.symbol(given->first(), bounds.low,
+                                           bounds.high, bounds.step);
   }
   if (axis == 0) {
     mlir::emitRemark(UnknownLoc::get(context))

@@ -87,10 +87,10 @@ Tensor readRow(GraphBuilder &b, const Tensor &tensor, Value row) {
   sizes[0] = b.builder.getIndexAttr(1);
   auto type = RankedTensorType::get(tensor.type.getShape().drop_front(),
                                     tensor.elementType());
-  return b.tensor(
-      tensor::ExtractSliceOp::create(b.builder, b.loc, type, b.value(tensor),
-                                     offsets, sizes, strides),
-      tensor.shape().drop_front());
+  return b.tensor(tensor::ExtractSliceOp::create(b.builder, b.loc, type,
+                                                 b.value(tensor), offsets,
+                                                 sizes, strides),
+                  tensor.shape().drop_front());
 }
 
 Value writeRow(GraphBuilder &b, const Tensor &row, Value into, Value at) {
@@ -129,8 +129,7 @@ Tensor clearBehindEnd(GraphBuilder &b, const Tensor &y, const Tensor &lengths) {
 CellStates runCell(GraphBuilder &b, const CellDirection &d,
                    const Tensor &inputBias, CellStep step) {
   int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
-  Tensor flat =
-      b.reshape(d.input, {b.sizes.mul(steps, batch), d.input.dim(2)});
+  Tensor flat = b.reshape(d.input, {b.sizes.mul(steps, batch), d.input.dim(2)});
   Tensor product =
       b.channelwise(matrixProduct(b, flat, d.weights, "input"), {inputBias}, 1,
                     [](OpBuilder &nested, Location at, ValueRange v) {
@@ -159,9 +158,10 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
     Tensor inputs = b.tensor(b.value(b.reshape(product, rows)), rows);
     std::optional<Tensor> times;
     if (lengths)
-      times = generate(
-          b, {steps}, b.builder.getI64Type(), {},
-          [](const Scalars &, ValueRange, ArrayRef<Value> at) { return at[0]; });
+      times = generate(b, {steps}, b.builder.getI64Type(), {},
+                       [](const Scalars &, ValueRange, ArrayRef<Value> at) {
+                         return at[0];
+                       });
     Value zero = b.index(0), one = b.index(1), count = b.index(steps);
     SmallVector<Value> starts;
     for (const Tensor &start : d.initial)
@@ -172,8 +172,8 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
         [&](OpBuilder &nested, Location at, Value t, ValueRange carried) {
           Value time = t;
           if (d.reverse)
-            time = arith::SubIOp::create(
-                nested, at, b.index(b.sizes.sub(steps, 1)), t);
+            time = arith::SubIOp::create(nested, at,
+                                         b.index(b.sizes.sub(steps, 1)), t);
           SmallVector<Tensor, 2> old;
           for (Value carries : carried.drop_back())
             old.push_back(b.tensor(carries, state));

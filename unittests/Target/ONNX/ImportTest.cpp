@@ -96,10 +96,9 @@ TEST(ImportONNX, ParsesDimensions) {
   EXPECT_FALSE(static_cast<bool>(parseDimension("x:2=48..:48", options)));
   EXPECT_EQ(options.dims.lookup("x:2").low, 48);
   EXPECT_EQ(options.dims.lookup("x:2").high % 48, 0);
-  for (const char *text :
-       {"", "batch", "=4", "batch=", "batch=x", "batch=0", "batch=-1",
-        "batch=4:2", "batch=1..4:", "batch=1..4:0", "batch=1..4:x",
-        "batch=33..63:32"}) {
+  for (const char *text : {"", "batch", "=4", "batch=", "batch=x", "batch=0",
+                           "batch=-1", "batch=4:2", "batch=1..4:",
+                           "batch=1..4:0", "batch=1..4:x", "batch=33..63:32"}) {
     llvm::Error error = parseDimension(text, options);
     EXPECT_TRUE(static_cast<bool>(error)) << text;
     llvm::consumeError(std::move(error));

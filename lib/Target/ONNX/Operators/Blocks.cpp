@@ -59,8 +59,8 @@ LogicalResult importSpaceToDepth(Node &n) {
   Tensor split =
       n.b.reshape(x, {x.dim(0), x.dim(1), *height, block, *width, block});
   Tensor moved = n.b.transpose(split, {0, 3, 5, 1, 2, 4});
-  return n.result(
-      n.b.reshape(moved, {x.dim(0), x.dim(1) * block * block, *height, *width}));
+  return n.result(n.b.reshape(
+      moved, {x.dim(0), x.dim(1) * block * block, *height, *width}));
 }
 
 /// Cut or padded with zeros around the centre to the wanted sizes.

@@ -132,8 +132,8 @@ LogicalResult importSymbolicRange(Node &n, const Tensor &start,
   Type type = start.elementType();
   SymbolicSizes &sizes = n.b.sizes;
   std::optional<int64_t> bounds[3];
-  for (auto [bound, tensor] :
-       llvm::zip_equal(bounds, ArrayRef<const Tensor *>{&start, &limit, &delta})) {
+  for (auto [bound, tensor] : llvm::zip_equal(
+           bounds, ArrayRef<const Tensor *>{&start, &limit, &delta})) {
     bound = wholeNumber(n.b, *tensor);
     if (!bound)
       return n.emitError() << "start, limit and delta must be whole numbers "

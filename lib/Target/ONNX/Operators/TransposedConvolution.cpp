@@ -204,10 +204,9 @@ LogicalResult importConvTranspose(Node &n) {
     // The spread input ends in stride - 1 zeros already.
     high.push_back(reach - g.high[axis] + g.outputPadding[axis] -
                    (g.strides[axis] - 1));
-    int64_t left =
-        n.b.sizes.add(n.b.sizes.mul(image[axis], g.strides[axis]),
-                      std::min<int64_t>(low.back(), 0) +
-                          std::min<int64_t>(high.back(), 0));
+    int64_t left = n.b.sizes.add(n.b.sizes.mul(image[axis], g.strides[axis]),
+                                 std::min<int64_t>(low.back(), 0) +
+                                     std::min<int64_t>(high.back(), 0));
     if (n.b.sizes.bounds(left).low < 1)
       return n.emitError() << "pads " << g.low[axis] << " and " << g.high[axis]
                            << " cut away all of spatial dimension " << axis;
