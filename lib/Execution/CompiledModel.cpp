@@ -57,7 +57,8 @@ std::string TensorSpec::describe() const {
   std::string text;
   for (auto [axis, size] : enumerate(shape))
     text += (size < 0 ? dimNames[axis] : std::to_string(size)) + "x";
-  return text + qdialect::describe(type, {});
+  std::string element = qdialect::describe(type, {});
+  return text + (codes.empty() ? element : codes + " in " + element);
 }
 
 static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
@@ -71,6 +72,8 @@ static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
     for (int32_t axis = 0; tensor.dim_names && axis < tensor.rank; ++axis)
       spec.dimNames.push_back(tensor.dim_names[axis] ? tensor.dim_names[axis]
                                                      : "");
+    if (tensor.codes)
+      spec.codes = tensor.codes;
     specs.push_back(std::move(spec));
   }
   return specs;

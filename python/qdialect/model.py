@@ -22,7 +22,7 @@ class ModelError(RuntimeError):
 
 class _TensorInfo(c.Structure):
     _fields_ = [("name", c.c_char_p), ("dtype", c.c_int32), ("rank", c.c_int32), ("dims", c.POINTER(c.c_int64)),
-                ("bytes", c.c_uint64), ("dim_names", c.POINTER(c.c_char_p))]
+                ("bytes", c.c_uint64), ("dim_names", c.POINTER(c.c_char_p)), ("codes", c.c_char_p)]
 
 
 class _Symbol(c.Structure):
@@ -44,11 +44,13 @@ class _Options(c.Structure):
 
 
 class TensorInfo:
-    """Name, numpy dtype and shape of one input or output; a symbolic size is its name."""
+    """Name, numpy dtype and shape of one input or output; a symbolic size is its name. `codes`: what each byte is a code
+    of ("int4"), None where the dtype says all."""
 
     def __init__(self, raw):
         self.name = raw.name.decode()
         self.dtype = np.dtype(DTYPES[raw.dtype])
+        self.codes = raw.codes.decode() if raw.codes else None
         self.shape = tuple(raw.dim_names[i].decode() if raw.dims[i] < 0 else raw.dims[i] for i in range(raw.rank))
 
     def fits(self, array):

@@ -11,11 +11,11 @@
 // RUN: diff -r %t/so %t/interpreted
 // RUN: %python -c "import numpy as np; r = {k: np.load('%t/so/' + k + '.npy').tolist() for k in ('twice', 'small', 'more')}; assert r == {'twice': [-2, 0, -6, -2], 'small': [7, 7], 'more': [2, 8]}, r"
 
-// CHECK: input      q  4xint8
-// CHECK: input      u  2xuint8
+// CHECK: input      q  4xint4 in int8
+// CHECK: input      u  2xuint4 in uint8
 // CHECK: input      w  2xuint32
-// CHECK: output     twice  4xint8
-// CHECK: output     small  2xuint8
+// CHECK: output     twice  4xint4 in int8
+// CHECK: output     small  2xfloat4e2m1fn in uint8
 #id = affine_map<(d0) -> (d0)>
 func.func @main(%q: tensor<4xi4> {qd.name = "q"}, %u: tensor<2x!qd.uint<4>> {qd.name = "u"}, %w: tensor<2x!qd.uint<32>> {qd.name = "w"})
     -> (tensor<4xi4> {qd.name = "twice"}, tensor<2xf4E2M1FN> {qd.name = "small"}, tensor<2x!qd.uint<32>> {qd.name = "more"}) {

@@ -68,8 +68,8 @@ void programMain(qd_context *context, char *const *arenas,
 }
 
 const int64_t kDims[] = {kSize};
-const qd_tensor_info kTensor = {"x",    QD_F32, 1, kDims, kSize * sizeof(float),
-                                nullptr};
+const qd_tensor_info kTensor = {
+    "x", QD_F32, 1, kDims, kSize * sizeof(float), nullptr, nullptr};
 const char *const kSteps[] = {"copy-in", "add"};
 const char *const kVariantNames[] = {"avx512vnni", "avx2", "scalar"};
 const qd_kernel kAvx512Kernels[] = {addKernel<3>};

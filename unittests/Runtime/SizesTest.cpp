@@ -19,9 +19,10 @@ namespace {
 struct Program {
   const int64_t xDims[3] = {-1, 3, -1}, yDims[2] = {-1, -1}, zDims[1] = {-1};
   const char *names[3] = {"n", nullptr, "s"};
-  const qd_tensor_info inputs[2] = {{"x", QD_F32, 3, xDims, 0, names},
-                                    {"y", QD_F32, 2, yDims, 0, names}};
-  const qd_tensor_info outputs[1] = {{"z", QD_F32, 1, zDims, 0, names}};
+  const qd_tensor_info inputs[2] = {{"x", QD_F32, 3, xDims, 0, names, nullptr},
+                                    {"y", QD_F32, 2, yDims, 0, names, nullptr}};
+  const qd_tensor_info outputs[1] = {
+      {"z", QD_F32, 1, zDims, 0, names, nullptr}};
   qd_symbol symbols[2] = {{"n", 1, 8, 1, 0}, {"s", 2, int64_t(1) << 40, 1, 0}};
   const qd_size sizes[9] = {
       {QD_SIZE_SYMBOL, 0, 0, 0},    // 0: n
@@ -140,7 +141,7 @@ TEST(SizesTest, PlacesBuffersApart) {
 TEST(SizesTest, PlacesWhatDependsOnData) {
   const int64_t dims[] = {-1, 4};
   const char *names[] = {"k", nullptr};
-  const qd_tensor_info output = {"z", QD_F32, 2, dims, 0, names};
+  const qd_tensor_info output = {"z", QD_F32, 2, dims, 0, names, nullptr};
   const qd_symbol symbol = {"k", 0, 100, 1, 1};
   const qd_size sizes[] = {{QD_SIZE_SYMBOL, 0, 0, 0},
                            {QD_SIZE_NUMBER, 0, 0, 4},

@@ -23,11 +23,12 @@ struct TensorSpec {
   DType type = DType::F32;
   std::vector<int64_t> shape;        ///< -1 for a symbolic size
   std::vector<std::string> dimNames; ///< of symbolic sizes; empty if none is
+  std::string codes; ///< what each byte is a code of ("int4"); empty: `type`
 
   bool isDynamic() const { return !dimNames.empty(); }
   /// True if a tensor has the type, and the shape but for symbolic sizes.
   bool fits(const HostTensor &tensor) const;
-  /// "batchx3xhxwxf32".
+  /// "batchx3xhxwxf32", "4xint4 in uint8".
   std::string describe() const;
 };
 

@@ -89,7 +89,9 @@ Constant *DescriptionBuilder::tensors(ArrayRef<ProgramTensor> list,
     records.push_back(
         record({string(tensor.name), i32(static_cast<uint32_t>(tensor.type)),
                 i32(tensor.shape.size()), array(dims),
-                i64(dynamic ? 0 : tensor.bytes), array(names)}));
+                i64(dynamic ? 0 : tensor.bytes), array(names),
+                tensor.codes.empty() ? ConstantPointerNull::get(pointer)
+                                     : string(tensor.codes)}));
   }
   return array(records);
 }

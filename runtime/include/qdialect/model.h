@@ -73,6 +73,8 @@ typedef struct qd_tensor_info {
   uint64_t bytes;               /* 0 if there is one */
   const char *const *dim_names; /* of the symbolic ones ("batch", "2 * seq"),
                                    NULL for the others; NULL if all are */
+  const char *codes; /* what each byte is a code of ("int4", "float8e4m3fn"),
+                        NULL where dtype says all */
 } qd_tensor_info;
 
 /* A dimension whose size is known only when the model runs. */
