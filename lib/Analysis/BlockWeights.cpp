@@ -92,7 +92,8 @@ static bool takeZeros(BlockWeights &w, Value zero, bool isReal = false) {
   return true;
 }
 
-std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
+std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op,
+                                            bool takesOneBlock) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!s || s->kind != ContractionStructure::Kind::Matmul ||
       s->inputChannel.size() != 1 || s->outputChannel.size() != 1 ||
@@ -120,7 +121,8 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op) {
   w->block = spread ? dequantize.getBlockSizes()[kDim] : w->depth;
   bool perChannel = scales.getRank() == 0 || scales.getDimSize(nDim) == 1 ||
                     scales.getDimSize(nDim) == w->channels;
-  if (w->block <= 0 || !perChannel || (w->bits == 8 && w->block == w->depth) ||
+  if (w->block <= 0 || !perChannel ||
+      (w->bits == 8 && w->block == w->depth && !takesOneBlock) ||
       !takeZeros(*w, dequantize.getZeroPoint(),
                  dequantize.getZeroPointDomain() == qd::ZeroPointDomain::Real))
     return std::nullopt;

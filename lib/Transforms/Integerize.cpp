@@ -197,9 +197,17 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
     reasons.try_emplace(op, context.reason);
     return;
   }
-  if (Value real = integerizeTokenProduct(context, op)) {
+  Value product = integerizeTokenProduct(context, op);
+  if (!product && !context.reason.empty()) {
+    // Zero points by channel, which a product by rows does not take.
+    std::string reason = std::move(context.reason);
+    context.reason.clear();
+    product = makeBlockMatmul(context, op, /*takesOneBlock=*/true);
+    context.reason = product ? std::string() : std::move(reason);
+  }
+  if (product) {
     ++made[static_cast<int>(Family::Contraction)];
-    op->getResult(0).replaceAllUsesWith(real);
+    op->getResult(0).replaceAllUsesWith(product);
     op->erase();
     return;
   }

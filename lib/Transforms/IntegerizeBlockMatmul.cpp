@@ -121,8 +121,8 @@ Value zerosOf(IntegerizeContext &context, Location loc,
 } // namespace
 
 qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
-                                  linalg::LinalgOp op) {
-  std::optional<BlockWeights> w = getBlockWeights(op);
+                                  linalg::LinalgOp op, bool takesOneBlock) {
+  std::optional<BlockWeights> w = getBlockWeights(op, takesOneBlock);
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!w || w->addends || !isPlainProduct(op, *s))
     return {};

@@ -133,9 +133,11 @@ std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
 
 /// A product whose weights (and activations) have a scale for each block of the
 /// summed dimension, as qd.block_matmul; null, with a reason where its operands
-/// are codes.
+/// are codes. Bytes with one scale a channel are a block only if it
+/// `takesOneBlock`.
 qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
-                                  mlir::linalg::LinalgOp op);
+                                  mlir::linalg::LinalgOp op,
+                                  bool takesOneBlock = false);
 
 /// A product whose activation has a scale (and a zero point) for each row, made
 /// at run time:

@@ -53,8 +53,9 @@ private:
 /// The blocked weights of a matrix product in f32; nothing if its second
 /// operand is anything else, its zero points lie outside the codes, or every
 /// code has 8 bits and every channel one scale (which the integer kernels want
-/// as floats or as integers).
-std::optional<BlockWeights> getBlockWeights(mlir::linalg::LinalgOp op);
+/// as floats or as integers), unless it `takesOneBlock`.
+std::optional<BlockWeights> getBlockWeights(mlir::linalg::LinalgOp op,
+                                            bool takesOneBlock = false);
 
 /// The constant right side of a block_matmul; nothing if a zero point is no
 /// code, or the codes do not fill two, four or eight bits.
