@@ -202,8 +202,11 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
     // Zero points by channel, which a product by rows does not take.
     std::string reason = std::move(context.reason);
     context.reason.clear();
-    product = makeBlockMatmul(context, op, /*takesOneBlock=*/true);
-    context.reason = product ? std::string() : std::move(reason);
+    if (qd::BlockMatmulOp block =
+            makeBlockMatmul(context, op, /*takesOneBlock=*/true))
+      product = block;
+    else
+      context.reason = std::move(reason);
   }
   if (product) {
     ++made[static_cast<int>(Family::Contraction)];
