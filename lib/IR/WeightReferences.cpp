@@ -209,6 +209,7 @@ void qdialect::qd::printWithReferences(ModuleOp module, llvm::raw_ostream &os) {
   llvm::SaveAndRestore<bool> guard(known.printing, true);
   OpPrintingFlags flags;
   // The limit counts characters: two a byte, and an alignment and quotes.
-  flags.elideLargeResourceString(2 * kSmallestReference);
+  // Two digits a byte, of the alignment in front too, "0x" and quotes.
+  flags.elideLargeResourceString(2 * kSmallestReference + 10);
   module.print(os, flags);
 }
