@@ -208,8 +208,8 @@ void qdialect::qd::printWithReferences(ModuleOp module, llvm::raw_ostream &os) {
   const WeightReferences &known = WeightReferences::of(module.getContext());
   llvm::SaveAndRestore<bool> guard(known.printing, true);
   OpPrintingFlags flags;
-  // The limit counts characters: two a byte, and an alignment and quotes.
-  // Two digits a byte, of the alignment in front too, "0x" and quotes.
+  // The limit counts characters: quotes, "0x" and two digits a byte, four bytes
+  // of an alignment in front.
   flags.elideLargeResourceString(2 * kSmallestReference + 10);
   module.print(os, flags);
 }
