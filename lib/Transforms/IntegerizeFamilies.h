@@ -158,9 +158,9 @@ bool integerizeTableRead(mlir::tensor::ExtractOp read);
 mlir::Value dropUnitDims(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value tensor, llvm::ArrayRef<unsigned> kept);
 
-/// An i32 tensor of zeros shaped like `like`.
+/// An i32 tensor of zeros.
 mlir::Value makeZeroSums(mlir::OpBuilder &builder, mlir::Location loc,
-                         mlir::Value like);
+                         llvm::ArrayRef<mlir::OpFoldResult> sizes);
 
 /// A coefficient over dimensions of the weight in those of the output; nothing
 /// when it varies along a summed one.

@@ -108,10 +108,12 @@ Value dropUnitDims(OpBuilder &builder, Location loc, Value tensor,
       groups);
 }
 
-Value makeZeroSums(OpBuilder &builder, Location loc, Value like) {
+Value makeZeroSums(OpBuilder &builder, Location loc,
+                   ArrayRef<OpFoldResult> sizes) {
   Value zero =
       arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
-  Value empty = makeEmptyLike(builder, loc, like, builder.getI32Type());
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, sizes, builder.getI32Type());
   return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
 }
 
@@ -153,7 +155,8 @@ Value integerizeTokenProduct(IntegerizeContext &context, linalg::LinalgOp op) {
   SmallVector<Value> operands(3);
   operands[s.activationOperand] = tokens->codes;
   operands[s.weightOperand] = weights->value;
-  operands[2] = makeZeroSums(builder, loc, op.getDpsInits()[0]);
+  operands[2] =
+      makeZeroSums(builder, loc, sizesOf(builder, loc, op.getDpsInits()[0]));
   Operation *integer = retypeLinalg(builder, op, operands);
   copyMarks(op, integer);
   integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));

@@ -10,6 +10,7 @@
 // ones, so it costs one channel, and the subtraction joins the epilogue.
 
 #include "IntegerizeFamilies.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -27,13 +28,6 @@ Value makeOnes(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
                       std::move(ones));
 }
 
-/// i32 zeros of a static shape.
-Value makeZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
-  return makeZeroSums(
-      builder, loc,
-      tensor::EmptyOp::create(builder, loc, shape, builder.getI32Type()));
-}
-
 } // namespace
 
 Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
@@ -44,19 +38,20 @@ Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
   auto weights =
       cast<RankedTensorType>(op->getOperand(s.weightOperand).getType());
   auto output = cast<RankedTensorType>(op->getResult(0).getType());
-  SmallVector<int64_t> onesShape(weights.getShape()),
-      sumShape(output.getShape());
+  SmallVector<int64_t> onesShape(weights.getShape());
+  SmallVector<OpFoldResult> sumSizes =
+      sizesOf(builder, loc, op.getDpsInits()[0]);
   SmallVector<unsigned> kept =
       llvm::to_vector<6>(llvm::seq<unsigned>(output.getRank()));
   for (unsigned loop : s.outputChannel) {
     onesShape[*s.weightDim(loop)] = 1;
-    sumShape[*s.outputDim(loop)] = 1;
+    sumSizes[*s.outputDim(loop)] = builder.getIndexAttr(1);
     llvm::erase(kept, *s.outputDim(loop));
   }
   SmallVector<Value> operands(3);
   operands[s.activationOperand] = codes;
   operands[s.weightOperand] = makeOnes(builder, loc, onesShape);
-  operands[2] = makeZeros(builder, loc, sumShape);
+  operands[2] = makeZeroSums(builder, loc, sumSizes);
   Value sums = dropUnitDims(
       builder, loc, retypeLinalg(builder, op, operands)->getResult(0), kept);
 
