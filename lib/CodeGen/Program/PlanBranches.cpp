@@ -49,9 +49,6 @@ static Value madeIn(Block *body, Value value) {
 }
 
 LogicalResult Planner::addBranchBody(Block *body, ArrayRef<unsigned> targets) {
-  // A copy in offset binary that one side makes is not there for the other, nor
-  // behind the branch.
-  llvm::DenseMap<unsigned, unsigned> outside = flippedCopy;
   Operation *yield = body->getTerminator();
   llvm::SmallDenseSet<unsigned> inPlace;
   for (auto [index, value] : llvm::enumerate(yield->getOperands()))
@@ -69,7 +66,6 @@ LogicalResult Planner::addBranchBody(Block *body, ArrayRef<unsigned> targets) {
     addCopy(kernelOperand(value), targets[index], /*flip=*/false,
             "branch result");
   }
-  flippedCopy = std::move(outside);
   return success();
 }
 
@@ -78,6 +74,7 @@ LogicalResult Planner::addBranch(scf::IfOp branch) {
   if (!read || !read.getIndices().empty())
     return branch.emitOpError("expected a condition that is the element of a "
                               "tensor");
+  copyOperandsOf(branch);
   unsigned condition = bufferOf.lookup(read.getTensor());
   use(condition);
   SmallVector<unsigned> targets;

@@ -67,6 +67,7 @@ LogicalResult Planner::addRowView(tensor::ExtractSliceOp slice) {
 
 /// Each carried tensor has one buffer, which the end of an iteration writes.
 LogicalResult Planner::addLoop(scf::ForOp loop) {
+  copyOperandsOf(loop);
   SmallVector<unsigned> carried;
   for (auto [init, argument, result] : llvm::zip_equal(
            loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {

@@ -72,7 +72,9 @@ private:
   unsigned addBuffer(ProgramBuffer::Storage storage, unsigned index,
                      int64_t bytes);
   void addCopy(unsigned source, unsigned target, bool flip, llvm::Twine name);
+  unsigned kernelForm(mlir::Value value);
   unsigned kernelOperand(mlir::Value value);
+  void copyOperandsOf(mlir::Operation *region);
   unsigned kernelNumber(KernelPlan &plan);
   void placeBuffers();
 

@@ -134,25 +134,41 @@ LogicalResult Planner::addConstant(arith::ConstantOp constant) {
   return success();
 }
 
-/// The buffer that a kernel reads for a tensor.
-unsigned Planner::kernelOperand(Value value) {
+/// The buffer of a tensor in the form that kernels read.
+unsigned Planner::kernelForm(Value value) {
   unsigned buffer = bufferOf.lookup(value);
   const ProgramBuffer plain = program.buffers[buffer];
   // Rows are those of buffers that went through here.
-  if (isOffsetBinary(value.getType()) && plain.storage != Storage::Arena &&
-      plain.storage != Storage::Row) {
-    auto [entry, isNew] = flippedCopy.try_emplace(buffer, 0);
-    if (isNew) {
-      entry->second = addBuffer(Storage::Arena, 0, plain.bytes);
-      addCopy(buffer, entry->second, /*flip=*/true,
-              plain.storage == Storage::Input
-                  ? "copy-in " + program.inputs[plain.index].name
-                  : "copy-in constant");
-    }
-    buffer = entry->second;
+  if (!isOffsetBinary(value.getType()) || plain.storage == Storage::Arena ||
+      plain.storage == Storage::Row)
+    return buffer;
+  auto [entry, isNew] = flippedCopy.try_emplace(buffer, 0);
+  if (isNew) {
+    entry->second = addBuffer(Storage::Arena, 0, plain.bytes);
+    addCopy(buffer, entry->second, /*flip=*/true,
+            plain.storage == Storage::Input
+                ? "copy-in " + program.inputs[plain.index].name
+                : "copy-in constant");
   }
+  return entry->second;
+}
+
+/// The buffer that a kernel reads for a tensor.
+unsigned Planner::kernelOperand(Value value) {
+  unsigned buffer = kernelForm(value);
   readByKernels.insert(wholeOf(buffer));
   return buffer;
+}
+
+/// Copies what the body of a loop or branch reads from outside before it runs:
+/// a copy that it makes would be missing behind it where it does not run, and
+/// be made again in each iteration.
+void Planner::copyOperandsOf(Operation *region) {
+  region->walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (bufferOf.contains(operand))
+        kernelForm(operand);
+  });
 }
 
 unsigned Planner::kernelNumber(KernelPlan &plan) {
