@@ -13,7 +13,7 @@ from evaluation.tools import Tools
 SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
           "topologies": "evaluation.topologies", "carried": "evaluation.carried",
           "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
-          "rewrites": "evaluation.rewrites", "zoo": "evaluation.zoo"}
+          "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo"}
 
 
 def main():

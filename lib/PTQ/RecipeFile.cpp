@@ -195,6 +195,7 @@ struct MappingTraits<Recipe> {
     io.mapOptional("weights", weights);
     io.mapOptional("bias", bias);
     io.mapOptional("tables", tables);
+    io.mapOptional("equalization", recipe.equalization);
     io.mapOptional("bias_correction", recipe.biasCorrection);
     io.mapOptional("smoothing", recipe.smoothing);
     io.mapOptional("rescale", recipe.rescale);

@@ -197,9 +197,7 @@ llvm::Expected<Statistics> Driver::obtainStatistics(bool &computed) {
 llvm::Error Driver::calibrateAndQuantize() {
   if (reached < Phase::Calibrate) {
     PassManager pm(&context);
-    InsertObserversPassOptions observers;
-    observers.recipe = options.recipe;
-    pm.addNestedPass<func::FuncOp>(createInsertObserversPass(observers));
+    buildObservePipeline(pm, options.recipe);
     if (llvm::Error error = runPasses(pm, Phase::Calibrate))
       return error;
   }

@@ -8,6 +8,7 @@
 
 #include "QDialect/Pipelines/Passes.h"
 
+#include "QDialect/PTQ/Recipe.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -32,11 +33,21 @@ void buildNormalizePipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createFuseUnaryFunctionsPass());
 }
 
+void buildObservePipeline(OpPassManager &pm, StringRef recipe) {
+  if (llvm::Expected<Recipe> loaded = Recipe::load(recipe)) {
+    if (loaded->equalization)
+      pm.addNestedPass<func::FuncOp>(createEqualizeCrossLayerPass());
+  } else {
+    llvm::consumeError(loaded.takeError());
+  }
+  InsertObserversPassOptions observers;
+  observers.recipe = recipe.str();
+  pm.addNestedPass<func::FuncOp>(createInsertObserversPass(observers));
+}
+
 void buildQuantizePipeline(OpPassManager &pm,
                            const QuantizePipelineOptions &options) {
-  InsertObserversPassOptions observers;
-  observers.recipe = options.recipe;
-  pm.addNestedPass<func::FuncOp>(createInsertObserversPass(observers));
+  buildObservePipeline(pm, options.recipe);
   QuantizePassOptions quantize;
   quantize.recipe = options.recipe;
   quantize.statistics = options.statistics;

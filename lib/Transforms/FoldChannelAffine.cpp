@@ -13,7 +13,7 @@
 // most one addition of a constant of one value a channel: the bias.
 
 #include "GreedyRewrite.h"
-#include "OutputChannels.h"
+#include "PerChannel.h"
 #include "Permutations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Support/ConstantView.h"
@@ -101,7 +101,7 @@ evaluate(Value expression,
 
 /// The map of an element-wise op whose result has `channels`.
 std::optional<Affine> getAffine(linalg::GenericOp op,
-                                const OutputChannels &channels) {
+                                const ChannelDims &channels) {
   struct Constant {
     Value argument;
     ConstantView view;
@@ -154,7 +154,7 @@ struct Chain {
   /// stay where they are.
   SmallVector<linalg::GenericOp> affineOps;
   /// Channels in the root's result.
-  OutputChannels channels;
+  ChannelDims channels;
   Affine total;
 };
 
@@ -188,7 +188,7 @@ std::optional<Chain> matchChain(linalg::GenericOp root) {
   if (!weight.getDefiningOp<arith::ConstantOp>() || !constantView(weight) ||
       !getElementTypeOrSelf(weight.getType()).isF32())
     return std::nullopt;
-  std::optional<OutputChannels> channels = getOutputChannels(chain.structure);
+  std::optional<ChannelDims> channels = getOutputChannels(chain.structure);
   if (!channels)
     return std::nullopt;
   chain.total.factor.assign(channels->count(), 1);
@@ -216,7 +216,7 @@ std::optional<Chain> matchChain(linalg::GenericOp root) {
 }
 
 /// Is `op` already `x + constant` with one value a channel?
-bool isBiasAdd(linalg::GenericOp op, const OutputChannels &channels) {
+bool isBiasAdd(linalg::GenericOp op, const ChannelDims &channels) {
   auto add = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
   if (!isa_and_nonnull<arith::AddFOp>(add) || op.getNumDpsInputs() != 2 ||
       !llvm::all_of(add->getOperands(), llvm::IsaPred<BlockArgument>) ||

@@ -207,7 +207,7 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
 
 /// Do the constants of `op` have one value, or one an output channel?
 static bool hasChannelConstants(linalg::GenericOp op,
-                                const std::optional<OutputChannels> &channels) {
+                                const std::optional<ChannelDims> &channels) {
   for (OpOperand *operand : op.getDpsInputOperands()) {
     auto type = cast<RankedTensorType>(operand->get().getType());
     if (!isComputedFromConstants(operand->get()) || type.getNumElements() == 1)
@@ -227,7 +227,7 @@ static void followTail(QuantizableUnit &unit) {
   bool accumulates = unit.contraction || unit.kind == "pool";
   bool clamps = accumulates || unit.kind == "add" || unit.kind == "mul";
   bool clamped = false;
-  std::optional<OutputChannels> channels;
+  std::optional<ChannelDims> channels;
   if (unit.contraction)
     channels = getOutputChannels(*unit.contraction);
   SmallVector<Operation *> pending;

@@ -20,7 +20,7 @@
 #ifndef QDIALECT_TRANSFORMS_QUANTIZABLEUNITS_H
 #define QDIALECT_TRANSFORMS_QUANTIZABLEUNITS_H
 
-#include "OutputChannels.h"
+#include "QDialect/Analysis/ChannelDims.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -45,7 +45,7 @@ struct QuantizableUnit {
   /// output channel), if there is one.
   mlir::linalg::GenericOp bias;
   /// Where the output channels lie in the operands of `bias`.
-  OutputChannels biasChannels;
+  ChannelDims biasChannels;
 
   mlir::Value result() const { return ops.back()->getResult(0); }
   /// The qd.name of every op that has one.

@@ -9,6 +9,7 @@
 //        : tensor<3x3x16x32xi8>, tensor<1x1x1x32xf32> -> tensor<3x3x16x32xf32>
 
 #include "QuantizeContraction.h"
+#include "PerChannel.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/QuantizeLayer.h"
 #include "QDialect/Support/ConstantView.h"
@@ -167,7 +168,7 @@ static std::optional<std::vector<float>> readBias(const QuantizableUnit &unit) {
 }
 
 /// Makes the bias op read dequantized codes, or the corrected float bias.
-static void emitBias(linalg::GenericOp bias, const OutputChannels &channels,
+static void emitBias(linalg::GenericOp bias, const ChannelDims &channels,
                      const QuantizedLayer &quantized) {
   OpBuilder builder(bias);
   Location loc = bias.getLoc();
@@ -206,7 +207,7 @@ void quantizeContraction(const QuantizableUnit &unit,
   const ContractionStructure &s = *unit.contraction;
   Value weight = op.getDpsInputs()[s.weightOperand];
   std::optional<ConstantView> view = constantView(weight);
-  std::optional<OutputChannels> channels = getOutputChannels(s);
+  std::optional<ChannelDims> channels = getOutputChannels(s);
   if (!weight.getDefiningOp<arith::ConstantOp>() || !view || !channels ||
       view->dtype != DType::F32 || view->numElements() == 0)
     return;

@@ -110,6 +110,9 @@ struct Recipe {
   /// Tables that are read by rows (embeddings): symmetric, one scale a row;
   /// none: they stay floats.
   std::optional<RecipeFormat> tables;
+  /// Weight ranges are evened out across layers before calibration
+  /// (qd-equalize-cross-layer).
+  bool equalization = false;
   bool biasCorrection = false;
   /// The exponent of SmoothQuant's factors (PTQ/Smoothing.h); none: channels
   /// stay as they are.

@@ -40,6 +40,11 @@ struct IntegerizePipelineOptions
 /// Float program in source layout to the normal form (channel last, folded).
 void buildNormalizePipeline(mlir::OpPassManager &pm);
 
+/// Normal form to the program that is calibrated: what the recipe does to float
+/// weights, then observers. A recipe that cannot be read is the observers'
+/// error.
+void buildObservePipeline(mlir::OpPassManager &pm, llvm::StringRef recipe);
+
 /// Normal form and statistics to QDQ.
 void buildQuantizePipeline(mlir::OpPassManager &pm,
                            const QuantizePipelineOptions &options);

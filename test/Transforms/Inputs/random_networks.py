@@ -1,13 +1,13 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random small convolutional networks keep their function through the normalize passes.
+"""Random small convolutional networks keep their function through the normalize passes, and passes that follow.
 
-  random_networks.py FOLDER COUNT
+  random_networks.py FOLDER COUNT [PASS]
 
 Each network is imported, run by the interpreter as imported and after the passes, and compared: largest error over
-largest value at most 1e-5 (sums are taken in another order). Prints how many networks agreed and how many transposes
-are left in all. The seed is the number of the network.
+largest value at most 1e-5 (sums are taken in another order). Prints how many networks agreed, how many transposes are
+left in all, and how many networks PASS changed. The seed is the number of the network.
 """
 import os
 import re
@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 PASSES = ("builtin.module(func.func(qd-fold-constants,qd-fold-channel-affine,qd-convert-to-channel-last,"
-          "qd-propagate-transposes),canonicalize,cse)")
+          "qd-propagate-transposes),canonicalize,cse%s)")
 
 
 class Network:
@@ -127,25 +127,32 @@ def run(program, folder):
     return np.load(os.path.join(out, "y.npy"))
 
 
-def main(folder, count):
+def rewrite(program, passes, result):
+    subprocess.run(["q-opt", program, f"--pass-pipeline={passes}", "-o", result], check=True)
+    with open(result) as text:
+        return text.read()
+
+
+def main(folder, count, behind=None):
     os.makedirs(folder, exist_ok=True)
     model, imported, normalized = (os.path.join(folder, name) for name in ("m.onnx", "a.mlir", "b.mlir"))
-    agreed = transposes = 0
+    agreed = transposes = changed = 0
     for seed in range(count):
         np.save(os.path.join(folder, "x.npy"), Network(seed).build(model))
         subprocess.run(["q-translate", "--import-onnx", model, "-o", imported], check=True)
-        subprocess.run(["q-opt", imported, f"--pass-pipeline={PASSES}", "-o", normalized], check=True)
+        text = rewrite(imported, PASSES % "", normalized)
+        if behind:
+            changed += rewrite(imported, PASSES % f",func.func({behind})", normalized) != text
         before, after = run(imported, folder), run(normalized, folder)
         error = np.abs(before - after).max() / max(np.abs(before).max(), 1e-30)
         if before.shape != after.shape or not error <= 1e-5:
             print(f"seed {seed}: error {error}, shapes {before.shape} {after.shape}")
         else:
             agreed += 1
-        with open(normalized) as text:
-            transposes += len(re.findall(r"linalg\.transpose", text.read()))
-    print(f"agreed: {agreed} of {count}, transposes left: {transposes}")
+        transposes += len(re.findall(r"linalg\.transpose", text))
+    print(f"agreed: {agreed} of {count}, transposes left: {transposes}, changed: {changed}")
     return agreed != count
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))
