@@ -118,21 +118,47 @@ interpretInsertSlice(Operation *op, MutableArrayRef<HostTensor> operands,
   return Tensors{result};
 }
 
-/// The padding value: what the region yields for every point. A region that
-/// computes from its indices is not supported.
-static llvm::Expected<HostTensor> paddingValue(tensor::PadOp pad,
-                                               const Context &context) {
+/// The next index in row-major order; the first after the last.
+static void step(MutableArrayRef<int64_t> index, ArrayRef<int64_t> shape) {
+  for (size_t dim = shape.size(); dim-- > 0;) {
+    if (++index[dim] < shape[dim])
+      return;
+    index[dim] = 0;
+  }
+}
+
+/// What the region yields, for every point at which the dimensions that it
+/// asks for differ; the others are of size one.
+static llvm::Expected<HostTensor> paddingValues(tensor::PadOp pad,
+                                                ArrayRef<int64_t> shape,
+                                                const Context &context) {
   Block &block = pad.getRegion().front();
-  for (BlockArgument argument : block.getArguments())
-    if (!argument.use_empty())
-      return opError(pad, "has a padding value that depends on the index");
-  Tensors indices(block.getNumArguments(), HostTensor(DType::I64, {}));
-  auto yielded = runBlock(block, std::move(indices), context);
-  if (!yielded)
-    return yielded.takeError();
-  if (yielded->size() != 1)
-    return opError(pad, "yields no padding value");
-  return (*yielded)[0];
+  std::vector<int64_t> counts(shape.begin(), shape.end());
+  for (auto [count, argument] : llvm::zip_equal(counts, block.getArguments()))
+    if (argument.use_empty())
+      count = 1;
+  auto element = context.element(pad, pad.getResultType());
+  if (!element)
+    return element.takeError();
+  HostTensor values(element->memory, counts);
+  size_t width = byteWidth(values.type());
+  SmallVector<int64_t> index(counts.size(), 0);
+  for (int64_t i = 0, e = values.size(); i < e; ++i) {
+    Tensors indices;
+    for (int64_t at : index)
+      indices.push_back(HostTensor::of<int64_t>(DType::I64, {}, {at}));
+    auto yielded = runBlock(block, std::move(indices), context);
+    if (!yielded)
+      return yielded.takeError();
+    if (yielded->size() != 1)
+      return opError(pad, "yields no padding value");
+    if ((*yielded)[0].type() != values.type())
+      return opError(pad, "yields a padding value of another type");
+    std::memcpy(values.mutableBytes() + i * width, (*yielded)[0].bytes(),
+                width);
+    step(index, counts);
+  }
+  return values;
 }
 
 static llvm::Expected<Tensors> interpretPad(Operation *op,
@@ -150,18 +176,28 @@ static llvm::Expected<Tensors> interpretPad(Operation *op,
       return opError(op, "pads by a negative amount");
     shape[d] += low[d] + high[d];
   }
-  auto value = paddingValue(pad, context);
-  if (!value)
-    return value.takeError();
-  if (value->type() != source.type())
+  auto values = paddingValues(pad, shape, context);
+  if (!values)
+    return values.takeError();
+  if (values->type() != source.type())
     return opError(op, "yields a padding value of another type");
   HostTensor result(source.type(), shape);
   size_t width = byteWidth(result.type());
   char *out = result.mutableBytes();
   // Seeded fault 15: padding is 0 and not what the region yields.
-  if constexpr (QDIALECT_MUTATE != 15)
-    for (int64_t i = 0, e = result.size(); i < e; ++i)
-      std::memcpy(out + i * width, value->bytes(), width);
+  if constexpr (QDIALECT_MUTATE != 15) {
+    SmallVector<int64_t> index(shape.size(), 0);
+    bool isUniform = values->size() == 1;
+    for (int64_t i = 0, e = result.size(); i < e; ++i) {
+      int64_t from = 0;
+      if (!isUniform) {
+        for (auto [at, count] : llvm::zip_equal(index, values->shape()))
+          from = from * count + (count == 1 ? 0 : at);
+        step(index, shape);
+      }
+      std::memcpy(out + i * width, values->bytes() + from * width, width);
+    }
+  }
   auto box = boxOf(op, low, source.shape(), ones, shape);
   if (!box)
     return box.takeError();

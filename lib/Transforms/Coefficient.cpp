@@ -2,11 +2,15 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Constants of an island's formula; see Island.h.
+// See Coefficient.h.
 
-#include "Island.h"
+#include "Coefficient.h"
+
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -57,12 +61,21 @@ std::optional<std::vector<double>> readReal(Value value) {
   std::optional<ConstantView> view = constantView(value);
   if (!view)
     return std::nullopt;
-  if (!isa<FloatType>(getElementTypeOrSelf(value)))
+  if (!isa<FloatType, IntegerType>(getElementTypeOrSelf(value)))
     return std::nullopt;
   std::vector<double> values(view->numElements());
   for (int64_t i = 0, e = values.size(); i < e; ++i)
     values[i] = view->number(i);
   return values;
+}
+
+template <typename T>
+HostTensor tensorOf(DType dtype, const Coefficient &numbers) {
+  HostTensor tensor(dtype, std::vector<int64_t>(numbers.sizes.begin(),
+                                                numbers.sizes.end()));
+  llvm::transform(numbers.values, tensor.mutableData<T>(),
+                  [](double number) { return static_cast<T>(number); });
+  return tensor;
 }
 
 } // namespace
@@ -98,9 +111,12 @@ std::optional<Coefficient> Coefficient::read(Value constant, AffineMap map) {
   for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
     if (type.getDimSize(axis) == 1)
       continue;
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return std::nullopt;
     byAxis.dims.push_back(axis);
     byAxis.sizes.push_back(type.getDimSize(axis));
-    positions[axis] = cast<AffineDimExpr>(expr).getPosition();
+    positions[axis] = dim.getPosition();
   }
   return byAxis.renumbered(positions);
 }
@@ -179,6 +195,23 @@ AffineMap Coefficient::indexingMap(unsigned rank, MLIRContext *context) const {
   for (unsigned dim : dims)
     results.push_back(getAffineDimExpr(dim, context));
   return AffineMap::get(rank, 0, results, context);
+}
+
+Value Coefficient::makeTensor(OpBuilder &builder, Location loc,
+                              Type element) const {
+  auto make = [&](StringRef name, HostTensor tensor) {
+    return makeConstant(builder, loc, RankedTensorType::get(sizes, element),
+                        name, std::move(tensor));
+  };
+  if (element.isF32())
+    return make("scales", tensorOf<float>(DType::F32, *this));
+  unsigned bits = element.getIntOrFloatBitWidth();
+  if (bits == 64)
+    return make("integers", tensorOf<int64_t>(DType::I64, *this));
+  if (bits == 32)
+    return make("integers", tensorOf<int32_t>(DType::I32, *this));
+  return make("codes", bits <= 8 ? tensorOf<int8_t>(DType::I8, *this)
+                                 : tensorOf<int16_t>(DType::I16, *this));
 }
 
 Coefficient combine(const Coefficient &a, const Coefficient &b,

@@ -10,7 +10,8 @@
 // Each rewrite is exact. Moving data commutes with any element-wise function;
 // max commutes with every non-decreasing one, which both casts are; a pad needs
 // the code of its value, which for a dequantize must exist exactly (real 0 is
-// the zero point's code, whatever the scales of the channels).
+// the zero point's code); channels with grids of their own have each their
+// code.
 // quantize(dequantize(q)) of one grid is q. The other order,
 // dequantize(quantize(x)), is never touched: it holds an error that the program
 // means to make.
@@ -18,6 +19,7 @@
 #include "GreedyRewrite.h"
 #include "IntegerizeGrid.h"
 #include "IntegerizeRetype.h"
+#include "PadCodes.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Passes.h"
@@ -25,6 +27,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include <cmath>
 
 #define DEBUG_TYPE "qd-commute-dequantize"
 
@@ -69,22 +72,65 @@ Value rearrange(OpBuilder &builder, Operation *op, Value input) {
   return copy->getResult(0);
 }
 
-/// The pad with `code` in place of its value.
-Value padCodes(OpBuilder &builder, tensor::PadOp pad, Value input,
-               int64_t code) {
-  Type element = getElementTypeOrSelf(input.getType());
+/// The pad with `codes` in place of its value.
+Value padWith(OpBuilder &builder, tensor::PadOp pad, Value input,
+              Coefficient codes) {
   // Seeded fault 27: pads with 0 where the zero point's code is wanted.
   if constexpr (QDIALECT_MUTATE == 27)
-    code = 0;
-  Value value;
-  if (element.isSignlessInteger())
-    value = arith::ConstantOp::create(builder, pad.getLoc(),
-                                      builder.getIntegerAttr(element, code));
-  auto copy = tensor::PadOp::create(
-      builder, pad.getLoc(), withElement(pad.getType(), element), input,
-      pad.getMixedLowPad(), pad.getMixedHighPad(), value, pad.getNofold());
-  copyMarks(pad, copy);
-  return copy;
+    codes = Coefficient::scalar(0);
+  return padCodes(builder, pad, input, codes);
+}
+
+Value padWith(OpBuilder &builder, tensor::PadOp pad, Value input,
+              int64_t code) {
+  return padWith(builder, pad, input,
+                 Coefficient::scalar(static_cast<double>(code)));
+}
+
+/// Does `pad` leave the dimensions alone along which the cast's numbers are
+/// listed?
+template <typename Cast>
+bool keepsGrids(tensor::PadOp pad, Cast cast) {
+  for (Value numbers : {cast.getScales()[0], cast.getZeroPoint()}) {
+    if (!numbers)
+      continue;
+    auto shape = mlir::cast<RankedTensorType>(numbers.getType()).getShape();
+    for (auto [dim, count] : llvm::enumerate(shape))
+      if (count != 1 &&
+          (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0))
+        return false;
+  }
+  return true;
+}
+
+/// The codes that `pad` fills with where the grids of `cast` differ from index
+/// to index, along one dimension at most.
+template <typename Cast>
+std::optional<Coefficient>
+codesByIndex(tensor::PadOp pad, Cast cast,
+             llvm::function_ref<std::optional<int64_t>(const CodeGrid &)>
+                 codeOf) {
+  std::optional<IndexedGrid> grid = getIndexedGrid(
+      cast, AffineMap::getMultiDimIdentityMap(pad.getSourceType().getRank(),
+                                              pad.getContext()));
+  if (!grid || !grid->codes.alphabet.isSignlessInteger() ||
+      !keepsGrids(pad, cast))
+    return std::nullopt;
+  Coefficient codes =
+      combine(grid->scale, grid->zeroPoint, [&](double scale, double zero) {
+        CodeGrid one = grid->codes;
+        one.scale = static_cast<float>(scale);
+        one.zeroPoint = static_cast<int32_t>(zero);
+        std::optional<int64_t> code = codeOf(one);
+        return code ? static_cast<double>(*code) : NAN;
+      });
+  if (!codes.allOf([](double code) { return !std::isnan(code); }))
+    return std::nullopt;
+  if (codes.isExactly(codes.values[0]))
+    return Coefficient::scalar(codes.values[0]);
+  if (codes.dims.size() != 1)
+    return std::nullopt;
+  return codes;
 }
 
 double paddingOf(Attribute value) {
@@ -165,7 +211,7 @@ struct SinkDequantize : RewritePattern {
       return failure();
     std::optional<CodeGrid> grid = getGrid(dequantize);
     if (!grid)
-      return padChannels(op, dequantize, rewriter);
+      return padByIndex(op, dequantize, rewriter);
     Value codes = moveCodes(op, dequantize.getInput(), *grid, rewriter);
     if (!codes)
       return failure();
@@ -177,27 +223,25 @@ struct SinkDequantize : RewritePattern {
     return success();
   }
 
-  /// A pad by zero around channels of several scales: all have one code for
-  /// it.
-  static LogicalResult padChannels(Operation *op, qd::DequantizeOp dequantize,
-                                   PatternRewriter &rewriter) {
+  /// A pad around channels of several grids, in which its value has a code.
+  static LogicalResult padByIndex(Operation *op, qd::DequantizeOp dequantize,
+                                  PatternRewriter &rewriter) {
     auto pad = dyn_cast<tensor::PadOp>(op);
-    std::optional<CodeGrid> grid = getUnitGrid(dequantize);
-    Attribute value = pad && grid ? getConstantPadding(pad) : Attribute();
-    std::optional<int64_t> zero = grid ? grid->exactCode(0) : std::nullopt;
-    if (!value || paddingOf(value) != 0 || !zero ||
-        !grid->alphabet.isSignlessInteger())
+    Attribute value = pad ? getConstantPadding(pad) : Attribute();
+    if (!value)
       return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
-    Value scales = dequantize.getScales()[0];
-    for (auto [dim, size] :
-         llvm::enumerate(cast<RankedTensorType>(scales.getType()).getShape()))
-      if (size != 1 &&
-          (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0))
-        return rewriter.notifyMatchFailure(op, "it pads what has scales");
-    Value codes = padCodes(rewriter, pad, dequantize.getInput(), *zero);
+    std::optional<Coefficient> codes =
+        codesByIndex(pad, dequantize, [&](const CodeGrid &one) {
+          return one.exactCode(paddingOf(value));
+        });
+    if (!codes)
+      return rewriter.notifyMatchFailure(
+          op, "its value has no code, or it pads along the grids");
+    Value padded = padWith(rewriter, pad, dequantize.getInput(), *codes);
     auto result = qd::DequantizeOp::create(
-        rewriter, op->getLoc(), pad.getType(), codes, scales,
-        dequantize.getZeroPoint(), dequantize.getBlockSizes());
+        rewriter, op->getLoc(), pad.getType(), padded,
+        dequantize.getScales()[0], dequantize.getZeroPoint(),
+        dequantize.getBlockSizes());
     copyMarks(dequantize, result);
     rewriter.replaceOp(op, result->getResults());
     return success();
@@ -219,9 +263,9 @@ struct SinkDequantize : RewritePattern {
         return {};
       double real = paddingOf(value);
       if (beforeMax && real < grid.scale * (grid.min - grid.zeroPoint))
-        return padCodes(rewriter, pad, codes, grid.min);
+        return padWith(rewriter, pad, codes, grid.min);
       if (std::optional<int64_t> code = grid.exactCode(real))
-        return padCodes(rewriter, pad, codes, *code);
+        return padWith(rewriter, pad, codes, *code);
       return {};
     }
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -301,13 +345,33 @@ struct HoistQuantize : OpRewritePattern<qd::QuantizeOp> {
         !isa<RankedTensorType>(op.getType()) || !roundsToNearest(op))
       return failure();
     std::optional<CodeGrid> grid = getGrid(op);
-    if (!grid)
-      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
-    Value codes = moveAbove(producer, *grid, rewriter);
+    Value codes = grid ? moveAbove(producer, *grid, rewriter)
+                       : moveAboveByIndex(producer, op, rewriter);
     if (!codes)
       return failure();
     rewriter.replaceOp(op, codes);
     return success();
+  }
+
+  /// A pad of what is quantized by a grid for each channel.
+  static Value moveAboveByIndex(Operation *op, qd::QuantizeOp quantize,
+                                PatternRewriter &rewriter) {
+    auto pad = dyn_cast<tensor::PadOp>(op);
+    Attribute value = pad ? getConstantPadding(pad) : Attribute();
+    if (!value)
+      return {};
+    std::optional<Coefficient> codes =
+        codesByIndex(pad, quantize, [&](const CodeGrid &one) {
+          return std::optional<int64_t>(one.encode(paddingOf(value)));
+        });
+    if (!codes)
+      return {};
+    auto inner = qd::QuantizeOp::create(
+        rewriter, op->getLoc(),
+        pad.getSourceType().clone(getElementTypeOrSelf(quantize.getType())),
+        pad.getSource(), quantize.getScales()[0], quantize.getZeroPoint(),
+        quantize.getBlockSizes());
+    return padWith(rewriter, pad, inner, *codes);
   }
 
   static Value quantized(OpBuilder &builder, Operation *op, Value input,
@@ -336,9 +400,9 @@ struct HoistQuantize : OpRewritePattern<qd::QuantizeOp> {
       Attribute value = getConstantPadding(pad);
       if (!value)
         return {};
-      return padCodes(rewriter, pad,
-                      quantized(rewriter, op, pad.getSource(), grid),
-                      grid.encode(paddingOf(value)));
+      return padWith(rewriter, pad,
+                     quantized(rewriter, op, pad.getSource(), grid),
+                     grid.encode(paddingOf(value)));
     }
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
     if (linalgOp && isPlainMax(linalgOp))

@@ -17,6 +17,7 @@
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/Padding.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
@@ -100,8 +101,8 @@ bool isSunk(Operation *op) {
 
 /// Does the kernel of `root` read its image through the pad? The contraction
 /// kernels want channels in groups of four (docs/PhaseContract.md section 7)
-/// and gain nothing on thin images.
-bool kernelPads(Operation *root) {
+/// and gain nothing on thin images; they pad all channels with one code.
+bool kernelPads(Operation *root, const Padding &padding) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(root);
   if (!linalgOp)
     return false;
@@ -115,7 +116,7 @@ bool kernelPads(Operation *root) {
   if (s->kind == ContractionStructure::Kind::Depthwise)
     return s->depth.size() == 1 && s->outputChannel.empty() &&
            s->activationDim(s->depth[0]) == last;
-  if (s->kind != ContractionStructure::Kind::Conv ||
+  if (s->kind != ContractionStructure::Kind::Conv || !padding.isUniform() ||
       s->inputChannel.size() != 1 ||
       s->activationDim(s->inputChannel[0]) != last)
     return false;
@@ -123,9 +124,10 @@ bool kernelPads(Operation *root) {
   return channels % 4 == 0 && channels >= 16;
 }
 
-/// Only the image of a root is padded on the way in, by a constant.
+/// Only the image of a root is padded on the way in, by constants.
 bool isAbsorbedBy(tensor::PadOp pad, OpOperand &use) {
-  return getConstantPadding(pad) && kernelPads(use.getOwner()) &&
+  std::optional<Padding> padding = getPadding(pad);
+  return padding && kernelPads(use.getOwner(), *padding) &&
          use.get() == pad.getResult() && use.getOperandNumber() == 0;
 }
 

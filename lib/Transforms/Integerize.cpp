@@ -41,16 +41,13 @@ enum class Family { Table, Contraction, Pool, Elementwise };
 /// The integer form of a formula by its shape, or null with a reason.
 Value integerizeFormula(IntegerizeContext &context, const Island &island,
                         Family &family) {
+  auto isNumber = [](double v) { return !std::isnan(v); };
   for (const auto &bound : {island.formula.lower, island.formula.upper})
-    if (bound && !bound->allOf([&](double v) {
-          return !std::isnan(v) &&
-                 island.grid.encode(v) == island.grid.encode(bound->values[0]);
-        }))
-      return context.refuse("its clamp differs from channel to channel");
+    if (bound && !bound->allOf(isNumber))
+      return context.refuse("a bound of its clamp is not a number");
   ArrayRef<Term> terms = island.formula.terms;
   if (terms.empty())
     return context.refuse("it is constant");
-  auto isNumber = [](double v) { return !std::isnan(v); };
   if (!island.formula.constant.allOf(isNumber) ||
       !llvm::all_of(terms, [](const Term &term) {
         return term.factor.allOf([](double v) { return std::isfinite(v); });

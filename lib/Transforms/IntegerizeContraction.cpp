@@ -95,27 +95,6 @@ roundOffsets(IntegerizeContext &context, const Coefficient &exact,
   return result;
 }
 
-Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
-               const Coefficient &init) {
-  OpBuilder &builder = context.builder;
-  Location loc = op.getLoc();
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  std::vector<int64_t> shape(init.sizes.begin(), init.sizes.end());
-  HostTensor values(DType::I32, shape);
-  for (size_t i = 0; i < init.values.size(); ++i)
-    values.mutableData<int32_t>()[i] = static_cast<int32_t>(init.values[i]);
-  Value constant = makeConstant(
-      builder, loc, RankedTensorType::get(shape, builder.getI32Type()), "bias",
-      std::move(values));
-  ElementwiseInput input{
-      constant, init.indexingMap(type.getRank(), builder.getContext())};
-  return makeElementwise(
-             builder, loc, type.clone(builder.getI32Type()), input,
-             [](OpBuilder &, Location, ValueRange args) { return args[0]; },
-             op.getDpsInits()[0])
-      .getResult(0);
-}
-
 } // namespace
 
 Coefficient perOutputChannel(const ContractionStructure &s) {
@@ -193,8 +172,8 @@ private:
   ContractionStructure s;
   Value codes;   ///< of the activation
   CodeGrid grid; ///< of the activation
-  /// In the output's dimensions; its codes count in steps of it.
-  Coefficient activationScale;
+  /// In the output's dimensions; the codes count in steps of the scale.
+  Coefficient activationScale, activationZero;
   IntegerWeights weights;
   std::vector<WeightSums> sums; ///< per channel, of code - zero point
   Coefficient weightZero;       ///< in the output's dimensions
@@ -211,37 +190,34 @@ private:
   IntegerContraction result;
 };
 
-/// The activation's codes and scale. A scale may vary along what is no summed
-/// dimension: the channels of a depthwise convolution.
+/// The activation's codes and grid. Its numbers may vary along what is no
+/// summed dimension: the channels of a depthwise convolution.
 bool Rewriter::readActivation() {
   Value activation = op->getOperand(s.activationOperand);
   auto dequantize = activation.getDefiningOp<qd::DequantizeOp>();
-  std::optional<CodeGrid> unit;
-  if (dequantize && !getGrid(dequantize))
-    unit = getUnitGrid(dequantize);
-  if (!unit || !unit->isInteger()) {
+  SmallVector<unsigned> toOutput(s.loopSizes.size(), ~0u);
+  for (unsigned loop : channelLoops(s))
+    toOutput[loop] = *s.outputDim(loop);
+  std::optional<IndexedGrid> indexed;
+  if (dequantize)
+    indexed = getIndexedGrid(dequantize, s.activationMap);
+  if (!indexed || !indexed->codes.isInteger()) {
     std::optional<CodeGrid> found = activationGrid(context, activation);
     if (!found)
       return false;
     grid = *found;
     activationScale = Coefficient::scalar(grid.scale);
-    codes = activation.getDefiningOp<qd::DequantizeOp>().getInput();
+    activationZero = Coefficient::scalar(grid.zeroPoint);
+    codes = dequantize.getInput();
     return true;
   }
-  SmallVector<unsigned> toOutput(s.loopSizes.size(), ~0u);
-  for (unsigned loop : channelLoops(s))
-    toOutput[loop] = *s.outputDim(loop);
-  Value scales = dequantize.getScales()[0];
-  auto shape = cast<RankedTensorType>(scales.getType()).getShape();
-  for (auto [expr, size] : llvm::zip_equal(s.activationMap.getResults(), shape))
-    if (auto loop = dyn_cast<AffineDimExpr>(expr);
-        size != 1 && (!loop || toOutput[loop.getPosition()] == ~0u))
-      return refuse("its activation's scale varies along a summed dimension");
-  std::optional<Coefficient> read = Coefficient::read(scales, s.activationMap);
-  if (!read)
-    return refuse("its activation's scales cannot be read");
-  grid = *unit;
-  activationScale = read->renumbered(toOutput);
+  for (const Coefficient *numbers : {&indexed->scale, &indexed->zeroPoint})
+    for (unsigned loop : numbers->dims)
+      if (toOutput[loop] == ~0u)
+        return refuse("its activation's grid varies along a summed dimension");
+  grid = indexed->codes;
+  activationScale = indexed->scale.renumbered(toOutput);
+  activationZero = indexed->zeroPoint.renumbered(toOutput);
   codes = dequantize.getInput();
   return true;
 }
@@ -384,11 +360,13 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
   init = std::move(offsets->steps);
   if (!offsets->shift.isExactly(0))
     result.zeroShift = std::move(offsets->shift);
+  Coefficient zero = activationZero.spread(exact.dims, exact.sizes);
   for (size_t i = 0; i < init.values.size(); ++i)
     // Seeded fault 28: no compensation for the activation's zero point.
     if constexpr (QDIALECT_MUTATE != 28)
-      init.values[i] -= static_cast<double>(grid.zeroPoint) *
-                        sums[static_cast<size_t>(channel.values[i])].sum;
+      init.values[i] -=
+          zero.values[i] *
+          static_cast<double>(sums[static_cast<size_t>(channel.values[i])].sum);
   return true;
 }
 

@@ -22,21 +22,37 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-/// q - z in i32, inside a payload.
-Value centered(OpBuilder &builder, Location loc, Value code,
-               const CodeGrid &grid) {
-  Type i32 = builder.getI32Type();
-  Value wide = arith::ExtSIOp::create(builder, loc, i32, code);
-  if (grid.zeroPoint == 0)
-    return wide;
-  Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getI32IntegerAttr(grid.zeroPoint));
-  return arith::SubIOp::create(builder, loc, wide, zero);
-}
+/// q - z of a leaf in i32, inside a payload.
+class Centered {
+public:
+  Centered(IntegerizeContext &context, const Island &island, const Leaf &leaf,
+           SmallVectorImpl<ElementwiseInput> &inputs)
+      : isPlain(leaf.zeroPoint.isExactly(0)),
+        zero(context, island.quantize->getLoc(), leaf.zeroPoint,
+             context.builder.getI32Type(), island.rank(), inputs) {}
 
-double largestCentered(const CodeGrid &grid) {
-  return std::max(std::fabs(static_cast<double>(grid.min) - grid.zeroPoint),
-                  std::fabs(static_cast<double>(grid.max) - grid.zeroPoint));
+  Value emit(OpBuilder &builder, Location loc, ValueRange arguments,
+             Value code) const {
+    Value wide =
+        arith::ExtSIOp::create(builder, loc, builder.getI32Type(), code);
+    if (isPlain)
+      return wide;
+    return arith::SubIOp::create(builder, loc, wide,
+                                 zero.get(builder, loc, arguments));
+  }
+
+private:
+  bool isPlain;
+  PayloadConstant zero;
+};
+
+double largestCentered(const Leaf &leaf) {
+  double largest = 0;
+  for (double zero : leaf.zeroPoint.values)
+    largest = std::max({largest,
+                        std::fabs(static_cast<double>(leaf.grid->min) - zero),
+                        std::fabs(static_cast<double>(leaf.grid->max) - zero)});
+  return largest;
 }
 
 /// The largest magnitude of the coefficients.
@@ -62,7 +78,7 @@ struct Sum {
   double reach() const {
     double total = magnitude(constant);
     for (const Summand &summand : summands)
-      total += largestCentered(*summand.leaf->grid) * magnitude(summand.ratio);
+      total += largestCentered(*summand.leaf) * magnitude(summand.ratio);
     return total;
   }
 };
@@ -74,19 +90,21 @@ public:
              Type type,
              llvm::function_ref<Coefficient(const Summand &)> factorOf,
              const Coefficient &constant)
-      : sum(sum), type(type), shifted(!sum.constant.isExactly(0)) {
+      : type(type), shifted(!sum.constant.isExactly(0)) {
     Location loc = island.quantize->getLoc();
-    for (const Summand &summand : sum.summands)
+    for (const Summand &summand : sum.summands) {
       factors.emplace_back(context, loc, factorOf(summand), type, island.rank(),
                            sum.inputs);
+      codes.emplace_back(context, island, *summand.leaf, sum.inputs);
+    }
     factors.emplace_back(context, loc, constant, type, island.rank(),
                          sum.inputs);
   }
 
   Value emit(OpBuilder &b, Location l, ValueRange args) {
     Value total;
-    for (auto [i, summand] : llvm::enumerate(sum.summands)) {
-      Value code = centered(b, l, args[i], *summand.leaf->grid);
+    for (size_t i = 0; i < codes.size(); ++i) {
+      Value code = codes[i].emit(b, l, args, args[i]);
       if (type.isF32())
         code = arith::SIToFPOp::create(b, l, type, code);
       else if (type != code.getType())
@@ -108,9 +126,9 @@ private:
     return make<arith::AddFOp, arith::AddIOp>(b, l, x, y);
   }
 
-  const Sum &sum;
   Type type;
   bool shifted;
+  SmallVector<Centered, 2> codes;
   /// Those of the summands, then the constant.
   SmallVector<PayloadConstant, 3> factors;
 };
@@ -121,16 +139,16 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
   SumPayload payload(
       context, island, sum, builder.getF32Type(),
       [](const Summand &summand) { return summand.ratioF32; }, sum.constant);
+  IslandEnd end(context, island, sum.inputs);
   auto op = makeElementwise(
       builder, loc, island.type(), sum.inputs,
       [&](OpBuilder &b, Location l, ValueRange args) {
         Value total = payload.emit(b, l, args);
         Value one = arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
-        Value zero = arith::ConstantOp::create(
-            b, l, b.getI32IntegerAttr(island.grid.zeroPoint));
-        Value code = qd::QuantizeOp::create(b, l, island.grid.alphabet, total,
-                                            one, zero);
-        return makeClamp(b, l, island, code);
+        Value code =
+            qd::QuantizeOp::create(b, l, island.grid.alphabet, total, one,
+                                   end.zeroPoint(b, l, args));
+        return end.clamp(b, l, args, code);
       });
   // A rounding of each ratio, product and partial sum, and of the constant.
   double error =
@@ -147,7 +165,7 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
   // unit for each rounded multiplier.
   double slack = 1;
   for (const Summand &summand : sum.summands)
-    slack += 0.5 * largestCentered(*summand.leaf->grid);
+    slack += 0.5 * largestCentered(*summand.leaf);
   bool isWide = island.grid.bits() > 8 ||
                 llvm::any_of(sum.summands, [](const Summand &summand) {
                   return summand.leaf->grid->bits() > 8;
@@ -173,6 +191,7 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
       isWide ? builder.getI64Type() : builder.getI32Type(),
       [&](const Summand &summand) { return scaled(summand.ratio); },
       scaled(sum.constant));
+  IslandEnd end(context, island, sum.inputs);
   auto op = makeElementwise(
       builder, loc, island.type(), sum.inputs,
       [&](OpBuilder &b, Location l, ValueRange args) {
@@ -182,10 +201,10 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
         };
         Value code = qd::RescaleOp::create(
             b, l, island.grid.alphabet, total, integer(1), integer(shift),
-            integer(island.grid.zeroPoint),
+            end.zeroPoint(b, l, args),
             qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
             qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
-        return makeClamp(b, l, island, code);
+        return end.clamp(b, l, args, code);
       });
   finish(island, op, std::ldexp(slack, -shift));
   return op.getResult(0);
@@ -242,16 +261,17 @@ Value integerizeProduct(IntegerizeContext &context, const Island &island) {
   double scale = static_cast<double>(a.grid->scale) * b.grid->scale;
   Accumulator accumulator;
   accumulator.inputs = {{a.value, a.map}, {b.value, b.map}};
-  double largest = largestCentered(*a.grid) * largestCentered(*b.grid);
+  double largest = largestCentered(a) * largestCentered(b);
   if (!(largest < std::ldexp(1.0, 40)))
     return context.refuse("its zero points make the product exceed 40 bits");
   accumulator.maxAbs = static_cast<int64_t>(largest);
   bool isWide = accumulator.maxAbs > std::numeric_limits<int32_t>::max();
-  accumulator.value = [gridA = *a.grid, gridB = *b.grid,
+  accumulator.value = [left = Centered(context, island, a, accumulator.inputs),
+                       right = Centered(context, island, b, accumulator.inputs),
                        isWide](OpBuilder &builder, Location loc,
                                ValueRange args) -> Value {
-    Value x = centered(builder, loc, args[0], gridA),
-          y = centered(builder, loc, args[1], gridB);
+    Value x = left.emit(builder, loc, args, args[0]),
+          y = right.emit(builder, loc, args, args[1]);
     if (isWide) {
       x = arith::ExtSIOp::create(builder, loc, builder.getI64Type(), x);
       y = arith::ExtSIOp::create(builder, loc, builder.getI64Type(), y);

@@ -18,27 +18,6 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-/// The numbers as a tensor of `element` (f32, i32 or i64).
-Value makeTensor(OpBuilder &builder, Location loc, const Coefficient &values,
-                 Type element) {
-  std::vector<int64_t> shape(values.sizes.begin(), values.sizes.end());
-  auto type = RankedTensorType::get(shape, element);
-  if (element.isF32()) {
-    HostTensor tensor(DType::F32, shape);
-    for (size_t i = 0; i < values.values.size(); ++i)
-      tensor.mutableData<float>()[i] = static_cast<float>(values.values[i]);
-    return makeConstant(builder, loc, type, "scales", std::move(tensor));
-  }
-  bool isWide = element.isInteger(64);
-  HostTensor tensor(isWide ? DType::I64 : DType::I32, shape);
-  for (size_t i = 0; i < values.values.size(); ++i)
-    if (isWide)
-      tensor.mutableData<int64_t>()[i] = static_cast<int64_t>(values.values[i]);
-    else
-      tensor.mutableData<int32_t>()[i] = static_cast<int32_t>(values.values[i]);
-  return makeConstant(builder, loc, type, "integers", std::move(tensor));
-}
-
 /// Half a step of every rounding that f32 makes on the way, for results inside
 /// the grid: conversion of the accumulator, two roundings of the scale and the
 /// product. Values beyond the grid saturate alike.
@@ -85,7 +64,7 @@ PayloadConstant::PayloadConstant(IntegerizeContext &context, Location loc,
     return;
   }
   argument = inputs.size();
-  inputs.push_back({makeTensor(builder, loc, values, element),
+  inputs.push_back({values.makeTensor(builder, loc, element),
                     values.indexingMap(rank, builder.getContext())});
 }
 
@@ -96,17 +75,55 @@ Value PayloadConstant::get(OpBuilder &builder, Location loc,
   return arguments[argument];
 }
 
-Value makeClamp(OpBuilder &builder, Location loc, const Island &island,
-                Value code) {
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(
-        builder, loc, builder.getIntegerAttr(island.grid.alphabet, value));
+IslandEnd::IslandEnd(IntegerizeContext &context, const Island &island,
+                     SmallVectorImpl<ElementwiseInput> &inputs,
+                     const Coefficient &shift)
+    : zero(context, island.quantize->getLoc(),
+           combine(island.zeroPoint, shift, std::plus<double>()),
+           context.builder.getI32Type(), island.rank(), inputs) {
+  auto bound = [&](const std::optional<Coefficient> &codes)
+      -> std::optional<PayloadConstant> {
+    if (!codes)
+      return std::nullopt;
+    return PayloadConstant(context, island.quantize->getLoc(), *codes,
+                           island.grid.alphabet, island.rank(), inputs);
   };
-  if (std::optional<int64_t> lower = island.lowerCode())
-    code = arith::MaxSIOp::create(builder, loc, code, constant(*lower));
-  if (std::optional<int64_t> upper = island.upperCode())
-    code = arith::MinSIOp::create(builder, loc, code, constant(*upper));
+  lower = bound(island.lowerCodes());
+  upper = bound(island.upperCodes());
+}
+
+Value IslandEnd::clamp(OpBuilder &builder, Location loc, ValueRange arguments,
+                       Value code) const {
+  if (lower)
+    code = arith::MaxSIOp::create(builder, loc, code,
+                                  lower->get(builder, loc, arguments));
+  if (upper)
+    code = arith::MinSIOp::create(builder, loc, code,
+                                  upper->get(builder, loc, arguments));
   return code;
+}
+
+Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
+               const Coefficient &init) {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  if (init.isScalar()) {
+    Value number = arith::ConstantOp::create(
+        builder, loc,
+        builder.getI32IntegerAttr(static_cast<int32_t>(init.values[0])));
+    Value empty =
+        makeEmptyLike(builder, loc, op->getResult(0), builder.getI32Type());
+    return linalg::FillOp::create(builder, loc, number, empty).getResult(0);
+  }
+  Value constant = init.makeTensor(builder, loc, builder.getI32Type());
+  ElementwiseInput input{
+      constant, init.indexingMap(type.getRank(), builder.getContext())};
+  return makeElementwise(
+             builder, loc, type.clone(builder.getI32Type()), input,
+             [](OpBuilder &, Location, ValueRange args) { return args[0]; },
+             op.getDpsInits()[0])
+      .getResult(0);
 }
 
 void finish(const Island &island, Operation *op, double error) {
@@ -128,10 +145,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
                                        accumulator.inputs.end());
   double error = accumulator.error;
   linalg::GenericOp op;
-  int32_t z = island.grid.zeroPoint;
-  PayloadConstant zero(
-      context, loc, accumulator.zeroShift.map([&](double m) { return z + m; }),
-      i32, island.rank(), inputs);
+  IslandEnd end(context, island, inputs, accumulator.zeroShift);
   if (!context.dyadic) {
     PayloadConstant scale(context, loc, accumulator.scaleF32,
                           builder.getF32Type(), island.rank(), inputs);
@@ -141,10 +155,10 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
           Value q = qd::RequantizeOp::create(
               b, l, code, accumulator.value(b, l, args), scale.get(b, l, args),
-              zero.get(b, l, args),
+              end.zeroPoint(b, l, args),
               qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
               qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
-          return makeClamp(b, l, island, q);
+          return end.clamp(b, l, args, q);
         });
   } else {
     double worst = 0;
@@ -171,10 +185,10 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
           Value q = qd::RescaleOp::create(
               b, l, code, accumulator.value(b, l, args),
               multiplier.get(b, l, args), shift.get(b, l, args),
-              zero.get(b, l, args),
+              end.zeroPoint(b, l, args),
               qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
               qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
-          return makeClamp(b, l, island, q);
+          return end.clamp(b, l, args, q);
         });
   }
   finish(island, op, error);

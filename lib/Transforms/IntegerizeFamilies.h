@@ -81,12 +81,32 @@ struct Accumulator {
 mlir::Value makeRequantize(IntegerizeContext &context, const Island &island,
                            const Accumulator &accumulator);
 
-/// max and min with the island's bounds.
-mlir::Value makeClamp(mlir::OpBuilder &builder, mlir::Location loc,
-                      const Island &island, mlir::Value code);
+/// What a rounding in a payload needs of its island: the zero point to add
+/// after it, then max and min with the codes of the bounds.
+class IslandEnd {
+public:
+  /// `shift`: whole output steps to add to the zero point.
+  IslandEnd(IntegerizeContext &context, const Island &island,
+            llvm::SmallVectorImpl<ElementwiseInput> &inputs,
+            const Coefficient &shift = Coefficient::scalar(0));
+  mlir::Value zeroPoint(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::ValueRange arguments) const {
+    return zero.get(builder, loc, arguments);
+  }
+  mlir::Value clamp(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::ValueRange arguments, mlir::Value code) const;
+
+private:
+  PayloadConstant zero;
+  std::optional<PayloadConstant> lower, upper;
+};
 
 /// Marks the op that ends the island: its name, its request, its error.
 void finish(const Island &island, mlir::Operation *op, double error);
+
+/// An i32 tensor shaped like the result of `op`, of numbers over its dimensions.
+mlir::Value makeInit(IntegerizeContext &context, mlir::linalg::LinalgOp op,
+                     const Coefficient &init);
 
 // The families.
 mlir::Value integerizeContraction(IntegerizeContext &context,

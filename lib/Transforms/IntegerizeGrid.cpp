@@ -33,36 +33,20 @@ std::optional<CodeGrid> fail(std::string *reason, const char *why) {
 
 bool isScale(float scale) { return scale > 0 && std::isfinite(scale); }
 
-/// The only value of a constant.
-std::optional<ConstantView> onlyValue(Value value) {
-  std::optional<ConstantView> view = constantView(value);
-  if (!view || view->numElements() == 0)
-    return std::nullopt;
-  for (int64_t i = 1; i < view->numElements(); ++i)
-    if (view->integer(i) != view->integer(0))
-      return std::nullopt;
-  return view;
+/// Is there a number for each index of some dimensions of the codes?
+bool variesByIndex(Value numbers, RankedTensorType codes) {
+  auto type = dyn_cast<RankedTensorType>(numbers.getType());
+  return type && type.getRank() == codes.getRank() &&
+         llvm::all_of(llvm::zip_equal(type.getShape(), codes.getShape()),
+                      [](auto sizes) {
+                        auto [count, size] = sizes;
+                        return count == 1 || count == size;
+                      });
 }
 
-/// Is there a positive constant for each index of some dimensions?
-bool hasScaleByIndex(Value scales, RankedTensorType codes) {
-  auto type = cast<RankedTensorType>(scales.getType());
-  std::optional<ConstantView> view = constantView(scales);
-  if (!view || view->dtype != DType::F32 || type.getRank() != codes.getRank())
-    return false;
-  for (int64_t dim = 0; dim < codes.getRank(); ++dim)
-    if (type.getDimSize(dim) != 1 &&
-        type.getDimSize(dim) != codes.getDimSize(dim))
-      return false;
-  for (int64_t i = 0; i < view->numElements(); ++i)
-    if (!isScale(view->get<float>(i)))
-      return false;
-  return true;
-}
-
+/// What both kinds of grids have in common: the codes of a cast.
 template <typename Cast>
-std::optional<CodeGrid> readGrid(Cast op, Type codes, bool byIndex,
-                                 std::string *reason) {
+std::optional<CodeGrid> readCodes(Cast op, Type codes, std::string *reason) {
   if (op.getScales().size() != 1)
     return fail(reason, "its grid has several scales");
   if (op.getGroupIndex())
@@ -76,28 +60,48 @@ std::optional<CodeGrid> readGrid(Cast op, Type codes, bool byIndex,
     return fail(reason, "its codes are not integers");
   grid.min = static_cast<int64_t>(alphabet.getMinFinite());
   grid.max = static_cast<int64_t>(alphabet.getMaxFinite());
-  if (byIndex) {
-    auto type = dyn_cast<RankedTensorType>(codes);
-    if (!type || !hasScaleByIndex(op.getScales()[0], type))
-      return fail(reason, "its scales are not constants by dimension");
-  } else {
-    std::optional<ConstantView> scale = singleElement(op.getScales()[0]);
-    if (!scale)
-      return fail(reason, "its scale is not one constant");
-    if (scale->dtype != DType::F32)
-      return fail(reason, "its scale is not f32");
-    grid.scale = scale->get<float>(0);
-    if (!isScale(grid.scale))
-      return fail(reason, "its scale is not a positive number");
-  }
+  return grid;
+}
+
+template <typename Cast>
+std::optional<CodeGrid> readGrid(Cast op, Type codes, std::string *reason) {
+  std::optional<CodeGrid> grid = readCodes(op, codes, reason);
+  if (!grid)
+    return std::nullopt;
+  std::optional<ConstantView> scale = singleElement(op.getScales()[0]);
+  if (!scale)
+    return fail(reason, "its scale is not one constant");
+  if (scale->dtype != DType::F32)
+    return fail(reason, "its scale is not f32");
+  grid->scale = scale->get<float>(0);
+  if (!isScale(grid->scale))
+    return fail(reason, "its scale is not a positive number");
   if (Value zero = op.getZeroPoint()) {
-    std::optional<ConstantView> view =
-        byIndex ? onlyValue(zero) : singleElement(zero);
+    std::optional<ConstantView> view = singleElement(zero);
     if (!view)
       return fail(reason, "its zero point is not one constant");
-    grid.zeroPoint = static_cast<int32_t>(view->integer(0));
+    grid->zeroPoint = static_cast<int32_t>(view->integer(0));
   }
   return grid;
+}
+
+template <typename Cast>
+std::optional<IndexedGrid> readIndexedGrid(Cast op, Type codes, AffineMap map) {
+  std::optional<CodeGrid> grid = readCodes(op, codes, nullptr);
+  auto type = dyn_cast<RankedTensorType>(codes);
+  if (!grid || !type)
+    return std::nullopt;
+  Value scales = op.getScales()[0], zeroPoint = op.getZeroPoint();
+  std::optional<Coefficient> scale, zero = Coefficient::scalar(0);
+  if (getElementTypeOrSelf(scales).isF32() && variesByIndex(scales, type))
+    scale = Coefficient::read(scales, map);
+  if (zeroPoint)
+    zero = variesByIndex(zeroPoint, type) ? Coefficient::read(zeroPoint, map)
+                                          : std::nullopt;
+  if (!scale || !zero ||
+      !scale->allOf([](double s) { return isScale(static_cast<float>(s)); }))
+    return std::nullopt;
+  return IndexedGrid{*grid, std::move(*scale), std::move(*zero)};
 }
 
 Value makeRankZero(OpBuilder &builder, Location loc, Attribute value,
@@ -126,22 +130,22 @@ std::optional<int64_t> CodeGrid::exactCode(double value) const {
   return code;
 }
 
-static std::optional<CodeGrid> readGridOf(Operation *op, bool byIndex,
-                                          std::string *reason) {
+std::optional<CodeGrid> getGrid(Operation *op, std::string *reason) {
   if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
-    return readGrid(quantize, quantize.getResult().getType(), byIndex, reason);
+    return readGrid(quantize, quantize.getResult().getType(), reason);
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op))
-    return readGrid(dequantize, dequantize.getInput().getType(), byIndex,
-                    reason);
+    return readGrid(dequantize, dequantize.getInput().getType(), reason);
   return fail(reason, "it is no cast");
 }
 
-std::optional<CodeGrid> getGrid(Operation *op, std::string *reason) {
-  return readGridOf(op, /*byIndex=*/false, reason);
-}
-
-std::optional<CodeGrid> getUnitGrid(Operation *op) {
-  return readGridOf(op, /*byIndex=*/true, nullptr);
+std::optional<IndexedGrid> getIndexedGrid(Operation *op, AffineMap map) {
+  if (getGrid(op))
+    return std::nullopt;
+  if (auto quantize = dyn_cast<qd::QuantizeOp>(op))
+    return readIndexedGrid(quantize, quantize.getResult().getType(), map);
+  if (auto dequantize = dyn_cast<qd::DequantizeOp>(op))
+    return readIndexedGrid(dequantize, dequantize.getInput().getType(), map);
+  return std::nullopt;
 }
 
 bool roundsToNearest(qd::QuantizeOp op) {

@@ -8,6 +8,7 @@
 #ifndef QDIALECT_LIB_TRANSFORMS_INTEGERIZEGRID_H
 #define QDIALECT_LIB_TRANSFORMS_INTEGERIZEGRID_H
 
+#include "Coefficient.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -48,10 +49,17 @@ struct CodeGrid {
 std::optional<CodeGrid> getGrid(mlir::Operation *quantizeOrDequantize,
                                 std::string *reason = nullptr);
 
-/// The same for a cast whose scales are constants that vary along dimensions
-/// (one for each index): the grid of scale 1 that its codes are on before they
-/// are multiplied by the scales. All zero points are one number.
-std::optional<CodeGrid> getUnitGrid(mlir::Operation *quantizeOrDequantize);
+/// Grids that differ along dimensions: the numbers of each index.
+struct IndexedGrid {
+  CodeGrid codes; ///< of scale 1 and zero point 0
+  Coefficient scale, zeroPoint;
+};
+
+/// The grids of a cast whose scales and zero points are constants, one for each
+/// index of some dimensions; in the space that `map` reads the codes from.
+/// Nothing for one grid for the whole tensor.
+std::optional<IndexedGrid> getIndexedGrid(mlir::Operation *quantizeOrDequantize,
+                                          mlir::AffineMap map);
 
 /// Does the quantize round half to even and saturate? Everything else is left
 /// as it is.

@@ -13,6 +13,7 @@
 // which are far below a step of any result.
 
 #include "IntegerizeFamilies.h"
+#include "PadCodes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 
@@ -61,18 +62,12 @@ Value makeBytes(OpBuilder &builder, Value codes, Byte byte) {
   auto type =
       cast<RankedTensorType>(codes.getType()).clone(builder.getI8Type());
   auto pad = codes.getDefiningOp<tensor::PadOp>();
-  IntegerAttr padding;
-  if (pad && pad.getConstantPaddingValue() &&
-      matchPattern(pad.getConstantPaddingValue(), m_Constant(&padding))) {
-    Value source = makeBytes(builder, pad.getSource(), byte);
-    Value fill = arith::ConstantOp::create(
-        builder, loc, builder.getI8IntegerAttr(byteOf(padding.getInt(), byte)));
-    auto padded =
-        tensor::PadOp::create(builder, loc, type, source, pad.getMixedLowPad(),
-                              pad.getMixedHighPad(), fill, pad.getNofold());
-    copyMarks(pad, padded);
-    return padded;
-  }
+  if (pad)
+    if (std::optional<Coefficient> padding = getPadCodes(pad))
+      return padCodes(builder, pad, makeBytes(builder, pad.getSource(), byte),
+                      padding->map([&](double code) -> double {
+                        return byteOf(static_cast<int64_t>(code), byte);
+                      }));
   ElementwiseInput input{codes, builder.getMultiDimIdentityMap(type.getRank())};
   return makeElementwise(builder, loc, type, input,
                          [&](OpBuilder &b, Location l, ValueRange args) {

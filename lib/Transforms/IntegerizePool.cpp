@@ -19,6 +19,52 @@
 using namespace mlir;
 
 namespace qdialect {
+namespace {
+
+/// The grid of the codes that are summed. Its numbers, in the dimensions of the
+/// sums, may vary along what is not summed.
+struct PooledGrid {
+  CodeGrid codes;
+  Coefficient scale, zeroPoint;
+};
+
+std::optional<PooledGrid> readGrid(IntegerizeContext &context,
+                                   linalg::LinalgOp op) {
+  auto refuse = [&](StringRef why) {
+    context.reason = why.str();
+    return std::nullopt;
+  };
+  auto dequantize = op->getOperand(0).getDefiningOp<qd::DequantizeOp>();
+  if (!dequantize)
+    return refuse("its input is not quantized");
+  std::string why;
+  PooledGrid result;
+  if (std::optional<CodeGrid> grid = getGrid(dequantize, &why)) {
+    result = {*grid, Coefficient::scalar(grid->scale),
+              Coefficient::scalar(grid->zeroPoint)};
+  } else {
+    std::optional<IndexedGrid> indexed = getIndexedGrid(
+        dequantize, op.getMatchingIndexingMap(&op->getOpOperand(0)));
+    if (!indexed)
+      return refuse("its input is quantized, but " + why);
+    SmallVector<unsigned> toOutput(op.getNumLoops(), ~0u);
+    for (auto [dim, expr] : llvm::enumerate(
+             op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults()))
+      if (auto loop = dyn_cast<AffineDimExpr>(expr))
+        toOutput[loop.getPosition()] = dim;
+    for (const Coefficient *numbers : {&indexed->scale, &indexed->zeroPoint})
+      for (unsigned loop : numbers->dims)
+        if (toOutput[loop] == ~0u)
+          return refuse("its input's grid varies along a summed dimension");
+    result = {indexed->codes, indexed->scale.renumbered(toOutput),
+              indexed->zeroPoint.renumbered(toOutput)};
+  }
+  if (!result.codes.isInteger())
+    return refuse("its input has codes other than integers of 2 to 16 bits");
+  return result;
+}
+
+} // namespace
 
 Value integerizePool(IntegerizeContext &context, const Island &island) {
   const Term &term = island.formula.terms[0];
@@ -32,16 +78,9 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
   if (!start || !start.getValue().isZero())
     return context.refuse("its accumulator does not start from zero");
-  auto dequantize = op->getOperand(0).getDefiningOp<qd::DequantizeOp>();
-  std::string why = "its input is not quantized";
-  std::optional<CodeGrid> grid;
-  if (dequantize)
-    grid = getGrid(dequantize, &why);
+  std::optional<PooledGrid> grid = readGrid(context, op);
   if (!grid)
-    return context.refuse(why);
-  if (!grid->isInteger())
-    return context.refuse(
-        "its input has codes other than integers of 2 to 16 bits");
+    return {};
 
   int64_t count = 1;
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
@@ -56,20 +95,26 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   // Seeded fault 32: one element too many is compensated.
   if constexpr (QDIALECT_MUTATE == 32)
     count += 1;
-  int64_t init = -static_cast<int64_t>(grid->zeroPoint) * count;
   WeightSums ones{count, count, 0};
-  AccumulatorBound bound = boundAccumulator(ones, {grid->min, grid->max}, init);
+  auto boundSums = [&](const Coefficient &starts, CodeInterval codes) {
+    AccumulatorBound bound =
+        boundAccumulator(ones, codes, static_cast<int64_t>(starts.values[0]));
+    for (double start : starts.values)
+      bound.merge(boundAccumulator(ones, codes, static_cast<int64_t>(start)));
+    return bound;
+  };
+  Coefficient init = grid->zeroPoint.map(
+      [&](double zero) { return -zero * static_cast<double>(count); });
+  AccumulatorBound bound =
+      boundSums(init, {grid->codes.min, grid->codes.max});
   if (!bound.fitsInt32())
     return context.refuse("its sum of " + llvm::Twine(count) +
                           " codes does not fit 32 bits");
 
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
-  auto sum = [&](Value codes, int64_t first, AccumulatorBound reached) {
-    Value empty =
-        makeEmptyLike(builder, loc, op->getResult(0), builder.getI32Type());
-    Value start = arith::ConstantOp::create(builder, loc,
-                                            builder.getI32IntegerAttr(first));
+  auto sum = [&](Value codes, const Coefficient &first,
+                 AccumulatorBound reached) {
     SmallVector<Value> operands{codes};
     if (op.getNumDpsInputs() ==
         2) // a pool's window, of which only the shape counts
@@ -77,35 +122,43 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
           builder, loc,
           cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
           builder.getI8Type()));
-    operands.push_back(
-        linalg::FillOp::create(builder, loc, start, empty).getResult(0));
+    operands.push_back(makeInit(context, op, first));
     Operation *integer = retypeLinalg(builder, op, operands);
     copyMarks(op, integer);
     integer->setAttr("qd.acc_bound",
                      builder.getDenseI64ArrayAttr({reached.low, reached.high}));
     return integer->getResult(0);
   };
-  SmallVector<Value, 2> bytes = splitCodes(builder, dequantize.getInput());
+  SmallVector<Value, 2> bytes =
+      splitCodes(builder, op->getOperand(0).getDefiningOp()->getOperand(0));
   Value total;
   if (bytes.size() == 1) {
     total = sum(bytes[0], init, bound);
   } else {
-    AccumulatorBound ofBytes = boundAccumulator(ones, {-128, 127}, 0);
-    Value high = sum(bytes[0], 0, ofBytes);
-    int64_t start = init + 128 * count;
-    Value low =
-        sum(bytes[1], start, boundAccumulator(ones, {-128, 127}, start));
+    Coefficient none = Coefficient::scalar(0);
+    Value high = sum(bytes[0], none, boundSums(none, {}));
+    Coefficient start = init.map([&](double first) {
+      return first + 128 * static_cast<double>(count);
+    });
+    Value low = sum(bytes[1], start, boundSums(start, {}));
     total = joinSums(builder, loc, high, low, /*coarse=*/false);
   }
 
-  double sx = grid->scale, sy = island.grid.scale;
+  SmallVector<unsigned> toIsland;
+  for (AffineExpr expr : leaf.map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    toIsland.push_back(dim ? dim.getPosition() : ~0u);
+  }
+  double sy = island.grid.scale;
   Accumulator accumulator;
   accumulator.inputs = {{total, leaf.map}};
   accumulator.value = [](OpBuilder &, Location, ValueRange args) {
     return args[0];
   };
   accumulator.maxAbs = bound.maxAbs();
-  accumulator.scale = term.factor.map([&](double f) { return f * sx / sy; });
+  accumulator.scale =
+      combine(term.factor, grid->scale.renumbered(toIsland),
+              [&](double f, double sx) { return f * sx / sy; });
   accumulator.scaleF32 = accumulator.scale;
   return makeRequantize(context, island, accumulator);
 }

@@ -29,9 +29,9 @@ public:
 
   /// The formula of a tensor read through `map`.
   std::optional<Formula> tensor(Value value, AffineMap map);
-  std::optional<Formula> scaled(Formula a, const Coefficient &factor);
 
 private:
+  std::optional<Formula> scaled(Formula a, const Coefficient &factor);
   std::optional<Formula> fail(const llvm::Twine &reason) {
     if (why.empty())
       why = reason.str();
@@ -52,7 +52,7 @@ std::optional<Formula> Walker::leaf(Leaf leaf) {
   unsigned number = island.leaves.size();
   for (auto [i, known] : llvm::enumerate(island.leaves))
     if (known.value == leaf.value && known.map == leaf.map &&
-        known.grid == leaf.grid)
+        known.grid == leaf.grid && known.zeroPoint == leaf.zeroPoint)
       number = i;
   if (number == island.leaves.size())
     island.leaves.push_back(leaf);
@@ -223,15 +223,22 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
     return fail("it reads an unquantized input");
   if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
     std::string reason;
-    std::optional<CodeGrid> grid = getGrid(dequantize, &reason);
-    std::optional<Coefficient> scale = Coefficient::scalar(1);
-    if (!grid && (grid = getUnitGrid(dequantize)))
-      scale = Coefficient::read(dequantize.getScales()[0], map);
-    if (!grid || !scale)
+    Leaf input{dequantize.getInput(), map, getGrid(dequantize, &reason),
+               nullptr};
+    Coefficient scale = Coefficient::scalar(1);
+    if (input.grid) {
+      input.zeroPoint = Coefficient::scalar(input.grid->zeroPoint);
+    } else if (std::optional<IndexedGrid> indexed =
+                   getIndexedGrid(dequantize, map)) {
+      input.grid = indexed->codes;
+      input.zeroPoint = std::move(indexed->zeroPoint);
+      scale = std::move(indexed->scale);
+    }
+    if (!input.grid)
       return fail("an input is quantized, but " + reason);
-    if (!grid->isInteger())
+    if (!input.grid->isInteger())
       return fail("an input has codes other than integers of 2 to 16 bits");
-    return scaled(*leaf({dequantize.getInput(), map, grid, nullptr}), *scale);
+    return scaled(*leaf(input), scale);
   }
   if (isElementwiseGeneric(op)) {
     island.members.insert(op);
@@ -260,15 +267,21 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
 
 bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
   island.quantize = quantize;
-  std::optional<CodeGrid> grid = getGrid(quantize, &reason);
-  bool isUnit = !grid;
-  if (isUnit)
-    grid = getUnitGrid(quantize);
-  if (!grid) {
+  AffineMap identity =
+      AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
+  std::optional<IndexedGrid> indexed;
+  if (std::optional<CodeGrid> grid = getGrid(quantize, &reason)) {
+    island.grid = *grid;
+    island.zeroPoint = Coefficient::scalar(grid->zeroPoint);
+  } else if ((indexed = getIndexedGrid(quantize, identity))) {
+    island.grid = indexed->codes;
+    island.zeroPoint = indexed->zeroPoint;
+  } else {
     reason = "its result is quantized, but " + reason;
     return false;
   }
-  if (!grid->isInteger()) {
+  reason.clear();
+  if (!island.grid.isInteger()) {
     reason = "its result has codes other than integers of 2 to 16 bits";
     return false;
   }
@@ -276,23 +289,26 @@ bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
     reason = "its result is not rounded half to even and saturated";
     return false;
   }
-  island.grid = *grid;
-  AffineMap identity =
-      AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
   Walker walker(island, reason);
   std::optional<Formula> formula = walker.tensor(quantize.getInput(), identity);
-  if (formula && isUnit) {
-    // In steps of each channel.
-    auto scale = Coefficient::read(quantize.getScales()[0], identity);
-    if (!scale)
-      return false;
-    formula =
-        walker.scaled(*formula, scale->map([](double s) { return 1 / s; }));
-  }
   if (!formula)
     return false;
   island.formula = std::move(*formula);
+  if (indexed)
+    island.formula.divide(indexed->scale);
   return true;
+}
+
+void Formula::divide(const Coefficient &steps) {
+  auto inSteps = [&](Coefficient &real) {
+    real = combine(real, steps, [](double v, double step) { return v / step; });
+  };
+  for (Term &term : terms)
+    inSteps(term.factor);
+  inSteps(constant);
+  for (std::optional<Coefficient> *bound : {&lower, &upper})
+    if (*bound)
+      inSteps(**bound);
 }
 
 Operation *Island::nameSource() const {
@@ -302,22 +318,34 @@ Operation *Island::nameSource() const {
   return qd::QuantizeOp(quantize).getOperation();
 }
 
-std::optional<int64_t> Island::lowerCode() const {
-  // Per-channel bounds have no code in common; the caller has refused them.
-  if (!formula.lower)
-    return std::nullopt;
-  int64_t code = grid.encode(formula.lower->values[0]);
-  // Seeded fault 30: the bound is off by one code.
-  if constexpr (QDIALECT_MUTATE == 30)
-    code += 1;
-  return code <= grid.min ? std::nullopt : std::optional<int64_t>(code);
+/// The code of each real value.
+Coefficient Island::encode(const Coefficient &real) const {
+  return combine(real, zeroPoint, [&](double value, double zero) {
+    CodeGrid one = grid;
+    one.zeroPoint = static_cast<int32_t>(zero);
+    return one.encode(value);
+  });
 }
 
-std::optional<int64_t> Island::upperCode() const {
+std::optional<Coefficient> Island::lowerCodes() const {
+  if (!formula.lower)
+    return std::nullopt;
+  Coefficient codes = encode(*formula.lower);
+  // Seeded fault 30: the bound is off by one code.
+  if constexpr (QDIALECT_MUTATE == 30)
+    codes = codes.map([](double code) { return code + 1; });
+  if (codes.allOf([&](double code) { return code <= grid.min; }))
+    return std::nullopt;
+  return codes;
+}
+
+std::optional<Coefficient> Island::upperCodes() const {
   if (!formula.upper)
     return std::nullopt;
-  int64_t code = grid.encode(formula.upper->values[0]);
-  return code >= grid.max ? std::nullopt : std::optional<int64_t>(code);
+  Coefficient codes = encode(*formula.upper);
+  if (codes.allOf([&](double code) { return code >= grid.max; }))
+    return std::nullopt;
+  return codes;
 }
 
 } // namespace qdialect

@@ -19,6 +19,7 @@
 #ifndef QDIALECT_LIB_TRANSFORMS_ISLAND_H
 #define QDIALECT_LIB_TRANSFORMS_ISLAND_H
 
+#include "Coefficient.h"
 #include "IntegerizeGrid.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/SetVector.h"
@@ -29,43 +30,14 @@
 
 namespace qdialect {
 
-/// Real numbers that vary along some dimensions of an iteration space.
-struct Coefficient {
-  llvm::SmallVector<unsigned> dims; ///< ascending; empty for one number
-  llvm::SmallVector<int64_t> sizes; ///< of dims
-  std::vector<double> values;       ///< row-major over dims
-
-  static Coefficient scalar(double value) { return {{}, {}, {value}}; }
-  /// The numbers of a constant tensor that is read through `map` (iteration
-  /// space to tensor dimensions), dimensions of size one dropped.
-  static std::optional<Coefficient> read(mlir::Value constant,
-                                         mlir::AffineMap map);
-
-  bool isScalar() const { return dims.empty(); }
-  bool allOf(llvm::function_ref<bool(double)> predicate) const;
-  bool isExactly(double value) const {
-    return allOf([&](double v) { return v == value; });
-  }
-  Coefficient map(llvm::function_ref<double(double)> f) const;
-  /// The same numbers repeated along more dimensions. `dims` holds ours.
-  Coefficient spread(llvm::ArrayRef<unsigned> dims,
-                     llvm::ArrayRef<int64_t> sizes) const;
-  /// In the dimensions of another space: old dimension d is `to[d]`.
-  Coefficient renumbered(llvm::ArrayRef<unsigned> to) const;
-  /// The map that reads the values as a tensor of `sizes`.
-  mlir::AffineMap indexingMap(unsigned rank, mlir::MLIRContext *context) const;
-};
-
-/// f(a, b) element by element over the union of the dimensions.
-Coefficient combine(const Coefficient &a, const Coefficient &b,
-                    llvm::function_ref<double(double, double)> f);
-
 struct Leaf {
   /// Codes (with their grid) or the float result of `root`.
   mlir::Value value;
   mlir::AffineMap map; ///< iteration space to the value's dimensions
   std::optional<CodeGrid> grid;
   mlir::Operation *root = nullptr;
+  /// Of the codes; the grid's, or one for each index.
+  Coefficient zeroPoint = Coefficient::scalar(0);
 };
 
 struct Term {
@@ -80,11 +52,15 @@ struct Formula {
 
   bool isConstant() const { return terms.empty(); }
   bool isClamped() const { return lower || upper; }
+  /// By positive numbers.
+  void divide(const Coefficient &steps);
 };
 
 struct Island {
   qd::QuantizeOp quantize;
   CodeGrid grid; ///< of the result
+  /// Of the result; the grid's, or one for each index.
+  Coefficient zeroPoint = Coefficient::scalar(0);
   llvm::SmallVector<Leaf, 2> leaves;
   Formula formula;
   /// Float ops walked through, in the order met (last one first).
@@ -97,16 +73,16 @@ struct Island {
   /// The op whose marks (name, request) the result takes: the last member
   /// with a name, else the quantize.
   mlir::Operation *nameSource() const;
-  /// The code that clamps the result from below or above, if it does.
-  std::optional<int64_t> lowerCode() const, upperCode() const;
+  /// The codes that clamp the result from below or above, if any does.
+  std::optional<Coefficient> lowerCodes() const, upperCodes() const;
+
+private:
+  Coefficient encode(const Coefficient &real) const;
 };
 
 /// Walks back from `quantize`. On failure `reason` says why and `island` still
 /// holds the members that were met.
 bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason);
-
-/// Constants and dequantized constants as numbers; nothing for others.
-bool isRealConstant(mlir::Value value);
 
 } // namespace qdialect
 

@@ -157,7 +157,7 @@ bool Reader::read() {
   llvm::append_range(channelLoops, s.inputChannel);
   llvm::append_range(channelLoops, s.depth);
   if (!g.read(region, op, s.activationOperand, channelLoops, activation) ||
-      !readWeights(weights))
+      g.padding.values || !readWeights(weights))
     return false;
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   output.coefficients = rowMajorStrides(type.getShape());

@@ -31,6 +31,14 @@ bool WindowGeometry::isStrided() const {
   return true;
 }
 
+/// Is it the counter of the only channel loop?
+static bool isChannel(const LinearForm &index, ArrayRef<unsigned> channelLoops) {
+  return channelLoops.size() == 1 && index.offset == 0 &&
+         index.coefficients ==
+             LinearForm::loop(index.coefficients.size(), channelLoops[0])
+                 .coefficients;
+}
+
 bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
                           unsigned image, ArrayRef<unsigned> channelLoops,
                           LinearForm &form) {
@@ -53,9 +61,12 @@ bool WindowGeometry::read(const KernelRegion &region, linalg::LinalgOp op,
   if (auto pad = value.getDefiningOp<tensor::PadOp>()) {
     auto lowPads = getConstantIntValues(pad.getMixedLowPad());
     auto highPads = getConstantIntValues(pad.getMixedHighPad());
-    Value padding = pad.getConstantPaddingValue();
-    if (!lowPads || !highPads || !padding ||
-        !matchPattern(padding, m_Constant(&padValue)))
+    std::optional<Padding> found = getPadding(pad);
+    if (!lowPads || !highPads || !found)
+      return false;
+    padding = std::move(*found);
+    if (!padding.isUniform() &&
+        !isChannel((*indices)[padding.dim], channelLoops))
       return false;
     low.assign(lowPads->begin(), lowPads->end());
     high.assign(highPads->begin(), highPads->end());
@@ -189,23 +200,20 @@ ConstantBlob WindowGeometry::paddingBlob() const {
   ConstantBlob blob;
   // Whole vectors are read from it.
   blob.size = (padLength + 64) * elementSize();
-  if (isFloat) {
-    float value =
-        static_cast<float>(cast<FloatAttr>(padValue).getValueAsDouble());
-    blob.fill = [value](MutableArrayRef<char> out) {
-      for (size_t at = 0; at + 4 <= out.size(); at += 4)
-        std::memcpy(out.data() + at, &value, 4);
-    };
-    return blob;
-  }
-  int64_t code = cast<IntegerAttr>(padValue).getInt();
+  blob.fill = [padding = padding, bytes = elementSize(),
+               flips = !isFloat && codeBytes == 1,
+               length = padLength](MutableArrayRef<char> out) {
+    for (int64_t i = 0; (i + 1) * bytes <= static_cast<int64_t>(out.size());
+         ++i) {
+      // Behind the last channel nothing counts.
+      uint64_t element = padding.bits(std::min(i, length - 1));
 #if QDIALECT_MUTATE == 18
-  code = 0;
+      element = 0;
 #endif
-  blob.fill = [code, bytes = codeBytes](MutableArrayRef<char> out) {
-    int64_t stored = bytes == 1 ? code ^ 0x80 : code;
-    for (size_t at = 0; at < out.size(); at += bytes)
-      std::memcpy(out.data() + at, &stored, bytes);
+      if (flips)
+        element ^= 0x80;
+      std::memcpy(out.data() + i * bytes, &element, bytes);
+    }
   };
   return blob;
 }

@@ -12,6 +12,7 @@
 
 #include "Emitter.h"
 #include "KernelRegion.h"
+#include "QDialect/Analysis/Padding.h"
 
 namespace qdialect::cpu {
 
@@ -40,7 +41,8 @@ struct WindowGeometry {
   ImageAxis axes[2];                   ///< y, x; a 1-D window has x alone
   bool mergedRows = false;             ///< a tap is a whole filter row
   int64_t padLength = 0; ///< elements of the row that stands for padding
-  mlir::Attribute padValue;
+  /// By channel if it varies.
+  Padding padding;
 
   int64_t elementSize() const { return isFloat ? 4 : codeBytes; }
   int64_t numPixels() const;

@@ -5,6 +5,7 @@
 #include "RowAnalysis.h"
 
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/Padding.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -144,6 +145,15 @@ static bool addToWindow(AffineExpr expr, int64_t factor, unsigned loop,
                      axis);
 }
 
+/// Is the padding the same for all rows: one constant, or one for each index of
+/// the innermost dimension?
+bool RowAnalysis::padsRowsAlike(tensor::PadOp pad) const {
+  std::optional<Padding> padding = getPadding(pad);
+  int64_t last = pad.getResultType().getRank() - 1;
+  return padding &&
+         (padding->isUniform() || (padding->dim == last && last >= dims));
+}
+
 /// The value becomes the one that is read in windows.
 bool RowAnalysis::takeWindow(Value value, SmallVector<WindowAxis> axes) {
   if (!takesWindow || found)
@@ -151,7 +161,7 @@ bool RowAnalysis::takeWindow(Value value, SmallVector<WindowAxis> axes) {
   RowWindow window;
   if (auto pad = value.getDefiningOp<tensor::PadOp>()) {
     SmallVector<OpFoldResult> low = pad.getMixedLowPad();
-    if (!getConstantPadding(pad) || !areZero(ArrayRef(low).drop_front(dims)) ||
+    if (!padsRowsAlike(pad) || !areZero(ArrayRef(low).drop_front(dims)) ||
         !areZero(ArrayRef(pad.getMixedHighPad()).drop_front(dims)))
       return false;
     for (int64_t axis = 0; axis < dims; ++axis) {
@@ -201,7 +211,7 @@ bool RowAnalysis::readsWindow(linalg::LinalgOp op, OpOperand &operand,
 
 /// Padding behind the rows keeps them; around them it is a window of one.
 bool RowAnalysis::visitPad(tensor::PadOp pad) {
-  if (!getConstantPadding(pad))
+  if (!padsRowsAlike(pad))
     return false;
   if (areZero(ArrayRef(pad.getMixedLowPad()).take_front(dims)) &&
       areZero(ArrayRef(pad.getMixedHighPad()).take_front(dims)))

@@ -53,6 +53,7 @@ private:
   bool requireNone(mlir::Value value);
   bool visit(mlir::Operation *op);
   bool visitLinalg(mlir::linalg::LinalgOp op);
+  bool padsRowsAlike(mlir::tensor::PadOp pad) const;
   bool visitPad(mlir::tensor::PadOp pad);
   bool isRows(mlir::AffineMap map, llvm::ArrayRef<unsigned> loops) const;
   bool takeWindow(mlir::Value value, llvm::SmallVector<WindowAxis> axes);

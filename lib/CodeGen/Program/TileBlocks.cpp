@@ -71,7 +71,7 @@ std::optional<TileBlocks> TileBlocks::analyze(qd::DispatchOp dispatch,
       }
   }
   if (window.pad)
-    result.padding = getConstantPadding(window.pad);
+    result.padding = getPadding(window.pad);
   result.chooseTile(dispatch, shapes);
   return result;
 }

@@ -14,22 +14,21 @@ using namespace mlir;
 namespace qdialect {
 
 /// A pixel of padding for images of a type, as it lies in memory.
-static ConstantBlob paddingPixel(Attribute padding, Type element,
+static ConstantBlob paddingPixel(const Padding &padding, Type element,
                                  int64_t channels) {
-  APInt bits = isa<FloatAttr>(padding)
-                   ? cast<FloatAttr>(padding).getValue().bitcastToAPInt()
-                   : cast<IntegerAttr>(padding).getValue();
-  uint64_t value = bits.getZExtValue();
-#if QDIALECT_MUTATE != 38 // padding of tiles in two's complement
-  if (element.isSignlessInteger(8))
-    value ^= 0x80;
+  bool flips = element.isSignlessInteger(8);
+#if QDIALECT_MUTATE == 38 // padding of tiles in two's complement
+  flips = false;
 #endif
   auto width = static_cast<int64_t>(byteWidth(*memoryType(element)));
   ConstantBlob blob;
   blob.size = channels * width;
-  blob.fill = [value, width](llvm::MutableArrayRef<char> out) {
-    for (size_t at = 0; at < out.size(); at += width)
-      std::memcpy(out.data() + at, &value, width);
+  blob.fill = [padding, width, flips](llvm::MutableArrayRef<char> out) {
+    auto count = static_cast<int64_t>(out.size()) / width;
+    for (int64_t i = 0; i < count; ++i) {
+      uint64_t value = padding.bits(i) ^ (flips ? 0x80 : 0);
+      std::memcpy(out.data() + i * width, &value, width);
+    }
   };
   return blob;
 }
@@ -111,7 +110,7 @@ TiledStep planTiledStep(const TileBlocks &blocks, qd::DispatchOp dispatch,
   if (blocks.padding) {
     Value image = dispatch.getInputs()[blocks.image];
     planner.step.padding =
-        paddingPixel(blocks.padding, getElementTypeOrSelf(image.getType()),
+        paddingPixel(*blocks.padding, getElementTypeOrSelf(image.getType()),
                      planner.pixelElements(image));
   }
   return std::move(planner.step);

@@ -13,6 +13,7 @@
 #ifndef QDIALECT_CODEGEN_PROGRAM_TILEBLOCKS_H
 #define QDIALECT_CODEGEN_PROGRAM_TILEBLOCKS_H
 
+#include "QDialect/Analysis/Padding.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -39,7 +40,7 @@ struct TileBlocks {
   llvm::SmallVector<std::optional<Patch>> patches;
   unsigned image = 0; ///< the input that is read in windows
   /// The value outside of the image, if one is read.
-  mlir::Attribute padding;
+  std::optional<Padding> padding;
 
   static std::optional<TileBlocks> analyze(qd::DispatchOp dispatch,
                                            SymbolicShapes &shapes);
