@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -123,6 +124,13 @@ std::optional<Coefficient> Coefficient::read(Value constant, AffineMap map) {
 
 bool Coefficient::allOf(llvm::function_ref<bool(double)> predicate) const {
   return llvm::all_of(values, predicate);
+}
+
+double Coefficient::magnitude() const {
+  double largest = 0;
+  for (double value : values)
+    largest = std::max(largest, std::fabs(value));
+  return largest;
 }
 
 Coefficient Coefficient::map(llvm::function_ref<double(double)> f) const {

@@ -38,6 +38,8 @@ struct Coefficient {
   bool isExactly(double value) const {
     return allOf([&](double v) { return v == value; });
   }
+  /// The largest.
+  double magnitude() const;
   Coefficient map(llvm::function_ref<double(double)> f) const;
   /// The same numbers repeated along more dimensions. `dims` holds ours.
   Coefficient spread(llvm::ArrayRef<unsigned> dims,

@@ -47,7 +47,7 @@ bool fitsShifted(double shift, double inOutput, double perStep) {
 /// The bias in accumulator steps, per element of the init.
 struct Offsets {
   Coefficient steps;
-  Coefficient lost;  ///< steps that rounding lost
+  Coefficient lost;  ///< steps that rounding took away
   Coefficient shift; ///< output steps left to the zero point
 };
 
@@ -88,7 +88,7 @@ roundOffsets(IntegerizeContext &context, const Coefficient &exact,
       rounded = std::copysign(kLargestOffset, rounded);
       result.lost.values[i] = 0; // saturates the output either way
     } else {
-      result.lost.values[i] = std::fabs(rounded - steps);
+      result.lost.values[i] = steps - rounded;
     }
     steps = rounded;
   }
@@ -353,10 +353,8 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
       channel, grid, output);
   if (!offsets)
     return false;
-  result.offsetError =
-      combine(offsets->lost, step, [&](double lost, double size) {
-        return lost * std::fabs(size) + droppedReach;
-      });
+  result.lostOffset = combine(offsets->lost, step, std::multiplies<double>());
+  result.error = droppedReach;
   init = std::move(offsets->steps);
   if (!offsets->shift.isExactly(0))
     result.zeroShift = std::move(offsets->shift);
@@ -425,9 +423,7 @@ bool Rewriter::planBytes(const Coefficient &factor) {
     Coefficient half = combine(result.scale, factor, [](double s, double f) {
       return 128 * std::fabs(s * f);
     });
-    result.offsetError =
-        combine(result.offsetError, half,
-                [](double lost, double more) { return lost + more; });
+    result.error += *llvm::max_element(half.values);
     auto coarsen = [](double step) { return 256 * step; };
     result.scale = result.scale.map(coarsen);
     result.scaleF32 = result.scaleF32.map(coarsen);
@@ -536,8 +532,10 @@ Value integerizeContraction(IntegerizeContext &context, const Island &island) {
                   .renumbered(toIsland)
             : accumulator.scale;
   accumulator.zeroShift = integer->zeroShift.renumbered(toIsland);
-  for (double lost : integer->offsetError.values)
-    accumulator.error = std::max(accumulator.error, lost / sy);
+  accumulator.error = integer->error / sy;
+  accumulator.lostOffset =
+      integer->lostOffset.map([&](double lost) { return lost / sy; })
+          .renumbered(toIsland);
   return makeRequantize(context, island, accumulator);
 }
 

@@ -55,14 +55,6 @@ double largestCentered(const Leaf &leaf) {
   return largest;
 }
 
-/// The largest magnitude of the coefficients.
-double magnitude(const Coefficient &c) {
-  double largest = 0;
-  for (double value : c.values)
-    largest = std::max(largest, std::fabs(value));
-  return largest;
-}
-
 struct Summand {
   const Leaf *leaf;
   Coefficient ratio;    ///< output steps per input step, exact
@@ -76,9 +68,9 @@ struct Sum {
 
   /// What the sum reaches in output steps at most.
   double reach() const {
-    double total = magnitude(constant);
+    double total = constant.magnitude();
     for (const Summand &summand : summands)
-      total += largestCentered(*summand.leaf) * magnitude(summand.ratio);
+      total += largestCentered(*summand.leaf) * summand.ratio.magnitude();
     return total;
   }
 };
@@ -177,7 +169,7 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
   // A larger multiplier than i32 holds cannot be either.
   for (const Summand &summand : sum.summands)
     while (shift >= 0 &&
-           std::ldexp(magnitude(summand.ratio), shift) > 2147483646.0)
+           std::ldexp(summand.ratio.magnitude(), shift) > 2147483646.0)
       --shift;
   if (shift < 8)
     return context.refuse("its inputs have steps so much coarser than its "

@@ -18,12 +18,59 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-/// Half a step of every rounding that f32 makes on the way, for results inside
-/// the grid: conversion of the accumulator, two roundings of the scale and the
-/// product. Values beyond the grid saturate alike.
-double float32Error(const CodeGrid &grid) {
-  return 4 * (grid.range() + 1) * std::ldexp(1.0, -24) * 1.001;
+/// Offsets below this part of an output step need no addition of their own.
+constexpr double kSmallestOffset = 1.0 / 4096;
+
+/// Half a step of each of `roundings` that f32 makes on the way, for results
+/// inside the grid (in steps that lie `shift` from it at most). Values beyond
+/// the grid saturate alike.
+double float32Error(const CodeGrid &grid, int roundings, double shift) {
+  return roundings * (grid.range() + 1 + shift) * std::ldexp(1.0, -24) * 1.001;
 }
+
+/// The accumulator's real value in output steps, rounded to a code:
+///
+///   requantize acc scale zero_point
+///   quantize (f32(acc) * scale + offset) scale 1 zero_point
+///
+/// the second where rounding took a part of an output step from the offset in
+/// the accumulator: its steps are coarse.
+class FloatRounding {
+public:
+  FloatRounding(IntegerizeContext &context, const Island &island,
+                const Accumulator &accumulator,
+                SmallVectorImpl<ElementwiseInput> &inputs)
+      : type(island.grid.alphabet),
+        scale(context, island.quantize->getLoc(), accumulator.scaleF32,
+              context.builder.getF32Type(), island.rank(), inputs) {
+    if (accumulator.lostOffset.magnitude() > kSmallestOffset)
+      offset.emplace(context, island.quantize->getLoc(),
+                     accumulator.lostOffset, context.builder.getF32Type(),
+                     island.rank(), inputs);
+  }
+
+  bool addsOffset() const { return offset.has_value(); }
+
+  Value emit(OpBuilder &b, Location l, ValueRange args, Value accumulator,
+             Value zeroPoint) const {
+    Value factor = scale.get(b, l, args);
+    if (!offset)
+      return qd::RequantizeOp::create(
+          b, l, type, accumulator, factor, zeroPoint,
+          qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
+          qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
+    Value real = arith::SIToFPOp::create(b, l, b.getF32Type(), accumulator);
+    real = arith::MulFOp::create(b, l, real, factor);
+    real = arith::AddFOp::create(b, l, real, offset->get(b, l, args));
+    Value one = arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
+    return qd::QuantizeOp::create(b, l, type, real, one, zeroPoint);
+  }
+
+private:
+  Type type;
+  PayloadConstant scale;
+  std::optional<PayloadConstant> offset;
+};
 
 } // namespace
 
@@ -147,17 +194,16 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
   linalg::GenericOp op;
   IslandEnd end(context, island, inputs, accumulator.zeroShift);
   if (!context.dyadic) {
-    PayloadConstant scale(context, loc, accumulator.scaleF32,
-                          builder.getF32Type(), island.rank(), inputs);
-    error += float32Error(island.grid);
+    FloatRounding rounding(context, island, accumulator, inputs);
+    error += float32Error(island.grid, rounding.addsOffset() ? 5 : 4,
+                          accumulator.zeroShift.magnitude());
+    if (!rounding.addsOffset())
+      error += accumulator.lostOffset.magnitude();
     op = makeElementwise(
         builder, loc, island.type(), inputs,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-          Value q = qd::RequantizeOp::create(
-              b, l, code, accumulator.value(b, l, args), scale.get(b, l, args),
-              end.zeroPoint(b, l, args),
-              qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
-              qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
+          Value q = rounding.emit(b, l, args, accumulator.value(b, l, args),
+                                  end.zeroPoint(b, l, args));
           return end.clamp(b, l, args, q);
         });
   } else {
@@ -175,7 +221,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
       shifts.values[i] = pair->shift;
       worst = std::max(worst, pair->error);
     }
-    error += worst;
+    error += worst + accumulator.lostOffset.magnitude();
     PayloadConstant multiplier(context, loc, multipliers, i32, island.rank(),
                                inputs);
     PayloadConstant shift(context, loc, shifts, i32, island.rank(), inputs);

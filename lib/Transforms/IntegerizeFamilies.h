@@ -73,7 +73,10 @@ struct Accumulator {
   Coefficient scaleF32; ///< the same as float mode rounds it
   /// Whole output steps to add after the rounding, an even number.
   Coefficient zeroShift = Coefficient::scalar(0);
-  /// What the constant folded into the accumulator lost, in output steps.
+  /// What rounding took away from the constant in the accumulator, in output
+  /// steps.
+  Coefficient lostOffset = Coefficient::scalar(0);
+  /// What else was lost, in output steps.
   double error = 0;
 };
 
@@ -135,7 +138,9 @@ struct IntegerContraction {
   int64_t maxAbs = 0;
   Coefficient scale;       ///< real value of one step, over channel dimensions
   Coefficient scaleF32;    ///< RN(sx * sw)
-  Coefficient offsetError; ///< real value that rounding the offset lost
+  /// Real value that rounding took from the offset.
+  Coefficient lostOffset = Coefficient::scalar(0);
+  double error = 0; ///< real value that was lost besides
   /// Output steps of the offset that are not in the accumulator.
   Coefficient zeroShift = Coefficient::scalar(0);
 };

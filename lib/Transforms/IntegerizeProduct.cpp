@@ -223,9 +223,8 @@ ProductRewriter::run(const Coefficient &factor, const Coefficient &offset) {
   double unit =
       static_cast<double>(grids[0].scale) * static_cast<double>(grids[1].scale);
   result.scale = Coefficient::scalar(step * unit);
-  // Half of a coarse step.
-  result.offsetError = factor.map(
-      [&](double f) { return coarse ? 128 * std::fabs(unit * f) : 0; });
+  if (coarse) // half of a step
+    result.error = 128 * unit * factor.magnitude();
   result.scaleF32 =
       Coefficient::scalar(step * (grids[0].scale * grids[1].scale));
   return result;
