@@ -8,7 +8,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool",
-         "product"]
+         "product", "depthwise by channel", "add by channel", "mul by channel", "averagepool by channel",
+         "maxpool by channel", "globalaveragepool by channel"]
 CODES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "u4": ml_dtypes.uint4, "s4": ml_dtypes.int4}
 
 
@@ -37,18 +38,29 @@ class Builder:
         zero = int(np.clip(round(first - low / scale), first, last))
         return scale, self.dtype(zero)
 
-    def qdq(self, x, low, high):
-        scale, zero = self.grid(low, high)
-        self.scale = scale
+    def qdq(self, x, low, high, channels=0):
+        """Rounded to one grid, or where `channels` are given to one for each along axis 1: some for [low, high], some
+        for a part of it, some dead, whose steps are almost nothing."""
+        attrs = {}
+        if channels:
+            parts = self.rng.choice([1.0, 1.0, 0.4, 1e-4], channels) * self.rng.uniform(0.5, 1, channels)
+            lows = self.rng.choice([low, 0.0, low / 3], channels)
+            grids = [self.grid(least * part, high * part) for least, part in zip(lows, parts)]
+            scale, zero = (np.array(numbers, dtype) for numbers, dtype in zip(zip(*grids), (np.float32, self.dtype)))
+            self.scale, attrs = scale.reshape(-1, 1, 1), {"axis": 1}
+        else:
+            scale, zero = self.grid(low, high)
+            self.scale = scale
         s, z = self.const(scale), self.const(zero)
-        return self.op("DequantizeLinear", [self.op("QuantizeLinear", [x, s, z]), s, z])
+        return self.op("DequantizeLinear", [self.op("QuantizeLinear", [x, s, z], **attrs), s, z], **attrs)
 
-    def input(self, shape):
+    def input(self, shape, by_channel=False):
         name = f"x{len(self.inputs)}"
         low, high = -float(self.rng.uniform(0, 3)), float(self.rng.uniform(0.5, 3))
+        self.channels = shape[1]
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         self.feeds[name] = self.rng.uniform(low * 1.1, high * 1.1, shape).astype(np.float32)
-        return self.qdq(name, low, high)
+        return self.qdq(name, low, high, shape[1] if by_channel else 0)
 
     def weight(self, shape, axis, per_channel):
         """Symmetric s8 codes with a scale per index of `axis` (or one), dequantized."""
@@ -63,7 +75,7 @@ class Builder:
         return self.op("DequantizeLinear", [self.const(codes), self.const(scale), zero], axis=axis)
 
     def bias(self, channels, input_scale):
-        scale = (np.float32(input_scale) * self.weight_scale).astype(np.float32)
+        scale = (np.float32(input_scale).reshape(-1) * self.weight_scale).astype(np.float32)
         bound = 4000 * 2 ** (self.info.bits - 8)
         codes = np.rint(self.rng.uniform(-bound, bound, channels)).astype(np.int32)
         per_channel = len(scale) > 1
@@ -81,14 +93,14 @@ def window(rng, size):
             return k, int(rng.integers(1, 4)), d, pads
 
 
-def convolution(b, depthwise):
+def convolution(b, depthwise, by_channel=False):
     rng = b.rng
     h, w = (int(v) for v in rng.integers(3, 15, 2))
     groups = int(rng.integers(1, 41)) if depthwise else int(rng.choice([1, 1, 1, 2, 3]))
     per_group = 1 if depthwise else int(rng.choice([1, 2, 3, 4, 5, 8, 16, 20]))
     out = groups * (1 if depthwise else int(rng.choice([1, 2, 5, 8, 16, 17, 33, 64, 70])))
     (kh, sh, dh, ph), (kw, sw, dw, pw) = window(rng, h), window(rng, w)
-    x = b.input([1, groups * per_group, h, w])
+    x = b.input([1, groups * per_group, h, w], by_channel)
     input_scale = b.scale
     inputs = [x, b.weight([out, per_group, kh, kw], 0, rng.random() < 0.7)]
     if rng.random() < 0.7:
@@ -97,10 +109,10 @@ def convolution(b, depthwise):
                 pads=[ph[0], pw[0], ph[1], pw[1]])
 
 
-def pool(b, kind):
+def pool(b, kind, by_channel):
     rng = b.rng
     c, h, w = (int(v) for v in rng.integers(3, 40, 3) // (1, 2, 2) + 2)
-    x = b.input([1, c, h, w])
+    x = b.input([1, c, h, w], by_channel)
     if kind == "globalaveragepool":
         return b.op("GlobalAveragePool", [x])
     k = [int(v) for v in rng.integers(1, 4, 2)]
@@ -113,10 +125,12 @@ def pool(b, kind):
 
 
 def build(kind, rng, bits=8):
-    """(model, feeds, output step); the output is the dequantized result of the one operator."""
+    """(model, feeds, output steps); the output is the dequantized result of the one operator."""
     b = Builder(rng, str(rng.choice([f"u{bits}", f"s{bits}"])))
+    by_channel = kind.endswith(" by channel")
+    kind = kind.removesuffix(" by channel")
     if kind in ("conv", "depthwise"):
-        y = convolution(b, kind == "depthwise")
+        y = convolution(b, kind == "depthwise", by_channel)
     elif kind in ("matmul", "gemm"):
         m, k, n = (int(rng.choice([1, 2, 5, 7, 16, 31, 64, 67])) for _ in range(3))
         if bits == 16 and rng.random() < 0.5:
@@ -131,21 +145,22 @@ def build(kind, rng, bits=8):
     elif kind == "product":
         batch, m, k, n = (int(rng.choice(sizes)) for sizes in ([1, 3], [1, 7, 16, 33], [1, 5, 32, 120], [1, 17, 64]))
         y = b.op("MatMul", [b.input([batch, m, k]), b.input([batch, k, n])])
-    elif kind == "add":
+    elif kind in ("add", "mul"):
         shape = [1, *(int(v) for v in rng.integers(1, 20, 3))]
-        y = b.op("Add", [b.input(shape), b.input(shape)])
+        y = b.op(kind.capitalize(), [b.input(shape, by_channel), b.input(shape, by_channel and rng.random() < 0.5)])
     elif kind == "concat":
         c, h, w = (int(v) for v in rng.integers(1, 20, 3))
         y = b.op("Concat", [b.input([1, c, h, w]), b.input([1, int(rng.integers(1, 20)), h, w])], axis=1)
     else:
-        y = pool(b, kind)
-    if kind in ("conv", "depthwise", "gemm", "add") and rng.random() < 0.5:
+        y = pool(b, kind, by_channel)
+    if kind in ("conv", "depthwise", "gemm", "add", "mul") and rng.random() < 0.5:
         y = b.op("Relu", [y])
-    spread = {"product": 12, "add": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
-    b.qdq(y, -float(rng.uniform(0, spread)), float(rng.uniform(0.5, spread)))
+    spread = {"product": 12, "add": 4, "mul": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
+    channels = b.channels if by_channel and rng.random() < 0.6 else 0
+    b.qdq(y, -float(rng.uniform(0, spread)), float(rng.uniform(0.5, spread)), channels)
     b.nodes[-1].output[0] = "y"
     graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               b.inits)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19 if bits == 8 else 21)],
                               ir_version=9 if bits == 8 else 10)
-    return model, b.feeds, float(b.scale)
+    return model, b.feeds, b.scale

@@ -11,15 +11,17 @@
 // max commutes with every non-decreasing one, which both casts are; a pad needs
 // the code of its value, which for a dequantize must exist exactly (real 0 is
 // the zero point's code); channels with grids of their own have each their
-// code.
+// code, and a max may not join them.
 // quantize(dequantize(q)) of one grid is q. The other order,
 // dequantize(quantize(x)), is never touched: it holds an error that the program
 // means to make.
 
 #include "GreedyRewrite.h"
+#include "IndexedCasts.h"
 #include "IntegerizeGrid.h"
 #include "IntegerizeRetype.h"
 #include "PadCodes.h"
+#include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Passes.h"
@@ -27,7 +29,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
-#include <cmath>
 
 #define DEBUG_TYPE "qd-commute-dequantize"
 
@@ -85,52 +86,6 @@ Value padWith(OpBuilder &builder, tensor::PadOp pad, Value input,
               int64_t code) {
   return padWith(builder, pad, input,
                  Coefficient::scalar(static_cast<double>(code)));
-}
-
-/// Does `pad` leave the dimensions alone along which the cast's numbers are
-/// listed?
-template <typename Cast>
-bool keepsGrids(tensor::PadOp pad, Cast cast) {
-  for (Value numbers : {cast.getScales()[0], cast.getZeroPoint()}) {
-    if (!numbers)
-      continue;
-    auto shape = mlir::cast<RankedTensorType>(numbers.getType()).getShape();
-    for (auto [dim, count] : llvm::enumerate(shape))
-      if (count != 1 &&
-          (pad.getStaticLow()[dim] != 0 || pad.getStaticHigh()[dim] != 0))
-        return false;
-  }
-  return true;
-}
-
-/// The codes that `pad` fills with where the grids of `cast` differ from index
-/// to index, along one dimension at most.
-template <typename Cast>
-std::optional<Coefficient>
-codesByIndex(tensor::PadOp pad, Cast cast,
-             llvm::function_ref<std::optional<int64_t>(const CodeGrid &)>
-                 codeOf) {
-  std::optional<IndexedGrid> grid = getIndexedGrid(
-      cast, AffineMap::getMultiDimIdentityMap(pad.getSourceType().getRank(),
-                                              pad.getContext()));
-  if (!grid || !grid->codes.alphabet.isSignlessInteger() ||
-      !keepsGrids(pad, cast))
-    return std::nullopt;
-  Coefficient codes =
-      combine(grid->scale, grid->zeroPoint, [&](double scale, double zero) {
-        CodeGrid one = grid->codes;
-        one.scale = static_cast<float>(scale);
-        one.zeroPoint = static_cast<int32_t>(zero);
-        std::optional<int64_t> code = codeOf(one);
-        return code ? static_cast<double>(*code) : NAN;
-      });
-  if (!codes.allOf([](double code) { return !std::isnan(code); }))
-    return std::nullopt;
-  if (codes.isExactly(codes.values[0]))
-    return Coefficient::scalar(codes.values[0]);
-  if (codes.dims.size() != 1)
-    return std::nullopt;
-  return codes;
 }
 
 double paddingOf(Attribute value) {
@@ -193,6 +148,27 @@ bool isRelu(Operation *op) {
   return false;
 }
 
+AffineMap identityOf(Operation *cast) {
+  auto type = mlir::cast<RankedTensorType>(cast->getResult(0).getType());
+  return AffineMap::getMultiDimIdentityMap(type.getRank(), cast->getContext());
+}
+
+/// -infinity in front of a max is any code that no element is below.
+bool isBeforeMax(tensor::PadOp pad) {
+  return llvm::all_of(pad->getUsers(), [](Operation *user) {
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(user);
+    return linalgOp && isPlainMax(linalgOp);
+  });
+}
+
+/// The code that stands for the padding `real`, if there is one.
+std::optional<int64_t> paddingCode(tensor::PadOp pad, double real,
+                                   const CodeGrid &grid) {
+  if (isBeforeMax(pad) && real < grid.scale * (grid.min - grid.zeroPoint))
+    return grid.min;
+  return grid.exactCode(real);
+}
+
 //===----------------------------------------------------------------------===//
 // dequantize, downwards
 //===----------------------------------------------------------------------===//
@@ -211,7 +187,7 @@ struct SinkDequantize : RewritePattern {
       return failure();
     std::optional<CodeGrid> grid = getGrid(dequantize);
     if (!grid)
-      return padByIndex(op, dequantize, rewriter);
+      return sinkByIndex(op, dequantize, rewriter);
     Value codes = moveCodes(op, dequantize.getInput(), *grid, rewriter);
     if (!codes)
       return failure();
@@ -223,25 +199,45 @@ struct SinkDequantize : RewritePattern {
     return success();
   }
 
-  /// A pad around channels of several grids, in which its value has a code.
-  static LogicalResult padByIndex(Operation *op, qd::DequantizeOp dequantize,
-                                  PatternRewriter &rewriter) {
+  /// Codes whose channels have several grids.
+  static LogicalResult sinkByIndex(Operation *op, qd::DequantizeOp dequantize,
+                                   PatternRewriter &rewriter) {
+    Value codes = dequantize.getInput();
+    CastNumbers numbers = CastNumbers::of(dequantize);
     auto pad = dyn_cast<tensor::PadOp>(op);
-    Attribute value = pad ? getConstantPadding(pad) : Attribute();
-    if (!value)
-      return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
-    std::optional<Coefficient> codes =
-        codesByIndex(pad, dequantize, [&](const CodeGrid &one) {
-          return one.exactCode(paddingOf(value));
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (isRearrangement(op)) {
+      // Weights are rearranged when they are read.
+      if (isComputedFromConstants(codes) ||
+          !getIndexedGrid(dequantize, identityOf(dequantize)))
+        return rewriter.notifyMatchFailure(op, "no grid for each channel");
+      std::optional<CastNumbers> moved =
+          moveNumbers(rewriter, op, dequantize, /*toSource=*/false);
+      if (!moved)
+        return rewriter.notifyMatchFailure(op, "it regroups the channels");
+      numbers = *moved;
+      codes = rearrange(rewriter, op, codes);
+    } else {
+      bool isMax = linalgOp && isPlainMax(linalgOp);
+      std::optional<IndexedGrid> grid;
+      if (pad || isMax)
+        grid = gridsKeptBy(op, dequantize);
+      if (!grid)
+        return rewriter.notifyMatchFailure(op, "not one grid for the tensor");
+      Attribute value = getConstantPadding(op);
+      std::optional<Coefficient> padding;
+      if (value)
+        padding = codesByIndex(*grid, [&](const CodeGrid &one) {
+          return paddingCode(pad, paddingOf(value), one);
         });
-    if (!codes)
-      return rewriter.notifyMatchFailure(
-          op, "its value has no code, or it pads along the grids");
-    Value padded = padWith(rewriter, pad, dequantize.getInput(), *codes);
+      if (pad && !padding)
+        return rewriter.notifyMatchFailure(op, "its padding has no code");
+      codes = pad ? padWith(rewriter, pad, codes, *padding)
+                  : maxOfCodes(rewriter, linalgOp, codes, grid->codes);
+    }
     auto result = qd::DequantizeOp::create(
-        rewriter, op->getLoc(), pad.getType(), padded,
-        dequantize.getScales()[0], dequantize.getZeroPoint(),
-        dequantize.getBlockSizes());
+        rewriter, op->getLoc(), op->getResult(0).getType(), codes,
+        numbers.scales, numbers.zeroPoint, numbers.blockSizes);
     copyMarks(dequantize, result);
     rewriter.replaceOp(op, result->getResults());
     return success();
@@ -253,18 +249,10 @@ struct SinkDequantize : RewritePattern {
       return rearrange(rewriter, op, codes);
     if (auto pad = dyn_cast<tensor::PadOp>(op)) {
       Attribute value = getConstantPadding(pad);
-      // -infinity in front of a max is any code that no element is below.
-      bool beforeMax =
-          value && llvm::all_of(pad->getUsers(), [](Operation *user) {
-            auto linalgOp = dyn_cast<linalg::LinalgOp>(user);
-            return linalgOp && isPlainMax(linalgOp);
-          });
       if (!value || !grid.alphabet.isSignlessInteger())
         return {};
-      double real = paddingOf(value);
-      if (beforeMax && real < grid.scale * (grid.min - grid.zeroPoint))
-        return padWith(rewriter, pad, codes, grid.min);
-      if (std::optional<int64_t> code = grid.exactCode(real))
+      if (std::optional<int64_t> code =
+              paddingCode(pad, paddingOf(value), grid))
         return padWith(rewriter, pad, codes, *code);
       return {};
     }
@@ -353,25 +341,39 @@ struct HoistQuantize : OpRewritePattern<qd::QuantizeOp> {
     return success();
   }
 
-  /// A pad of what is quantized by a grid for each channel.
+  /// Channels that are quantized by a grid each.
   static Value moveAboveByIndex(Operation *op, qd::QuantizeOp quantize,
                                 PatternRewriter &rewriter) {
+    auto quantized = [&](const CastNumbers &numbers) -> Value {
+      Value input = op->getOperand(0);
+      return qd::QuantizeOp::create(
+          rewriter, op->getLoc(),
+          withElement(input.getType(),
+                      getElementTypeOrSelf(quantize.getType())),
+          input, numbers.scales, numbers.zeroPoint, numbers.blockSizes);
+    };
+    if (isRearrangement(op)) {
+      if (!getIndexedGrid(quantize, identityOf(quantize)))
+        return {};
+      std::optional<CastNumbers> moved =
+          moveNumbers(rewriter, op, quantize, /*toSource=*/true);
+      return moved ? rearrange(rewriter, op, quantized(*moved)) : Value();
+    }
     auto pad = dyn_cast<tensor::PadOp>(op);
-    Attribute value = pad ? getConstantPadding(pad) : Attribute();
-    if (!value)
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (!pad && !(linalgOp && isPlainMax(linalgOp)))
       return {};
-    std::optional<Coefficient> codes =
-        codesByIndex(pad, quantize, [&](const CodeGrid &one) {
-          return std::optional<int64_t>(one.encode(paddingOf(value)));
-        });
-    if (!codes)
+    std::optional<IndexedGrid> grid = gridsKeptBy(op, quantize);
+    std::optional<Coefficient> padding;
+    if (Attribute value = getConstantPadding(op); grid && value)
+      padding = codesByIndex(*grid, [&](const CodeGrid &one) {
+        return std::optional<int64_t>(one.encode(paddingOf(value)));
+      });
+    if (!grid || (pad && !padding))
       return {};
-    auto inner = qd::QuantizeOp::create(
-        rewriter, op->getLoc(),
-        pad.getSourceType().clone(getElementTypeOrSelf(quantize.getType())),
-        pad.getSource(), quantize.getScales()[0], quantize.getZeroPoint(),
-        quantize.getBlockSizes());
-    return padWith(rewriter, pad, inner, *codes);
+    Value codes = quantized(CastNumbers::of(quantize));
+    return pad ? padWith(rewriter, pad, codes, *padding)
+               : maxOfCodes(rewriter, linalgOp, codes, grid->codes);
   }
 
   static Value quantized(OpBuilder &builder, Operation *op, Value input,

@@ -89,8 +89,9 @@ public:
                            sum.inputs);
       codes.emplace_back(context, island, *summand.leaf, sum.inputs);
     }
-    factors.emplace_back(context, loc, constant, type, island.rank(),
-                         sum.inputs);
+    factors.emplace_back(context, loc,
+                         shifted ? constant : Coefficient::scalar(0), type,
+                         island.rank(), sum.inputs);
   }
 
   Value emit(OpBuilder &b, Location l, ValueRange args) {

@@ -13,6 +13,20 @@ func.func @pad() -> tensor<2x4xi8> {
   return %0 : tensor<2x4xi8>
 }
 
+// Padding that is computed from the index, here a code for each column.
+// CHECK-LABEL: @pad_by_index
+// CHECK-NEXT: 2x3xint8 [ [7, 1, 2], [7, 8, 9] ]
+func.func @pad_by_index() -> tensor<2x3xi8> {
+  %x = arith.constant dense<[[1, 2]]> : tensor<1x2xi8>
+  %codes = arith.constant dense<[7, 8, 9]> : tensor<3xi8>
+  %0 = tensor.pad %x low[0, 1] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    %c = tensor.extract %codes[%j] : tensor<3xi8>
+    tensor.yield %c : i8
+  } : tensor<1x2xi8> to tensor<2x3xi8>
+  return %0 : tensor<2x3xi8>
+}
+
 // CHECK-LABEL: @concat
 // CHECK-NEXT: 2x3xint8 [ [1, 3, 4], [2, 5, 6] ]
 // CHECK-NEXT: 3xint8 [1, 2, 3]
