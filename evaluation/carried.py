@@ -84,8 +84,8 @@ def own_distance(measure, theirs, plain, ours, digits):
 
 
 def exact_distance(tools, path, samples, theirs):
-    """How far the model's exact values, each rounded once where the file rounds it, are from ONNX Runtime's (dB): no execution
-    that rounds its floats in another order comes closer."""
+    """How far the model's exact values, each rounded once where the file rounds it, are from ONNX Runtime's (dB): who
+    rounds floats in another order cannot expect to come closer."""
     program, folder = tools.compile(path, tools.path("exact.mlirbc"), "--stop-after=normalize"), tools.path("exact")
     np.savez(tools.path("exact.npz"), image=np.stack([x[None] for x in samples]))
     tools.run("q-run", "--interpret", program, "--exact-islands", "--data", tools.path("exact.npz"), "--output-dir", folder)

@@ -155,7 +155,7 @@ def build(kind, rng, bits=8):
         y = pool(b, kind, by_channel)
     if kind in ("conv", "depthwise", "gemm", "add", "mul") and rng.random() < 0.5:
         y = b.op("Relu", [y])
-    spread = {"product": 12, "add": 4, "mul": 4, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
+    spread = {"product": 12, "concat": 3, "maxpool": 3, "averagepool": 2, "globalaveragepool": 1}.get(kind, 4)
     channels = b.channels if by_channel and rng.random() < 0.6 else 0
     b.qdq(y, -float(rng.uniform(0, spread)), float(rng.uniform(0.5, spread)), channels)
     b.nodes[-1].output[0] = "y"

@@ -72,8 +72,8 @@ std::optional<std::vector<double>> readReal(Value value) {
 
 template <typename T>
 HostTensor tensorOf(DType dtype, const Coefficient &numbers) {
-  HostTensor tensor(dtype, std::vector<int64_t>(numbers.sizes.begin(),
-                                                numbers.sizes.end()));
+  HostTensor tensor(
+      dtype, std::vector<int64_t>(numbers.sizes.begin(), numbers.sizes.end()));
   llvm::transform(numbers.values, tensor.mutableData<T>(),
                   [](double number) { return static_cast<T>(number); });
   return tensor;

@@ -30,8 +30,8 @@ static SmallVector<unsigned> listedDims(const CastNumbers &numbers) {
   SmallVector<unsigned> dims;
   for (Value list : {numbers.scales, numbers.zeroPoint})
     if (list)
-      for (auto [dim, count] : llvm::enumerate(
-               cast<RankedTensorType>(list.getType()).getShape()))
+      for (auto [dim, count] :
+           llvm::enumerate(cast<RankedTensorType>(list.getType()).getShape()))
         if (count != 1 && !llvm::is_contained(dims, dim))
           dims.push_back(dim);
   return dims;
@@ -63,10 +63,9 @@ std::optional<IndexedGrid> gridsKeptBy(Operation *op, Operation *cast) {
   return grid;
 }
 
-std::optional<Coefficient>
-codesByIndex(const IndexedGrid &grid,
-             llvm::function_ref<std::optional<int64_t>(const CodeGrid &)>
-                 codeOf) {
+std::optional<Coefficient> codesByIndex(
+    const IndexedGrid &grid,
+    llvm::function_ref<std::optional<int64_t>(const CodeGrid &)> codeOf) {
   Coefficient codes =
       combine(grid.scale, grid.zeroPoint, [&](double scale, double zero) {
         CodeGrid one = grid.codes;
@@ -137,10 +136,10 @@ std::optional<CastNumbers> moveNumbers(OpBuilder &builder, Operation *op,
     HostTensor moved(view->dtype, {shape.begin(), shape.end()});
     std::memcpy(moved.mutableBytes(), view->toHostTensor().bytes(),
                 moved.sizeInBytes());
-    *list = makeConstant(
-        builder, op->getLoc(),
-        RankedTensorType::get(shape, getElementTypeOrSelf(*list)), "grid",
-        std::move(moved));
+    *list =
+        makeConstant(builder, op->getLoc(),
+                     RankedTensorType::get(shape, getElementTypeOrSelf(*list)),
+                     "grid", std::move(moved));
   }
   numbers.blockSizes.assign(rank, 0);
   numbers.blockSizes[*dim] = 1;

@@ -30,10 +30,9 @@ std::optional<IndexedGrid> gridsKeptBy(mlir::Operation *op,
                                        mlir::Operation *cast);
 
 /// A code for each of the grids, if they differ along one dimension at most.
-std::optional<Coefficient>
-codesByIndex(const IndexedGrid &grid,
-             llvm::function_ref<std::optional<int64_t>(const CodeGrid &)>
-                 codeOf);
+std::optional<Coefficient> codesByIndex(
+    const IndexedGrid &grid,
+    llvm::function_ref<std::optional<int64_t>(const CodeGrid &)> codeOf);
 
 /// The numbers of `cast`, which differ along one dimension at most, for the
 /// source of `op` (a transpose or a reshape) in place of its result, or the

@@ -138,9 +138,8 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
       [&](OpBuilder &b, Location l, ValueRange args) {
         Value total = payload.emit(b, l, args);
         Value one = arith::ConstantOp::create(b, l, b.getF32FloatAttr(1.0f));
-        Value code =
-            qd::QuantizeOp::create(b, l, island.grid.alphabet, total, one,
-                                   end.zeroPoint(b, l, args));
+        Value code = qd::QuantizeOp::create(b, l, island.grid.alphabet, total,
+                                            one, end.zeroPoint(b, l, args));
         return end.clamp(b, l, args, code);
       });
   // A rounding of each ratio, product and partial sum, and of the constant.

@@ -44,9 +44,8 @@ public:
         scale(context, island.quantize->getLoc(), accumulator.scaleF32,
               context.builder.getF32Type(), island.rank(), inputs) {
     if (accumulator.lostOffset.magnitude() > kSmallestOffset)
-      offset.emplace(context, island.quantize->getLoc(),
-                     accumulator.lostOffset, context.builder.getF32Type(),
-                     island.rank(), inputs);
+      offset.emplace(context, island.quantize->getLoc(), accumulator.lostOffset,
+                     context.builder.getF32Type(), island.rank(), inputs);
   }
 
   bool addsOffset() const { return offset.has_value(); }

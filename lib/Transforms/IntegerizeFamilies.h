@@ -107,7 +107,8 @@ private:
 /// Marks the op that ends the island: its name, its request, its error.
 void finish(const Island &island, mlir::Operation *op, double error);
 
-/// An i32 tensor shaped like the result of `op`, of numbers over its dimensions.
+/// An i32 tensor shaped like the result of `op`, of numbers over its
+/// dimensions.
 mlir::Value makeInit(IntegerizeContext &context, mlir::linalg::LinalgOp op,
                      const Coefficient &init);
 
@@ -136,8 +137,8 @@ Coefficient perOutputChannel(const ContractionStructure &structure);
 struct IntegerContraction {
   mlir::Value value;
   int64_t maxAbs = 0;
-  Coefficient scale;       ///< real value of one step, over channel dimensions
-  Coefficient scaleF32;    ///< RN(sx * sw)
+  Coefficient scale;    ///< real value of one step, over channel dimensions
+  Coefficient scaleF32; ///< RN(sx * sw)
   /// Real value that rounding took from the offset.
   Coefficient lostOffset = Coefficient::scalar(0);
   double error = 0; ///< real value that was lost besides

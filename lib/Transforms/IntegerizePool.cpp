@@ -105,8 +105,7 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   };
   Coefficient init = grid->zeroPoint.map(
       [&](double zero) { return -zero * static_cast<double>(count); });
-  AccumulatorBound bound =
-      boundSums(init, {grid->codes.min, grid->codes.max});
+  AccumulatorBound bound = boundSums(init, {grid->codes.min, grid->codes.max});
   if (!bound.fitsInt32())
     return context.refuse("its sum of " + llvm::Twine(count) +
                           " codes does not fit 32 bits");
@@ -137,9 +136,8 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   } else {
     Coefficient none = Coefficient::scalar(0);
     Value high = sum(bytes[0], none, boundSums(none, {}));
-    Coefficient start = init.map([&](double first) {
-      return first + 128 * static_cast<double>(count);
-    });
+    Coefficient start = init.map(
+        [&](double first) { return first + 128 * static_cast<double>(count); });
     Value low = sum(bytes[1], start, boundSums(start, {}));
     total = joinSums(builder, loc, high, low, /*coarse=*/false);
   }
@@ -156,9 +154,8 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     return args[0];
   };
   accumulator.maxAbs = bound.maxAbs();
-  accumulator.scale =
-      combine(term.factor, grid->scale.renumbered(toIsland),
-              [&](double f, double sx) { return f * sx / sy; });
+  accumulator.scale = combine(term.factor, grid->scale.renumbered(toIsland),
+                              [&](double f, double sx) { return f * sx / sy; });
   accumulator.scaleF32 = accumulator.scale;
   return makeRequantize(context, island, accumulator);
 }

@@ -52,8 +52,7 @@ Value padCodes(OpBuilder &builder, tensor::PadOp pad, Value input,
   copyMarks(pad, copy);
   SmallVector<Type> indices(type.getRank(), builder.getIndexType());
   SmallVector<Location> locations(type.getRank(), loc);
-  Block *body =
-      builder.createBlock(&copy.getRegion(), {}, indices, locations);
+  Block *body = builder.createBlock(&copy.getRegion(), {}, indices, locations);
   Value code = constant;
   if (!codes.isScalar())
     code = tensor::ExtractOp::create(builder, loc, constant,

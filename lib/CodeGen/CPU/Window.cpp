@@ -32,7 +32,8 @@ bool WindowGeometry::isStrided() const {
 }
 
 /// Is it the counter of the only channel loop?
-static bool isChannel(const LinearForm &index, ArrayRef<unsigned> channelLoops) {
+static bool isChannel(const LinearForm &index,
+                      ArrayRef<unsigned> channelLoops) {
   return channelLoops.size() == 1 && index.offset == 0 &&
          index.coefficients ==
              LinearForm::loop(index.coefficients.size(), channelLoops[0])
