@@ -85,9 +85,16 @@ TEST_F(CoefficientTest, DequantizesByChannelThroughReshapes) {
   EXPECT_THAT(c->values, ElementsAre(4, -40, 0));
 }
 
-TEST_F(CoefficientTest, RefusesIntegersAndWhatIsNoConstant) {
-  EXPECT_FALSE(read("%r = arith.constant dense<[1, 2]> : tensor<2xi32>",
-                    "tensor<2xi32>", {0}));
+TEST_F(CoefficientTest, ReadsIntegers) {
+  auto c = read("%r = arith.constant dense<[1, -2]> : tensor<2xi32>",
+                "tensor<2xi32>", {1});
+  ASSERT_TRUE(c);
+  EXPECT_THAT(c->dims, ElementsAre(1));
+  EXPECT_THAT(c->values, ElementsAre(1, -2));
+  EXPECT_EQ(c->magnitude(), 2);
+}
+
+TEST_F(CoefficientTest, RefusesWhatIsNoConstant) {
   EXPECT_FALSE(
       read("%r = tensor.empty() : tensor<2xf32>", "tensor<2xf32>", {0}));
 }
