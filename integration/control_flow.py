@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """If, Loop and Scan from ONNX to the binary, against ONNX Runtime; int8 against the interpreter, bit for bit.
 
-A network whose branches have layers (and one a loop), a loop whose trip count constants decide, and the Scan of opset 8.
+A network whose branches have layers (and one a loop), of fixed and of symbolic size, a loop whose trip count constants
+decide, one that slices by its counter, and the Scan of opset 8.
 """
 
 import argparse
@@ -58,6 +59,21 @@ agraph (float[2] x, float[6,2] rows) => (float[2] y, int32 last, float[k,2] s) {
     t = Neg (w)
   }>
 }"""
+SLICED = """<ir_version: 8, opset_import: ["" : 17]>
+agraph (float[1,2] x, float[6,2] rows) => (float[1,2] y, float[k,1,2] s) {
+  count = Constant <value = int64 {5}> ()
+  one = Constant <value = int64[1] {1}> ()
+  y, s = Loop (count, , x) <body = b (int64 i, bool go, float[1,2] v) => (bool more, float[1,2] w, float[1,2] t) {
+    more = Identity (go)
+    start = Reshape (i, one)
+    end = Add (start, one)
+    row = Slice (rows, start, end)
+    behind = Add (end, one)
+    next = Slice (rows, end, behind)
+    w = Add (v, row)
+    t = Mul (w, next)
+  }>
+}"""
 SCAN = """<ir_version: 8, opset_import: ["" : 8]>
 agraph (float[2,3] h, float[2,5,3] x) => (float[2,3] y, float[2,5,3] s) {
   y, s = Scan <num_scan_inputs = 1, directions = [1], body = b (float[3] v, float[3] r) => (float[3] w, float[3] t) {
@@ -94,6 +110,21 @@ def compare(tools, name, path, feeds, *flags):
         for key, value in wanted.items():
             if found[key].shape != value.shape or not np.allclose(found[key], value, rtol=1e-5, atol=1e-5):
                 problems.append(f"{name}: output {key} of feed {number} is not ONNX Runtime's")
+    return problems
+
+
+def check_symbolic(tools, feeds, weights):
+    """Branches over rows of symbolic number: float, and int8 codes like those of the fixed size."""
+    path = make(tools, "symbolic", BRANCHES.replace("[2,16]", "[n,16]"), **weights)
+    more = [dict(feed, x=np.concatenate([feed["x"]] * 4)[:rows]) for feed, rows in zip(feeds, (1, 7, 3, 8, 2, 5), strict=True)]
+    problems = compare(tools, "symbolic", path, more, "--dim=n=1..8")
+    folder = tools.path("samples")
+    so = tools.compile(path, tools.path("symbolic8.so"), "--dim=n=1..8", "--calibration", folder, "--fail-on-fallback")
+    for number, feed in enumerate(feeds):
+        wanted = run(tools.path("int8.so"), feed)[0]
+        found = run(so, feed)[0]
+        if any(not np.array_equal(found[key], wanted[key]) for key in wanted):
+            problems.append(f"symbolic: feed {number} is not what the fixed size gives")
     return problems
 
 
@@ -134,6 +165,9 @@ def main():
     feeds = [{"x": normal(2, 16), "which": np.array(i % 3)} for i in range(6)]
     problems = compare(tools, "branches", path, feeds)
     problems += check_integer(tools, path, feeds)
+    problems += check_symbolic(tools, feeds, weights)
+    sliced = make(tools, "sliced", SLICED)
+    problems += compare(tools, "sliced", sliced, [{"x": normal(1, 2), "rows": normal(6, 2)}])
     problems += compare(tools, "counted", make(tools, "counted", COUNTED), [{"x": normal(2), "rows": normal(6, 2)}])
     problems += compare(tools, "scan", make(tools, "scan", SCAN), [{"h": normal(2, 3), "x": normal(2, 5, 3)}])
     print("\n".join(problems) or "control flow: all outputs equal")

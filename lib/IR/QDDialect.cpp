@@ -6,6 +6,7 @@
 
 #include "QDialect/IR/QDDialect.h"
 #include "Alphabets.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/IR/WeightReferences.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -26,6 +27,10 @@ void QDDialect::registerOps() {
   addOperations<
 #define GET_OP_LIST
 #include "QDialect/IR/QDCastOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "QDialect/IR/QDCheckOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -4,7 +4,7 @@
 //
 // Constants, calls of regions and the observer.
 
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,10 +69,38 @@ static llvm::Expected<Tensors> interpretDataSize(Operation *op,
   return Tensors{HostTensor::of<int64_t>(DType::I64, {}, {size})};
 }
 
+static llvm::Expected<Tensors>
+interpretCheckCount(Operation *op, ArrayRef<HostTensor> operands,
+                    const Context &context) {
+  int64_t count = operands[0].asInteger(0);
+  std::string bound;
+  if (count < 0)
+    bound = "least 0";
+  else if (operands.size() > 1 && count > operands[1].asInteger(0))
+    bound = "most " + std::to_string(operands[1].asInteger(0));
+  if (bound.empty())
+    return Tensors{};
+  return llvm::createStringError(cast<qd::CheckCountOp>(op).getWhat() + " is " +
+                                 Twine(count) + ", but must be at " + bound);
+}
+
+static llvm::Expected<Tensors> interpretCheckSize(Operation *op,
+                                                  ArrayRef<HostTensor> operands,
+                                                  const Context &context) {
+  int64_t size = operands[0].asInteger(0), expected = operands[1].asInteger(0);
+  if (size == expected)
+    return Tensors{};
+  return llvm::createStringError(cast<qd::CheckSizeOp>(op).getWhat() + " is " +
+                                 Twine(size) + ", but must be " +
+                                 Twine(expected));
+}
+
 void interp::registerStructureOps(Registry &registry) {
   auto &ops = registry.tensorOps;
   ops["arith.constant"] = interpretConstant;
   ops["func.call"] = interpretCall;
+  ops["qd.check_count"] = interpretCheckCount;
+  ops["qd.check_size"] = interpretCheckSize;
   ops["qd.data_size"] = interpretDataSize;
   ops["qd.dispatch"] = interpretDispatch;
   ops["qd.observe"] = interpretObserve;

@@ -20,7 +20,7 @@
 #include "QDialect/Analysis/Padding.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/TensorSizes.h"
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -157,7 +157,9 @@ public:
 
 private:
   bool isTopLevel(Operation *op) const {
-    return isFreeView(op) || isa<func::ReturnOp, scf::YieldOp>(op) ||
+    return isFreeView(op) ||
+           isa<func::ReturnOp, scf::YieldOp, qd::CheckCountOp,
+               qd::CheckSizeOp>(op) ||
            isProgramRegion(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;
@@ -354,7 +356,7 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
   for (Block *block : programBlocksInnerFirst(function))
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
       if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
-          !isa<qd::DispatchOp>(op))
+          !isa<qd::DispatchOp, qd::CheckCountOp, qd::CheckSizeOp>(op))
         op.erase();
   return success();
 }
@@ -408,7 +410,7 @@ LogicalResult materializeConstants(func::FuncOp function) {
           operands.push_back(&init);
       else if (isProgramBranch(&op))
         operands.push_back(&op.getOperand(0).getDefiningOp()->getOpOperand(0));
-      else if (isRowWrite(&op) || isa<qd::DataSizeOp>(op))
+      else if (isRowWrite(&op) || isa<qd::CheckCountOp, qd::DataSizeOp>(op))
         operands.push_back(&op.getOpOperand(0));
       else if (isLoopRowView(&op) &&
                !op.getOperand(0).getDefiningOp<arith::ConstantOp>())

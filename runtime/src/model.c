@@ -135,6 +135,26 @@ int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
   return context->status;
 }
 
+int32_t qd_rt_check_count(qd_context *context, int32_t limit,
+                          const int64_t *number, const char *what) {
+  qd_sizes *sizes = &((qd_model *)context)->sizes;
+  if (*number < 0)
+    context->status = qd_sizes_refuse(sizes, what, *number, "at least ", 0);
+  else if (limit >= 0 && *number > sizes->values[limit])
+    context->status = qd_sizes_refuse(sizes, what, *number, "at most ",
+                                      sizes->values[limit]);
+  return context->status;
+}
+
+int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,
+                         const char *what) {
+  qd_sizes *sizes = &((qd_model *)context)->sizes;
+  int64_t found = sizes->values[size], wanted = sizes->values[expected];
+  if (found != wanted)
+    context->status = qd_sizes_refuse(sizes, what, found, "", wanted);
+  return context->status;
+}
+
 qd_status qd_rt_create(const qd_program *program, const qd_options *options,
                        qd_model **result) {
   if (!result)

@@ -49,6 +49,13 @@ static qd_status mismatch(qd_sizes *sizes, const qd_tensor_info *input,
   return QD_SHAPE_MISMATCH;
 }
 
+qd_status qd_sizes_refuse(qd_sizes *sizes, const char *what, int64_t found,
+                          const char *relation, int64_t wanted) {
+  snprintf(sizes->error, kErrorBytes, "%.160s is %lld, but must be %s%lld",
+           what, (long long)found, relation, (long long)wanted);
+  return QD_SHAPE_MISMATCH;
+}
+
 /* One dimension of an input against the program's. */
 static qd_status bind_dim(const qd_program *program, qd_sizes *sizes,
                           const qd_tensor_info *input, int axis, int64_t found,

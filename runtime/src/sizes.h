@@ -37,6 +37,10 @@ qd_status qd_sizes_bind(const qd_program *program, qd_sizes *sizes,
 qd_status qd_sizes_compute(const qd_program *program, qd_sizes *sizes,
                            uint32_t symbol, uint32_t arena, int64_t number);
 
+/* A size that the program cannot go on with. */
+qd_status qd_sizes_refuse(qd_sizes *sizes, const char *what, int64_t found,
+                          const char *relation, int64_t wanted);
+
 /* Those that the program computes are -1. */
 void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
                       int64_t *const *dims);

@@ -128,6 +128,12 @@ func.func @data_sizes(%count: tensor<i64>, %limit: index) -> (index, index) {
   %n = qd.data_size %count "boxes" at_most %limit : tensor<i64>
   // CHECK: qd.data_size %{{.*}} "rounds" : tensor<i64>
   %m = qd.data_size %count "rounds" : tensor<i64>
+  // CHECK: qd.check_count %{{.*}} at_most %{{.*}} "node 'best' (TopK): K" : tensor<i64>
+  qd.check_count %count at_most %limit "node 'best' (TopK): K" : tensor<i64>
+  // CHECK: qd.check_count %{{.*}} "shape[0]" : tensor<i64>
+  qd.check_count %count "shape[0]" : tensor<i64>
+  // CHECK: qd.check_size %{{.*}} is %{{.*}} "the number of elements"
+  qd.check_size %n is %m "the number of elements"
   return %n, %m : index, index
 }
 

@@ -25,3 +25,18 @@ func.func @constant_count(%x: tensor<8xi64>) -> tensor<?xi64> {
   %y = tensor.extract_slice %x[0] [%n] [1] : tensor<8xi64> to tensor<?xi64>
   return %y : tensor<?xi64>
 }
+
+// Checks stand between dispatches as they are, though nobody reads them.
+// CHECK-LABEL: func.func @checked
+// CHECK:       qd.check_count %arg1 "n" : tensor<i64>
+// CHECK:       %[[N:.*]] = qd.data_size %arg1 "n" : tensor<i64>
+// CHECK:       qd.check_size %[[N]] is %{{.*}} "elements"
+// CHECK-NEXT:  qd.dispatch ins(%arg0, %[[N]] : tensor<8xi64>, index)
+func.func @checked(%x: tensor<8xi64>, %count: tensor<i64>) -> tensor<?xi64> {
+  %c8 = arith.constant 8 : index
+  qd.check_count %count "n" : tensor<i64>
+  %n = qd.data_size %count "n" : tensor<i64>
+  qd.check_size %n is %c8 "elements"
+  %y = tensor.extract_slice %x[0] [%n] [1] : tensor<8xi64> to tensor<?xi64>
+  return %y : tensor<?xi64>
+}

@@ -9,6 +9,7 @@
 #define QDIALECT_IR_QDOPS
 
 include "QDialect/IR/QDCastOps.td"
+include "QDialect/IR/QDCheckOps.td"
 include "QDialect/IR/QDNormOps.td"
 include "QDialect/IR/QDProductOps.td"
 include "QDialect/IR/QDStructureOps.td"

@@ -125,6 +125,8 @@ private:
   void emitBranch(const ProgramRegion &branch);
   void emitStep(unsigned number, const ProgramStep &step);
   void emitSize(unsigned number, const ProgramStep &step);
+  void emitCheck(const ProgramStep &step);
+  void goOnIfZero(Value *status);
   void emitBlocks(unsigned number, const ProgramStep &step, unsigned numArgs);
   void emitTiles(unsigned number, const ProgramStep &step, unsigned numArgs);
   Constant *dims(ArrayRef<ProgramTensor> tensors);
@@ -170,7 +172,8 @@ private:
   Value *args = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
-           *blocked = nullptr, *tiled = nullptr, *computed = nullptr;
+           *blocked = nullptr, *tiled = nullptr, *computed = nullptr,
+           *checkedCount = nullptr, *checkedSize = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -230,6 +233,8 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
   }
   if (step.kind == ProgramStep::Kind::Size)
     return emitSize(number, step);
+  if (step.kind == ProgramStep::Kind::Check)
+    return emitCheck(step);
   SmallVector<Value *> pointers;
   for (unsigned buffer : step.args)
     pointers.push_back(buffer < program.buffers.size()
@@ -254,11 +259,26 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
 /// Without memory for what has that size, the program ends.
 void ProgramEmitter::emitSize(unsigned number, const ProgramStep &step) {
   int64_t limit = step.limit ? table.node(*step.limit) : -1;
-  Value *status = builder.CreateCall(
+  goOnIfZero(builder.CreateCall(
       computed,
       {runtime, builder.getInt32(number), builder.getInt32(step.symbol),
        builder.getInt32(limit), builder.getInt32(step.arena),
-       address(program.buffers[step.args[0]])});
+       address(program.buffers[step.args[0]])}));
+}
+
+void ProgramEmitter::emitCheck(const ProgramStep &step) {
+  Constant *what = describe.string(step.checked);
+  if (step.args.empty())
+    return goOnIfZero(builder.CreateCall(
+        checkedSize, {runtime, builder.getInt32(table.node(step.sizes[0])),
+                      builder.getInt32(table.node(step.sizes[1])), what}));
+  int64_t limit = step.limit ? table.node(*step.limit) : -1;
+  goOnIfZero(builder.CreateCall(
+      checkedCount, {runtime, builder.getInt32(limit),
+                     address(program.buffers[step.args[0]]), what}));
+}
+
+void ProgramEmitter::goOnIfZero(Value *status) {
   Function *main = builder.GetInsertBlock()->getParent();
   auto *failed = BasicBlock::Create(context, "failed", main),
        *known = BasicBlock::Create(context, "known", main);
@@ -377,6 +397,10 @@ Function *ProgramEmitter::emitMain() {
                          {pointer, i32, pointer, pointer, i64, i32});
   computed = runtimeFunction("qd_rt_size", i32,
                              {pointer, i32, i32, i32, i32, pointer});
+  checkedCount = runtimeFunction("qd_rt_check_count", i32,
+                                 {pointer, i32, pointer, pointer});
+  checkedSize =
+      runtimeFunction("qd_rt_check_size", i32, {pointer, i32, i32, pointer});
   weightsImage = new GlobalVariable(
       module, ArrayType::get(builder.getInt8Ty(), 0), /*constant=*/true,
       GlobalValue::ExternalLinkage, nullptr, kWeightsSymbol);

@@ -54,6 +54,7 @@ private:
   mlir::LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
                                 std::optional<unsigned> constants);
   mlir::LogicalResult addDataSize(qd::DataSizeOp op);
+  mlir::LogicalResult addCheck(mlir::Operation *op);
   mlir::LogicalResult addResults(mlir::func::ReturnOp op);
   mlir::LogicalResult addLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult writeCarried(mlir::scf::ForOp loop,

@@ -12,6 +12,7 @@
 #include "DispatchFacts.h"
 #include "Planner.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/Support/ConstantView.h"
 #include "TiledStep.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -371,6 +372,27 @@ LogicalResult Planner::addDataSize(qd::DataSizeOp op) {
   return success();
 }
 
+LogicalResult Planner::addCheck(Operation *op) {
+  ProgramStep step;
+  step.kind = ProgramStep::Kind::Check;
+  step.name = "check of sizes";
+  step.checked = op->getAttrOfType<StringAttr>("what").str();
+  if (auto check = dyn_cast<qd::CheckCountOp>(op)) {
+    step.args = {kernelOperand(check.getCount())};
+    use(step.args[0]);
+    if (check.getLimit())
+      step.limit = shapes->sizeOf(check.getLimit());
+  } else {
+    step.sizes = {shapes->sizeOf(op->getOperand(0)),
+                  shapes->sizeOf(op->getOperand(1))};
+  }
+  if (llvm::is_contained(step.sizes, ShapedType::kDynamic) ||
+      step.limit == ShapedType::kDynamic)
+    return op->emitOpError("compares what is not computed from sizes");
+  program.steps.push_back(std::move(step));
+  return success();
+}
+
 LogicalResult Planner::addResults(func::ReturnOp op) {
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
     unsigned number = bufferOf.lookup(value);
@@ -409,6 +431,8 @@ LogicalResult Planner::addOp(Operation &op) {
       .Case<qd::DispatchOp>(
           [&](auto dispatch) { return addDispatch(dispatch); })
       .Case<qd::DataSizeOp>([&](auto size) { return addDataSize(size); })
+      .Case<qd::CheckCountOp, qd::CheckSizeOp>(
+          [&](auto check) { return addCheck(check); })
       .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>([&](auto view) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();

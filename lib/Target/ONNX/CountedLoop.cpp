@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Diagnostics.h"
 
 using namespace mlir;
 
@@ -54,9 +55,10 @@ Tensor tableRow(GraphBuilder &b, Value counter, const Tensor &table) {
       b.builder, b.loc, type, b.value(table), offsets, sizes, strides));
 }
 
-FailureOr<std::vector<Tensor>> CountedLoop::build() {
+/// Leaves an empty region if that fails.
+FailureOr<std::vector<Tensor>> CountedLoop::importBody(Region &region,
+                                                       bool asSize) {
   GraphBuilder &b = n.b;
-  Region region;
   Block &block = region.emplaceBlock();
   Value counter = block.addArgument(b.builder.getIndexType(), b.loc);
   SmallVector<Tensor> states;
@@ -66,11 +68,48 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
   {
     OpBuilder::InsertionGuard guard(b.builder);
     b.builder.setInsertionPointToEnd(&block);
-    given = inputs(counter, states);
+    given = inputs(counter, states, asSize);
   }
   auto results = importInto(n, &block, "body", given);
+  if (failed(results)) {
+    b.forget(region);
+    block.erase();
+  }
+  return results;
+}
+
+FailureOr<std::vector<Tensor>>
+CountedLoop::importBodyEitherWay(Region &region) {
+  GraphBuilder &b = n.b;
+  if (!hasCounter || b.repeatedImports >= maxImports)
+    return importBody(region, /*asSize=*/false);
+  SmallVector<Diagnostic, 1> said[2];
+  auto attempt = [&](bool asSize) {
+    ScopedDiagnosticHandler keep(b.context(), [&](Diagnostic &diagnostic) {
+      said[asSize].push_back(std::move(diagnostic));
+    });
+    return importBody(region, asSize);
+  };
+  auto asTensor = attempt(/*asSize=*/false), results = asTensor;
+  if (failed(asTensor)) {
+    ++b.repeatedImports;
+    results = attempt(/*asSize=*/true);
+  }
+  // If both fail, the first one says why.
+  for (Diagnostic &diagnostic :
+       said[failed(asTensor) && succeeded(results) ? 1 : 0])
+    b.context()->getDiagEngine().emit(std::move(diagnostic));
+  return results;
+}
+
+FailureOr<std::vector<Tensor>> CountedLoop::build() {
+  GraphBuilder &b = n.b;
+  Region region;
+  auto results = importBodyEitherWay(region);
   if (failed(results))
     return failure();
+  Block &block = region.front();
+  Value counter = block.getArgument(0);
   if (failed(check(*results))) {
     b.forget(region);
     return failure();

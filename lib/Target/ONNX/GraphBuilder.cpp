@@ -98,8 +98,11 @@ GraphBuilder::GraphBuilder(OpBuilder &builder, Block *entry)
 Value GraphBuilder::value(const Tensor &tensor) {
   if (tensor.value)
     return tensor.value;
-  if (tensor.hasSymbolicElements())
-    return symbolicConstant(tensor);
+  if (tensor.hasSymbolicElements()) {
+    Value made = symbolicConstant(tensor);
+    constantValues[made] = tensor;
+    return made;
+  }
   // The same bytes under the same type are one constant.
   auto key = std::make_pair(
       static_cast<const void *>(tensor.data->bytes()),
@@ -120,6 +123,7 @@ Value GraphBuilder::value(const Tensor &tensor) {
   if (!tensor.name.empty())
     lastConstant->setAttr("qd.name", builder.getStringAttr(tensor.name));
   constants[key] = {*tensor.data, made};
+  constantValues[made] = tensor;
   return made;
 }
 

@@ -34,6 +34,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace qdialect::onnx_import {
 
@@ -116,7 +117,25 @@ public:
   /// (canDependOnData).
   int64_t dataSize(const Tensor &count, llvm::StringRef name,
                    int64_t limit = SymbolicSizes::kUnbounded);
+  /// Ends the program with an error that begins with `what` if the number is
+  /// outside of this range.
+  void requireCount(const Tensor &count, int64_t limit, llvm::StringRef what);
   bool canDependOnData() const { return builder.getInsertionBlock() == entry; }
+  /// The number of an iteration as a size, from 0 to `count` - 1: positions may
+  /// depend on it, sizes of tensors may not (dependsOnIteration).
+  int64_t counterSize(mlir::Value counter, int64_t count);
+  bool dependsOnIteration(llvm::ArrayRef<int64_t> shape) const;
+  /// The size made for `key` before, or now.
+  int64_t sizeOnce(const std::vector<int64_t> &key,
+                   llvm::function_ref<int64_t()> make);
+  /// Ends the program with an error that begins with `what` if the sizes are
+  /// not equal; nothing if they always are. Only where canDependOnData.
+  void requireEqual(int64_t size, int64_t expected, llvm::StringRef what);
+  /// Element `place` of a tensor in row-major order, as an int64 of rank 0;
+  /// made once.
+  Tensor scalarAt(const Tensor &tensor, int64_t place);
+  /// The constant that a value was made of, if it was.
+  const Tensor *constantBehind(mlir::Value value) const;
   /// A size as an operand: a number, or index arithmetic at the entry.
   mlir::OpFoldResult operand(int64_t size);
   llvm::SmallVector<mlir::OpFoldResult>
@@ -174,6 +193,9 @@ public:
   // Data movement. Constants stay constants: reshape always, the others while
   // they are small.
   Tensor reshape(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
+  /// The same for a shape of as many elements, which the program has checked
+  /// (requireEqual).
+  Tensor reshapeChecked(const Tensor &tensor, llvm::ArrayRef<int64_t> shape);
   Tensor transpose(const Tensor &tensor, llvm::ArrayRef<int64_t> permutation);
   Tensor slice(const Tensor &tensor, llvm::ArrayRef<int64_t> offsets,
                llvm::ArrayRef<int64_t> extents,
@@ -200,7 +222,8 @@ private:
                          llvm::ArrayRef<mlir::AffineMap> maps, Body body);
 
   std::optional<Shape> shapeOf(mlir::Value value) const;
-  mlir::Operation *lastOperand(int64_t size);
+  mlir::Block *loopOf(int64_t size) const;
+  void setInsertionPointBehindOperands(int64_t size);
   Shape operandsOf(int64_t size);
   mlir::Value symbolicConstant(const Tensor &tensor);
   mlir::Value payloadConstant(mlir::OpBuilder &builder, mlir::Location loc,
@@ -214,6 +237,11 @@ private:
   std::map<int64_t, std::pair<mlir::Value, int64_t>> symbolPlaces;
   llvm::DenseMap<mlir::Value, Shape> shapes;
   llvm::DenseMap<mlir::Value, int64_t> castSizes;
+  llvm::DenseMap<mlir::Value, Tensor> constantValues;
+  /// The counters of loops, by the number of their symbol.
+  std::map<unsigned, mlir::BlockArgument> counters;
+  std::map<std::vector<int64_t>, int64_t> madeSizes;
+  std::map<std::pair<const void *, int64_t>, Tensor> scalars;
   struct Materialized {
     HostTensor keepsAddressTaken;
     mlir::Value value;

@@ -103,6 +103,15 @@ Tensor GraphBuilder::reshape(const Tensor &tensor, ArrayRef<int64_t> shape) {
   return reshape(flat, shape);
 }
 
+Tensor GraphBuilder::reshapeChecked(const Tensor &tensor,
+                                    ArrayRef<int64_t> shape) {
+  int64_t all = count(tensor), wanted = sizes.product(shape);
+  if (all == wanted)
+    return reshape(tensor, shape);
+  // The two numbers are equal, their expressions are not.
+  return reshape(sliceAxis(reshape(tensor, {all}), 0, 0, wanted), shape);
+}
+
 Tensor GraphBuilder::transpose(const Tensor &tensor,
                                ArrayRef<int64_t> permutation) {
   if (llvm::is_sorted(permutation))
@@ -129,7 +138,8 @@ Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
                            ArrayRef<int64_t> strides) {
   if (tensor.shape() == extents)
     return tensor;
-  if (isSmallConstant(tensor)) {
+  if (isSmallConstant(tensor) && !SymbolicSizes::anySymbolic(extents) &&
+      !SymbolicSizes::anySymbolic(offsets)) {
     Shape steps = rowMajorStrides(tensor.shape());
     int64_t offset = 0;
     for (size_t axis = 0; axis < steps.size(); ++axis) {
@@ -140,8 +150,8 @@ Tensor GraphBuilder::slice(const Tensor &tensor, ArrayRef<int64_t> offsets,
                   gatherStrided(*tensor.data, offset, extents, steps));
   }
   // Nothing: extract_slice has no offset inside an empty dimension.
-  if (llvm::is_contained(extents, 0))
-    return Tensor(empty(extents, tensor.elementType()));
+  if (llvm::is_contained(extents, 0) || llvm::is_contained(tensor.shape(), 0))
+    return this->tensor(empty(extents, tensor.elementType()), extents);
   return this->tensor(tensor::ExtractSliceOp::create(
                           builder, loc, typeOf(extents, tensor.elementType()),
                           value(tensor), operands(offsets), operands(extents),

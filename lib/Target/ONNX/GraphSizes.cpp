@@ -8,7 +8,7 @@
 
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -65,6 +65,9 @@ Tensor GraphBuilder::tensor(Value value) {
 }
 
 void GraphBuilder::forget(Region &region) {
+  for (auto it = sizeValues.begin(); it != sizeValues.end();)
+    it = region.isAncestor(it->second.getParentRegion()) ? sizeValues.erase(it)
+                                                         : std::next(it);
   region.walk([&](Block *block) {
     for (Value argument : block->getArguments())
       shapes.erase(argument);
@@ -72,6 +75,7 @@ void GraphBuilder::forget(Region &region) {
       for (Value result : op.getResults()) {
         shapes.erase(result);
         castSizes.erase(result);
+        constantValues.erase(result);
       }
   });
 }
@@ -93,17 +97,86 @@ int64_t GraphBuilder::dataSize(const Tensor &count, StringRef name,
   return size;
 }
 
-/// The last of the operations that a size is computed from.
-Operation *GraphBuilder::lastOperand(int64_t size) {
-  Operation *last = lastSize;
-  auto visit = [&](int64_t operand) {
+void GraphBuilder::requireCount(const Tensor &count, int64_t limit,
+                                StringRef what) {
+  Value most;
+  if (limit != SymbolicSizes::kUnbounded)
+    most = index(limit);
+  qd::CheckCountOp::create(builder, loc, value(count), most, what);
+}
+
+int64_t GraphBuilder::sizeOnce(const std::vector<int64_t> &key,
+                               function_ref<int64_t()> make) {
+  auto known = madeSizes.find(key);
+  if (known != madeSizes.end())
+    return known->second;
+  int64_t size = make();
+  madeSizes[key] = size;
+  return size;
+}
+
+void GraphBuilder::requireEqual(int64_t size, int64_t expected,
+                                StringRef what) {
+  assert(canDependOnData() && "sizes are those of the whole program");
+  if (size != expected)
+    qd::CheckSizeOp::create(builder, loc, index(size), index(expected), what);
+}
+
+Tensor GraphBuilder::scalarAt(const Tensor &tensor, int64_t place) {
+  Tensor &known = scalars[{tensor.value.getAsOpaquePointer(), place}];
+  if (!known.value) {
+    Tensor flat = reshape(tensor, {count(tensor)});
+    Tensor element = reshape(sliceAxis(flat, 0, place, 1), {});
+    known = cast(element, builder.getI64Type());
+  }
+  return known;
+}
+
+const Tensor *GraphBuilder::constantBehind(Value value) const {
+  auto known = constantValues.find(value);
+  return known == constantValues.end() ? nullptr : &known->second;
+}
+
+int64_t GraphBuilder::counterSize(Value counter, int64_t count) {
+  int64_t size =
+      sizes.computedSymbol("iteration", sizes.max(sizes.sub(count, 1), 0));
+  sizeValues[size] = counter;
+  counters[sizes.symbolsOf(size).front()] = mlir::cast<BlockArgument>(counter);
+  return size;
+}
+
+bool GraphBuilder::dependsOnIteration(ArrayRef<int64_t> shape) const {
+  return llvm::any_of(shape, [&](int64_t size) {
+    return llvm::any_of(sizes.symbolsOf(size), [&](unsigned symbol) {
+      return counters.count(symbol) > 0;
+    });
+  });
+}
+
+/// The body of the innermost loop whose counter a size depends on: the one that
+/// was entered last.
+Block *GraphBuilder::loopOf(int64_t size) const {
+  for (unsigned symbol : sizes.symbolsOf(size))
+    if (auto counter = counters.find(symbol); counter != counters.end())
+      return counter->second.getOwner();
+  return nullptr;
+}
+
+/// Where a size that depends on data is computed: behind the last operation
+/// that it is computed from, in the loop whose counter it depends on.
+void GraphBuilder::setInsertionPointBehindOperands(int64_t size) {
+  Block *loop = loopOf(size);
+  Operation *last = loop ? nullptr : lastSize;
+  for (int64_t operand : operandsOf(size)) {
     Operation *op = index(operand).getDefiningOp();
-    if (op && (!last || last->isBeforeInBlock(op)))
+    if (op && (!loop || op->getBlock() == loop) &&
+        (!last || last->isBeforeInBlock(op)))
       last = op;
-  };
-  for (int64_t operand : operandsOf(size))
-    visit(operand);
-  return last;
+  }
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(loop ? loop : entry);
 }
 
 /// The sizes that a size is computed from. That of a symbol by its step is the
@@ -145,9 +218,10 @@ Value GraphBuilder::index(int64_t size) {
       index(from);
   OpBuilder::InsertionGuard guard(builder);
   bool dependsOnData = sizes.isComputed(size);
-  Operation *before = dependsOnData ? lastOperand(size) : lastSize;
-  if (before)
-    builder.setInsertionPointAfter(before);
+  if (dependsOnData)
+    setInsertionPointBehindOperands(size);
+  else if (lastSize)
+    builder.setInsertionPointAfter(lastSize);
   else
     builder.setInsertionPointToStart(entry);
   Location at = builder.getUnknownLoc();

@@ -53,6 +53,8 @@ InFlightDiagnostic Node::emitError() {
          << file.getName() << ": " << describeNode(proto, version);
 }
 
+std::string Node::describe() const { return describeNode(proto, version); }
+
 std::string Node::inputName(size_t index) const {
   return static_cast<int>(index) < proto.input_size()
              ? proto.input(static_cast<int>(index))
@@ -163,6 +165,11 @@ LogicalResult Node::result(size_t index, Tensor tensor) {
   if (!isReasonableShape(tensor.shape()))
     return emitError() << "result of shape " << describeShape(tensor.shape())
                        << " is too large";
+  if (b.dependsOnIteration(tensor.shape()))
+    return emitError() << "the shape " << b.describe(tensor.shape())
+                       << " of output " << index
+                       << " depends on the iteration of a loop, which is not "
+                          "supported";
   if (index < results.size())
     results[index] = std::move(tensor);
   return success();

@@ -57,6 +57,8 @@ public:
   /// "model.onnx: node 'conv1' (Conv, opset 13): "; the caller appends what is
   /// wrong. Converts to failure().
   mlir::InFlightDiagnostic emitError();
+  /// "node 'conv1' (Conv, opset 13): ", for errors when the program runs.
+  std::string describe() const;
 
   // Inputs. `label` is the operator specification's name of the input.
   size_t numInputs() const { return inputs.size(); }

@@ -49,6 +49,7 @@ const OpRegistry &OpRegistry::get() {
     registerScanOps(*made);
     registerSpectrumOps(*made);
     registerTensorScatterOps(*made);
+    registerRangeOps(*made);
     registerRecurrentOps(*made);
     registerReduceOps(*made);
     registerResizeOps(*made);

@@ -120,6 +120,7 @@ void registerPoolingOps(OpRegistry &registry);
 void registerQAttentionOps(OpRegistry &registry);
 void registerQLinearOps(OpRegistry &registry);
 void registerQuantizeOps(OpRegistry &registry);
+void registerRangeOps(OpRegistry &registry);
 void registerRecurrentOps(OpRegistry &registry);
 void registerReduceOps(OpRegistry &registry);
 void registerResizeOps(OpRegistry &registry);

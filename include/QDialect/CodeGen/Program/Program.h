@@ -63,7 +63,7 @@ struct ProgramBuffer {
 
 /// One entry of the main function and of the profile.
 struct ProgramStep {
-  enum class Kind { Kernel, Copy, Size };
+  enum class Kind { Kernel, Copy, Size, Check };
   Kind kind = Kind::Kernel;
   std::string name;
 
@@ -104,6 +104,9 @@ struct ProgramStep {
   unsigned symbol = 0;
   std::optional<int64_t> limit;
   unsigned arena = 0;
+  /// Check: what the error begins with if the count (`args`) is outside of its
+  /// range, or if the two `sizes` are not equal.
+  std::string checked;
 };
 
 /// Steps [firstStep, endStep) that do not simply run once. Regions come in

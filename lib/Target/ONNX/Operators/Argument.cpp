@@ -6,6 +6,7 @@
 // of the largest is the smallest (or last) index among those equal to the
 // maximum; ranks are counted, so no order of evaluation is implied.
 
+#include "ComputedNumbers.h"
 #include "GraphBuilder.h"
 #include "Indexing.h"
 #include "Node.h"
@@ -162,9 +163,9 @@ Tensor ranks(GraphBuilder &b, const Tensor &x) {
       });
 }
 
-/// The one number of a constant, which may be a symbolic size.
-int64_t oneSize(Node &n, size_t index, StringRef label) {
-  Shape numbers = n.constantIntegers(index, label);
+/// The one number of an input, from 0 to `limit`.
+int64_t oneSize(Node &n, size_t index, StringRef label, int64_t limit) {
+  Shape numbers = sizesOperand(n, index, label, limit);
   if (n.ok() && numbers.size() != 1)
     n.emitError() << "input " << label << " has " << numbers.size()
                   << " numbers, but must have one";
@@ -177,14 +178,20 @@ LogicalResult importTopK(Node &n) {
   int64_t axis = n.axis(n.getInt("axis", -1), std::max<int64_t>(x.rank(), 1));
   bool largest = n.getInt("largest", 1) != 0;
   n.ignore({"sorted"}); // an order nobody asked for may be the sorted one
-  int64_t k = n.opset() < 10 ? n.getInt("k", -1) : oneSize(n, 1, "K");
+  if (!n.ok())
+    return failure();
+  int64_t k = n.opset() < 10 ? n.getInt("k", -1)
+                             : oneSize(n, 1, "K", x.dim(axis));
   if (!n.ok())
     return failure();
   if (!isOrdered(x.elementType()))
     return n.emitError() << "element type of " << describeType(x.type)
                          << " is not supported";
   SymbolicSizes &sizes = n.b.sizes;
-  if (sizes.bounds(k).low < 0 || !isAtMost(sizes, k, x.dim(axis)))
+  if (!isAtMost(sizes, k, x.dim(axis)) && sizes.isComputed(k) &&
+      n.b.canDependOnData()) {
+    n.b.requireEqual(k, sizes.min(k, x.dim(axis)), n.describe() + "K");
+  } else if (sizes.bounds(k).low < 0 || !isAtMost(sizes, k, x.dim(axis)))
     return n.emitError() << "K is " << sizes.print(k) << ", but axis " << axis
                          << " of " << n.b.describe(x) << " has "
                          << sizes.print(x.dim(axis)) << " elements";
@@ -231,7 +238,7 @@ void registerArgumentOps(OpRegistry &r) {
   r.onOp("ArgMax", 1, argOperator(/*largest=*/true)).symbolic();
   r.onOp("ArgMin", 1, argOperator(/*largest=*/false)).symbolic();
   r.onOp("Hardmax", 1, importHardmax).symbolic();
-  r.onOp("TopK", 1, importTopK, "constant K").symbolic();
+  r.onOp("TopK", 1, importTopK).symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -5,13 +5,12 @@
 // Operators whose result is known without computing: constants, shapes, and
 // those that do nothing at inference.
 
+#include "ComputedNumbers.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 
@@ -36,7 +35,7 @@ LogicalResult importConstant(Node &n) {
 }
 
 LogicalResult importConstantOfShape(Node &n) {
-  Shape shape = n.constantIntegers(0, "input");
+  Shape shape = sizesOperand(n, 0, "input");
   std::optional<Tensor> value = n.getTensor("value");
   if (!n.ok())
     return failure();
@@ -112,98 +111,14 @@ LogicalResult importDropout(Node &n) {
   return n.result(x);
 }
 
-/// The whole number that a bound of a range is.
-std::optional<int64_t> wholeNumber(GraphBuilder &b, const Tensor &bound) {
-  if (!bound.isConstant())
-    return b.sizeBehindCast(bound);
-  if (bound.size() != 1)
-    return std::nullopt;
-  if (!isFloat(bound.elementType()))
-    return bound.data->asInteger(0);
-  double number = bound.data->asDouble(0);
-  if (number != std::floor(number) || std::fabs(number) > 0x1p53)
-    return std::nullopt;
-  return static_cast<int64_t>(number);
-}
-
-/// A range of symbolic length: start + position * delta.
-LogicalResult importSymbolicRange(Node &n, const Tensor &start,
-                                  const Tensor &limit, const Tensor &delta) {
-  Type type = start.elementType();
-  SymbolicSizes &sizes = n.b.sizes;
-  std::optional<int64_t> bounds[3];
-  for (auto [bound, tensor] : llvm::zip_equal(
-           bounds, ArrayRef<const Tensor *>{&start, &limit, &delta})) {
-    bound = wholeNumber(n.b, *tensor);
-    if (!bound)
-      return n.emitError() << "start, limit and delta must be whole numbers "
-                              "that follow from shapes";
-  }
-  int64_t from = *bounds[0], to = *bounds[1], step = *bounds[2];
-  if (SymbolicSizes::isSymbolic(step) || step < 1)
-    return n.emitError() << "a symbolic range with step " << sizes.print(step)
-                         << " is not supported";
-  int64_t count = sizes.max(sizes.ceilDiv(sizes.sub(to, from), step), 0);
-  return n.result(n.b.elementwise(
-      {}, type,
-      [&](OpBuilder &b, Location at, ValueRange) -> Value {
-        Value place = linalg::IndexOp::create(b, at, 0);
-        Type whole = isFloat(type) ? b.getI64Type() : type;
-        Value number = arith::IndexCastOp::create(b, at, whole, place);
-        if (step != 1)
-          number = arith::MulIOp::create(b, at, number,
-                                         n.b.sizeAs(b, at, whole, step));
-        if (from != 0)
-          number = arith::AddIOp::create(b, at, number,
-                                         n.b.sizeAs(b, at, whole, from));
-        return isFloat(type)
-                   ? arith::SIToFPOp::create(b, at, type, number).getResult()
-                   : number;
-      },
-      {count}));
-}
-
-LogicalResult importRange(Node &n) {
-  Tensor bounds[] = {n.input(0, "start"), n.input(1, "limit"),
-                     n.input(2, "delta")};
-  if (!n.ok())
-    return failure();
-  if (llvm::any_of(bounds, [&](const Tensor &bound) {
-        return bound.isSymbolic() || n.b.sizeBehindCast(bound);
-      }))
-    return importSymbolicRange(n, bounds[0], bounds[1], bounds[2]);
-  double start = n.constantNumber(0, "start"),
-         limit = n.constantNumber(1, "limit"),
-         delta = n.constantNumber(2, "delta");
-  if (!n.ok())
-    return failure();
-  Type type = n.input(0, "start").elementType();
-  double steps = delta == 0 ? -1 : std::ceil((limit - start) / delta);
-  // Integers must be exact as doubles. Negated, so that NaN fails too.
-  auto isExact = [&](double number) {
-    return isFloat(type) || std::fabs(number) <= 0x1p53;
-  };
-  if (delta == 0 || !(steps <= (1 << 20)) || !isExact(start) ||
-      !isExact(limit) || !isExact(delta))
-    return n.emitError() << "cannot count from " << start << " to " << limit
-                         << " by " << delta;
-  SmallVector<double> numbers;
-  for (int64_t i = 0; i < static_cast<int64_t>(steps); ++i)
-    numbers.push_back(start + static_cast<double>(i) * delta);
-  return n.result(
-      n.b.constant(type, {static_cast<int64_t>(numbers.size())}, numbers));
-}
-
 } // namespace
 
 void registerConstantOps(OpRegistry &r) {
   r.onOp("Constant", 1, importConstant, "numbers; not sparse, not strings")
       .symbolic();
-  r.onOp("ConstantOfShape", 9, importConstantOfShape, "constant shape")
-      .symbolic();
+  r.onOp("ConstantOfShape", 9, importConstantOfShape).symbolic();
   r.onOp("Shape", 1, importShape, "folded").symbolic();
   r.onOp("Size", 1, importSize, "folded").symbolic();
-  r.onOp("Range", 11, importRange, "constant bounds").symbolic();
   r.onOp("Identity", 1, importIdentity).symbolic();
   r.onOp("Dropout", 7, importDropout, "inference").symbolic();
 }

@@ -23,9 +23,6 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-/// Bodies in bodies are imported again with each of those around them.
-constexpr unsigned maxImports = 1 << 10;
-
 bool isKnown(const Tensor &tensor) {
   return tensor.isConstant() && tensor.size() == 1 && !tensor.isSymbolic();
 }
@@ -43,8 +40,11 @@ Tensor scalarTensor(GraphBuilder &b, Value element) {
                     .getResult());
 }
 
-/// The iteration's number as a tensor.
-Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count) {
+/// The iteration's number as a tensor, or as a size.
+Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count,
+                     bool asSize) {
+  if (asSize)
+    return b.integers({}, {b.counterSize(counter, count)});
   constexpr int64_t longestTable = 1 << 16;
   if (SymbolicSizes::isSymbolic(count) || count > longestTable) {
     Scalars s{b.builder, b.loc};
@@ -182,8 +182,8 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
       n,
       count,
       SmallVector<Tensor>(carried),
-      [&](Value counter, ArrayRef<Tensor> states) {
-        std::vector<Tensor> given{counterTensor(b, counter, count), yes};
+      [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
+        std::vector<Tensor> given{counterTensor(b, counter, count, asSize), yes};
         given.insert(given.end(), states.begin(), states.end());
         return given;
       },
@@ -198,7 +198,8 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
         results.erase(results.begin());
         return success();
       },
-      {}};
+      {},
+      /*hasCounter=*/true};
   return loop.build();
 }
 
@@ -232,8 +233,9 @@ FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
       n,
       trips.count,
       unknown,
-      [&](Value counter, ArrayRef<Tensor> states) {
-        std::vector<Tensor> given{counterTensor(b, counter, trips.count), yes};
+      [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
+        std::vector<Tensor> given{counterTensor(b, counter, trips.count, asSize),
+                                  yes};
         for (size_t number = 0; number < carried.size(); ++number) {
           auto table = tables.find(number);
           if (table != tables.end()) {
@@ -251,7 +253,8 @@ FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
         results.erase(results.begin());
         return success();
       },
-      {}};
+      {},
+      /*hasCounter=*/true};
   auto ends = loop.build();
   if (failed(ends))
     return failure();

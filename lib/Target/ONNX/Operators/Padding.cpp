@@ -3,9 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Pad. Constants pad with tensor.pad; reflect, edge and wrap select rows of the
-// data itself, one axis after the other. Negative pads cut away.
+// data itself, one axis after the other. Negative pads cut away. With pads or a
+// number that the program computes every element is read at a computed place.
 
+#include "ComputedNumbers.h"
+#include "ElementTypes.h"
 #include "GraphBuilder.h"
+#include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
 
@@ -121,33 +125,9 @@ Tensor padConstant(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> low,
   return b.pad(cut, padLow, padHigh, number);
 }
 
-LogicalResult importPad(Node &n) {
-  Tensor x = n.input(0, "data");
-  std::string mode = n.getString("mode", "constant");
-  Shape pads, axes;
-  double number = 0;
-  if (n.opset() < 11) {
-    pads = n.getInts("pads").value_or(Shape());
-    number = n.getFloat("value", 0);
-  } else {
-    pads = n.constantIntegers(1, "pads");
-    if (n.hasInput(2) && mode == "constant")
-      number = n.constantNumber(2, "constant_value");
-  }
-  for (int64_t axis = 0; axis < x.rank(); ++axis)
-    axes.push_back(axis);
-  if (n.opset() >= 18 && n.hasInput(3))
-    axes = n.axes(n.constantIntegers(3, "axes"), x.rank());
-  n.requireRange("pads", pads, -maxPad, maxPad);
-  if (!n.ok())
-    return failure();
-  if (pads.size() != 2 * axes.size())
-    return n.emitError() << "pads has " << pads.size() << " numbers for "
-                         << axes.size() << " axes";
-  Shape low(x.rank(), 0), high(x.rank(), 0);
-  for (auto [index, axis] : llvm::enumerate(axes)) {
-    low[axis] = pads[index];
-    high[axis] = pads[index + axes.size()];
+LogicalResult padKnown(Node &n, Tensor x, ArrayRef<int64_t> low,
+                       ArrayRef<int64_t> high, StringRef mode, double number) {
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
     int64_t kept =
         n.b.sizes.add(x.dim(axis), std::min<int64_t>(low[axis], 0) +
                                        std::min<int64_t>(high[axis], 0));
@@ -157,18 +137,9 @@ LogicalResult importPad(Node &n) {
                            << n.b.sizes.print(x.dim(axis)) << " of axis "
                            << axis;
   }
-  if (mode == "constant") {
-    Type type = x.elementType();
-    if (!isFloat(type) && !isSignlessInteger(type))
-      return n.emitError() << "element type of " << describeType(x.type)
-                           << " is not supported";
+  if (mode == "constant")
     return n.result(padConstant(n.b, x, low, high, number));
-  }
-  if (mode != "reflect" && mode != "edge" && mode != "wrap")
-    return n.emitError() << "mode '" << mode
-                         << "' is not supported; supported are constant, "
-                            "reflect, edge and wrap";
-  for (int64_t axis : axes) {
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
     if (SymbolicSizes::isSymbolic(x.dim(axis))) {
       if ((low[axis] || high[axis]) &&
           failed(selectSymbolicRows(n, x, axis, low[axis], high[axis], mode)))
@@ -187,11 +158,157 @@ LogicalResult importPad(Node &n) {
   return n.result(x);
 }
 
+/// What holds however much is known.
+bool checkPads(Node &n, const Tensor &x, ArrayRef<Number> pads,
+               ArrayRef<Number> axes, StringRef mode, const Tensor &number) {
+  Type type = x.elementType();
+  if (allKnown(pads))
+    n.requireRange("pads", knownNumbers(pads), -maxPad, maxPad);
+  if (!n.ok())
+    return false;
+  if (pads.size() != 2 * axes.size())
+    n.emitError() << "pads has " << pads.size() << " numbers for "
+                  << axes.size() << " axes";
+  else if (mode == "constant" && !isFloat(type) && !isSignlessInteger(type))
+    n.emitError() << "element type of " << describeType(x.type)
+                  << " is not supported";
+  else if (!llvm::is_contained({"constant", "reflect", "edge", "wrap"}, mode))
+    n.emitError() << "mode '" << mode
+                  << "' is not supported; supported are constant, reflect, "
+                     "edge and wrap";
+  else if (!number.type.hasStaticShape() || number.size() != 1)
+    n.emitError() << "input constant_value is " << describeType(number.type)
+                  << ", but must have one element";
+  return n.ok();
+}
+
+/// The place on an axis of `size` elements where mode `mode` finds element
+/// `place`, before it or behind it.
+Value placeIn(GraphBuilder &b, const Scalars &s, Value place, int64_t size,
+              StringRef mode) {
+  Value count = numberIn(b, s, Number(size));
+  if (mode == "wrap" || mode == "reflect") {
+    Value last = s.sub(count, s.i64(1)), period = count;
+    if (mode == "reflect")
+      period = s.max(s.mul(last, s.i64(2)), s.i64(1));
+    place = s.remTotal(place, period);
+    place = s.select(s.lt(place, s.i64(0)), s.add(place, period), place);
+    if (mode == "reflect")
+      place = s.select(s.lt(last, place), s.sub(period, place), place);
+  }
+  return clampIndex(b, s, place, size);
+}
+
+/// The pads of an axis.
+struct Pads {
+  Number low, high;
+  bool areKnown() const { return low.isKnown() && high.isKnown(); }
+};
+
+/// `number` has one element.
+LogicalResult padComputed(Node &n, const Tensor &x, ArrayRef<Pads> pads,
+                          StringRef mode, const Tensor &number) {
+  GraphBuilder &b = n.b;
+  Shape shape;
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    const Pads &pad = pads[axis];
+    int64_t size = x.dim(axis);
+    if (pad.areKnown()) {
+      shape.push_back(
+          b.sizes.add(size, b.sizes.add(pad.low.known, pad.high.known)));
+      if (b.sizes.bounds(shape.back()).low < 0)
+        return n.emitError()
+               << "pads " << pad.low.known << " and " << pad.high.known
+               << " may cut more than the size " << b.sizes.print(size)
+               << " of axis " << axis;
+      continue;
+    }
+    auto name = n.dataSizeName(0, axis);
+    if (!name)
+      return failure();
+    Number parts[] = {pad.low, pad.high, size};
+    shape.push_back(b.sizeOnce(keyOf("pad", parts), [&] {
+      Tensor padded =
+          combine(b, parts, [](const Scalars &s, ArrayRef<Value> v) {
+            return s.add(s.add(v[0], v[2]), v[1]);
+          });
+      b.requireCount(padded, SymbolicSizes::kUnbounded,
+                     n.describe() + "the padded size of axis " +
+                         std::to_string(axis));
+      return b.dataSize(padded, *name);
+    }));
+  }
+  if (!isReasonableShape(shape))
+    return n.emitError() << "shape " << b.describe(shape)
+                         << " is negative or too large";
+  Value source = b.value(x), border;
+  if (mode == "constant")
+    border = b.value(b.cast(b.reshape(number, {}), x.elementType()));
+  return n.result(generate(
+      b, shape, x.elementType(), {},
+      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+        SmallVector<Value> at(places);
+        Value inside = s.number(s.b.getI1Type(), 1);
+        for (auto [axis, pad] : llvm::enumerate(pads)) {
+          int64_t size = x.dim(static_cast<int64_t>(axis));
+          Value place = s.sub(at[axis], numberIn(b, s, pad.low));
+          inside = s.both(
+              inside, s.both(s.le(s.i64(0), place),
+                             s.lt(place, numberIn(b, s, Number(size)))));
+          at[axis] = placeIn(b, s, place, size, mode);
+        }
+        Value element = s.read(source, at);
+        return mode == "constant"
+                   ? s.select(inside, element, s.read(border, {}))
+                   : element;
+      }));
+}
+
+LogicalResult importPad(Node &n) {
+  Tensor x = n.input(0, "data");
+  std::string mode = n.getString("mode", "constant");
+  SmallVector<Number> pads, axes;
+  Tensor number = n.b.f32({}, {0});
+  if (n.opset() < 11) {
+    for (int64_t pad : n.getInts("pads").value_or(Shape()))
+      pads.emplace_back(pad);
+    number = n.b.f32({}, {n.getFloat("value", 0)});
+  } else {
+    pads = numbersOperand(n, 1, "pads");
+    if (n.hasInput(2) && mode == "constant")
+      number = n.input(2, "constant_value");
+  }
+  for (int64_t axis = 0; axis < x.rank(); ++axis)
+    axes.emplace_back(axis);
+  if (n.opset() >= 18 && n.hasInput(3))
+    axes = axesOperand(n, 3, x.rank());
+  if (!n.ok() || !checkPads(n, x, pads, axes, mode, number))
+    return failure();
+  std::vector<Pads> asked;
+  bool known = allKnown(pads) && allKnown(axes) && number.isConstant() &&
+               !number.hasSymbolicElements();
+  for (int64_t axis = 0; axis < x.rank(); ++axis) {
+    ArrayRef<Number> all(pads);
+    asked.push_back({numberOfAxis(n.b, axes, all.take_front(axes.size()), axis,
+                                  x.rank(), 0),
+                     numberOfAxis(n.b, axes, all.drop_front(axes.size()), axis,
+                                  x.rank(), 0)});
+  }
+  if (!known)
+    return padComputed(n, x, asked, mode, number);
+  Shape low, high;
+  for (const Pads &pad : asked) {
+    low.push_back(pad.low.known);
+    high.push_back(pad.high.known);
+  }
+  return padKnown(n, x, low, high, mode, number.data->asDouble(0));
+}
+
 } // namespace
 
 void registerPaddingOps(OpRegistry &r) {
   r.onOp("Pad", 2, importPad,
-         "constant pads; modes constant, reflect, edge, wrap")
+         "modes constant, reflect, edge, wrap")
       .symbolic();
 }
 

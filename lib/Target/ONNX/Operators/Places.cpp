@@ -6,6 +6,7 @@
 // Scatter*, OneHot, Trilu, EyeLike, ReverseSequence, CumSum. Indices outside of
 // their axis are moved to its nearest end.
 
+#include "ComputedNumbers.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Indexing.h"
@@ -192,11 +193,33 @@ LogicalResult importScatterElements(Node &n) {
       }));
 }
 
+/// One number of any type.
+int64_t depthOperand(Node &n) {
+  Tensor depth = n.input(1, "depth");
+  if (!n.ok())
+    return 0;
+  if (!depth.isConstant() && isFloat(depth.elementType()) &&
+      depth.size() == 1 && n.b.canDependOnData()) {
+    Tensor whole = n.b.reshape(n.b.cast(depth, n.b.builder.getI64Type()), {});
+    n.b.requireCount(whole, SymbolicSizes::kUnbounded, n.describe() + "depth");
+    return n.b.dataSize(whole, n.inputName(1));
+  }
+  if (depth.isConstant() && !depth.hasSymbolicElements()) {
+    auto number = static_cast<int64_t>(n.constantNumber(1, "depth"));
+    n.requireRange("depth", {number}, 1, maxElements);
+    return number;
+  }
+  Shape sizes = sizesOperand(n, 1, "depth");
+  if (n.ok() && sizes.size() != 1)
+    n.emitError() << "input depth has " << sizes.size()
+                  << " numbers, but must have one";
+  return n.ok() ? sizes[0] : 0;
+}
+
 /// values[1] where the index is, else values[0]; the new axis has `depth`.
 LogicalResult importOneHot(Node &n) {
   Tensor indices = n.input(0, "indices"), values = n.input(2, "values");
-  auto depth = static_cast<int64_t>(n.constantNumber(1, "depth"));
-  n.requireRange("depth", {depth}, 1, maxElements);
+  int64_t depth = depthOperand(n);
   int64_t axis = n.axis(n.getInt("axis", -1), indices.rank() + 1);
   if (!n.ok())
     return failure();
@@ -221,7 +244,7 @@ LogicalResult importOneHot(Node &n) {
                [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
                  Value index = s.cast(v[0], s.b.getI64Type());
                  index = s.select(s.lt(index, s.i64(0)),
-                                  s.add(index, s.i64(depth)), index);
+                                  s.add(index, numberIn(n.b, s, depth)), index);
                  Value on = s.cast(s.eq(index, places[axis]), s.b.getI64Type());
                  return s.read(offOn, {on});
                }));
@@ -354,7 +377,7 @@ void registerIndexingOps(OpRegistry &r) {
   r.onOp("ScatterElements", 11, importScatterElements, "float, signed integer")
       .symbolic();
   r.onOp("ScatterND", 11, importScatterND, "float, signed integer").symbolic();
-  r.onOp("OneHot", 9, importOneHot, "constant depth").symbolic();
+  r.onOp("OneHot", 9, importOneHot).symbolic();
   r.onOp("Trilu", 14, importTrilu, "constant k; float, signed integer, bool")
       .symbolic();
   r.onOp("ReverseSequence", 10, importReverseSequence).symbolic();

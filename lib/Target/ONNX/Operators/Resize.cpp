@@ -11,6 +11,7 @@
 // the taps; an axis of one tap with weight 1 each is a copy.
 
 #include "Resize.h"
+#include "ComputedNumbers.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Indexing.h"
@@ -346,6 +347,12 @@ bool isOneOf(Node &n, StringRef name, StringRef value,
   return false;
 }
 
+/// What an axis of symbolic length can do, whatever its length is.
+bool mayBeComputed(const Method &method, StringRef policy) {
+  return policy == "stretch" && method.coordinates != "tf_crop_and_resize" &&
+         !method.excludeOutside && !method.antialias;
+}
+
 LogicalResult importResize(Node &n) {
   Tensor x = n.input(0, "X");
   Method method;
@@ -382,7 +389,9 @@ LogicalResult importResize(Node &n) {
   // Before opset 11 the scales are the second input.
   size_t scales = first ? 1 : 2;
   if (isGiven(n, 3))
-    request.sizes = n.constantIntegers(3, "sizes");
+    request.sizes = mayBeComputed(method, policy)
+                        ? sizesOperand(n, 3, "sizes")
+                        : n.constantIntegers(3, "sizes");
   else
     request.scales = constantNumbers(n, scales, "scales");
   if (!n.ok())
@@ -429,7 +438,7 @@ LogicalResult importUpsample(Node &n) {
 } // namespace
 
 void registerResizeOps(OpRegistry &r) {
-  r.onOp("Resize", 10, importResize, "constant scales or sizes").symbolic();
+  r.onOp("Resize", 10, importResize, "constant scales").symbolic();
   r.onOp("Upsample", 7, importUpsample, "constant scales").symbolic();
 }
 

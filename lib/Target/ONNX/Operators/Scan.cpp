@@ -27,7 +27,7 @@ FailureOr<std::vector<Tensor>> runScan(Node &n, ArrayRef<Tensor> states,
   CountedLoop loop{n,
                    count,
                    SmallVector<Tensor>(states),
-                   [&](Value counter, ArrayRef<Tensor> carried) {
+                   [&](Value counter, ArrayRef<Tensor> carried, bool) {
                      std::vector<Tensor> given(carried.begin(), carried.end());
                      for (auto [scan, tensor] : llvm::enumerate(scans)) {
                        Value at = counter;

@@ -4,6 +4,7 @@
 //
 // Operators that give the same elements another shape, order or type.
 
+#include "ComputedNumbers.h"
 #include "ElementTypes.h"
 #include "GraphBuilder.h"
 #include "Node.h"
@@ -17,14 +18,90 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
+/// What the program makes of dimension `place` of a new shape: 0 copies that of
+/// the input (unless allowzero), -1 is what the others leave.
+Tensor resolveDimension(GraphBuilder &b, const Tensor &x,
+                        ArrayRef<Number> asked, size_t place, bool allowZero) {
+  SmallVector<Number> numbers(asked);
+  for (int64_t size : x.shape())
+    numbers.emplace_back(size);
+  numbers.emplace_back(b.count(x));
+  return combine(b, numbers, [&](const Scalars &s, ArrayRef<Value> v) {
+    auto copied = [&](size_t i) -> Value {
+      if (allowZero || i >= static_cast<size_t>(x.rank()))
+        return v[i];
+      return s.select(s.eq(v[i], s.i64(0)), v[asked.size() + i], v[i]);
+    };
+    Value others = s.i64(1), open = s.i64(-1);
+    for (size_t i = 0; i < asked.size(); ++i)
+      if (i != place)
+        others = s.mul(others, s.select(s.eq(v[i], open), s.i64(1), copied(i)));
+    Value rest = s.divTotal(v.back(), others);
+    return s.select(s.eq(v[place], open), rest, copied(place));
+  });
+}
+
+/// A shape that the program computes, or whose number of elements only the run
+/// can compare with that of the data.
+LogicalResult reshapeComputed(Node &n, const Tensor &x,
+                              SmallVector<Number> asked, bool allowZero) {
+  GraphBuilder &b = n.b;
+  int64_t count = b.count(x), known = 1;
+  Shape shape(asked.size(), 0), open;
+  for (auto [axis, number] : llvm::enumerate(asked)) {
+    bool copies = number.isKnown() && number.known == 0 && !allowZero;
+    if (copies && static_cast<int64_t>(axis) >= x.rank())
+      return n.emitError() << "cannot reshape " << b.describe(x)
+                           << ": there is no dimension " << axis << " to copy";
+    if (copies)
+      number = Number(x.dim(static_cast<int64_t>(axis)));
+    if (!number.isKnown() || number.known == -1) {
+      open.push_back(static_cast<int64_t>(axis));
+      continue;
+    }
+    shape[axis] = number.known;
+    known = b.sizes.mul(known, number.known);
+  }
+  std::optional<int64_t> rest;
+  if (open.size() == 1)
+    rest = b.sizes.divide(count, known);
+  for (int64_t axis : open) {
+    if (rest && asked[axis].isKnown()) {
+      shape[axis] = *rest;
+      continue;
+    }
+    std::string name = n.inputName(1) + "[" + std::to_string(axis) + "]";
+    std::string what = n.describe() + "shape ('" + name + "')";
+    std::vector<int64_t> key = keyOf("reshape", asked);
+    key.insert(key.end(), {axis, allowZero});
+    llvm::append_range(key, x.shape());
+    shape[axis] = b.sizeOnce(key, [&] {
+      Tensor size = resolveDimension(b, x, asked, axis, allowZero);
+      b.requireCount(size, SymbolicSizes::kUnbounded, what);
+      return b.dataSize(size, name);
+    });
+    if (rest) {
+      b.requireEqual(shape[axis], *rest, what);
+      shape[axis] = *rest;
+    }
+  }
+  if (!isReasonableShape(shape))
+    return n.emitError() << "shape " << b.describe(shape) << " is too large";
+  b.requireEqual(b.sizes.product(shape), count,
+                 n.describe() + "the number of elements of the new shape");
+  return n.result(b.reshapeChecked(x, shape));
+}
+
 /// A dimension of 0 copies the input's (unless allowzero), -1 is what is left.
 LogicalResult importReshape(Node &n) {
   Tensor x = n.input(0, "data");
-  Shape shape = n.constantIntegers(1, "shape");
+  SmallVector<Number> numbers = numbersOperand(n, 1, "shape");
   bool allowZero = n.getInt("allowzero", 0) != 0;
   if (!n.ok())
     return failure();
-  Shape asked = shape;
+  if (!allKnown(numbers))
+    return reshapeComputed(n, x, numbers, allowZero);
+  Shape asked = knownNumbers(numbers), shape = asked;
   auto fail = [&]() -> InFlightDiagnostic {
     return n.emitError() << "cannot reshape " << n.b.describe(x) << " to ["
                          << ArrayRef<int64_t>(asked) << "]";
@@ -45,12 +122,19 @@ LogicalResult importReshape(Node &n) {
       known = sizes.mul(known, size);
   }
   int64_t count = n.b.count(x);
+  bool isChecked =
+      n.b.canDependOnData() && (sizes.isComputed(count) ||
+                                sizes.isComputed(known));
   if (open >= 0) {
     std::optional<int64_t> rest = sizes.divide(count, known);
+    if (!rest && isChecked)
+      return reshapeComputed(n, x, numbers, allowZero);
     if (!rest)
       return fail();
     shape[open] = *rest;
   }
+  if (isReasonableShape(shape) && sizes.product(shape) != count && isChecked)
+    return reshapeComputed(n, x, numbers, allowZero);
   if (!isReasonableShape(shape) || sizes.product(shape) != count)
     return fail() << ": " << sizes.print(count) << " elements are not "
                   << sizes.print(sizes.product(shape));
@@ -124,11 +208,40 @@ LogicalResult importUnsqueeze(Node &n) {
   return n.result(n.b.reshape(x, shape));
 }
 
+/// The size of a broadcast dimension of `have` and of one that the program
+/// computes: the latter, or `have` where that is more than 1.
+int64_t broadcastSize(Node &n, int64_t have, const Number &wanted,
+                      StringRef name) {
+  GraphBuilder &b = n.b;
+  std::string what = n.describe() + "shape ('" + name.str() + "')";
+  b.requireCount(*wanted.computed, SymbolicSizes::kUnbounded, what);
+  if (have == 1)
+    return sizeOf(b, wanted, name);
+  int64_t size = b.sizeOnce(keyOf("broadcast", {have, wanted}), [&] {
+    Tensor number =
+        combine(b, {have, wanted}, [](const Scalars &s, ArrayRef<Value> v) {
+          return s.select(s.eq(v[1], s.i64(1)), v[0], v[1]);
+        });
+    return b.dataSize(number, name);
+  });
+  b.requireEqual(size, have, what);
+  return have;
+}
+
 LogicalResult importExpand(Node &n) {
   Tensor x = n.input(0, "input");
-  Shape wanted = n.constantIntegers(1, "shape");
+  SmallVector<Number> numbers = numbersOperand(n, 1, "shape");
   if (!n.ok())
     return failure();
+  auto behind = static_cast<int64_t>(numbers.size());
+  for (auto [index, number] : llvm::enumerate(numbers)) {
+    if (number.isKnown())
+      continue;
+    int64_t axis = x.rank() - behind + static_cast<int64_t>(index);
+    number = broadcastSize(n, axis < 0 ? 1 : x.dim(axis), number,
+                           n.inputName(1) + "[" + std::to_string(index) + "]");
+  }
+  Shape wanted = knownNumbers(numbers);
   if (!isReasonableShape(wanted))
     return n.emitError() << "shape [" << ArrayRef<int64_t>(wanted)
                          << "] is negative or too large";
@@ -146,7 +259,7 @@ LogicalResult importExpand(Node &n) {
 /// d1).
 LogicalResult importTile(Node &n) {
   Tensor x = n.input(0, "input");
-  Shape repeats = n.constantIntegers(1, "repeats");
+  Shape repeats = sizesOperand(n, 1, "repeats");
   for (int64_t repeat : repeats)
     if (!SymbolicSizes::isSymbolic(repeat))
       n.requireRange("repeats", {repeat}, 0, maxElements);
@@ -246,13 +359,13 @@ LogicalResult importCastLike(Node &n) {
 } // namespace
 
 void registerShapeOps(OpRegistry &r) {
-  r.onOp("Reshape", 5, importReshape, "constant shape").symbolic();
+  r.onOp("Reshape", 5, importReshape).symbolic();
   r.onOp("Flatten", 1, importFlatten).symbolic();
   r.onOp("Transpose", 1, importTranspose).symbolic();
   r.onOp("Squeeze", 1, importSqueeze, "constant axes").symbolic();
   r.onOp("Unsqueeze", 1, importUnsqueeze, "constant axes").symbolic();
-  r.onOp("Expand", 8, importExpand, "constant shape").symbolic();
-  r.onOp("Tile", 6, importTile, "constant repeats").symbolic();
+  r.onOp("Expand", 8, importExpand).symbolic();
+  r.onOp("Tile", 6, importTile).symbolic();
   r.onOp("Cast", 6, importCast).symbolic();
   r.onOp("CastLike", 15, importCastLike).symbolic();
   r.onOp("BitCast", 26, importBitCast, "to other types than bool");
