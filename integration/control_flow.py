@@ -9,6 +9,7 @@ decide, one that slices by its counter, and the Scan of opset 8.
 
 import argparse
 import os
+import re
 import sys
 
 import numpy as np
@@ -115,15 +116,22 @@ def compare(tools, name, path, feeds, *flags):
 
 def check_symbolic(tools, feeds, weights):
     """Branches over rows of symbolic number: float, and int8 codes like those of the fixed size."""
-    path = make(tools, "symbolic", BRANCHES.replace("[2,16]", "[n,16]"), **weights)
-    more = [dict(feed, x=np.concatenate([feed["x"]] * 4)[:rows]) for feed, rows in zip(feeds, (1, 7, 3, 8, 2, 5), strict=True)]
+    text = re.sub(r"t, e = Loop.*?}>", "m = MatMul (r, v)  e = Tanh (m)", BRANCHES, flags=re.DOTALL)
+    fixed = make(tools, "fixed", text, **weights)
+    path = make(tools, "symbolic", text.replace("[2,16]", "[n,16]"), **weights)
+    sizes = (1, 7, 3, 8, 2, 5)
+    more = [dict(feed, x=np.concatenate([feed["x"]] * 4)[:n]) for feed, n in zip(feeds, sizes, strict=True)]
     problems = compare(tools, "symbolic", path, more, "--dim=n=1..8")
-    folder = tools.path("samples")
-    so = tools.compile(path, tools.path("symbolic8.so"), "--dim=n=1..8", "--calibration", folder, "--fail-on-fallback")
+    folder = tools.path("one-by-one")
+    os.makedirs(folder)
     for number, feed in enumerate(feeds):
-        wanted = run(tools.path("int8.so"), feed)[0]
-        found = run(so, feed)[0]
-        if any(not np.array_equal(found[key], wanted[key]) for key in wanted):
+        np.savez(os.path.join(folder, f"{number}.npz"), **{key: value[None] for key, value in feed.items()})
+    flags = ("--calibration", folder, "--fail-on-fallback")
+    wanted = tools.compile(fixed, tools.path("fixed8.so"), *flags)
+    found = tools.compile(path, tools.path("symbolic8.so"), "--dim=n=1..8", *flags)
+    for number, feed in enumerate(feeds):
+        results = run(found, feed)[0]
+        if any(not np.array_equal(results[key], value) for key, value in run(wanted, feed)[0].items()):
             problems.append(f"symbolic: feed {number} is not what the fixed size gives")
     return problems
 

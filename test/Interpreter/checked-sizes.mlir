@@ -3,11 +3,12 @@
 // RUN: not q-run %s --input count=-1 2>&1 | FileCheck %s --check-prefix=BELOW
 // RUN: not q-run %s --input count=9 2>&1 | FileCheck %s --check-prefix=ABOVE
 // RUN: not q-run %s --input count=2 2>&1 | FileCheck %s --check-prefix=OTHER
+// RUN: %python -c "import numpy as np; [np.save(f'%t{i}.npy', np.array(i)) for i in (3, -1, 9, 2)]"
 // RUN: q-compile %s --recipe float -o %t.so
-// RUN: q-run %t.so --input count=3 | FileCheck %s --check-prefix=FITS
-// RUN: not q-run %t.so --input count=-1 2>&1 | FileCheck %s --check-prefix=BELOW
-// RUN: not q-run %t.so --input count=9 2>&1 | FileCheck %s --check-prefix=ABOVE
-// RUN: not q-run %t.so --input count=2 2>&1 | FileCheck %s --check-prefix=OTHER
+// RUN: q-run %t.so --input count=%t3.npy
+// RUN: not q-run %t.so --input count=%t-1.npy 2>&1 | FileCheck %s --check-prefix=BELOW
+// RUN: not q-run %t.so --input count=%t9.npy 2>&1 | FileCheck %s --check-prefix=ABOVE
+// RUN: not q-run %t.so --input count=%t2.npy 2>&1 | FileCheck %s --check-prefix=OTHER
 
 // FITS: y: {{.*}}3x2{{.*}}0{{.*}}1{{.*}}2{{.*}}3{{.*}}4{{.*}}5
 // BELOW: node 'r' (Reshape): shape is -1, but must be at least 0

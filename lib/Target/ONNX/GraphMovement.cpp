@@ -108,6 +108,8 @@ Tensor GraphBuilder::reshapeChecked(const Tensor &tensor,
   int64_t all = count(tensor), wanted = sizes.product(shape);
   if (all == wanted)
     return reshape(tensor, shape);
+  if (all == 0)
+    return this->tensor(empty(shape, tensor.elementType()), shape);
   // The two numbers are equal, their expressions are not.
   return reshape(sliceAxis(reshape(tensor, {all}), 0, 0, wanted), shape);
 }

@@ -95,9 +95,7 @@ FailureOr<std::vector<Tensor>> Node::importGraph(StringRef name,
     emitError() << "attribute '" << name << "' is missing";
   if (!attribute)
     return failure();
-  FailureOr<std::vector<Tensor>> results = importBody(attribute->g(), inputs);
-  failed |= mlir::failed(results);
-  return results;
+  return importBody(attribute->g(), inputs);
 }
 
 std::optional<Tensor> Node::getTensor(StringRef name) {
