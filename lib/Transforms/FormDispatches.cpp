@@ -158,8 +158,8 @@ public:
 private:
   bool isTopLevel(Operation *op) const {
     return isFreeView(op) ||
-           isa<func::ReturnOp, scf::YieldOp, qd::CheckCountOp,
-               qd::CheckSizeOp>(op) ||
+           isa<func::ReturnOp, scf::YieldOp, qd::CheckCountOp, qd::CheckSizeOp>(
+               op) ||
            isProgramRegion(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;

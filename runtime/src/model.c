@@ -141,8 +141,8 @@ int32_t qd_rt_check_count(qd_context *context, int32_t limit,
   if (*number < 0)
     context->status = qd_sizes_refuse(sizes, what, *number, "at least ", 0);
   else if (limit >= 0 && *number > sizes->values[limit])
-    context->status = qd_sizes_refuse(sizes, what, *number, "at most ",
-                                      sizes->values[limit]);
+    context->status =
+        qd_sizes_refuse(sizes, what, *number, "at most ", sizes->values[limit]);
   return context->status;
 }
 

@@ -131,9 +131,9 @@ void qd_tiles_run(qd_kernel kernel, void **args, uint32_t num_args,
 int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
                    int32_t limit, uint32_t arena, const int64_t *number);
 
-/* Not 0 if *number is below 0 or above the qd_size `limit` (-1: none), or if the
- * qd_sizes `size` and `expected` are not equal: the program ends with an error
- * that begins with `what`. */
+/* Not 0 if *number is below 0 or above the qd_size `limit` (-1: none), or if
+ * the qd_sizes `size` and `expected` are not equal: the program ends with an
+ * error that begins with `what`. */
 int32_t qd_rt_check_count(qd_context *context, int32_t limit,
                           const int64_t *number, const char *what);
 int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,

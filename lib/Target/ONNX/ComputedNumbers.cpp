@@ -70,8 +70,8 @@ bool allKnown(ArrayRef<Number> numbers) {
 }
 
 Shape knownNumbers(ArrayRef<Number> numbers) {
-  return llvm::map_to_vector(
-      numbers, [](const Number &number) { return number.known; });
+  return llvm::map_to_vector(numbers,
+                             [](const Number &number) { return number.known; });
 }
 
 SmallVector<Number> numbersOperand(Node &n, size_t index, StringRef label) {
@@ -112,9 +112,8 @@ Shape sizesOperand(Node &n, size_t index, StringRef label, int64_t limit) {
 
 int64_t sizeOf(GraphBuilder &b, const Number &number, StringRef name,
                int64_t limit) {
-  return b.sizeOnce(keyOf("size", {number, limit}), [&] {
-    return b.dataSize(*number.computed, name, limit);
-  });
+  return b.sizeOnce(keyOf("size", {number, limit}),
+                    [&] { return b.dataSize(*number.computed, name, limit); });
 }
 
 Value numberIn(GraphBuilder &b, const Scalars &s, const Number &number) {
@@ -174,8 +173,8 @@ Number numberOfAxis(GraphBuilder &b, ArrayRef<Number> axes,
   return Number(combine(b, all, [&](const Scalars &s, ArrayRef<Value> v) {
     Value result = s.i64(otherwise);
     for (size_t i = 0; i < axes.size(); ++i) {
-      Value listed = s.either(s.eq(v[i], s.i64(axis)),
-                              s.eq(v[i], s.i64(axis - rank)));
+      Value listed =
+          s.either(s.eq(v[i], s.i64(axis)), s.eq(v[i], s.i64(axis - rank)));
       result = s.select(listed, v[axes.size() + i], result);
     }
     return result;
@@ -188,16 +187,15 @@ SmallVector<Number> axesOperand(Node &n, size_t index, int64_t rank) {
     return {};
   if (allKnown(axes)) {
     Shape checked = n.axes(knownNumbers(axes), rank);
-    return llvm::map_to_vector(checked, [](int64_t axis) {
-      return Number(axis);
-    });
+    return llvm::map_to_vector(checked,
+                               [](int64_t axis) { return Number(axis); });
   }
   Tensor outside =
       combine(n.b, axes, [&](const Scalars &s, ArrayRef<Value> v) -> Value {
         Value count = s.i64(0);
         for (Value axis : v) {
-          Value wrong = s.either(s.lt(axis, s.i64(-rank)),
-                                 s.le(s.i64(rank), axis));
+          Value wrong =
+              s.either(s.lt(axis, s.i64(-rank)), s.le(s.i64(rank), axis));
           count = s.add(count, s.select(wrong, s.i64(1), s.i64(0)));
         }
         return count;

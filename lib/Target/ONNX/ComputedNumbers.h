@@ -47,8 +47,8 @@ int64_t sizeOf(GraphBuilder &b, const Number &number, llvm::StringRef name,
 
 /// An int64 of rank 0 that is computed from numbers, at least one of which is
 /// computed.
-using NumberBody = llvm::function_ref<mlir::Value(
-    const Scalars &, llvm::ArrayRef<mlir::Value>)>;
+using NumberBody = llvm::function_ref<mlir::Value(const Scalars &,
+                                                  llvm::ArrayRef<mlir::Value>)>;
 Tensor combine(GraphBuilder &b, llvm::ArrayRef<Number> numbers,
                NumberBody body);
 /// The number in a payload, as an int64.

@@ -47,8 +47,8 @@ struct CountedLoop {
   Node &n;
   int64_t count;
   llvm::SmallVector<Tensor> carried;
-  std::function<std::vector<Tensor>(mlir::Value counter,
-                                    llvm::ArrayRef<Tensor>, bool asSize)>
+  std::function<std::vector<Tensor>(mlir::Value counter, llvm::ArrayRef<Tensor>,
+                                    bool asSize)>
       inputs;
   /// Checks and drops results in front of the carried ones.
   std::function<mlir::LogicalResult(std::vector<Tensor> &)> check;

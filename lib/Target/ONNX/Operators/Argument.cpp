@@ -180,8 +180,8 @@ LogicalResult importTopK(Node &n) {
   n.ignore({"sorted"}); // an order nobody asked for may be the sorted one
   if (!n.ok())
     return failure();
-  int64_t k = n.opset() < 10 ? n.getInt("k", -1)
-                             : oneSize(n, 1, "K", x.dim(axis));
+  int64_t k =
+      n.opset() < 10 ? n.getInt("k", -1) : oneSize(n, 1, "K", x.dim(axis));
   if (!n.ok())
     return failure();
   if (!isOrdered(x.elementType()))

@@ -178,28 +178,29 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
                                             bool *mayEnd = nullptr) {
   GraphBuilder &b = n.b;
   Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
-  CountedLoop loop{
-      n,
-      count,
-      SmallVector<Tensor>(carried),
-      [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
-        std::vector<Tensor> given{counterTensor(b, counter, count, asSize), yes};
-        given.insert(given.end(), states.begin(), states.end());
-        return given;
-      },
-      [&](std::vector<Tensor> &results) -> LogicalResult {
-        if (results.empty())
-          return n.emitError() << "the body gives no condition";
-        if (mayEnd) {
-          *mayEnd = !isKnown(results[0]) || results[0].data->asInteger(0) == 0;
-          if (*mayEnd)
-            return failure();
-        }
-        results.erase(results.begin());
-        return success();
-      },
-      {},
-      /*hasCounter=*/true};
+  CountedLoop loop{n,
+                   count,
+                   SmallVector<Tensor>(carried),
+                   [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
+                     std::vector<Tensor> given{
+                         counterTensor(b, counter, count, asSize), yes};
+                     given.insert(given.end(), states.begin(), states.end());
+                     return given;
+                   },
+                   [&](std::vector<Tensor> &results) -> LogicalResult {
+                     if (results.empty())
+                       return n.emitError() << "the body gives no condition";
+                     if (mayEnd) {
+                       *mayEnd = !isKnown(results[0]) ||
+                                 results[0].data->asInteger(0) == 0;
+                       if (*mayEnd)
+                         return failure();
+                     }
+                     results.erase(results.begin());
+                     return success();
+                   },
+                   {},
+                   /*hasCounter=*/true};
   return loop.build();
 }
 
@@ -234,8 +235,8 @@ FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
       trips.count,
       unknown,
       [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
-        std::vector<Tensor> given{counterTensor(b, counter, trips.count, asSize),
-                                  yes};
+        std::vector<Tensor> given{
+            counterTensor(b, counter, trips.count, asSize), yes};
         for (size_t number = 0; number < carried.size(); ++number) {
           auto table = tables.find(number);
           if (table != tables.end()) {

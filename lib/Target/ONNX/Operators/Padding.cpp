@@ -217,10 +217,9 @@ LogicalResult padComputed(Node &n, const Tensor &x, ArrayRef<Pads> pads,
       shape.push_back(
           b.sizes.add(size, b.sizes.add(pad.low.known, pad.high.known)));
       if (b.sizes.bounds(shape.back()).low < 0)
-        return n.emitError()
-               << "pads " << pad.low.known << " and " << pad.high.known
-               << " may cut more than the size " << b.sizes.print(size)
-               << " of axis " << axis;
+        return n.emitError() << "pads " << pad.low.known << " and "
+                             << pad.high.known << " may cut more than the size "
+                             << b.sizes.print(size) << " of axis " << axis;
       continue;
     }
     auto name = n.dataSizeName(0, axis);
@@ -252,9 +251,9 @@ LogicalResult padComputed(Node &n, const Tensor &x, ArrayRef<Pads> pads,
         for (auto [axis, pad] : llvm::enumerate(pads)) {
           int64_t size = x.dim(static_cast<int64_t>(axis));
           Value place = s.sub(at[axis], numberIn(b, s, pad.low));
-          inside = s.both(
-              inside, s.both(s.le(s.i64(0), place),
-                             s.lt(place, numberIn(b, s, Number(size)))));
+          inside =
+              s.both(inside, s.both(s.le(s.i64(0), place),
+                                    s.lt(place, numberIn(b, s, Number(size)))));
           at[axis] = placeIn(b, s, place, size, mode);
         }
         Value element = s.read(source, at);
@@ -307,9 +306,7 @@ LogicalResult importPad(Node &n) {
 } // namespace
 
 void registerPaddingOps(OpRegistry &r) {
-  r.onOp("Pad", 2, importPad,
-         "modes constant, reflect, edge, wrap")
-      .symbolic();
+  r.onOp("Pad", 2, importPad, "modes constant, reflect, edge, wrap").symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -36,8 +36,7 @@ Value lengthOf(const Scalars &s, Value start, Value limit, Value delta) {
   limit = s.cast(limit, i64);
   delta = s.cast(delta, i64);
   Value isForward = s.lt(s.i64(0), delta);
-  Value span =
-      s.select(isForward, s.sub(limit, start), s.sub(start, limit));
+  Value span = s.select(isForward, s.sub(limit, start), s.sub(start, limit));
   Value whole = s.divTotal(s.sub(span, s.i64(1)), s.abs(delta));
   Value steps = s.add(whole, s.i64(1));
   return s.select(s.lt(s.i64(0), span), steps, s.i64(0));
@@ -53,8 +52,7 @@ bool countsUp(const Tensor &start, const Tensor &delta) {
          isNumber(delta, 1);
 }
 
-LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit,
-                            Tensor delta) {
+LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit, Tensor delta) {
   GraphBuilder &b = n.b;
   Type type = start.elementType(), i64 = b.builder.getI64Type();
   if (!isFloat(type) && !isSignlessInteger(type))
@@ -73,21 +71,20 @@ LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit,
   if (delta.isConstant() && delta.data->asDouble(0) == 0)
     return n.emitError() << "delta is 0";
   if (!delta.isConstant())
-    requireZero(
-        n,
-        b.elementwise({delta}, i64,
-                      [](OpBuilder &nested, Location at, ValueRange v) {
-                        Scalars s{nested, at};
-                        Value isZero = s.eq(v[0], s.number(v[0], 0));
-                        return s.select(isZero, s.i64(1), s.i64(0));
-                      }),
-        "the number of deltas that are 0");
+    requireZero(n,
+                b.elementwise({delta}, i64,
+                              [](OpBuilder &nested, Location at, ValueRange v) {
+                                Scalars s{nested, at};
+                                Value isZero = s.eq(v[0], s.number(v[0], 0));
+                                return s.select(isZero, s.i64(1), s.i64(0));
+                              }),
+                "the number of deltas that are 0");
   int64_t count = 0;
   if (countsUp(start, delta) && !limit.isConstant()) {
     // The limit itself, whoever else makes a size of it.
     Number size = numbersOperand(n, 1, "limit").front();
-    count = size.isKnown() ? b.sizes.max(size.known, 0)
-                           : sizeOf(b, size, *name);
+    count =
+        size.isKnown() ? b.sizes.max(size.known, 0) : sizeOf(b, size, *name);
   } else {
     count = b.dataSize(
         b.elementwise({start, limit, delta}, i64,

@@ -122,9 +122,8 @@ LogicalResult importReshape(Node &n) {
       known = sizes.mul(known, size);
   }
   int64_t count = n.b.count(x);
-  bool isChecked =
-      n.b.canDependOnData() && (sizes.isComputed(count) ||
-                                sizes.isComputed(known));
+  bool isChecked = n.b.canDependOnData() &&
+                   (sizes.isComputed(count) || sizes.isComputed(known));
   if (open >= 0) {
     std::optional<int64_t> rest = sizes.divide(count, known);
     if (!rest && isChecked)

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Slice, Split and Concat. Bounds that the program computes become the number of
-// elements, a size that depends on data; where the first element or the step
+// Slice, Split and Concat. Bounds that the program computes become the number
+// of elements, a size that depends on data; where the first element or the step
 // are not known either, the result reads its elements at computed places.
 
 #include "ComputedNumbers.h"
