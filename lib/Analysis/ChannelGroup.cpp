@@ -156,9 +156,8 @@ std::optional<ChannelConstant> channelConstant(OpOperand &operand,
 
 /// The channels on the other side of an op that moves elements or combines
 /// those of one channel, forwards or backwards.
-std::optional<ChannelDims> followMove(Operation *op,
-                                      const ChannelDims &channels,
-                                      bool forwards) {
+std::optional<ChannelDims>
+followMove(Operation *op, const ChannelDims &channels, bool forwards) {
   if (isa<qd::ObserveOp>(op))
     return channels;
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
@@ -194,9 +193,8 @@ std::optional<ChannelDims> followMove(Operation *op,
   // What the combination begins with must stay itself.
   auto init = dyn_cast_or_null<FloatAttr>(
       getSplatValue(pool.getDpsInits()[0]).value_or(Attribute()));
-  if (!init || !(*kind == ReductionKind::Sum
-                     ? init.getValue().isZero()
-                     : init.getValue().isInfinity()))
+  if (!init || !(*kind == ReductionKind::Sum ? init.getValue().isZero()
+                                             : init.getValue().isInfinity()))
     return std::nullopt;
   AffineMap source = pool.getMatchingIndexingMap(pool.getDpsInputOperand(0));
   AffineMap result = pool.getMatchingIndexingMap(pool.getDpsInitOperand(0));
@@ -257,9 +255,8 @@ private:
   }
 
   /// followMove, of ops that it knows.
-  static std::optional<ChannelDims> followable(Operation *op,
-                                               const ChannelDims &channels,
-                                               bool forwards) {
+  static std::optional<ChannelDims>
+  followable(Operation *op, const ChannelDims &channels, bool forwards) {
     if (op->getNumResults() != 1 || op->getNumOperands() == 0)
       return std::nullopt;
     return followMove(op, channels, forwards);
@@ -305,9 +302,9 @@ private:
       return true;
     }
     // A product of two activations: the values of attention.
-    for (auto [operand, map] : {std::pair(s.weightOperand, s.weightMap),
-                                std::pair(s.activationOperand,
-                                          s.activationMap)}) {
+    for (auto [operand, map] :
+         {std::pair(s.weightOperand, s.weightMap),
+          std::pair(s.activationOperand, s.activationMap)}) {
       std::optional<ChannelDims> there = follow(channels, s.outputMap, map);
       if (there && tryTake(op.getDpsInputs()[operand], *there))
         return true;
@@ -334,8 +331,7 @@ private:
     AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
     for (unsigned i = 0; i < count; ++i) {
       OpOperand &operand = *op.getDpsInputOperand(i);
-      places[i] =
-          follow(channels, result, op.getMatchingIndexingMap(&operand));
+      places[i] = follow(channels, result, op.getMatchingIndexingMap(&operand));
       auto member = group.values.find(operand.get());
       if (member != group.values.end()) {
         if (!places[i] || !(*places[i] == member->second))
@@ -415,10 +411,9 @@ private:
     if (isElementwiseGeneric(op)) {
       if (!linalgOp.isDpsInput(&use))
         return blocked(use.get(), "is written over");
-      std::optional<ChannelDims> after =
-          follow(channels, linalgOp.getMatchingIndexingMap(&use),
-                 linalgOp.getMatchingIndexingMap(
-                     linalgOp.getDpsInitOperand(0)));
+      std::optional<ChannelDims> after = follow(
+          channels, linalgOp.getMatchingIndexingMap(&use),
+          linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0)));
       return after ? take(op->getResult(0), *after)
                    : blocked(op->getResult(0), "loses channels");
     }
@@ -444,7 +439,8 @@ private:
                                      *inWeight)
                    : std::nullopt;
       if (!constant)
-        return blocked(result, "has no plain weights for the channels it reads");
+        return blocked(result,
+                       "has no plain weights for the channels it reads");
       group.readers.push_back(*constant);
       return true;
     }
@@ -478,15 +474,13 @@ void ChannelConstant::forEach(
                 strides, visit);
 }
 
-std::optional<ChannelGroup> findChannelGroup(Value value,
-                                             const ChannelDims &channels,
-                                             std::string *why) {
+std::optional<ChannelGroup>
+findChannelGroup(Value value, const ChannelDims &channels, std::string *why) {
   return find(value, channels, /*readersOnly=*/false, why);
 }
 
-std::optional<ChannelGroup> findChannelReaders(Value value,
-                                               const ChannelDims &channels,
-                                               std::string *why) {
+std::optional<ChannelGroup>
+findChannelReaders(Value value, const ChannelDims &channels, std::string *why) {
   return find(value, channels, /*readersOnly=*/true, why);
 }
 

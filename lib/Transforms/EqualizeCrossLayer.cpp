@@ -94,8 +94,7 @@ private:
     for (const ChannelConstant &constant : constants) {
       const std::vector<double> &values = weights[constant.operand];
       constant.forEach([&](int64_t element, int64_t channel) {
-        result[channel] =
-            std::max(result[channel], std::abs(values[element]));
+        result[channel] = std::max(result[channel], std::abs(values[element]));
       });
     }
     return result;

@@ -111,22 +111,24 @@ private:
                                    << observe.getValueName() << "\"";
       neverRan.insert(observe);
     }
+    llvm::erase_if(observers, [&](qd::ObserveOp observe) {
+      return neverRan.contains(observe);
+    });
+    llvm::MapVector<qd::ObserveOp, Smoothed> smoothed;
+    if (recipe.smoothing)
+      summary.smoothed += smoothActivations(observers, plan, statistics,
+                                            *recipe.smoothing, smoothed);
     for (qd::ObserveOp observe : observers) {
-      if (neverRan.contains(observe))
-        continue;
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
           it == recipes.end() ? recipe.activations : it->second;
       ActivationGrid grid{{}, tensor.format, values, {}};
-      if (recipe.smoothing)
-        grid.smoothed =
-            smoothActivation(observe, plan, *values, *recipe.smoothing);
       ScaleOptions options = tensor.scaleOptions();
-      if (grid.smoothed) {
+      if (auto *divided = smoothed.find(observe); divided != smoothed.end()) {
+        grid.smoothed = std::move(divided->second);
         // Only the extremes of divided channels are known.
         options.method = RangeMethod::MinMax;
-        ++summary.smoothed;
       }
       grid.params = grid.statistics().chooseParams(options);
       grids[observe] = std::move(grid);

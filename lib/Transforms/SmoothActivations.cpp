@@ -15,45 +15,85 @@ using namespace mlir;
 
 namespace qdialect {
 
-/// The group of an observed value's channels. What integers make is rounded by
-/// one scale a tensor, so its makers must take the factors; what floats make is
-/// divided where it is rounded, by a scale a channel.
-static std::optional<ChannelGroup>
-groupOf(qd::ObserveOp observe, const ChannelDims &channels, bool byScale) {
-  if (observe.getResult().use_empty())
-    return std::nullopt;
+namespace {
+
+class Smoother {
+public:
+  Smoother(const QuantizationPlan &plan, const Statistics &statistics,
+           double alpha, llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed)
+      : plan(plan), statistics(statistics), alpha(alpha), smoothed(smoothed) {}
+
+  /// Smooths one value; false if it has no factors to choose.
+  bool smooth(qd::ObserveOp observe);
+
+private:
+  /// The statistics of a value whose innermost dimension holds `channels`.
+  const ValueStatistics *statisticsOf(qd::ObserveOp observe,
+                                      const ChannelDims &channels) const;
+  std::optional<ChannelGroup> groupOf(qd::ObserveOp observe,
+                                      const ChannelDims &channels,
+                                      bool byScale) const;
+
+  const QuantizationPlan &plan;
+  const Statistics &statistics;
+  double alpha;
+  llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed;
+};
+
+const ValueStatistics *
+Smoother::statisticsOf(qd::ObserveOp observe,
+                       const ChannelDims &channels) const {
+  int64_t last = cast<RankedTensorType>(observe.getType()).getRank() - 1;
+  if (channels.dims.size() != 1 || channels.dims[0] != last)
+    return nullptr;
+  const ValueStatistics *values = statistics.lookup(observe.getValueName());
+  bool known = values && static_cast<int64_t>(values->channelMax.size()) ==
+                             channels.count();
+  return known ? values : nullptr;
+}
+
+/// The group of an observed value's channels, if it is the value that the
+/// readers' codes stand for. What integers make is rounded by one scale a
+/// tensor, so its makers must take the factors; what floats make is divided
+/// where it is rounded, by a scale a channel.
+std::optional<ChannelGroup> Smoother::groupOf(qd::ObserveOp observe,
+                                              const ChannelDims &channels,
+                                              bool byScale) const {
   std::optional<ChannelGroup> group =
-      byScale ? findChannelReaders(observe.getResult(), channels)
-              : findChannelGroup(observe.getResult(), channels);
+      findChannelReaders(observe.getResult(), channels);
   if (!group || group->readers.empty())
     return std::nullopt;
-  // Statistics of other values would have to change as well.
   for (const auto &[value, dims] : group->values)
     if (auto other = value.getDefiningOp<qd::ObserveOp>())
       if (other != observe)
         return std::nullopt;
+  if (byScale)
+    return group;
+  group = findChannelGroup(observe.getResult(), channels);
+  if (!group)
+    return std::nullopt;
+  for (const auto &[value, dims] : group->values)
+    if (auto other = value.getDefiningOp<qd::ObserveOp>())
+      if (smoothed.contains(other) || !statisticsOf(other, dims))
+        return std::nullopt;
   return group;
 }
 
-std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
-                                         const QuantizationPlan &plan,
-                                         const ValueStatistics &statistics,
-                                         double alpha) {
+bool Smoother::smooth(qd::ObserveOp observe) {
   auto type = cast<RankedTensorType>(observe.getType());
   int64_t rank = type.getRank();
-  if (rank == 0 || type.isDynamicDim(rank - 1))
-    return std::nullopt;
-  int64_t channels = type.getDimSize(rank - 1);
-  std::vector<float> magnitudes = channelMagnitudes(statistics);
-  if (channels < 2 || static_cast<int64_t>(magnitudes.size()) != channels)
-    return std::nullopt;
+  if (rank == 0 || type.isDynamicDim(rank - 1) || smoothed.contains(observe))
+    return false;
+  ChannelDims channels{{rank - 1}, {type.getDimSize(rank - 1)}};
+  const ValueStatistics *values = statisticsOf(observe, channels);
+  if (channels.count() < 2 || !values || observe.getResult().use_empty())
+    return false;
   bool byScale = !plan.isRounded(observe.getInput());
-  std::optional<ChannelGroup> group =
-      groupOf(observe, {{rank - 1}, {channels}}, byScale);
+  std::optional<ChannelGroup> group = groupOf(observe, channels, byScale);
   if (!group)
-    return std::nullopt;
+    return false;
 
-  std::vector<float> weights(channels, 0);
+  std::vector<float> weights(channels.count(), 0);
   for (const ChannelConstant &reader : group->readers) {
     ConstantView view = *constantView(reader.operand->get());
     reader.forEach([&](int64_t element, int64_t channel) {
@@ -61,15 +101,30 @@ std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
           std::max(weights[channel], std::abs(view.get<float>(element)));
     });
   }
-  Smoothed smoothed;
-  smoothed.factors = smoothingFactors(magnitudes, weights, alpha);
-  smoothed.statistics = dividedChannels(statistics, smoothed.factors);
-  smoothed.byScale = byScale;
+  std::vector<float> factors =
+      smoothingFactors(channelMagnitudes(*values), weights, alpha);
   SmallVector<double> inverses;
-  for (float factor : smoothed.factors)
+  for (float factor : factors)
     inverses.push_back(1.0 / static_cast<double>(factor));
+  for (const auto &[value, dims] : group->values)
+    if (auto member = value.getDefiningOp<qd::ObserveOp>())
+      smoothed[member] = {factors,
+                          dividedChannels(*statisticsOf(member, dims), factors),
+                          byScale};
   scaleChannels(*group, inverses);
-  return smoothed;
+  return true;
+}
+
+} // namespace
+
+int64_t smoothActivations(ArrayRef<qd::ObserveOp> observers,
+                          const QuantizationPlan &plan,
+                          const Statistics &statistics, double alpha,
+                          llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed) {
+  Smoother smoother(plan, statistics, alpha, smoothed);
+  return llvm::count_if(observers, [&](qd::ObserveOp observe) {
+    return smoother.smooth(observe);
+  });
 }
 
 } // namespace qdialect

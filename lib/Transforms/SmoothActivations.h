@@ -11,9 +11,10 @@
 //   matmul(%o, f[c] * W)
 //
 // The two scales differ on purpose: what the codes stand for is the activation
-// divided by its factors, which costs a constant and no operation. Where a
-// contraction alone (with a bias and a relu) made the activation, its own
-// weights and bias are divided instead, and both scales are s.
+// divided by its factors, which costs a constant and no operation. Where
+// integers make the activation, the weights that it is made with are divided
+// instead (Analysis/ChannelGroup.h), and both scales are s; so are other
+// observed values on the way, such as the linear side of a gated unit.
 
 #ifndef QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H
 #define QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H
@@ -21,6 +22,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/Statistics.h"
 #include "QuantizationPlan.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace qdialect {
 
@@ -33,13 +35,14 @@ struct Smoothed {
   bool byScale = true;
 };
 
-/// Smooths what `observe` observes and rewrites the weights around it. Nothing
-/// is changed, and nothing returned, unless contractions with constant weights
-/// are the only readers and each sums over the channels.
-std::optional<Smoothed> smoothActivation(qd::ObserveOp observe,
-                                         const QuantizationPlan &plan,
-                                         const ValueStatistics &statistics,
-                                         double alpha);
+/// Smooths what contractions with constant weights alone read, each summing
+/// over the channels, and rewrites the weights around it. Values in the keys of
+/// `smoothed` have factors already. Returns how many values were smoothed for
+/// readers of their own.
+int64_t smoothActivations(llvm::ArrayRef<qd::ObserveOp> observers,
+                          const QuantizationPlan &plan,
+                          const Statistics &statistics, double alpha,
+                          llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed);
 
 } // namespace qdialect
 

@@ -90,3 +90,36 @@ func.func @other_reader(%x: tensor<1x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32
   } -> tensor<1x2xf32>
   return %y, %d : tensor<1x1xf32>, tensor<1x2xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// The linear side of a gated unit takes the factors of the product, 8 and 1: its weights 8 and 1 become equal, and its own
+// range is that of divided channels.
+
+// CHECK-LABEL: @gated
+// CHECK:       arith.constant dense<127> : tensor<2x2xi8>
+// CHECK:       arith.constant dense<{{\[\[}}127], [64]]> : tensor<2x1xi8>
+func.func @gated(%x: tensor<1x2xf32>, %g: tensor<1x2xf32>) -> tensor<1x1xf32> attributes {qd.program = "0123456789abcdef"} {
+  %zero = arith.constant 0.0 : f32
+  %w1 = arith.constant dense<[[8.0, 1.0], [8.0, 1.0]]> : tensor<2x2xf32>
+  %w2 = arith.constant dense<[[0.25], [1.0]]> : tensor<2x1xf32>
+  %e2 = tensor.empty() : tensor<1x2xf32>
+  %init2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %ox = qd.observe %x "x" : tensor<1x2xf32>
+  %og = qd.observe %g "x" : tensor<1x2xf32>
+  %u = linalg.matmul ins(%ox, %w1 : tensor<1x2xf32>, tensor<2x2xf32>) outs(%init2 : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %ou = qd.observe %u "h" : tensor<1x2xf32>
+  %m = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%ou, %og : tensor<1x2xf32>, tensor<1x2xf32>) outs(%e2 : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %v = arith.mulf %a, %b : f32
+    linalg.yield %v : f32
+  } -> tensor<1x2xf32>
+  %om = qd.observe %m "h" : tensor<1x2xf32>
+  %e = tensor.empty() : tensor<1x1xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %y = linalg.matmul ins(%om, %w2 : tensor<1x2xf32>, tensor<2x1xf32>) outs(%init : tensor<1x1xf32>) -> tensor<1x1xf32>
+  return %y : tensor<1x1xf32>
+}

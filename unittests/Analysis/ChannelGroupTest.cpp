@@ -54,7 +54,8 @@ protected:
             outs(%z2 : tensor<2x2xf32>) -> tensor<2x2xf32>
         return %y : tensor<2x2xf32>
       }
-    )").str();
+    )")
+                           .str();
     module = parseSourceString<ModuleOp>(text, &context);
     ASSERT_TRUE(module);
     module->walk([&](linalg::MatmulOp op) {
@@ -167,9 +168,9 @@ TEST_F(ChannelGroupTest, OneFactorOfAProduct) {
 }
 
 TEST_F(ChannelGroupTest, SumsTieBothSides) {
-  std::string sum = elementwise(
-      "%p, %q", "#id, #id", "tensor<2x4xf32>, tensor<2x4xf32>",
-      "%a: f32, %b: f32", "%v = arith.addf %a, %b : f32\n");
+  std::string sum =
+      elementwise("%p, %q", "#id, #id", "tensor<2x4xf32>, tensor<2x4xf32>",
+                  "%a: f32, %b: f32", "%v = arith.addf %a, %b : f32\n");
   parse("%q = linalg.matmul ins(%x, %w1 : tensor<2x3xf32>, tensor<3x4xf32>) "
         "outs(%z4 : tensor<2x4xf32>) -> tensor<2x4xf32>\n" +
         sum);
@@ -218,8 +219,8 @@ TEST_F(ChannelGroupTest, ScalingKeepsEveryOtherReaderOfAConstant) {
   ASSERT_TRUE(found) << why;
   scaleChannels(*found, {1, 2, 4, 8});
   auto elements = [](Value value) {
-    DenseElementsAttr attr =
-        cast<DenseElementsAttr>(value.getDefiningOp<arith::ConstantOp>().getValue());
+    DenseElementsAttr attr = cast<DenseElementsAttr>(
+        value.getDefiningOp<arith::ConstantOp>().getValue());
     return llvm::to_vector(attr.getValues<float>());
   };
   Operation *maker = found->makers[0].operand->getOwner();
@@ -229,8 +230,8 @@ TEST_F(ChannelGroupTest, ScalingKeepsEveryOtherReaderOfAConstant) {
               testing::ElementsAre(1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125));
   unsigned unchanged = 0;
   module->walk([&](linalg::MatmulOp op) {
-    unchanged += op != maker && op != last &&
-                 elements(op->getOperand(1))[1] == 1;
+    unchanged +=
+        op != maker && op != last && elements(op->getOperand(1))[1] == 1;
   });
   EXPECT_EQ(unchanged, 1u);
 }
