@@ -105,7 +105,8 @@ def outlier_block(path, width=128, heads=4, seed=1):
 
 # Of the block: which of the two ways, and both.
 BLOCK_RECIPES = {"nothing": "", "smoothing 0.5": "smoothing: 0.5\n", "smoothing 0.75": "smoothing: 0.75\n",
-                 "equalization": "equalization: true\n", "equalization, smoothing 0.5": "equalization: true\nsmoothing: 0.5\n"}
+                 "equalization": "equalization: true\n",
+                 "equalization, smoothing 0.5": "equalization: true\nsmoothing: 0.5\n"}
 
 
 def evaluate_block(report, tools):
