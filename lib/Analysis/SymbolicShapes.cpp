@@ -27,7 +27,7 @@ SymbolicShapes::SymbolicShapes(func::FuncOp function) {
     DenseI64ArrayAttr range;
     if (bounds)
       range = bounds.getAs<DenseI64ArrayAttr>(name.getValue());
-    if (!range || range.size() < 2)
+    if (!range)
       return sizes.symbol(name);
     return sizes.symbol(name, range[0], range[1],
                         range.size() > 2 ? range[2] : 1);

@@ -36,6 +36,13 @@ def QD_Dialect : Dialect {
     `storage_cast` until `qd-lower-alphabets`. `softmax`, `layer_norm`, `gelu` and
     `silu` come with import and end in `qd-decompose` or in a kernel.
 
+    `qd.dim_bounds` of a function names the sizes that are symbolic in it:
+    `{batch = array<i64: 1, 64>, h = array<i64: 32, 640, 32>}`. *Constraints.*
+    * C1: it is a dictionary of arrays of two or three `i64`: the least, the largest
+      and, where only multiples of it are taken, a step.
+    * C2: 0 <= least <= largest.
+    * C3: the step is positive; the least and the largest are multiples of it.
+
     Types and attributes are stored in bytecode as text. The reasons for all this
     stand in docs/rationale/QD.md, the arithmetic in docs/Numerics.md.
   }];
@@ -43,6 +50,7 @@ def QD_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let extraClassDeclaration = [{
     void registerTypes();

@@ -41,7 +41,9 @@ static void nameSizes(func::FuncOp holder, qd::DispatchOp dispatch,
   auto nameOf = [&](int64_t size) -> Attribute {
     std::string name = shapes.sizes.print(size);
     SymbolicSizes::Bounds range = shapes.sizes.bounds(size);
-    bounds.set(name, builder.getDenseI64ArrayAttr({range.low, range.high}));
+    // What is said of an expression may be less than what is known of a size.
+    bounds.set(name, builder.getDenseI64ArrayAttr(
+                         {std::max<int64_t>(range.low, 0), range.high}));
     return builder.getStringAttr(name);
   };
   for (auto [number, type] : llvm::enumerate(holder.getArgumentTypes())) {
