@@ -5,6 +5,7 @@
 // Verifiers of products of codes.
 
 #include "OpSyntax.h"
+#include "QDialect/Numerics/BlockMatmul.h"
 
 using namespace mlir;
 using namespace qdialect::qd;
@@ -39,8 +40,9 @@ LogicalResult BlockMatmulOp::verify() {
            << codes << " is no integer of at most 8 bits";
   // block_matmul_c3
   int64_t block = getBlock();
-  if (block <= 0 || block > 65536)
-    return emitOpError("block size ") << block << " is outside [1, 65536]";
+  if (block <= 0 || block > kMaxMatmulBlock)
+    return emitOpError("block size ")
+           << block << " is outside [1, " << kMaxMatmulBlock << "]";
   // block_matmul_c4
   RankedTensorType lhs = getLhs().getType(), rhs = getRhs().getType();
   int64_t depth = lhs.getDimSize(1), rows = lhs.getDimSize(0),
@@ -57,7 +59,10 @@ LogicalResult BlockMatmulOp::verify() {
   int64_t blocks = ShapedType::isDynamic(depth)
                        ? depth
                        : llvm::divideCeilSigned(depth, block);
-  Type scale = getLhsScale().getType();
+  RankedTensorType scale = getLhsScale().getType();
+  if (scale.isDynamicDim(1))
+    return emitOpError("lhs scale ")
+           << scale << " has a dynamic number of columns";
   if (!hasShape(scale, rows, blocks) && !hasShape(scale, rows, 1))
     return emitOpError("lhs scale ")
            << scale << " is neither " << shapeText(rows, blocks) << " nor "

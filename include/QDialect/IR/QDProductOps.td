@@ -40,7 +40,8 @@ def QD_BlockMatmulOp : QD_Op<"block_matmul", [Pure]> {
     * C2: rhs has integer codes of at most 8 bits.
     * C3: 0 < block <= 65536.
     * C4: lhs is MxK, rhs KxN, the result MxN.
-    * C5: lhs_scale is MxB, or Mx1 for one scale a row.
+    * C5: lhs_scale is MxB, or Mx1 for one scale a row, which of both its static
+      number of columns says.
     * C6: rhs_scale and the zero point, if any, are BxN.
 
     *Example.*

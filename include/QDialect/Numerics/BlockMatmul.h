@@ -25,6 +25,10 @@
 
 namespace qdialect {
 
+/// Sums of longer blocks of i8 times 8-bit codes less a zero point may exceed
+/// i32.
+constexpr int64_t kMaxMatmulBlock = 65536;
+
 struct BlockMatmulShape {
   int64_t m = 1, n = 1, k = 1, block = 1;
   /// False if lhs has one scale a row.
