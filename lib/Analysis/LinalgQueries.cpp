@@ -89,6 +89,12 @@ std::optional<Attribute> getSplatValue(Value tensor) {
   return std::nullopt;
 }
 
+bool startsFromZero(linalg::LinalgOp op) {
+  std::optional<Attribute> value = getSplatValue(op.getDpsInits()[0]);
+  auto number = value ? dyn_cast<FloatAttr>(*value) : FloatAttr();
+  return number && number.getValue().isZero();
+}
+
 Attribute getConstantPadding(Operation *op) {
   auto pad = dyn_cast_or_null<tensor::PadOp>(op);
   if (!pad)

@@ -29,9 +29,7 @@ namespace {
 
 /// Is the product rows times columns, from zero?
 bool isPlainProduct(linalg::LinalgOp op, const ContractionStructure &s) {
-  std::optional<Attribute> start = getSplatValue(op.getDpsInits()[0]);
-  auto zero = start ? dyn_cast<FloatAttr>(*start) : FloatAttr();
-  return zero && zero.getValue().isZero() && s.batch.size() == 1 &&
+  return startsFromZero(op) && s.batch.size() == 1 &&
          s.activationMap.getNumResults() == 2 &&
          s.outputMap.getNumResults() == 2 &&
          s.activationDim(s.batch[0]) == 0u && s.outputDim(s.batch[0]) == 0u &&

@@ -225,9 +225,7 @@ bool Rewriter::readActivation() {
 bool Rewriter::readOperands() {
   if (!s.hasStaticWeights())
     return refuse("its weights have no static shape");
-  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
-  auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
-  if (!start || !start.getValue().isZero())
+  if (!startsFromZero(op))
     return refuse("its accumulator does not start from zero");
   if (!readActivation())
     return false;

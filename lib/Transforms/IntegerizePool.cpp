@@ -74,9 +74,7 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     return context.refuse("an offset follows its sum without a rounding");
   if (!term.factor.allOf([](double f) { return f > 0; }))
     return context.refuse("its sum is scaled by a factor that is not positive");
-  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
-  auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
-  if (!start || !start.getValue().isZero())
+  if (!startsFromZero(op))
     return context.refuse("its accumulator does not start from zero");
   std::optional<PooledGrid> grid = readGrid(context, op);
   if (!grid)

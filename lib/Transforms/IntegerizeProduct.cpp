@@ -128,9 +128,7 @@ bool ProductRewriter::readOperands(const Coefficient &offset) {
   if (!offset.isExactly(0))
     return refuse("a constant is added to a product of two activations "
                   "without a rounding in between");
-  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
-  auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
-  if (!start || !start.getValue().isZero())
+  if (!startsFromZero(op))
     return refuse("its accumulator does not start from zero");
   for (Value input : op.getDpsInputs()) {
     std::optional<CodeGrid> grid = activationGrid(context, input);

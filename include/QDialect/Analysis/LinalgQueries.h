@@ -33,6 +33,9 @@ std::optional<ReductionKind> getReductionKind(mlir::Operation *op);
 /// constant, possibly behind reshapes.
 std::optional<mlir::Attribute> getSplatValue(mlir::Value tensor);
 
+/// Is the one init of the op a float tensor of zeros?
+bool startsFromZero(mlir::linalg::LinalgOp op);
+
 /// A tensor.pad's constant padding value, or null when it computes its value.
 mlir::Attribute getConstantPadding(mlir::Operation *pad);
 

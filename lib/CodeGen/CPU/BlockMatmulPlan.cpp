@@ -323,28 +323,11 @@ private:
   void finish(ArrayRef<Value> totals) {
     PayloadEmitter payload(e, epilogue, args);
     payload.begin();
-    auto maskOf = [&](int64_t v) {
-      int64_t left = channels - Emitter::kLanes * v;
-      return left >= Emitter::kLanes ? Value() : e.prefixMask(left);
-    };
-    for (int64_t r = 0; r < height; ++r) {
-      Position position = positionOf(e.add(row, r));
-      SmallVector<Lanes> parts;
-      for (int64_t v = 0; v < vectors; ++v) {
-        Position here = position;
-        here.laneOffset = Emitter::kLanes * v;
-        here.mask = maskOf(v);
-        parts.push_back(
-            payload.evaluate(here, Lanes::of(totals[r * vectors + v])));
-      }
-      position.mask = maskOf(vectors - 1);
-      payload.store(parts, position);
-    }
-  }
-
-  /// The epilogue's counters: its outer loops are the row, split.
-  Position positionOf(Value outRow) {
-    return Position::at(e, epilogue, outRow, e.mul(panel, kPanel));
+    Value column = e.mul(panel, kPanel);
+    for (int64_t r = 0; r < height; ++r)
+      payload.storeRow(
+          Position::at(e, epilogue, e.add(row, r), column), channels,
+          [&](int64_t v) { return Lanes::of(totals[r * vectors + v]); });
   }
 
   Emitter &e;
