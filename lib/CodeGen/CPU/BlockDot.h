@@ -21,15 +21,13 @@
 #ifndef QDIALECT_LIB_CODEGEN_CPU_BLOCKDOT_H
 #define QDIALECT_LIB_CODEGEN_CPU_BLOCKDOT_H
 
+#include "BlockPanels.h"
 #include "DotPolicy.h"
 #include "KernelRegion.h"
-#include "QDialect/Analysis/BlockWeights.h"
 
 namespace qdialect::cpu {
 
 struct BlockDotImage {
-  static constexpr int64_t kPanel = 64;
-
   explicit BlockDotImage(BlockWeights weights);
 
   BlockWeights w;

@@ -73,56 +73,25 @@ void BlockDotImage::fillCodes(MutableArrayRef<char> out) const {
 }
 
 std::vector<ConstantBlob> BlockDotImage::constants() const {
-  int64_t parameters = panels() * w.numBlocks() * kPanel;
   auto image = std::make_shared<const BlockDotImage>(*this);
-  // Calls `write(place, block, channel)` for each parameter.
-  auto fill = [image](MutableArrayRef<char> out, auto write) {
-    const BlockWeights &w = image->w;
-    std::fill(out.begin(), out.end(), 0);
-    for (int64_t b = 0; b < w.numBlocks(); ++b)
-      for (int64_t n = 0; n < w.channels; ++n)
-        write((n / kPanel * w.numBlocks() + b) * kPanel + n % kPanel, b, n);
-  };
-  auto store = [](MutableArrayRef<char> out, int64_t place, auto value) {
-    std::memcpy(out.data() + place * sizeof(value), &value, sizeof(value));
-  };
-  ConstantBlob codes, scales, ofBlocks, offsets;
+  ConstantBlob codes;
   codes.size = panels() * panelBytes();
   codes.fill = [image](MutableArrayRef<char> out) { image->fillCodes(out); };
-  scales.size = parameters * 4;
-  scales.fill = [=](MutableArrayRef<char> out) {
-    fill(out, [&](int64_t place, int64_t b, int64_t n) {
-      store(out, place, image->w.scale(b, n));
-    });
+  auto sumOf = [image](int64_t b, int64_t n) {
+    return image->sums[b * image->w.channels + n];
   };
-  ofBlocks.size = parameters * sumBytes();
-  ofBlocks.fill = [=](MutableArrayRef<char> out) {
-    fill(out, [&](int64_t place, int64_t b, int64_t n) {
-      int32_t sum = image->sums[b * image->w.channels + n];
-      if (image->wideSums)
-        store(out, place, sum);
-      else
-        store(out, place, static_cast<int16_t>(sum));
-    });
-  };
-  std::vector<ConstantBlob> result{codes, scales, ofBlocks};
-  if (zeros == Zeros::Subtract) {
-    offsets.size = parameters;
-    offsets.fill = [=](MutableArrayRef<char> out) {
-      fill(out, [&](int64_t place, int64_t b, int64_t n) {
-        store(out, place, static_cast<uint8_t>(image->w.zero(b, n)));
-      });
-    };
-    result.push_back(offsets);
-  } else if (zeros == Zeros::Compensate) {
-    offsets.size = parameters * 4;
-    offsets.fill = [=](MutableArrayRef<char> out) {
-      fill(out, [&](int64_t place, int64_t b, int64_t n) {
-        store(out, place, static_cast<int32_t>(image->w.zero(b, n) - 128));
-      });
-    };
-    result.push_back(offsets);
-  }
+  auto zeroOf = [image](int64_t b, int64_t n) { return image->w.zero(b, n); };
+  std::vector<ConstantBlob> result{
+      std::move(codes),
+      panelParameter<float>(
+          w, [image](int64_t b, int64_t n) { return image->w.scale(b, n); }),
+      wideSums ? panelParameter<int32_t>(w, sumOf)
+               : panelParameter<int16_t>(w, sumOf)};
+  if (zeros == Zeros::Subtract)
+    result.push_back(panelParameter<uint8_t>(w, zeroOf));
+  else if (zeros == Zeros::Compensate)
+    result.push_back(panelParameter<int32_t>(
+        w, [=](int64_t b, int64_t n) { return zeroOf(b, n) - 128; }));
   return result;
 }
 

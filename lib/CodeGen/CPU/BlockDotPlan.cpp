@@ -79,9 +79,9 @@ LogicalResult BlockDotPlan::emit(OpBuilder &moduleBuilder,
   };
   // Tiles before the driver: they are functions of their own.
   int64_t rest = rows % shape.rows;
-  int64_t tail = image.w.channels % BlockDotImage::kPanel;
+  int64_t tail = image.w.channels % kPanel;
   for (int64_t height : {shape.rows, rest})
-    for (int64_t channels : {BlockDotImage::kPanel, tail})
+    for (int64_t channels : {kPanel, tail})
       if (height > 0 && channels <= image.w.channels) {
         if (channels >= perTile)
           tile(height, perTile);
@@ -119,13 +119,12 @@ LogicalResult BlockDotPlan::emit(OpBuilder &moduleBuilder,
   e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
     Value panel = e.div(task, chunks), chunk = e.rem(task, chunks);
     if (tail == 0)
-      return walk(panel, chunk, BlockDotImage::kPanel);
+      return walk(panel, chunk, kPanel);
     if (image.panels() == 1)
       return walk(panel, chunk, tail);
     e.ifThen(
         e.less(panel, e.index(image.panels() - 1)),
-        [&] { walk(panel, chunk, BlockDotImage::kPanel); },
-        [&] { walk(panel, chunk, tail); });
+        [&] { walk(panel, chunk, kPanel); }, [&] { walk(panel, chunk, tail); });
   });
   e.ret();
   return success();

@@ -65,8 +65,7 @@ private:
   void findOperands() {
     unsigned constant = epilogue.region->numInputs() + 1;
     Value parameters =
-        e.add(e.mul(panel, w.numBlocks() * BlockDotImage::kPanel),
-              e.mul(firstVector, kLanes));
+        e.add(e.mul(panel, w.numBlocks() * kPanel), e.mul(firstVector, kLanes));
     Value load = e.div(firstVector, image.perByte());
     codes = e.at(e.argument(args, constant),
                  e.add(e.mul(panel, image.panelBytes()),
@@ -196,7 +195,7 @@ private:
   }
 
   SmallVector<Value> addBlock(Value block, int64_t size, ValueRange totals) {
-    Value place = e.mul(block, BlockDotImage::kPanel);
+    Value place = e.mul(block, kPanel);
     SmallVector<Value> zeroPoints = zeroBytes(place);
     SmallVector<SmallVector<Value>> starts;
     for (int64_t v = 0; v < vectors; ++v)
@@ -263,25 +262,11 @@ private:
   void finish(ArrayRef<Value> totals) {
     PayloadEmitter payload(e, epilogue, args);
     payload.begin();
-    auto maskOf = [&](int64_t v) {
-      int64_t left = tile.channels - kLanes * v;
-      return left >= kLanes ? Value() : e.prefixMask(left);
-    };
-    Value column =
-        e.add(e.mul(panel, BlockDotImage::kPanel), e.mul(firstVector, kLanes));
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      Position position = Position::at(e, epilogue, e.add(row, r), column);
-      SmallVector<Lanes> parts;
-      for (int64_t v = 0; v < vectors; ++v) {
-        Position here = position;
-        here.laneOffset = kLanes * v;
-        here.mask = maskOf(v);
-        parts.push_back(
-            payload.evaluate(here, Lanes::of(totals[r * vectors + v])));
-      }
-      position.mask = maskOf(vectors - 1);
-      payload.store(parts, position);
-    }
+    Value column = e.add(e.mul(panel, kPanel), e.mul(firstVector, kLanes));
+    for (int64_t r = 0; r < tile.rows; ++r)
+      payload.storeRow(
+          Position::at(e, epilogue, e.add(row, r), column), tile.channels,
+          [&](int64_t v) { return Lanes::of(totals[r * vectors + v]); });
   }
 
   Emitter &e;

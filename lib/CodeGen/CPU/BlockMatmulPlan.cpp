@@ -16,10 +16,10 @@
 //
 // Addends (of real zero points) are multiplied with the sum of x over a block.
 
+#include "BlockPanels.h"
 #include "Emitter.h"
 #include "Families.h"
 #include "Payload.h"
-#include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -28,15 +28,13 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
-constexpr int64_t kPanel = 64;
-
 /// The packed images: codes [panel][k][8 * bits bytes], scales
 /// [panel][block][64] in f32, zero points [panel][block][64] in bytes; addends,
 /// if any, like scales.
 std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
   int64_t panels = (w.channels + kPanel - 1) / kPanel;
   int64_t bytesOfK = kPanel * w.bits / 8, perByte = 8 / w.bits;
-  ConstantBlob codes, scales, zeros, addends;
+  ConstantBlob codes;
   codes.size = panels * w.depth * bytesOfK;
   codes.fill = [=](MutableArrayRef<char> out) {
     std::fill(out.begin(), out.end(), 0);
@@ -50,39 +48,15 @@ std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
         column[k * bytesOfK] |= static_cast<char>(w.code(k, n) << shift);
     }
   };
-  int64_t parameters = panels * w.numBlocks() * kPanel;
-  auto place = [=](int64_t b, int64_t n) {
-    return (n / kPanel * w.numBlocks() + b) * kPanel + n % kPanel;
-  };
-  scales.size = parameters * 4;
-  scales.fill = [=](MutableArrayRef<char> out) {
-    std::fill(out.begin(), out.end(), 0);
-    for (int64_t b = 0; b < w.numBlocks(); ++b)
-      for (int64_t n = 0; n < w.channels; ++n) {
-        float scale = w.scale(b, n);
-        std::memcpy(out.data() + 4 * place(b, n), &scale, 4);
-      }
-  };
-  zeros.size = parameters;
-  zeros.fill = [=](MutableArrayRef<char> out) {
-    std::fill(out.begin(), out.end(), 0);
-    for (int64_t b = 0; b < w.numBlocks(); ++b)
-      for (int64_t n = 0; n < w.channels; ++n)
-        out[place(b, n)] = static_cast<char>(w.zero(b, n));
-  };
-  std::vector<ConstantBlob> constants{codes, scales, zeros};
-  if (w.addends) {
-    addends.size = parameters * 4;
-    addends.fill = [=](MutableArrayRef<char> out) {
-      std::fill(out.begin(), out.end(), 0);
-      for (int64_t b = 0; b < w.numBlocks(); ++b)
-        for (int64_t n = 0; n < w.channels; ++n) {
-          float addend = w.addend(b, n);
-          std::memcpy(out.data() + 4 * place(b, n), &addend, 4);
-        }
-    };
-    constants.push_back(addends);
-  }
+  std::vector<ConstantBlob> constants{
+      std::move(codes),
+      panelParameter<float>(
+          w, [w](int64_t b, int64_t n) { return w.scale(b, n); }),
+      panelParameter<uint8_t>(
+          w, [w](int64_t b, int64_t n) { return w.zero(b, n); })};
+  if (w.addends)
+    constants.push_back(panelParameter<float>(
+        w, [w](int64_t b, int64_t n) { return w.addend(b, n); }));
   return constants;
 }
 
@@ -358,10 +332,7 @@ PlanPtr planBlockMatmul(const KernelRegion &region) {
   if (!op)
     return nullptr;
   std::optional<BlockWeights> weights = getBlockWeights(op);
-  std::optional<Attribute> start =
-      weights ? getSplatValue(op.getDpsInits()[0]) : std::nullopt;
-  auto zero = start ? dyn_cast<FloatAttr>(*start) : FloatAttr();
-  if (!zero || !zero.getValue().isZero())
+  if (!weights || !startsFromZero(op))
     return nullptr;
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (llvm::any_of(s->loopSizes, ShapedType::isDynamic))

@@ -307,4 +307,22 @@ Lanes PayloadEmitter::evaluate(const Position &position,
   return tensorValue(frame, region.result);
 }
 
+void PayloadEmitter::storeRow(Position position, int64_t channels,
+                              llvm::function_ref<Lanes(int64_t)> root) {
+  SmallVector<Lanes> parts;
+  for (int64_t first = 0; first < channels; first += Emitter::kLanes) {
+    Position here = position;
+    here.laneOffset = first;
+    int64_t left = channels - first;
+#if QDIALECT_MUTATE == 21 // a lane too many of the last vector
+    left += left < Emitter::kLanes;
+#endif
+    if (left < Emitter::kLanes)
+      here.mask = e.prefixMask(left);
+    parts.push_back(evaluate(here, root(first / Emitter::kLanes)));
+    position.mask = here.mask;
+  }
+  store(parts, position);
+}
+
 } // namespace qdialect::cpu

@@ -72,6 +72,11 @@ public:
   /// Only the last may be masked.
   void store(llvm::ArrayRef<Lanes> parts, const Position &position);
 
+  /// Evaluates and writes `channels` neighbouring results from `position` on;
+  /// `root` gives the root's lanes of vector number v.
+  void storeRow(Position position, int64_t channels,
+                llvm::function_ref<Lanes(int64_t v)> root);
+
   /// The value as a vector of its scalar type.
   Value plain(Lanes &lanes);
   /// i8 as clamped offset-binary i32 lanes.

@@ -6,6 +6,7 @@
 
 #include "WindowReduce.h"
 
+#include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -155,19 +156,12 @@ static int64_t weightOf(const WindowReduceGeometry &g, int64_t tap, int64_t c) {
              : 1;
 }
 
-namespace {
 /// What the weights of a channel add up to.
-struct WeightSums {
-  int64_t negative = 0, positive = 0;
-};
-} // namespace
-
 static WeightSums weightSums(const WindowReduceGeometry &g, int64_t c) {
-  if (g.kind != WindowReduceGeometry::Depthwise)
-    return {0, g.numTaps()};
   WeightSums sums;
   for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
     int64_t w = weightOf(g, tap, c);
+    sums.sum += w;
     (w < 0 ? sums.negative : sums.positive) += w;
   }
   return sums;
@@ -210,8 +204,7 @@ packWindowReduce(const WindowReduceGeometry &geometry) {
       }
       int64_t sum = 0;
 #if QDIALECT_MUTATE != 17
-      WeightSums sums = weightSums(g, c);
-      sum = sums.negative + sums.positive;
+      sum = weightSums(g, c).sum;
 #endif
       // Codes are read as code + 128.
       auto start = static_cast<int32_t>(g.init->integer(at) - 128 * sum);
@@ -229,20 +222,15 @@ std::optional<Interval> sumRange(const WindowReduceGeometry &g) {
   if (g.kind == WindowReduceGeometry::Max)
     return g.isWordMax() ? Interval{INT16_MIN, INT16_MAX}
                          : Interval{INT8_MIN, INT8_MAX};
-  Interval range{0, 0};
-  for (int64_t c = 0; c < g.channels; ++c) {
-    double start = g.init->number(g.initOffset + c * g.initChannel);
-    WeightSums sums = weightSums(g, c);
-    range.low =
-        std::min(range.low, start + static_cast<double>(127 * sums.negative -
-                                                        128 * sums.positive));
-    range.high =
-        std::max(range.high, start + static_cast<double>(127 * sums.positive -
-                                                         128 * sums.negative));
-  }
-  if (range.low < -2147483648.0 || range.high > 2147483647.0)
+  AccumulatorBound bound;
+  for (int64_t c = 0; c < g.channels; ++c)
+    bound.merge(
+        boundAccumulator(weightSums(g, c), CodeInterval(),
+                         g.init->integer(g.initOffset + c * g.initChannel)));
+  if (!llvm::isInt<32>(bound.low) || !llvm::isInt<32>(bound.high))
     return std::nullopt;
-  return range;
+  return Interval{static_cast<double>(bound.low),
+                  static_cast<double>(bound.high)};
 }
 
 } // namespace qdialect::cpu

@@ -250,26 +250,12 @@ private:
       SmallVector<Value> mine(sums.slice(row * perRow(), perRow()));
       if (usesVnni)
         mine = gathered(mine);
-      Position position = positionOf(row);
-      int64_t numParts = (shape.channels + 15) / 16;
-      SmallVector<Lanes> parts;
-      for (int64_t v = 0; v < numParts; ++v) {
-        Position here = position;
-        here.laneOffset = Emitter::kLanes * v;
-        int64_t left = shape.channels - Emitter::kLanes * v;
-#if QDIALECT_MUTATE == 21
-        left += left < Emitter::kLanes;
-#endif
-        if (left < Emitter::kLanes)
-          here.mask = e.prefixMask(left);
-        Lanes root = g.isByteMax() ? Lanes::codes(arith::ExtUIOp::create(
-                                         e, Emitter::vector(e.i32()),
-                                         e.slice(mine[0], 16 * v, 16)))
-                                   : Lanes::of(mine[v]);
-        parts.push_back(payload.evaluate(here, root));
-        position.mask = here.mask;
-      }
-      payload.store(parts, position);
+      payload.storeRow(positionOf(row), shape.channels, [&](int64_t v) {
+        return g.isByteMax() ? Lanes::codes(arith::ExtUIOp::create(
+                                   e, Emitter::vector(e.i32()),
+                                   e.slice(mine[0], 16 * v, 16)))
+                             : Lanes::of(mine[v]);
+      });
     }
   }
 

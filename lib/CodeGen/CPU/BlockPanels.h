@@ -1,0 +1,41 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Weights with scales by blocks lie in panels of 64 channels, and so do the
+// numbers that they have for each block and channel: [panel][block][64].
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_BLOCKPANELS_H
+#define QDIALECT_LIB_CODEGEN_CPU_BLOCKPANELS_H
+
+#include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/CodeGen/CPU/KernelPlan.h"
+#include <cstring>
+
+namespace qdialect::cpu {
+
+constexpr int64_t kPanel = 64;
+
+/// The constant of `read(block, channel)`, 0 for channels that a panel lacks.
+template <typename Number, typename Read>
+ConstantBlob panelParameter(const BlockWeights &w, Read read) {
+  int64_t blocks = w.numBlocks(), channels = w.channels;
+  ConstantBlob blob;
+  blob.size = (channels + kPanel - 1) / kPanel * blocks * kPanel *
+              static_cast<int64_t>(sizeof(Number));
+  blob.fill = [=](mlir::MutableArrayRef<char> out) {
+    std::fill(out.begin(), out.end(), 0);
+    for (int64_t b = 0; b < blocks; ++b)
+      for (int64_t n = 0; n < channels; ++n) {
+        auto number = static_cast<Number>(read(b, n));
+        int64_t place = (n / kPanel * blocks + b) * kPanel + n % kPanel;
+        std::memcpy(out.data() + place * sizeof(Number), &number,
+                    sizeof(Number));
+      }
+  };
+  return blob;
+}
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_BLOCKPANELS_H
