@@ -10,7 +10,6 @@
 #include "QDialect/Support/SymbolicSizes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -82,7 +81,7 @@ static std::vector<TensorSpec> readSpecs(const qd_tensor_info *tensors,
 std::string SymbolSpec::describe() const {
   std::string text = std::to_string(low) + "..";
   // Libraries say so where nothing limits a size.
-  if (high < alignDown(SymbolicSizes::kUnbounded, step))
+  if (high < SymbolicSizes::kUnbounded / step * step)
     text += std::to_string(high);
   if (step != 1)
     text += " in steps of " + std::to_string(step);

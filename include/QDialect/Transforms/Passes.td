@@ -11,7 +11,7 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
-// Conversions at the edges and expansions (owner A2)
+// Conversions at the edges and expansions
 //===----------------------------------------------------------------------===//
 
 def CastToLinalgPass : Pass<"qd-cast-to-linalg"> {
@@ -125,7 +125,7 @@ def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
 }
 
 //===----------------------------------------------------------------------===//
-// Constant folding (owner A4)
+// Constant folding
 //===----------------------------------------------------------------------===//
 
 def FoldConstantsPass : Pass<"qd-fold-constants", "::mlir::func::FuncOp"> {
@@ -160,7 +160,7 @@ def FoldConstantsPass : Pass<"qd-fold-constants", "::mlir::func::FuncOp"> {
 }
 
 //===----------------------------------------------------------------------===//
-// Normalize, observe and quantize (owner A7)
+// Normalize, observe and quantize
 //===----------------------------------------------------------------------===//
 
 def WidenHalfPass : Pass<"qd-widen-half", "::mlir::func::FuncOp"> {
@@ -488,7 +488,7 @@ def StripObserversPass : Pass<"qd-strip-observers", "::mlir::func::FuncOp"> {
 }
 
 //===----------------------------------------------------------------------===//
-// Integerize and dispatch (owner A8)
+// Integerize and dispatch
 //===----------------------------------------------------------------------===//
 
 class IntegerizationPass<string argument>
