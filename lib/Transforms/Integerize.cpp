@@ -152,7 +152,10 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   context.reason.clear();
   Family family = Family::Table;
   // A small table is better than arithmetic, arithmetic than a large one.
-  Value codes = integerizeTable(context, quantize, /*maxCodes=*/256);
+  std::optional<IslandTable> table = IslandTable::evaluate(quantize);
+  Value codes = table ? table->makeClamp(context) : Value();
+  if (!codes && table && table->entries.size() <= 256)
+    codes = table->makeLookup(context);
   Island island;
   if (!codes) {
     std::string reason;
@@ -160,8 +163,10 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
       codes = integerizeFormula(context, island, family);
       reason = context.reason;
     }
-    if (!codes && (codes = integerizeTable(context, quantize, 1 << 16)))
+    if (!codes && table) {
+      codes = table->makeLookup(context);
       family = Family::Table;
+    }
     if (!codes) {
       for (Operation *member : island.members)
         reasons.try_emplace(member, reason);

@@ -119,11 +119,20 @@ mlir::Value integerizePool(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeSum(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 
-/// A function of one tensor, whatever it is: a clamp, or a table of at most
-/// `maxCodes` entries. Null without a reason when the quantize reads no such
-/// function.
-mlir::Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize,
-                            int64_t maxCodes);
+/// A function of one tensor of 8 or 16-bit codes, whatever it is.
+struct IslandTable {
+  qd::QuantizeOp quantize;
+  mlir::Value codes; ///< what the function reads
+  /// Its codes for each bit pattern of those.
+  std::vector<int64_t> entries;
+  mlir::Operation *marked; ///< whose name the result takes
+
+  /// Nothing if the quantize reads no such function.
+  static std::optional<IslandTable> evaluate(qd::QuantizeOp quantize);
+  /// Null if it is more than that.
+  mlir::Value makeClamp(IntegerizeContext &context);
+  mlir::Value makeLookup(IntegerizeContext &context);
+};
 
 /// A coefficient for the output channels of a contraction, in the dimensions of
 /// its result, still without values.

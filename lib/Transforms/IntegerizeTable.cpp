@@ -189,18 +189,40 @@ private:
   IRMapping map;
 };
 
+} // namespace
+
+std::optional<IslandTable> IslandTable::evaluate(qd::QuantizeOp quantize) {
+  Unary unary;
+  if (!roundsToNearest(quantize) || !collect(quantize.getInput(), unary) ||
+      !unary.source)
+    return std::nullopt;
+  std::optional<CodeGrid> from = getGrid(unary.source), to = getGrid(quantize);
+  if (!from || !to || !hasWholeBytes(*from) || !hasWholeBytes(*to))
+    return std::nullopt;
+  std::optional<std::vector<int64_t>> entries =
+      TableFunction(quantize.getContext(), unary, quantize, *from, *to).run();
+  if (!entries)
+    return std::nullopt;
+  IslandTable table{quantize, unary.source.getInput(), std::move(*entries),
+                    quantize};
+  for (Operation *member : llvm::reverse(unary.members))
+    if (member->hasAttr("qd.name"))
+      table.marked = member;
+  return table;
+}
+
 /// codes -> max(min) with bounds, or the codes themselves, if that is all.
-Value asClamp(IntegerizeContext &context, qd::QuantizeOp quantize, Value codes,
-              ArrayRef<int64_t> table, Operation *name) {
+Value IslandTable::makeClamp(IntegerizeContext &context) {
   Type alphabet = getElementTypeOrSelf(quantize.getType());
   if (getElementTypeOrSelf(codes.getType()) != alphabet)
     return {};
-  int64_t half = static_cast<int64_t>(table.size()) / 2;
-  int64_t lower = table[half], upper = table[half - 1]; // of the extreme codes
+  int64_t half = static_cast<int64_t>(entries.size()) / 2;
+  int64_t lower = entries[half],
+          upper = entries[half - 1]; // of the extreme codes
   if (lower > upper)
     return {};
   for (int64_t code = -half; code < half; ++code)
-    if (table[code & (2 * half - 1)] != std::clamp(code, lower, upper))
+    if (entries[code & (2 * half - 1)] != std::clamp(code, lower, upper))
       return {};
   if (lower == -half && upper == half - 1)
     return codes;
@@ -221,42 +243,20 @@ Value asClamp(IntegerizeContext &context, qd::QuantizeOp quantize, Value codes,
           code = arith::MinSIOp::create(b, l, code, bound(upper));
         return code;
       });
-  copyMarks(name, op);
+  copyMarks(marked, op);
   return op.getResult(0);
 }
 
-} // namespace
-
-Value integerizeTable(IntegerizeContext &context, qd::QuantizeOp quantize,
-                      int64_t maxCodes) {
-  Unary unary;
-  if (!roundsToNearest(quantize) || !collect(quantize.getInput(), unary) ||
-      !unary.source)
-    return {};
-  std::optional<CodeGrid> from = getGrid(unary.source), to = getGrid(quantize);
-  if (!from || !to || !hasWholeBytes(*from) || !hasWholeBytes(*to))
-    return {};
-  std::optional<std::vector<int64_t>> table =
-      TableFunction(quantize.getContext(), unary, quantize, *from, *to).run();
-  if (!table)
-    return context.refuse("its function cannot be evaluated at compile time");
-  Operation *name = quantize;
-  for (Operation *member : llvm::reverse(unary.members))
-    if (member->hasAttr("qd.name"))
-      name = member;
-  Value codes = unary.source.getInput();
-  if (Value clamp = asClamp(context, quantize, codes, *table, name))
-    return clamp;
-  if (static_cast<int64_t>(table->size()) > maxCodes)
-    return {};
+Value IslandTable::makeLookup(IntegerizeContext &context) {
   OpBuilder &builder = context.builder;
+  Type alphabet = getElementTypeOrSelf(quantize.getType());
   Value constant = makeConstant(
       builder, quantize.getLoc(),
-      RankedTensorType::get(static_cast<int64_t>(table->size()), to->alphabet),
-      "table", makeCodes(to->alphabet, *table));
+      RankedTensorType::get(static_cast<int64_t>(entries.size()), alphabet),
+      "table", makeCodes(alphabet, entries));
   auto lookup = qd::LookupOp::create(builder, quantize.getLoc(),
                                      quantize.getType(), codes, constant);
-  copyMarks(name, lookup);
+  copyMarks(marked, lookup);
   lookup->removeAttr("qd.macs");
   lookup->setAttr("qd.error_lsb", builder.getF64FloatAttr(0));
   return lookup;
