@@ -107,6 +107,8 @@ private:
   llvm::DenseMap<Operation *, std::string> reasons;
   /// Contractions before the quantize of a refused island.
   llvm::DenseMap<Operation *, std::string> refusedSums;
+  /// What those became, as floats.
+  llvm::DenseSet<Operation *> refusedAccumulators;
 };
 
 /// What is computed with a sum before its rounding; any other function stands
@@ -228,33 +230,15 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
     return;
   }
   ++made[static_cast<int>(Family::Contraction)];
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  // One scale a channel: size one along every other dimension.
-  SmallVector<int64_t> blocks(type.getRank(), 0);
-  std::vector<int64_t> shape(type.getRank(), 1);
-  const Coefficient &scale = integer->scaleF32;
-  for (auto [dim, size] : llvm::zip_equal(scale.dims, scale.sizes)) {
-    shape[dim] = size;
-    blocks[dim] = 1;
-  }
-  HostTensor values(DType::F32, shape);
-  for (size_t i = 0; i < scale.values.size(); ++i)
-    values.mutableData<float>()[i] = static_cast<float>(scale.values[i]);
-  Value scales =
-      makeConstant(context.builder, op.getLoc(),
-                   RankedTensorType::get(shape, context.builder.getF32Type()),
-                   "scales", std::move(values));
-  auto real = qd::DequantizeOp::create(context.builder, op.getLoc(), type,
-                                       integer->value, scales, Value(), blocks);
-  if (Attribute name = op->getAttr("qd.name"))
-    real->setAttr("qd.name", name);
+  Operation *real = dequantizeSums(context, op, *integer);
   if (auto refused = refusedSums.find(op); refused != refusedSums.end()) {
     if (Attribute request = op->getAttr("qd.requested"))
       real->setAttr("qd.requested", request);
     reasons.try_emplace(real,
                         "its sum is rounded in floats: " + refused->second);
+    refusedAccumulators.insert(real);
   }
-  op->getResult(0).replaceAllUsesWith(real);
+  op->getResult(0).replaceAllUsesWith(real->getResult(0));
   op->erase();
 }
 
@@ -298,15 +282,14 @@ void Integerizer::markFallbacks() {
         isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
             qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
         !isa<linalg::FillOp, linalg::TransposeOp>(op);
-    // The accumulator of a refused island.
-    computes |= isa<qd::DequantizeOp>(op) && reasons.count(&op);
+    computes |= refusedAccumulators.contains(&op);
     if (!computes || op.getNumResults() != 1 ||
         !isa<FloatType>(getElementTypeOrSelf(op.getResult(0).getType())) ||
         isComputedFromConstants(op.getResult(0)))
       continue;
-    bool asked = requested
-                     ? op.hasAttr("qd.requested")
-                     : isa<qd::DequantizeOp>(op) || standsBetweenCasts(&op);
+    bool asked = requested ? op.hasAttr("qd.requested")
+                           : refusedAccumulators.contains(&op) ||
+                                 standsBetweenCasts(&op);
     if (!asked)
       continue;
     ++fallbacks;

@@ -163,7 +163,7 @@ private:
   bool foldOffset(const Coefficient &bias, const Coefficient &factor,
                   const CodeGrid *output);
   AccumulatorBound boundSums(const Coefficient &init, CodeInterval codes);
-  bool proveBound(const Coefficient &factor);
+  bool proveBound(const Coefficient &factor, bool isRounded);
   bool planBytes(const Coefficient &factor);
   void build();
 
@@ -186,7 +186,7 @@ private:
     AccumulatorBound bound;
   };
   SmallVector<Part, 2> parts;
-  bool coarse = false; ///< the sums are joined in steps of 256
+  SumJoin how = SumJoin::Exact;
   IntegerContraction result;
 };
 
@@ -380,13 +380,17 @@ AccumulatorBound Rewriter::boundSums(const Coefficient &init,
   return bound;
 }
 
-bool Rewriter::proveBound(const Coefficient &factor) {
+bool Rewriter::proveBound(const Coefficient &factor, bool isRounded) {
   AccumulatorBound whole = boundSums(init, {grid.min, grid.max});
   result.maxAbs = whole.maxAbs();
   if (grid.bits() <= 8) {
     parts.push_back({init, whole});
   } else {
-    coarse = !whole.fitsInt32();
+    // Steps of 256 are far below those of an output, not below those of floats.
+    if (!whole.fitsInt32())
+      how = isRounded || QDIALECT_MUTATE == 47 // fault: steps of 256 in floats
+                ? SumJoin::Coarse
+                : SumJoin::Wide;
     if (!planBytes(factor))
       return false;
   }
@@ -409,10 +413,13 @@ bool Rewriter::planBytes(const Coefficient &factor) {
     if constexpr (QDIALECT_MUTATE != 42)
       low.init.values[i] +=
           128.0 * sums[static_cast<size_t>(channel.values[i])].sum;
+    // Seeded fault 43: half a coarse step is missing.
+    if (how == SumJoin::Coarse && QDIALECT_MUTATE != 43)
+      low.init.values[i] += kHalfCoarseStep;
   }
   high.bound = boundSums(high.init, {grid.min >> 8, grid.max >> 8});
   low.bound = boundSums(low.init, {});
-  if (coarse) {
+  if (how == SumJoin::Coarse) {
     result.maxAbs = high.bound.maxAbs() + low.bound.maxAbs() / 256 + 1;
     if (result.maxAbs > std::numeric_limits<int32_t>::max())
       return refuse("its accumulator in steps of 256 can reach " +
@@ -451,7 +458,7 @@ void Rewriter::build() {
   }
   result.value = totals.back();
   if (totals.size() == 2)
-    result.value = joinSums(builder, op.getLoc(), totals[0], totals[1], coarse);
+    result.value = joinSums(builder, op.getLoc(), totals[0], totals[1], how);
 }
 
 std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
@@ -466,7 +473,8 @@ std::optional<IntegerContraction> Rewriter::run(const Coefficient &factor,
   if (output)
     dropNegligibleWeights(before, factor, output->scale);
   coarsenDeadChannels(before);
-  if (!foldOffset(bias, factor, output) || !proveBound(factor))
+  if (!foldOffset(bias, factor, output) ||
+      !proveBound(factor, output != nullptr))
     return std::nullopt;
   build();
   return std::move(result);
@@ -479,7 +487,8 @@ makeIntegerContraction(IntegerizeContext &context, linalg::LinalgOp op,
                        const Coefficient &factor, const Coefficient &offset,
                        const CodeGrid *output) {
   if (!getContractionStructure(op)->weightIsConstant)
-    return makeIntegerProduct(context, op, factor, offset);
+    return makeIntegerProduct(context, op, factor, offset,
+                              /*isRounded=*/output != nullptr);
   return Rewriter(context, op).run(factor, offset, output);
 }
 

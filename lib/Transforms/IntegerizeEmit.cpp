@@ -240,4 +240,44 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
   return op.getResult(0);
 }
 
+Operation *dequantizeSums(IntegerizeContext &context, linalg::LinalgOp op,
+                          const IntegerContraction &sums) {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  const Coefficient &scale = sums.scaleF32;
+  Operation *real;
+  if (getElementTypeOrSelf(sums.value).isInteger(64)) {
+    SmallVector<ElementwiseInput> inputs{
+        {sums.value, builder.getMultiDimIdentityMap(type.getRank())}};
+    PayloadConstant factor(context, loc, scale, builder.getF32Type(),
+                           type.getRank(), inputs);
+    real = makeElementwise(
+        builder, loc, type, inputs,
+        [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+          Value sum = arith::SIToFPOp::create(b, l, b.getF32Type(), args[0]);
+          return arith::MulFOp::create(b, l, sum, factor.get(b, l, args));
+        });
+  } else {
+    // One scale a channel: size one along every other dimension.
+    SmallVector<int64_t> blocks(type.getRank(), 0);
+    std::vector<int64_t> shape(type.getRank(), 1);
+    for (auto [dim, size] : llvm::zip_equal(scale.dims, scale.sizes)) {
+      shape[dim] = size;
+      blocks[dim] = 1;
+    }
+    HostTensor values(DType::F32, shape);
+    for (size_t i = 0; i < scale.values.size(); ++i)
+      values.mutableData<float>()[i] = static_cast<float>(scale.values[i]);
+    Value scales = makeConstant(
+        builder, loc, RankedTensorType::get(shape, builder.getF32Type()),
+        "scales", std::move(values));
+    real = qd::DequantizeOp::create(builder, loc, type, sums.value, scales,
+                                    Value(), blocks);
+  }
+  if (Attribute name = op->getAttr("qd.name"))
+    real->setAttr("qd.name", name);
+  return real;
+}
+
 } // namespace qdialect

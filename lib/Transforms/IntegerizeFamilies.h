@@ -144,7 +144,7 @@ Coefficient perOutputChannel(const ContractionStructure &structure);
 /// dimensions). If its result is rounded to the grid `output`, an offset that
 /// exceeds the accumulator leaves whole steps of it to the zero point.
 struct IntegerContraction {
-  mlir::Value value;
+  mlir::Value value; ///< of i32; of i64 where sums without an output need that
   int64_t maxAbs = 0;
   Coefficient scale;    ///< real value of one step, over channel dimensions
   Coefficient scaleF32; ///< RN(sx * sw)
@@ -164,7 +164,13 @@ makeIntegerContraction(IntegerizeContext &context, mlir::linalg::LinalgOp op,
 std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
                                                      mlir::linalg::LinalgOp op,
                                                      const Coefficient &factor,
-                                                     const Coefficient &offset);
+                                                     const Coefficient &offset,
+                                                     bool isRounded);
+
+/// The sums of `op` as real numbers of its type.
+mlir::Operation *dequantizeSums(IntegerizeContext &context,
+                                mlir::linalg::LinalgOp op,
+                                const IntegerContraction &sums);
 
 /// A product whose weights (and activations) have a scale for each block of the
 /// summed dimension, as qd.block_matmul; null, with a reason where its operands
@@ -211,12 +217,19 @@ std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
 llvm::SmallVector<mlir::Value, 2> splitCodes(mlir::OpBuilder &builder,
                                              mlir::Value codes);
 
-/// 256 * high + low of two i32 sums, modulo 2^32; in `coarse` steps of 256,
-/// high + floor((low + 128) / 256).
-mlir::Value joinSums(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value high, mlir::Value low, bool coarse);
+/// How sums over the high and the low bytes of codes become one.
+enum class SumJoin {
+  Exact,  ///< 256 * high + low in i32, modulo 2^32
+  Coarse, ///< in steps of 256, high + floor(low / 256); low has half a step
+          ///< more
+  Wide    ///< 256 * high + low in i64
+};
+constexpr int32_t kHalfCoarseStep = 128;
 
-/// The sum of two i32 tensors of one shape.
+mlir::Value joinSums(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value high, mlir::Value low, SumJoin how);
+
+/// The sum of two integer tensors of one shape, in the type of the first.
 mlir::Value addSums(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value a,
                     mlir::Value b);
 

@@ -10,7 +10,8 @@
 //                     + 128 * (sum of w)
 //
 // Where the whole does not fit i32 the low sum is rounded to steps of 256,
-// which are far below a step of any result.
+// which are far below a step of any result; sums that are not rounded to one
+// are joined in i64.
 
 #include "IntegerizeFamilies.h"
 #include "PadCodes.h"
@@ -76,6 +77,12 @@ Value makeBytes(OpBuilder &builder, Value codes, Byte byte) {
       .getResult(0);
 }
 
+Value widened(OpBuilder &builder, Location loc, Value integer, Type type) {
+  return integer.getType() == type
+             ? integer
+             : arith::ExtSIOp::create(builder, loc, type, integer);
+}
+
 } // namespace
 
 SmallVector<Value, 2> splitCodes(OpBuilder &builder, Value codes) {
@@ -94,32 +101,32 @@ Value addSums(OpBuilder &builder, Location loc, Value a, Value b) {
   return makeElementwise(
              builder, loc, type, {{a, identity}, {b, identity}},
              [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-               return arith::AddIOp::create(b, l, args[0], args[1]);
+               Value other = widened(b, l, args[1], type.getElementType());
+               return arith::AddIOp::create(b, l, args[0], other);
              },
              a)
       .getResult(0);
 }
 
 Value joinSums(OpBuilder &builder, Location loc, Value high, Value low,
-               bool coarse) {
-  auto type = cast<RankedTensorType>(low.getType());
+               SumJoin how) {
+  Type integer =
+      how == SumJoin::Wide ? builder.getI64Type() : builder.getI32Type();
+  RankedTensorType type = cast<RankedTensorType>(low.getType()).clone(integer);
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   return makeElementwise(
              builder, loc, type, {{low, identity}, {high, identity}},
              [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-               auto number = [&](int32_t value) -> Value {
-                 return arith::ConstantOp::create(b, l,
-                                                  b.getI32IntegerAttr(value));
+               auto number = [&](int64_t value) -> Value {
+                 return arith::ConstantOp::create(
+                     b, l, b.getIntegerAttr(integer, value));
                };
-               Value low = args[0], high = args[1];
-               if (coarse) {
-                 // Seeded fault 43: half a coarse step is missing.
-                 low = arith::AddIOp::create(
-                     b, l, low, number(QDIALECT_MUTATE == 43 ? 0 : 128));
+               Value low = widened(b, l, args[0], integer),
+                     high = widened(b, l, args[1], integer);
+               if (how == SumJoin::Coarse)
                  low = arith::ShRSIOp::create(b, l, low, number(8));
-               } else {
+               else
                  high = arith::MulIOp::create(b, l, high, number(256));
-               }
                return arith::AddIOp::create(b, l, high, low);
              },
              low)

@@ -137,7 +137,7 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     Coefficient start = init.map(
         [&](double first) { return first + 128 * static_cast<double>(count); });
     Value low = sum(bytes[1], start, boundSums(start, {}));
-    total = joinSums(builder, loc, high, low, /*coarse=*/false);
+    total = joinSums(builder, loc, high, low, SumJoin::Exact);
   }
 
   SmallVector<unsigned> toIsland;

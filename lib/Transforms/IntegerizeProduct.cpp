@@ -77,11 +77,9 @@ struct Bytes {
   int64_t reach; ///< the largest |code - zero point|
 };
 
-SmallVector<Bytes, 2> bytesOf(OpBuilder &builder, Value codes,
-                              const CodeGrid &grid) {
-  SmallVector<Value, 2> parts = splitCodes(builder, codes);
-  if (parts.size() == 1)
-    return {{parts[0], grid.zeroPoint, reach(grid)}};
+SmallVector<CodeGrid, 2> byteGrids(const CodeGrid &grid) {
+  if (grid.bits() <= 8)
+    return {grid};
   CodeGrid high = grid, low = grid;
   high.zeroPoint = grid.zeroPoint >> 8;
   high.min = grid.min >> 8;
@@ -89,8 +87,16 @@ SmallVector<Bytes, 2> bytesOf(OpBuilder &builder, Value codes,
   low.zeroPoint = (grid.zeroPoint & 255) - 128;
   low.min = -128;
   low.max = 127;
-  return {{parts[0], high.zeroPoint, reach(high)},
-          {parts[1], low.zeroPoint, reach(low)}};
+  return {high, low};
+}
+
+SmallVector<Bytes, 2> bytesOf(OpBuilder &builder, Value codes,
+                              const CodeGrid &grid) {
+  SmallVector<Bytes, 2> bytes;
+  for (auto [part, one] :
+       llvm::zip_equal(splitCodes(builder, codes), byteGrids(grid)))
+    bytes.push_back({part, one.zeroPoint, reach(one)});
+  return bytes;
 }
 
 /// One product of activations on its way to integers.
@@ -99,8 +105,8 @@ public:
   ProductRewriter(IntegerizeContext &context, linalg::LinalgOp op)
       : context(context), op(op), s(*getContractionStructure(op)) {}
 
-  std::optional<IntegerContraction> run(const Coefficient &factor,
-                                        const Coefficient &offset);
+  std::optional<IntegerContraction>
+  run(const Coefficient &factor, const Coefficient &offset, bool isRounded);
 
 private:
   bool refuse(const llvm::Twine &why) {
@@ -108,8 +114,8 @@ private:
     return false;
   }
   bool readOperands(const Coefficient &offset);
-  bool proveBound();
-  Value multiply(const Bytes &left, const Bytes &right);
+  bool proveBound(bool isRounded);
+  Value multiply(const Bytes &left, const Bytes &right, int32_t start = 0);
   Value joinProducts();
 
   IntegerizeContext &context;
@@ -118,7 +124,7 @@ private:
   SmallVector<CodeGrid, 2> grids;
   SmallVector<Value, 2> codes;
   int64_t count = 1; ///< products of a sum, at most
-  bool coarse = false;
+  SumJoin how = SumJoin::Exact;
   int64_t maxAbs = 0;
 };
 
@@ -141,8 +147,9 @@ bool ProductRewriter::readOperands(const Coefficient &offset) {
 }
 
 /// Sums in any order, with the zero points or before they are taken out, are
-/// sums modulo 2^32; the finished one must fit, in steps of 256 if need be.
-bool ProductRewriter::proveBound() {
+/// sums modulo 2^32; the finished one must fit, in steps of 256 or in i64 if
+/// need be.
+bool ProductRewriter::proveBound(bool isRounded) {
   std::optional<int64_t> most = mostProducts(op, s);
   if (!most)
     return refuse("the number of its products has no bound (--dim "
@@ -151,26 +158,37 @@ bool ProductRewriter::proveBound() {
   int64_t each = reach(grids[0]) * reach(grids[1]);
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   bool isWide = grids[0].bits() > 8 || grids[1].bits() > 8;
-  coarse = isWide && count > kMost / std::max<int64_t>(each, 1);
+  if (isWide && count > kMost / std::max<int64_t>(each, 1))
+    how = isRounded ? SumJoin::Coarse : SumJoin::Wide;
+  bool coarse = how == SumJoin::Coarse;
   // Rounding the low bytes' sum adds less than a step.
-  maxAbs = coarse ? (each / 256 + 1) * count + 1 : count * each;
-  if (count > kMost / std::max<int64_t>(coarse ? each / 256 + 1 : each, 1) ||
-      maxAbs > kMost || (isWide && count > kMost >> 16))
+  int64_t step = std::max<int64_t>(coarse ? each / 256 + 1 : each, 1);
+  int64_t rounding = coarse ? 1 : 0;
+  // Each sum of products of bytes fits too: what is shifted or extended must.
+  int64_t ofBytes = 1;
+  for (const CodeGrid &left : byteGrids(grids[0]))
+    for (const CodeGrid &right : byteGrids(grids[1]))
+      ofBytes = std::max(ofBytes, reach(left) * reach(right));
+  if ((how != SumJoin::Wide && count > (kMost - rounding) / step) ||
+      (isWide && count > (kMost - kHalfCoarseStep) / ofBytes))
     return refuse("its " + llvm::Twine(count) + " products of up to " +
                   llvm::Twine(each) + " need more than " +
                   llvm::Twine(isWide ? 40 : 32) + " bits");
+  maxAbs = count * step + rounding;
   return true;
 }
 
-Value ProductRewriter::multiply(const Bytes &left, const Bytes &right) {
+/// The sums of products, from `start`.
+Value ProductRewriter::multiply(const Bytes &left, const Bytes &right,
+                                int32_t start) {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
   Type i32 = builder.getI32Type();
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+  Value first =
+      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(start));
   Value empty = makeEmptyLike(builder, loc, op.getDpsInits()[0], i32);
-  Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+  Value init = linalg::FillOp::create(builder, loc, first, empty).getResult(0);
   auto product = linalg::GenericOp::create(
       builder, loc, type.clone(i32), ValueRange{left.codes, right.codes},
       ValueRange{init}, op.getIndexingMapsArray(), op.getIteratorTypesArray(),
@@ -184,8 +202,8 @@ Value ProductRewriter::multiply(const Bytes &left, const Bytes &right) {
   copyMarks(op, product);
   product->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
   int64_t bound = count * left.reach * right.reach;
-  product->setAttr("qd.acc_bound",
-                   builder.getDenseI64ArrayAttr({-bound, bound}));
+  product->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
+                                       {start - bound, start + bound}));
   return product.getResult(0);
 }
 
@@ -196,27 +214,29 @@ Value ProductRewriter::joinProducts() {
   Location loc = op.getLoc();
   SmallVector<Bytes, 2> left = bytesOf(builder, codes[0], grids[0]),
                         right = bytesOf(builder, codes[1], grids[1]);
-  auto join = [&](Value high, Value low, bool isCoarse) {
-    return joinSums(builder, loc, high, low, isCoarse);
-  };
   Value high = multiply(left[0], right[0]);
   if (left.size() == 1 && right.size() == 1)
     return high;
-  Value low = multiply(left.back(), right.back());
+  Value low = multiply(left.back(), right.back(),
+                       how == SumJoin::Coarse ? kHalfCoarseStep : 0);
   if (left.size() == 1 || right.size() == 1)
-    return join(high, low, coarse);
-  Value mixed = addSums(builder, loc, multiply(left[0], right[1]),
-                        multiply(left[1], right[0]));
-  return join(join(high, mixed, /*isCoarse=*/false), low, coarse);
+    return joinSums(builder, loc, high, low, how);
+  // Both of the mixed sums fit i32, together they may not.
+  Value upper = joinSums(builder, loc, high, multiply(left[0], right[1]),
+                         how == SumJoin::Wide ? how : SumJoin::Exact);
+  upper = addSums(builder, loc, upper, multiply(left[1], right[0]));
+  return joinSums(builder, loc, upper, low, how);
 }
 
 std::optional<IntegerContraction>
-ProductRewriter::run(const Coefficient &factor, const Coefficient &offset) {
-  if (!readOperands(offset) || !proveBound())
+ProductRewriter::run(const Coefficient &factor, const Coefficient &offset,
+                     bool isRounded) {
+  if (!readOperands(offset) || !proveBound(isRounded))
     return std::nullopt;
   IntegerContraction result;
   result.value = joinProducts();
   result.maxAbs = maxAbs;
+  bool coarse = how == SumJoin::Coarse;
   double step = coarse ? 256 : 1;
   double unit =
       static_cast<double>(grids[0].scale) * static_cast<double>(grids[1].scale);
@@ -230,10 +250,12 @@ ProductRewriter::run(const Coefficient &factor, const Coefficient &offset) {
 
 } // namespace
 
-std::optional<IntegerContraction>
-makeIntegerProduct(IntegerizeContext &context, linalg::LinalgOp op,
-                   const Coefficient &factor, const Coefficient &offset) {
-  return ProductRewriter(context, op).run(factor, offset);
+std::optional<IntegerContraction> makeIntegerProduct(IntegerizeContext &context,
+                                                     linalg::LinalgOp op,
+                                                     const Coefficient &factor,
+                                                     const Coefficient &offset,
+                                                     bool isRounded) {
+  return ProductRewriter(context, op).run(factor, offset, isRounded);
 }
 
 } // namespace qdialect

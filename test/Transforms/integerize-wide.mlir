@@ -51,10 +51,11 @@ func.func @gemm(%x: tensor<3x2xi16>) -> tensor<3x2xi16> {
 // -----
 
 // The whole sum does not fit i32: it is made in steps of 256.
+// low starts from 128 * 102400 and half a step.
 // CHECK-LABEL: func.func @coarse
 // CHECK: linalg.matmul
+// CHECK: arith.constant dense<13107328> : tensor<1xi32>
 // CHECK: linalg.matmul
-// CHECK: arith.addi %{{.*}}, %c128_i32 : i32
 // CHECK: arith.shrsi %{{.*}}, %c8_i32 : i32
 // CHECK: qd.requantize %{{.*}} : i32, f32, i32 -> i16
 // CHECK-NOT: qd.fallback
@@ -69,6 +70,50 @@ func.func @coarse(%x: tensor<1x1024xi16>) -> tensor<1x1xi16> {
   %e = tensor.empty() : tensor<1x1xf32>
   %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
   %0 = linalg.matmul ins(%xd, %wd : tensor<1x1024xf32>, tensor<1024x1xf32>) outs(%f : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %y = qd.quantize %0 scale %sy rounding(half_even) overflow(saturate) : tensor<1x1xf32>, tensor<f32> -> tensor<1x1xi16>
+  return %y : tensor<1x1xi16>
+}
+
+// -----
+
+// Nothing rounds it: steps of 256 would be far above those of floats.
+// CHECK-LABEL: func.func @unrounded
+// CHECK-COUNT-2: linalg.matmul
+// CHECK: arith.extsi %{{.*}} : i32 to i64
+// CHECK: arith.muli %{{.*}}, %c256_i64 : i64
+// CHECK: arith.sitofp %{{.*}} : i64 to f32
+// CHECK: arith.mulf
+// CHECK-NOT: qd.fallback
+func.func @unrounded(%x: tensor<1x1024xi16>) -> tensor<1x1xf32> {
+  %sx = arith.constant dense<0.5> : tensor<f32>
+  %w = arith.constant dense<100> : tensor<1024x1xi8>
+  %sw = arith.constant dense<0.25> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %sx : tensor<1x1024xi16>, tensor<f32> -> tensor<1x1024xf32>
+  %wd = qd.dequantize %w scale %sw : tensor<1024x1xi8>, tensor<f32> -> tensor<1024x1xf32>
+  %e = tensor.empty() : tensor<1x1xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %0 = linalg.matmul {qd.requested = "int16"} ins(%xd, %wd : tensor<1x1024xf32>, tensor<1024x1xf32>) outs(%f : tensor<1x1xf32>) -> tensor<1x1xf32>
+  return %0 : tensor<1x1xf32>
+}
+
+// -----
+
+// 127 * 8421504 + 128 * 8421504 is 2^31 - 128: half a step more does not fit.
+// CHECK-LABEL: func.func @half_step_beyond
+// CHECK: linalg.matmul
+// CHECK-SAME: qd.fallback = "its accumulator can reach [-1077952512, 2147483648], which needs 33 bits"
+func.func @half_step_beyond(%x: tensor<1x131586xi16>) -> tensor<1x1xi16> {
+  %sx = arith.constant dense<0.5> : tensor<f32>
+  %w = arith.constant dense<64> : tensor<131586x1xi8>
+  %sw = arith.constant dense<0.25> : tensor<f32>
+  %sy = arith.constant dense<16777216.0> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %sx : tensor<1x131586xi16>, tensor<f32> -> tensor<1x131586xf32>
+  %wd = qd.dequantize %w scale %sw : tensor<131586x1xi8>, tensor<f32> -> tensor<131586x1xf32>
+  %e = tensor.empty() : tensor<1x1xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %0 = linalg.matmul {qd.requested = "int16"} ins(%xd, %wd : tensor<1x131586xf32>, tensor<131586x1xf32>) outs(%f : tensor<1x1xf32>) -> tensor<1x1xf32>
   %y = qd.quantize %0 scale %sy rounding(half_even) overflow(saturate) : tensor<1x1xf32>, tensor<f32> -> tensor<1x1xi16>
   return %y : tensor<1x1xi16>
 }
