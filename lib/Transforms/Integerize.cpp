@@ -190,36 +190,23 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   if (!s || !getElementTypeOrSelf(op->getResult(0)).isF32())
     return;
   context.builder.setInsertionPoint(op);
-  context.reason.clear();
-  if (qd::BlockMatmulOp product = makeBlockMatmul(context, op)) {
-    ++made[static_cast<int>(Family::Contraction)];
-    op->getResult(0).replaceAllUsesWith(product);
-    op->erase();
-    return;
+  // One that refuses leaves the product to those behind it; its reason counts.
+  std::optional<std::string> reason;
+  for (auto *family : {integerizeBlockProduct, integerizeTokenProduct,
+                       integerizeOneBlockProduct}) {
+    FailureOr<Value> product = family(context, op);
+    if (failed(product)) {
+      if (!reason)
+        reason = context.reason;
+    } else if (*product) {
+      ++made[static_cast<int>(Family::Contraction)];
+      op->getResult(0).replaceAllUsesWith(*product);
+      op->erase();
+      return;
+    }
   }
-  if (!context.reason.empty()) {
-    reasons.try_emplace(op, context.reason);
-    return;
-  }
-  Value product = integerizeTokenProduct(context, op);
-  if (!product && !context.reason.empty()) {
-    // Zero points by channel, which a product by rows does not take.
-    std::string reason = std::move(context.reason);
-    context.reason.clear();
-    if (qd::BlockMatmulOp block =
-            makeBlockMatmul(context, op, /*takesOneBlock=*/true))
-      product = block;
-    else
-      context.reason = std::move(reason);
-  }
-  if (product) {
-    ++made[static_cast<int>(Family::Contraction)];
-    op->getResult(0).replaceAllUsesWith(product);
-    op->erase();
-    return;
-  }
-  if (!context.reason.empty()) {
-    reasons.try_emplace(op, context.reason);
+  if (reason) {
+    reasons.try_emplace(op, *reason);
     return;
   }
   std::optional<IntegerContraction> integer = makeIntegerContraction(

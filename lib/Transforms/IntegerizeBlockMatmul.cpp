@@ -18,6 +18,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Numerics/BlockMatmul.h"
 #include "QDialect/Support/PermuteTensor.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -37,31 +38,41 @@ bool isPlainProduct(linalg::LinalgOp op, const ContractionStructure &s) {
          s.outputDim(s.outputChannel[0]) == 1u;
 }
 
-/// The scale of the activations as rows by blocks, or by one column; null with
-/// a reason.
-Value activationScale(IntegerizeContext &context, qd::DequantizeOp x,
-                      const BlockWeights &w) {
+/// The scale of the activations as rows by blocks, or by one column; a
+/// failure and a reason if they have none.
+FailureOr<Value> activationScale(IntegerizeContext &context, qd::DequantizeOp x,
+                                 const BlockWeights &w) {
+  auto refuse = [&](const Twine &why) {
+    context.reason = why.str();
+    return failure();
+  };
+  if (w.block > kMaxMatmulBlock)
+    return refuse("its weights have blocks of " + Twine(w.block) +
+                  " numbers, whose sums may exceed 32 bits");
   if (x.getScales().size() != 1 || x.getGroupIndex() ||
       x.getZeroPointDomain() != qd::ZeroPointDomain::Code ||
       !getElementTypeOrSelf(x.getInput().getType()).isInteger(8))
-    return context.refuse("its activations are no plain int8 codes");
+    return refuse("its activations are no plain int8 codes");
   if (Value zero = x.getZeroPoint()) {
     std::optional<Attribute> same = getSplatValue(zero);
     auto number = same ? dyn_cast<IntegerAttr>(*same) : IntegerAttr();
     if (!number || !number.getValue().isZero())
-      return context.refuse("its activations have a zero point and its weights "
-                            "a scale for each block");
+      return refuse("its activations have a zero point and its weights "
+                    "a scale for each block");
   }
   Value scale = x.getScales()[0];
   auto type = cast<RankedTensorType>(scale.getType());
   int64_t rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
   if (type.getRank() != 2 || type.getDimSize(0) != rows ||
       (x.getBlockSizes()[0] != 1 && rows != 1))
-    return context.refuse("its activations have no scale a row");
+    return refuse("its activations have no scale a row");
+  if (type.isDynamicDim(1))
+    return refuse("its activations have a dynamic number of scales a "
+                  "row");
   if (type.getDimSize(1) != 1 && x.getBlockSizes()[1] != w.block)
-    return context.refuse("its activations have blocks of " +
-                          Twine(x.getBlockSizes()[1]) +
-                          " numbers, its weights of " + Twine(w.block));
+    return refuse("its activations have blocks of " +
+                  Twine(x.getBlockSizes()[1]) + " numbers, its weights of " +
+                  Twine(w.block));
   return scale;
 }
 
@@ -116,26 +127,25 @@ Value zerosOf(IntegerizeContext &context, Location loc,
       [&](int64_t b, int64_t n) { return w.zero(b, n) + w.smallest; });
 }
 
-} // namespace
-
-qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
-                                  linalg::LinalgOp op, bool takesOneBlock) {
+FailureOr<Value> multiplyBlocks(IntegerizeContext &context, linalg::LinalgOp op,
+                                bool takesOneBlock) {
   std::optional<BlockWeights> w = getBlockWeights(op, takesOneBlock);
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (!w || w->addends || !isPlainProduct(op, *s))
-    return {};
+    return Value();
   auto x =
       op->getOperand(s->activationOperand).getDefiningOp<qd::DequantizeOp>();
   auto weights =
       op->getOperand(s->weightOperand).getDefiningOp<qd::DequantizeOp>();
-  if (!x)
-    return {};
-  Value scale = activationScale(context, x, *w);
-  if (!scale) {
-    // One block is no block: other families may know the activations.
+  // One block by activations of constant scales is an integer contraction.
+  if (!x || (takesOneBlock && constantView(x.getScales()[0])))
+    return Value();
+  FailureOr<Value> scale = activationScale(context, x, *w);
+  // One block is no block: other families may know the activations.
+  if (failed(scale)) {
     if (w->numBlocks() == 1)
-      context.reason.clear();
-    return {};
+      return Value();
+    return failure();
   }
   Location loc = op.getLoc();
   Value weightScale = parameterOf<float>(
@@ -144,10 +154,22 @@ qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
   Value codes = codesOf(context, loc, weights, *w),
         zeros = zerosOf(context, loc, weights, *w);
   auto product = qd::BlockMatmulOp::create(
-      context.builder, loc, op->getResult(0).getType(), x.getInput(), scale,
+      context.builder, loc, op->getResult(0).getType(), x.getInput(), *scale,
       codes, weightScale, zeros, static_cast<uint64_t>(w->block));
   copyMarks(op, product);
-  return product;
+  return product.getResult();
+}
+
+} // namespace
+
+FailureOr<Value> integerizeBlockProduct(IntegerizeContext &context,
+                                        linalg::LinalgOp op) {
+  return multiplyBlocks(context, op, /*takesOneBlock=*/false);
+}
+
+FailureOr<Value> integerizeOneBlockProduct(IntegerizeContext &context,
+                                           linalg::LinalgOp op) {
+  return multiplyBlocks(context, op, /*takesOneBlock=*/true);
 }
 
 } // namespace qdialect

@@ -172,24 +172,27 @@ mlir::Operation *dequantizeSums(IntegerizeContext &context,
                                 mlir::linalg::LinalgOp op,
                                 const IntegerContraction &sums);
 
+// Families of products that end in floats. Each gives the product's result,
+// null if the product is none of its own, or a failure and a reason if it is
+// and has no such form.
+
 /// A product whose weights (and activations) have a scale for each block of the
-/// summed dimension, as qd.block_matmul; null, with a reason where its operands
-/// are codes. Bytes with one scale a channel are a block only if it
-/// `takesOneBlock`.
-qd::BlockMatmulOp makeBlockMatmul(IntegerizeContext &context,
-                                  mlir::linalg::LinalgOp op,
-                                  bool takesOneBlock = false);
+/// summed dimension, as qd.block_matmul.
+mlir::FailureOr<mlir::Value> integerizeBlockProduct(IntegerizeContext &context,
+                                                    mlir::linalg::LinalgOp op);
+/// The same for bytes with one scale a channel, as one block, by activations
+/// with scales made at run time.
+mlir::FailureOr<mlir::Value>
+integerizeOneBlockProduct(IntegerizeContext &context,
+                          mlir::linalg::LinalgOp op);
 
 /// A product whose activation has a scale (and a zero point) for each row, made
 /// at run time:
 ///
 ///   f32(sum of code * weight - z[row] * sum of weight) * (sx[row] *
 ///   sw[channel])
-///
-/// Null without a reason if the activation has no such scales, with one if the
-/// product cannot be integer.
-mlir::Value integerizeTokenProduct(IntegerizeContext &context,
-                                   mlir::linalg::LinalgOp op);
+mlir::FailureOr<mlir::Value> integerizeTokenProduct(IntegerizeContext &context,
+                                                    mlir::linalg::LinalgOp op);
 
 /// Lets a payload that reads a dequantized constant read its codes; false if
 /// the table has no such form.

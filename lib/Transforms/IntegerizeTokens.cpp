@@ -117,39 +117,40 @@ Value makeZeroSums(OpBuilder &builder, Location loc,
   return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
 }
 
-Value integerizeTokenProduct(IntegerizeContext &context, linalg::LinalgOp op) {
-  context.reason.clear();
+FailureOr<Value> integerizeTokenProduct(IntegerizeContext &context,
+                                        linalg::LinalgOp op) {
+  auto refuse = [&](StringRef why) {
+    context.reason = why.str();
+    return failure();
+  };
   ContractionStructure s = *getContractionStructure(op);
   auto dequantize =
       op->getOperand(s.activationOperand).getDefiningOp<qd::DequantizeOp>();
   if (!s.weightIsConstant || !hasComputedScale(dequantize))
-    return {};
+    return Value();
   if (!getElementTypeOrSelf(dequantize.getInput()).isSignlessInteger(8))
-    return context.refuse("its activation has codes other than 8-bit");
-  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
-  auto start = fill ? dyn_cast<FloatAttr>(*fill) : FloatAttr();
-  if (!start || !start.getValue().isZero())
-    return context.refuse("its accumulator does not start from zero");
+    return refuse("its activation has codes other than 8-bit");
+  if (!startsFromZero(op))
+    return refuse("its accumulator does not start from zero");
   if (!s.hasStaticWeights() || s.isConvolution())
-    return context.refuse("it is no product of rows with a static weight");
+    return refuse("it is no product of rows with a static weight");
   std::optional<IntegerWeights> weights =
       readWeights(context, op->getOperand(s.weightOperand));
   if (!weights)
-    return {};
+    return failure();
   std::optional<Coefficient> weightScale = toOutputDims(weights->scale, s);
   if (!weightScale || weights->zeroPoint)
-    return context.refuse("its weight's scale varies along a summed dimension "
-                          "or has a zero point");
+    return refuse("its weight's scale varies along a summed dimension "
+                  "or has a zero point");
   OpBuilder &builder = context.builder;
   std::optional<Tokens> tokens = readTokens(builder, dequantize, s);
   if (!tokens)
-    return context.refuse(
-        "its activation's scale varies along a summed dimension");
+    return refuse("its activation's scale varies along a summed dimension");
   std::vector<WeightSums> sums = sumWeights(s, weights->shape, weights->codes);
   std::optional<AccumulatorBound> bound =
       proveSums(sums, tokens->zeroPoint != nullptr);
   if (!bound)
-    return context.refuse("its accumulator needs more than 32 bits");
+    return refuse("its accumulator needs more than 32 bits");
 
   Location loc = op.getLoc();
   SmallVector<Value> operands(3);
