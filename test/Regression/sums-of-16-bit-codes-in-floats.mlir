@@ -6,10 +6,14 @@
 // RUN: q-opt %s -qd-integerize -o %t/integer.mlir
 // RUN: FileCheck %s --check-prefix=INTEGER --input-file %t/integer.mlir
 // RUN: q-run %t/integer.mlir --function=values --print | diff %t/float -
-// RUN: q-compile %s --fail-on-fallback -o %t/net.so
+// RUN: sed '/func.func @values/,/^}/d' %s > %t/main.mlir
+// RUN: q-compile %t/main.mlir --fail-on-fallback -o %t/net.so
+// RUN: q-opt %t/main.mlir -qd-integerize -o %t/main-integer.mlir
 // RUN: %python %S/../Execution/Inputs/make-input.py int16 1x1024 %t/x.npy
 // RUN: %python %S/../Execution/Inputs/make-input.py int16 1024x2 %t/y.npy
-// RUN: q-run %t/net.so --input x=%t/x.npy --input y=%t/y.npy --compare %t/integer.mlir --require-equal
+// RUN: %python %S/../Execution/Inputs/make-input.py int16 1x256 %t/u.npy
+// RUN: %python %S/../Execution/Inputs/make-input.py int16 256x2 %t/v.npy
+// RUN: q-run %t/net.so --input x=%t/x.npy --input y=%t/y.npy --input u=%t/u.npy --input v=%t/v.npy --compare %t/main-integer.mlir --require-equal
 
 // CHECK: 12.5
 // CHECK: 0.25
@@ -26,11 +30,14 @@ func.func @values() -> (tensor<1x1xf32>, tensor<1x2xf32>, tensor<1x2xi16>) {
   %d = tensor.empty() : tensor<1024x2xi16>
   %g = linalg.fill ins(%zero : i16) outs(%d : tensor<1024x2xi16>) -> tensor<1024x2xi16>
   %y = tensor.insert_slice %ones into %g[0, 0] [1, 2] [1, 1] : tensor<1x2xi16> into tensor<1024x2xi16>
-  %r:3 = call @main(%x, %y) : (tensor<1x1024xi16>, tensor<1024x2xi16>) -> (tensor<1x1xf32>, tensor<1x2xf32>, tensor<1x2xi16>)
+  %u = tensor.extract_slice %x[0, 0] [1, 256] [1, 1] : tensor<1x1024xi16> to tensor<1x256xi16>
+  %v = tensor.extract_slice %y[0, 0] [256, 2] [1, 1] : tensor<1024x2xi16> to tensor<256x2xi16>
+  %r:3 = call @main(%x, %y, %u, %v) : (tensor<1x1024xi16>, tensor<1024x2xi16>, tensor<1x256xi16>, tensor<256x2xi16>) -> (tensor<1x1xf32>, tensor<1x2xf32>, tensor<1x2xi16>)
   return %r#0, %r#1, %r#2 : tensor<1x1xf32>, tensor<1x2xf32>, tensor<1x2xi16>
 }
 
-func.func @main(%x: tensor<1x1024xi16> {qd.name = "x"}, %y: tensor<1024x2xi16> {qd.name = "y"})
+func.func @main(%x: tensor<1x1024xi16> {qd.name = "x"}, %y: tensor<1024x2xi16> {qd.name = "y"},
+                %u: tensor<1x256xi16> {qd.name = "u"}, %v: tensor<256x2xi16> {qd.name = "v"})
     -> (tensor<1x1xf32> {qd.name = "weights"}, tensor<1x2xf32> {qd.name = "activations"}, tensor<1x2xi16> {qd.name = "rounded"}) {
   %s = arith.constant dense<0.5> : tensor<f32>
   %w = arith.constant dense<100> : tensor<1024x1xi8>
@@ -45,8 +52,9 @@ func.func @main(%x: tensor<1x1024xi16> {qd.name = "x"}, %y: tensor<1024x2xi16> {
   %e2 = tensor.empty() : tensor<1x2xf32>
   %f2 = linalg.fill ins(%c0 : f32) outs(%e2 : tensor<1x2xf32>) -> tensor<1x2xf32>
   %1 = linalg.matmul ins(%xd, %yd : tensor<1x1024xf32>, tensor<1024x2xf32>) outs(%f2 : tensor<1x2xf32>) -> tensor<1x2xf32>
-  %zd = qd.dequantize %y scale %sw : tensor<1024x2xi16>, tensor<f32> -> tensor<1024x2xf32>
-  %2 = linalg.matmul ins(%xd, %zd : tensor<1x1024xf32>, tensor<1024x2xf32>) outs(%f2 : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %ud = qd.dequantize %u scale %s : tensor<1x256xi16>, tensor<f32> -> tensor<1x256xf32>
+  %vd = qd.dequantize %v scale %s : tensor<256x2xi16>, tensor<f32> -> tensor<256x2xf32>
+  %2 = linalg.matmul ins(%ud, %vd : tensor<1x256xf32>, tensor<256x2xf32>) outs(%f2 : tensor<1x2xf32>) -> tensor<1x2xf32>
   %sr = arith.constant dense<65536.0> : tensor<f32>
   %3 = qd.quantize %2 scale %sr rounding(half_even) overflow(saturate) : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xi16>
   return %0, %1, %3 : tensor<1x1xf32>, tensor<1x2xf32>, tensor<1x2xi16>

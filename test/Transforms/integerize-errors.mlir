@@ -113,3 +113,25 @@ func.func @activation_without_codes(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
   %0 = linalg.matmul ins(%x, %wd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
   return %0 : tensor<3x2xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @product_and_constant
+// CHECK: qd.dequantize {{.*}}qd.fallback = "its sum is rounded in floats: a constant is added to a product of two activations without a rounding in between"
+func.func @product_and_constant(%x: tensor<3x2xi8>, %z: tensor<2x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %xd = qd.dequantize %x scale %s : tensor<3x2xi8>, tensor<f32> -> tensor<3x2xf32>
+  %zd = qd.dequantize %z scale %s : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.matmul {qd.requested = "int8"} ins(%xd, %zd : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<3x2xf32>) outs(%e : tensor<3x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %b = arith.constant 1.5 : f32
+    %t = arith.addf %a, %b : f32
+    linalg.yield %t : f32
+  } -> tensor<3x2xf32>
+  %y = qd.quantize %1 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}

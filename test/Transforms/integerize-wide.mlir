@@ -101,8 +101,7 @@ func.func @unrounded(%x: tensor<1x1024xi16>) -> tensor<1x1xf32> {
 
 // 127 * 8421504 + 128 * 8421504 is 2^31 - 128: half a step more does not fit.
 // CHECK-LABEL: func.func @half_step_beyond
-// CHECK: linalg.matmul
-// CHECK-SAME: qd.fallback = "its accumulator can reach [-1077952512, 2147483648], which needs 33 bits"
+// CHECK: linalg.generic {{.*}}qd.fallback = "its sum is rounded in floats: its accumulator can reach [-1077952512, 2147483648], which needs 33 bits"
 func.func @half_step_beyond(%x: tensor<1x131586xi16>) -> tensor<1x1xi16> {
   %sx = arith.constant dense<0.5> : tensor<f32>
   %w = arith.constant dense<64> : tensor<131586x1xi8>

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -31,7 +32,8 @@ protected:
     mlir::DialectRegistry registry;
     registry.insert<qd::QDDialect, mlir::arith::ArithDialect,
                     mlir::func::FuncDialect, mlir::linalg::LinalgDialect,
-                    mlir::math::MathDialect, mlir::tensor::TensorDialect>();
+                    mlir::math::MathDialect, mlir::scf::SCFDialect,
+                    mlir::tensor::TensorDialect>();
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
     unsetenv("QDIALECT_CPU");

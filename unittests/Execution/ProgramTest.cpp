@@ -195,6 +195,114 @@ TEST_F(ProgramTest, SmallStepsStayOnTheCaller) {
   EXPECT_FALSE(plan(large).steps[0].serial);
 }
 
+/// A loop over the rows of %in that starts from %first.
+std::string loopOver(std::string row, std::string next) {
+  return R"(
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c4 = arith.constant 4 : index
+    %0 = scf.for %t = %c0 to %c4 step %c1 iter_args(%h = %first)
+        -> (tensor<32xi8>) {)" +
+         row + next + R"(
+      scf.yield %next : tensor<32xi8>
+    }
+    return %0 : tensor<32xi8>)";
+}
+
+const char *const kTakeRow = R"(
+      %row = tensor.extract_slice %in[%t, 0] [1, 32] [1, 1]
+          : tensor<4x32xi8> to tensor<32xi8>)";
+const char *const kReadRow = R"(
+      %next = qd.dispatch ins(%row : tensor<32xi8>) @I)";
+
+TEST_F(ProgramTest, WhatALoopReadsIsCopiedInFrontOfIt) {
+  Program p = plan(program("%in: tensor<4x32xi8>, %first: tensor<32xi8>",
+                           "tensor<32xi8>", loopOver(kTakeRow, kReadRow)));
+  ASSERT_EQ(p.regions.size(), 1u);
+  int64_t copies = 0;
+  for (auto [number, step] : llvm::enumerate(p.steps))
+    if (llvm::StringRef(step.name).starts_with("copy-in")) {
+      EXPECT_LT(static_cast<int64_t>(number), p.regions[0].firstStep);
+      ++copies;
+    }
+  EXPECT_EQ(copies, 2);
+}
+
+TEST_F(ProgramTest, WhatABranchReadsIsCopiedInFrontOfIt) {
+  Program p = plan(program("%in: tensor<32xi8>, %which: tensor<i1>",
+                           "tensor<32xi8>, tensor<32xi8>", R"(
+    %yes = tensor.extract %which[] : tensor<i1>
+    %0 = scf.if %yes -> (tensor<32xi8>) {
+      %1 = qd.dispatch ins(%in : tensor<32xi8>) @I
+      scf.yield %1 : tensor<32xi8>
+    } else {
+      %2 = qd.dispatch ins(%in : tensor<32xi8>) @I
+      %3 = qd.dispatch ins(%2 : tensor<32xi8>) @I
+      scf.yield %3 : tensor<32xi8>
+    }
+    %4 = qd.dispatch ins(%in : tensor<32xi8>) @I
+    return %0, %4 : tensor<32xi8>, tensor<32xi8>)"));
+  ASSERT_EQ(p.regions.size(), 1u);
+  EXPECT_EQ(p.regions[0].firstStep, 1);
+  EXPECT_TRUE(p.steps[0].flip);
+  EXPECT_EQ(p.steps[1].args[0], p.steps[4].args[0]);
+}
+
+TEST_F(ProgramTest, RefusedRows) {
+  auto refused = [&](const char *row) {
+    return refusal(program("%in: tensor<4x32xi8>, %first: tensor<32xi8>",
+                           "tensor<32xi8>", loopOver(row, kReadRow)));
+  };
+  EXPECT_EQ(refused(R"(
+      %after = arith.addi %t, %c1 : index
+      %row = tensor.extract_slice %in[%after, 0] [1, 32] [1, 1]
+          : tensor<4x32xi8> to tensor<32xi8>)"),
+            "'tensor.extract_slice' op takes row 4 of 'tensor<4x32xi8>' in "
+            "iteration 3");
+  EXPECT_EQ(refused(R"(
+      %before = arith.subi %t, %c1 : index
+      %row = tensor.extract_slice %in[%before, 0] [1, 32] [1, 1]
+          : tensor<4x32xi8> to tensor<32xi8>)"),
+            "'tensor.extract_slice' op takes row -1 of 'tensor<4x32xi8>' in "
+            "iteration 0");
+  EXPECT_EQ(refused(R"(
+      %rows = tensor.extract_slice %in[%t, 0] [1, 32] [1, 1]
+          : tensor<4x32xi8> to tensor<1x32xi8>
+      %half = tensor.extract_slice %in[0, %t] [1, 16] [1, 1]
+          : tensor<4x32xi8> to tensor<16xi8>
+      %row = tensor.collapse_shape %rows [[0, 1]]
+          : tensor<1x32xi8> into tensor<32xi8>)"),
+            "'tensor.extract_slice' op is no row that a loop of the program "
+            "chooses");
+}
+
+TEST_F(ProgramTest, RefusedBranches) {
+  EXPECT_EQ(refusal(program("%in: tensor<32xf32>", "tensor<32xf32>", R"(
+    %yes = arith.constant true
+    %0 = scf.if %yes -> (tensor<32xf32>) {
+      scf.yield %in : tensor<32xf32>
+    } else {
+      %1 = qd.dispatch ins(%in : tensor<32xf32>) @F
+      scf.yield %1 : tensor<32xf32>
+    }
+    return %0 : tensor<32xf32>)")),
+            "'scf.if' op expected a condition that is the element of a tensor");
+  EXPECT_EQ(refusal(program("%in: tensor<32xf32>, %which: tensor<i1>, "
+                            "%count: tensor<i64>",
+                            "tensor<32xf32>", R"(
+    %yes = tensor.extract %which[] : tensor<i1>
+    %0 = scf.if %yes -> (tensor<32xf32>) {
+      %n = qd.data_size %count "n" : tensor<i64>
+      scf.yield %in : tensor<32xf32>
+    } else {
+      %1 = qd.dispatch ins(%in : tensor<32xf32>) @F
+      scf.yield %1 : tensor<32xf32>
+    }
+    return %0 : tensor<32xf32>)")),
+            "'qd.data_size' op stands in a loop or branch, where 'n' may be "
+            "another size each time");
+}
+
 TEST_F(ProgramTest, Refusals) {
   EXPECT_EQ(refusal("func.func @main(%x: tensor<4xi4>) { return }"),
             "'func.func' op tensor 'arg0': element type 'i4' has no form in "
