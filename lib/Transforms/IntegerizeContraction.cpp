@@ -417,8 +417,9 @@ bool Rewriter::planBytes(const Coefficient &factor) {
     if (how == SumJoin::Coarse && QDIALECT_MUTATE != 43)
       low.init.values[i] += kHalfCoarseStep;
   }
-  high.bound = boundSums(high.init, {grid.min >> 8, grid.max >> 8});
-  low.bound = boundSums(low.init, {});
+  SmallVector<CodeGrid, 2> bytes = byteGrids(grid);
+  high.bound = boundSums(high.init, {bytes[0].min, bytes[0].max});
+  low.bound = boundSums(low.init, {bytes[1].min, bytes[1].max});
   if (how == SumJoin::Coarse) {
     result.maxAbs = high.bound.maxAbs() + low.bound.maxAbs() / 256 + 1;
     if (result.maxAbs > std::numeric_limits<int32_t>::max())
@@ -441,9 +442,9 @@ void Rewriter::build() {
   OpBuilder &builder = context.builder;
   SmallVector<Value> totals;
   for (auto [part, bytes] :
-       llvm::zip_equal(parts, splitCodes(builder, codes))) {
+       llvm::zip_equal(parts, splitCodes(builder, codes, grid))) {
     SmallVector<Value> operands(3);
-    operands[s.activationOperand] = bytes;
+    operands[s.activationOperand] = bytes.codes;
     operands[s.weightOperand] = weights.value;
     operands[2] = makeInit(context, op, part.init);
     Operation *integer = retypeLinalg(builder, op, operands);
@@ -453,7 +454,8 @@ void Rewriter::build() {
                                          {part.bound.low, part.bound.high}));
     Value total = integer->getResult(0);
     if (weights.zeroPoint)
-      total = subtractWeightZeroPoint(context, op, s, bytes, total, weightZero);
+      total = subtractWeightZeroPoint(context, op, s, bytes.codes, total,
+                                      weightZero);
     totals.push_back(total);
   }
   result.value = totals.back();

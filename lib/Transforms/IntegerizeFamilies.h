@@ -215,10 +215,17 @@ std::optional<Coefficient> toOutputDims(const Coefficient &coefficient,
 std::optional<CodeGrid> activationGrid(IntegerizeContext &context,
                                        mlir::Value activation);
 
-/// Codes of 2 to 16 bits as signed bytes: themselves, or the high bytes and the
-/// low ones, code = 256 * high + low + 128.
-llvm::SmallVector<mlir::Value, 2> splitCodes(mlir::OpBuilder &builder,
-                                             mlir::Value codes);
+/// What the signed bytes of codes of 2 to 16 bits can be: the codes themselves,
+/// or the high bytes and the low ones, code = 256 * high + low + 128.
+llvm::SmallVector<CodeGrid, 2> byteGrids(const CodeGrid &grid);
+
+/// Those bytes.
+struct CodeBytes {
+  mlir::Value codes;
+  CodeGrid grid;
+};
+llvm::SmallVector<CodeBytes, 2>
+splitCodes(mlir::OpBuilder &builder, mlir::Value codes, const CodeGrid &grid);
 
 /// How sums over the high and the low bytes of codes become one.
 enum class SumJoin {

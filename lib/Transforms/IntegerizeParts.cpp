@@ -85,14 +85,28 @@ Value widened(OpBuilder &builder, Location loc, Value integer, Type type) {
 
 } // namespace
 
-SmallVector<Value, 2> splitCodes(OpBuilder &builder, Value codes) {
-  unsigned bits = getElementTypeOrSelf(codes).getIntOrFloatBitWidth();
-  if (bits == 8)
-    return {codes};
-  if (bits < 8)
-    return {makeBytes(builder, codes, Byte::Only)};
-  return {makeBytes(builder, codes, Byte::High),
-          makeBytes(builder, codes, Byte::Low)};
+SmallVector<CodeGrid, 2> byteGrids(const CodeGrid &grid) {
+  if (grid.bits() <= 8)
+    return {grid};
+  CodeGrid high = grid, low = grid;
+  high.zeroPoint = static_cast<int32_t>(byteOf(grid.zeroPoint, Byte::High));
+  low.zeroPoint = static_cast<int32_t>(byteOf(grid.zeroPoint, Byte::Low));
+  high.min = byteOf(grid.min, Byte::High);
+  high.max = byteOf(grid.max, Byte::High);
+  low.min = -128;
+  low.max = 127;
+  return {high, low};
+}
+
+SmallVector<CodeBytes, 2> splitCodes(OpBuilder &builder, Value codes,
+                                     const CodeGrid &grid) {
+  if (grid.bits() == 8)
+    return {{codes, grid}};
+  SmallVector<CodeGrid, 2> grids = byteGrids(grid);
+  if (grids.size() == 1)
+    return {{makeBytes(builder, codes, Byte::Only), grid}};
+  return {{makeBytes(builder, codes, Byte::High), grids[0]},
+          {makeBytes(builder, codes, Byte::Low), grids[1]}};
 }
 
 Value addSums(OpBuilder &builder, Location loc, Value a, Value b) {

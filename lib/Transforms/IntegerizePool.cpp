@@ -110,9 +110,10 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
 
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
-  auto sum = [&](Value codes, const Coefficient &first,
-                 AccumulatorBound reached) {
-    SmallVector<Value> operands{codes};
+  auto sum = [&](const CodeBytes &bytes, const Coefficient &first) {
+    AccumulatorBound reached =
+        boundSums(first, {bytes.grid.min, bytes.grid.max});
+    SmallVector<Value> operands{bytes.codes};
     if (op.getNumDpsInputs() ==
         2) // a pool's window, of which only the shape counts
       operands.push_back(tensor::EmptyOp::create(
@@ -126,17 +127,16 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
                      builder.getDenseI64ArrayAttr({reached.low, reached.high}));
     return integer->getResult(0);
   };
-  SmallVector<Value, 2> bytes =
-      splitCodes(builder, op->getOperand(0).getDefiningOp()->getOperand(0));
+  SmallVector<CodeBytes, 2> bytes = splitCodes(
+      builder, op->getOperand(0).getDefiningOp()->getOperand(0), grid->codes);
   Value total;
   if (bytes.size() == 1) {
-    total = sum(bytes[0], init, bound);
+    total = sum(bytes[0], init);
   } else {
-    Coefficient none = Coefficient::scalar(0);
-    Value high = sum(bytes[0], none, boundSums(none, {}));
+    Value high = sum(bytes[0], Coefficient::scalar(0));
     Coefficient start = init.map(
         [&](double first) { return first + 128 * static_cast<double>(count); });
-    Value low = sum(bytes[1], start, boundSums(start, {}));
+    Value low = sum(bytes[1], start);
     total = joinSums(builder, loc, high, low, SumJoin::Exact);
   }
 

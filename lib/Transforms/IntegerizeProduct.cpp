@@ -70,35 +70,6 @@ std::optional<int64_t> mostProducts(linalg::LinalgOp op,
   return count;
 }
 
-/// Bytes of an operand's codes, the high ones first, and their grids.
-struct Bytes {
-  Value codes;
-  int32_t zeroPoint;
-  int64_t reach; ///< the largest |code - zero point|
-};
-
-SmallVector<CodeGrid, 2> byteGrids(const CodeGrid &grid) {
-  if (grid.bits() <= 8)
-    return {grid};
-  CodeGrid high = grid, low = grid;
-  high.zeroPoint = grid.zeroPoint >> 8;
-  high.min = grid.min >> 8;
-  high.max = grid.max >> 8;
-  low.zeroPoint = (grid.zeroPoint & 255) - 128;
-  low.min = -128;
-  low.max = 127;
-  return {high, low};
-}
-
-SmallVector<Bytes, 2> bytesOf(OpBuilder &builder, Value codes,
-                              const CodeGrid &grid) {
-  SmallVector<Bytes, 2> bytes;
-  for (auto [part, one] :
-       llvm::zip_equal(splitCodes(builder, codes), byteGrids(grid)))
-    bytes.push_back({part, one.zeroPoint, reach(one)});
-  return bytes;
-}
-
 /// One product of activations on its way to integers.
 class ProductRewriter {
 public:
@@ -115,7 +86,8 @@ private:
   }
   bool readOperands(const Coefficient &offset);
   bool proveBound(bool isRounded);
-  Value multiply(const Bytes &left, const Bytes &right, int32_t start = 0);
+  Value multiply(const CodeBytes &left, const CodeBytes &right,
+                 int32_t start = 0);
   Value joinProducts();
 
   IntegerizeContext &context;
@@ -179,7 +151,7 @@ bool ProductRewriter::proveBound(bool isRounded) {
 }
 
 /// The sums of products, from `start`.
-Value ProductRewriter::multiply(const Bytes &left, const Bytes &right,
+Value ProductRewriter::multiply(const CodeBytes &left, const CodeBytes &right,
                                 int32_t start) {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
@@ -193,15 +165,15 @@ Value ProductRewriter::multiply(const Bytes &left, const Bytes &right,
       builder, loc, type.clone(i32), ValueRange{left.codes, right.codes},
       ValueRange{init}, op.getIndexingMapsArray(), op.getIteratorTypesArray(),
       [&](OpBuilder &b, Location l, ValueRange args) {
-        Value x = centred(b, l, args[0], left.zeroPoint);
-        Value y = centred(b, l, args[1], right.zeroPoint);
+        Value x = centred(b, l, args[0], left.grid.zeroPoint);
+        Value y = centred(b, l, args[1], right.grid.zeroPoint);
         Value term = arith::MulIOp::create(b, l, x, y);
         Value sum = arith::AddIOp::create(b, l, args[2], term);
         linalg::YieldOp::create(b, l, sum);
       });
   copyMarks(op, product);
   product->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-  int64_t bound = count * left.reach * right.reach;
+  int64_t bound = count * reach(left.grid) * reach(right.grid);
   product->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
                                        {start - bound, start + bound}));
   return product.getResult(0);
@@ -212,8 +184,8 @@ Value ProductRewriter::multiply(const Bytes &left, const Bytes &right,
 Value ProductRewriter::joinProducts() {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
-  SmallVector<Bytes, 2> left = bytesOf(builder, codes[0], grids[0]),
-                        right = bytesOf(builder, codes[1], grids[1]);
+  SmallVector<CodeBytes, 2> left = splitCodes(builder, codes[0], grids[0]),
+                            right = splitCodes(builder, codes[1], grids[1]);
   Value high = multiply(left[0], right[0]);
   if (left.size() == 1 && right.size() == 1)
     return high;
