@@ -187,3 +187,24 @@ func.func @product(%x: tensor<4xi16>, %z: tensor<4xi16>) -> tensor<4xi16> {
   %y = qd.quantize %0 scale %sy rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32> -> tensor<4xi16>
   return %y : tensor<4xi16>
 }
+
+// -----
+
+// The high bytes of 12-bit codes are -8 to 7, the low ones start from 4 * 128.
+// CHECK-LABEL: func.func @pool_of_12_bits
+// CHECK: linalg.pooling_nhwc_sum {{.*}}qd.acc_bound = array<i64: -32, 28>
+// CHECK: linalg.pooling_nhwc_sum {{.*}}qd.acc_bound = array<i64: 0, 1020>
+// CHECK: arith.muli %{{.*}}, %c256_i32
+// CHECK-NOT: qd.dequantize
+func.func @pool_of_12_bits(%x: tensor<1x4x4x2xi12>) -> tensor<1x2x2x2xi12> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %t = arith.constant dense<4.0> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %d = qd.dequantize %x scale %s : tensor<1x4x4x2xi12>, tensor<f32> -> tensor<1x4x4x2xf32>
+  %w = tensor.empty() : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<1x2x2x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %p = linalg.pooling_nhwc_sum {strides = dense<2> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>} ins(%d, %w : tensor<1x4x4x2xf32>, tensor<2x2xf32>) outs(%f : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %y = qd.quantize %p scale %t rounding(half_even) overflow(saturate) : tensor<1x2x2x2xf32>, tensor<f32> -> tensor<1x2x2x2xi12>
+  return %y : tensor<1x2x2x2xi12>
+}
