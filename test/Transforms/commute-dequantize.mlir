@@ -152,3 +152,73 @@ func.func @must_not_fire_truncating(%a: tensor<2xi8>) -> tensor<2xi8> {
   %q = qd.quantize %d scale %s zero_point %z rounding(trunc) overflow(saturate) : tensor<2xf32>, tensor<f32>, tensor<i32> -> tensor<2xi8>
   return %q : tensor<2xi8>
 }
+
+// -----
+
+// Channels with grids of their own: a transpose takes the numbers along, a pad has a code for each, a max leaves them apart.
+// CHECK-LABEL: func.func @channels_down
+// CHECK-SAME: %[[Q:.*]]: tensor<1x2x4x4xi8>
+// CHECK-DAG: %[[S:.*]] = arith.constant dense<{{\[\[\[\[}}5.000000e-01, 2.500000e-01]]]]> : tensor<1x1x1x2xf32>
+// CHECK-DAG: %[[Z:.*]] = arith.constant dense<{{\[\[\[\[}}3, -4]]]]> : tensor<1x1x1x2xi32>
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[Q]] : tensor<1x2x4x4xi8>)
+// CHECK: %[[P:.*]] = arith.constant dense<[3, -4]> : tensor<2xi8>
+// CHECK: %[[PADDED:.*]] = tensor.pad %[[T]]
+// CHECK: tensor.extract %[[P]]
+// CHECK: %[[MAX:.*]] = linalg.pooling_nhwc_max{{.*}} ins(%[[PADDED]], {{.*}} -> tensor<1x4x4x2xi8>
+// CHECK: qd.dequantize %[[MAX]] scale %[[S]] zero_point %[[Z]] block_sizes = [0, 0, 0, 1]
+func.func @channels_down(%q: tensor<1x2x4x4xi8>) -> tensor<1x4x4x2xf32> {
+  %s = arith.constant dense<[[[[0.5]], [[0.25]]]]> : tensor<1x2x1x1xf32>
+  %z = arith.constant dense<[[[[3]], [[-4]]]]> : tensor<1x2x1x1xi32>
+  %x = qd.dequantize %q scale %s zero_point %z block_sizes = [0, 1, 0, 0] : tensor<1x2x4x4xi8>, tensor<1x2x1x1xf32>, tensor<1x2x1x1xi32> -> tensor<1x2x4x4xf32>
+  %e = tensor.empty() : tensor<1x4x4x2xf32>
+  %t = linalg.transpose ins(%x : tensor<1x2x4x4xf32>) outs(%e : tensor<1x4x4x2xf32>) permutation = [0, 2, 3, 1]
+  %c0 = arith.constant 0.0 : f32
+  %p = tensor.pad %t low[0, 1, 1, 0] high[0, 0, 0, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %c0 : f32
+  } : tensor<1x4x4x2xf32> to tensor<1x5x5x2xf32>
+  %low = arith.constant 0xFF800000 : f32
+  %w = tensor.empty() : tensor<2x2xf32>
+  %i = linalg.fill ins(%low : f32) outs(%e : tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32>
+  %m = linalg.pooling_nhwc_max ins(%p, %w : tensor<1x5x5x2xf32>, tensor<2x2xf32>) outs(%i : tensor<1x4x4x2xf32>) -> tensor<1x4x4x2xf32>
+  return %m : tensor<1x4x4x2xf32>
+}
+
+// -----
+
+// The other way: the pad's value is a code of each channel, here -1 / 0.5 + 3 and -1 / 0.25 - 4.
+// CHECK-LABEL: func.func @channels_up
+// CHECK-DAG: %[[P:.*]] = arith.constant dense<[1, -8]> : tensor<2xi8>
+// CHECK-DAG: %[[Q:.*]] = qd.quantize %arg0 scale %{{.*}} zero_point %{{.*}} block_sizes = [0, 1]
+// CHECK: tensor.pad %[[Q]]
+// CHECK: tensor.extract %[[P]]
+func.func @channels_up(%x: tensor<3x2xf32>) -> tensor<4x2xi8> {
+  %s = arith.constant dense<[[0.5, 0.25]]> : tensor<1x2xf32>
+  %z = arith.constant dense<[[3, -4]]> : tensor<1x2xi32>
+  %v = arith.constant -1.0 : f32
+  %p = tensor.pad %x low[1, 0] high[0, 0] {
+  ^bb0(%a: index, %b: index):
+    tensor.yield %v : f32
+  } : tensor<3x2xf32> to tensor<4x2xf32>
+  %q = qd.quantize %p scale %s zero_point %z rounding(half_even) overflow(saturate) block_sizes = [0, 1] : tensor<4x2xf32>, tensor<1x2xf32>, tensor<1x2xi32> -> tensor<4x2xi8>
+  return %q : tensor<4x2xi8>
+}
+
+// -----
+
+// A reshape that regroups the channels, and a pad of channels, keep their casts.
+// CHECK-LABEL: func.func @must_not_fire_channels
+// CHECK: %[[X:.*]] = qd.dequantize
+// CHECK: tensor.collapse_shape %[[X]]
+// CHECK: tensor.pad %[[X]]
+func.func @must_not_fire_channels(%q: tensor<3x2xi8>) -> (tensor<6xf32>, tensor<3x4xf32>) {
+  %s = arith.constant dense<[[0.5, 0.25]]> : tensor<1x2xf32>
+  %x = qd.dequantize %q scale %s block_sizes = [0, 1] : tensor<3x2xi8>, tensor<1x2xf32> -> tensor<3x2xf32>
+  %c = tensor.collapse_shape %x [[0, 1]] : tensor<3x2xf32> into tensor<6xf32>
+  %v = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1] high[0, 1] {
+  ^bb0(%a: index, %b: index):
+    tensor.yield %v : f32
+  } : tensor<3x2xf32> to tensor<3x4xf32>
+  return %c, %p : tensor<6xf32>, tensor<3x4xf32>
+}

@@ -152,3 +152,34 @@ func.func @must_not_fire_summed(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
   %r = qd.quantize %y scale %sw rounding(half_even) overflow(saturate) : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xi8>
   return %r : tensor<1x2xi8>
 }
+
+// -----
+
+// A bias that is no whole number of accumulator steps: 3 / 2 steps are 2, and the rest of -1 is added before the rounding.
+#id = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: func.func @rest_of_bias
+// CHECK: arith.constant dense<2> : tensor<2xi32>
+// CHECK: linalg.matmul {{.*}} -> tensor<1x2xi32>
+// CHECK: %[[REAL:.*]] = arith.sitofp
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %[[REAL]]
+// CHECK: %[[SUM:.*]] = arith.addf %[[PRODUCT]]
+// CHECK: qd.quantize %[[SUM]] scale %{{.*}} zero_point %{{.*}} : f32, f32, i32 -> i8
+func.func @rest_of_bias(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
+  %two = arith.constant dense<2.0> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %x = qd.dequantize %q scale %two : tensor<1x2xi8>, tensor<f32> -> tensor<1x2xf32>
+  %w = arith.constant dense<[[1, 2], [-3, 4]]> : tensor<2x2xi8>
+  %wf = qd.dequantize %w scale %one : tensor<2x2xi8>, tensor<f32> -> tensor<2x2xf32>
+  %c0 = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x2xf32>
+  %i = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %y = linalg.matmul ins(%x, %wf : tensor<1x2xf32>, tensor<2x2xf32>) outs(%i : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %c3 = arith.constant 3.0 : f32
+    %t = arith.addf %a, %c3 : f32
+    linalg.yield %t : f32
+  } -> tensor<1x2xf32>
+  %r = qd.quantize %b scale %one rounding(half_even) overflow(saturate) : tensor<1x2xf32>, tensor<f32> -> tensor<1x2xi8>
+  return %r : tensor<1x2xi8>
+}
