@@ -13,7 +13,8 @@ from evaluation.tools import Tools
 SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.efficientnet_lite0",
           "topologies": "evaluation.topologies", "carried": "evaluation.carried",
           "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
-          "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo"}
+          "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo",
+          "integer-only": "evaluation.integer_only"}
 
 
 def main():

@@ -15,6 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TESTS = [
     ("digits", ["evaluation", "digits"]),
+    ("integer only", ["evaluation", "integer-only", "--quick"]),
     ("equivalent rewrites", ["integration.rewrites"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("random QDQ graphs of 16 bits", ["integration.random_qdq", "--bits", "16", "--count", "36"]),

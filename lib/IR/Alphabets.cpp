@@ -27,6 +27,9 @@ static_assert(int(qd::Rounding::HalfEven) == int(Rounding::HalfEven) &&
               int(qd::Rounding::Floor) == int(Rounding::Floor) &&
               int(qd::Rounding::Trunc) == int(Rounding::Trunc) &&
               int(qd::Rounding::Stochastic) == int(Rounding::Stochastic));
+static_assert(int(qd::IntegerScheme::QD) == int(IntegerScheme::QD) &&
+              int(qd::IntegerScheme::IBert) == int(IntegerScheme::IBert) &&
+              int(qd::IntegerScheme::IVit) == int(IntegerScheme::IVit));
 static_assert(int(qd::Specials::None) == int(Specials::None) &&
               int(qd::Specials::Ocp) == int(Specials::OCP) &&
               int(qd::Specials::Ieee) == int(Specials::IEEE) &&
@@ -39,6 +42,10 @@ Rounding qd::toNumerics(qd::Rounding rounding) {
 Overflow qd::toNumerics(qd::Overflow overflow) {
   return overflow == qd::Overflow::Saturate ? ::qdialect::Overflow::Saturate
                                             : ::qdialect::Overflow::Wrap;
+}
+
+IntegerScheme qd::toNumerics(qd::IntegerScheme scheme) {
+  return static_cast<::qdialect::IntegerScheme>(scheme);
 }
 
 static std::optional<Format> getBuiltinFloatFormat(FloatType type) {

@@ -34,6 +34,10 @@ void QDDialect::registerOps() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "QDialect/IR/QDIntegerOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "QDialect/IR/QDNormOps.cpp.inc"
       >();
   addOperations<

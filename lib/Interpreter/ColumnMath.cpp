@@ -131,6 +131,20 @@ static llvm::Expected<ColumnFunction> makeAbsI(Operation *op,
   });
 }
 
+static llvm::Expected<ColumnFunction> makeCtlz(Operation *op,
+                                               const Context &context) {
+  unsigned width =
+      getElementTypeOrSelf(op->getResult(0).getType()).getIntOrFloatBitWidth();
+  return ColumnFunction([width](const Columns &c) -> ColumnError {
+    uint64_t mask = width == 64 ? ~uint64_t(0) : (uint64_t(1) << width) - 1;
+    for (int64_t i = 0; i < c.n; ++i) {
+      uint64_t bits = static_cast<uint64_t>(c.in[0]->i64()[i]) & mask;
+      c.out[0]->i64()[i] = llvm::countl_zero(bits) - (64 - int64_t(width));
+    }
+    return nullptr;
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Exact forms of the qd functions
 //===----------------------------------------------------------------------===//
@@ -200,4 +214,5 @@ void interp::registerMathColumns(Registry &registry) {
              [](D x, D y) { return std::copysign(x, y); });
   ops["math.fma"] = makeFma;
   ops["math.absi"] = makeAbsI;
+  ops["math.ctlz"] = makeCtlz;
 }

@@ -48,6 +48,7 @@ const Registry &Registry::get() {
     registerMathColumns(r);
     registerQuantColumns(r);
     registerQuantOps(r);
+    registerIntegerOps(r);
     registerNormOps(r);
     registerProductOps(r);
     registerStructureOps(r);

@@ -67,6 +67,7 @@ void registerCastColumns(Registry &registry);  // ColumnCasts.cpp
 void registerMathColumns(Registry &registry);  // ColumnMath.cpp
 void registerQuantColumns(Registry &registry); // ColumnQuant.cpp
 void registerQuantOps(Registry &registry);     // InterpretQuant.cpp
+void registerIntegerOps(Registry &registry);   // InterpretInteger.cpp
 void registerNormOps(Registry &registry);      // InterpretNorm.cpp
 void registerProductOps(Registry &registry);   // InterpretProduct.cpp
 void registerStructureOps(Registry &registry); // InterpretStructure.cpp

@@ -183,6 +183,31 @@ struct MappingTraits<TableKeys> {
 };
 
 template <>
+struct ScalarEnumerationTraits<IntegerScheme> {
+  static void enumeration(IO &io, IntegerScheme &value) {
+    io.enumCase(value, "qd", IntegerScheme::QD);
+    io.enumCase(value, "ibert", IntegerScheme::IBert);
+    io.enumCase(value, "ivit", IntegerScheme::IVit);
+  }
+};
+
+/// `nonlinearities: {scheme: qd, format: u16}`.
+template <>
+struct MappingTraits<NonlinearRecipe> {
+  static void mapping(IO &io, NonlinearRecipe &nonlinear) {
+    io.mapOptional("scheme", nonlinear.scheme);
+    io.mapOptional("format", nonlinear.format);
+  }
+  /// The integer ops read whole bytes.
+  static std::string validate(IO &, NonlinearRecipe &nonlinear) {
+    if (nonlinear.format.bits != 8 && nonlinear.format.bits != 16)
+      return "nonlinearities: format " + nonlinear.format.str() +
+             " is not supported (8 and 16 bits are)";
+    return {};
+  }
+};
+
+template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
     ActivationKeys activations;
@@ -199,6 +224,8 @@ struct MappingTraits<Recipe> {
     io.mapOptional("bias_correction", recipe.biasCorrection);
     io.mapOptional("smoothing", recipe.smoothing);
     io.mapOptional("rescale", recipe.rescale);
+    io.mapOptional("nonlinearities", recipe.nonlinearities);
+    io.mapOptional("integer_only", recipe.integerOnly);
     io.mapOptional("layers", recipe.layers);
     io.mapOptional("require_integer", recipe.requireInteger);
     activations.applyTo(recipe.activations);
@@ -209,6 +236,9 @@ struct MappingTraits<Recipe> {
   static std::string validate(IO &, Recipe &recipe) {
     if (recipe.smoothing && !(*recipe.smoothing >= 0 && *recipe.smoothing <= 1))
       return "smoothing must be between 0 and 1";
+    if (recipe.integerOnly &&
+        (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))
+      return "integer_only wants rescale: dyadic and nonlinearities";
     return {};
   }
 };

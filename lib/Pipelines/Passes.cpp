@@ -65,6 +65,7 @@ void buildIntegerizePipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   if (options.failOnFallback)
     pm.addNestedPass<func::FuncOp>(createVerifyFallbacksPass());
+  pm.addNestedPass<func::FuncOp>(createVerifyIntegerOnlyPass());
 }
 
 void buildDispatchPipeline(OpPassManager &pm) {

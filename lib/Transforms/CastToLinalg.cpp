@@ -359,5 +359,6 @@ void qdialect::populateCastToLinalgPatterns(RewritePatternSet &patterns) {
                RescalingToLinalg<qd::RescaleOp>, FunctionToLinalg<qd::LookupOp>,
                FunctionToLinalg<qd::StorageCastOp>>(patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
+  populateIntegerCurvesToLinalgPatterns(patterns);
   populateChooseParamsToLinalgPatterns(patterns);
 }

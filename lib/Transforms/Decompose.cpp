@@ -129,26 +129,6 @@ struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
   }
 
 private:
-  /// {0}, {1}, ..., {axis, ..., rank - 1}
-  static SmallVector<ReassociationIndices> trailingGroups(int64_t rank,
-                                                          int64_t axis) {
-    SmallVector<ReassociationIndices> groups;
-    for (int64_t dimension = 0; dimension < axis; ++dimension)
-      groups.push_back({dimension});
-    groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(axis, rank)));
-    return groups;
-  }
-
-  /// The tensor with the dimensions from `axis` on as one.
-  static Value mergeTrailing(OpBuilder &builder, Location loc, Value x,
-                             unsigned axis) {
-    int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
-    if (rank == axis + 1)
-      return x;
-    return tensor::CollapseShapeOp::create(builder, loc, x,
-                                           trailingGroups(rank, axis));
-  }
-
   static Value divide(LinalgEmitter &emitter, Value x, float divisor) {
     auto type = cast<RankedTensorType>(x.getType());
     return emitter.elementwise(
@@ -243,4 +223,5 @@ void qdialect::populateDecomposePatterns(RewritePatternSet &patterns) {
           patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
   populateDecomposeBlockMatmulPatterns(patterns);
+  populateDecomposeIntegerPatterns(patterns);
 }

@@ -34,20 +34,20 @@ using arith::CmpIPredicate;
 namespace {
 
 /// The integers [min, max] in codes of `bits` bits.
-struct IntegerGrid {
+struct StorageGrid {
   unsigned bits;
   bool isSigned;
   int64_t min, max;
 
   /// None for an alphabet that is no set of consecutive integers.
-  static std::optional<IntegerGrid> of(Type alphabet) {
+  static std::optional<StorageGrid> of(Type alphabet) {
     auto interface = dyn_cast<qd::AlphabetTypeInterface>(alphabet);
     if (!interface ||
         !(qd::isIntegerAlphabet(alphabet) || isa<qd::TernaryType>(alphabet)))
       return std::nullopt;
     auto min = static_cast<int64_t>(interface.getMinFinite());
     auto max = static_cast<int64_t>(interface.getMaxFinite());
-    return IntegerGrid{interface.getCodeBits(), min < 0, min, max};
+    return StorageGrid{interface.getCodeBits(), min < 0, min, max};
   }
 };
 
@@ -86,7 +86,7 @@ static Value emitRound(ElementBuilder &b, Value x, qd::Rounding rounding) {
 /// z + round(clamp(real, min - z, max - z)), NaN counting as 0, as i32;
 /// Numerics' clampRound. `z` may be null.
 static Value emitClampRound(ElementBuilder &b, Value real, Value z,
-                            const IntegerGrid &grid, qd::Rounding rounding) {
+                            const StorageGrid &grid, qd::Rounding rounding) {
   // Seeded fault 11: NaN is not caught.
   if (QDIALECT_MUTATE != 11)
     real = b.select(b.compare(CmpFPredicate::UNO, real, real),
@@ -114,7 +114,7 @@ static Value emitClampRound(ElementBuilder &b, Value real, Value z,
 
 /// The low bits of z + round(real), NaN and infinities counting as 0, as i32.
 static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
-                           const IntegerGrid &grid, qd::Rounding rounding) {
+                           const StorageGrid &grid, qd::Rounding rounding) {
   Value magnitude = b.make<math::AbsFOp>(real);
   Value infinity = b.constantF32(std::numeric_limits<double>::infinity());
   Value isFinite = b.compare(CmpFPredicate::OLT, magnitude, infinity);
@@ -132,7 +132,7 @@ static Value emitWrapRound(ElementBuilder &b, Value real, Value z,
 
 /// A real quotient or product to the codes of `alphabet`.
 static Value emitEncode(ElementBuilder &b, Value real, Value z, Type alphabet,
-                        const IntegerGrid &grid, qd::Rounding rounding,
+                        const StorageGrid &grid, qd::Rounding rounding,
                         qd::Overflow overflow) {
   bool wraps =
       overflow == qd::Overflow::Wrap && qd::isIntegerAlphabet(alphabet);
@@ -174,21 +174,21 @@ namespace {
 /// Refuses tensors (qd-cast-to-linalg is theirs), the alphabets that are no
 /// integers and the rounding that needs an element's index.
 template <typename Op>
-FailureOr<IntegerGrid> matchCast(Op op, Type alphabet,
+FailureOr<StorageGrid> matchCast(Op op, Type alphabet,
                                  PatternRewriter &rewriter) {
   if (isa<TensorType>(op.getType()))
     return rewriter.notifyMatchFailure(op, "on tensors");
-  std::optional<IntegerGrid> grid = IntegerGrid::of(alphabet);
+  std::optional<StorageGrid> grid = StorageGrid::of(alphabet);
   if (!grid)
     return rewriter.notifyMatchFailure(op, "alphabet is not an integer range");
   return *grid;
 }
 
 template <typename Op>
-FailureOr<IntegerGrid> matchRounding(Op op, PatternRewriter &rewriter) {
+FailureOr<StorageGrid> matchRounding(Op op, PatternRewriter &rewriter) {
   if (op.getRounding() == qd::Rounding::Stochastic)
     return rewriter.notifyMatchFailure(op, "stochastic rounding");
-  FailureOr<IntegerGrid> grid =
+  FailureOr<StorageGrid> grid =
       matchCast(op, getElementTypeOrSelf(op.getType()), rewriter);
   if (succeeded(grid) && grid->bits > 16)
     return rewriter.notifyMatchFailure(op, "codes wider than 16 bits");
@@ -200,7 +200,7 @@ struct ExpandQuantize : OpRewritePattern<qd::QuantizeOp> {
 
   LogicalResult matchAndRewrite(qd::QuantizeOp op,
                                 PatternRewriter &rewriter) const override {
-    FailureOr<IntegerGrid> grid = matchRounding(op, rewriter);
+    FailureOr<StorageGrid> grid = matchRounding(op, rewriter);
     if (failed(grid))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
@@ -224,7 +224,7 @@ struct ExpandDequantize : OpRewritePattern<qd::DequantizeOp> {
 
   LogicalResult matchAndRewrite(qd::DequantizeOp op,
                                 PatternRewriter &rewriter) const override {
-    FailureOr<IntegerGrid> grid =
+    FailureOr<StorageGrid> grid =
         matchCast(op, getElementTypeOrSelf(op.getInput().getType()), rewriter);
     if (failed(grid))
       return failure();
@@ -250,7 +250,7 @@ struct ExpandRequantize : OpRewritePattern<qd::RequantizeOp> {
 
   LogicalResult matchAndRewrite(qd::RequantizeOp op,
                                 PatternRewriter &rewriter) const override {
-    FailureOr<IntegerGrid> grid = matchRounding(op, rewriter);
+    FailureOr<StorageGrid> grid = matchRounding(op, rewriter);
     if (failed(grid))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
@@ -272,7 +272,7 @@ struct ExpandRescale : OpRewritePattern<qd::RescaleOp> {
     if (op.getRounding() == qd::Rounding::Stochastic)
       return rewriter.notifyMatchFailure(op, "stochastic rounding");
     Type alphabet = getElementTypeOrSelf(op.getType());
-    FailureOr<IntegerGrid> grid = matchCast(op, alphabet, rewriter);
+    FailureOr<StorageGrid> grid = matchCast(op, alphabet, rewriter);
     if (failed(grid))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());

@@ -36,7 +36,7 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-enum class Family { Table, Contraction, Pool, Elementwise };
+enum class Family { Table, Contraction, Pool, Elementwise, Nonlinear };
 
 /// The integer form of a formula by its shape, or null with a reason.
 Value integerizeFormula(IntegerizeContext &context, const Island &island,
@@ -159,6 +159,14 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   if (!codes && table && table->entries.size() <= 256)
     codes = table->makeLookup(context);
   Island island;
+  context.reason.clear();
+  if (!codes && (codes = integerizeNonlinear(context, quantize)))
+    family = Family::Nonlinear;
+  if (!codes && context.reason.empty() &&
+      !(codes = integerizeGather(context, quantize)) && context.reason.empty())
+    codes = integerizeIntegerInput(context, quantize);
+  std::string refused = std::move(context.reason);
+  context.reason.clear();
   if (!codes) {
     std::string reason;
     if (matchIsland(quantize, island, reason)) {
@@ -170,6 +178,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
       family = Family::Table;
     }
     if (!codes) {
+      if (!refused.empty())
+        reasons.try_emplace(quantize.getInput().getDefiningOp(), refused);
       for (Operation *member : island.members)
         reasons.try_emplace(member, reason);
       for (linalg::LinalgOp sum : roundedSums(quantize))

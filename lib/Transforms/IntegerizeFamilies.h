@@ -134,6 +134,19 @@ struct IslandTable {
   mlir::Value makeLookup(IntegerizeContext &context);
 };
 
+/// softmax, layer norm, gelu or silu in the integer form that its
+/// `qd.integer_scheme` names; null without a reason where there is none.
+mlir::Value integerizeNonlinear(IntegerizeContext &context,
+                                qd::QuantizeOp quantize);
+
+/// What is read from a table of floats and rounded: the codes of the table.
+mlir::Value integerizeGather(IntegerizeContext &context,
+                             qd::QuantizeOp quantize);
+
+/// An affine function of an integer of the model that is rounded: a table.
+mlir::Value integerizeIntegerInput(IntegerizeContext &context,
+                                   qd::QuantizeOp quantize);
+
 /// A coefficient for the output channels of a contraction, in the dimensions of
 /// its result, still without values.
 Coefficient perOutputChannel(const ContractionStructure &structure);

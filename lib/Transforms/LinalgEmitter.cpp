@@ -201,3 +201,21 @@ Value LinalgEmitter::rowSum(Value x, unsigned axis) {
   return tensor::CollapseShapeOp::create(builder, loc, result, lanes,
                                          joinedGroups);
 }
+
+SmallVector<ReassociationIndices> qdialect::trailingGroups(int64_t rank,
+                                                           int64_t axis) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dimension = 0; dimension < axis; ++dimension)
+    groups.push_back({dimension});
+  groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(axis, rank)));
+  return groups;
+}
+
+Value qdialect::mergeTrailing(OpBuilder &builder, Location loc, Value x,
+                              unsigned axis) {
+  int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
+  if (rank == axis + 1)
+    return x;
+  return tensor::CollapseShapeOp::create(builder, loc, x,
+                                         trailingGroups(rank, axis));
+}

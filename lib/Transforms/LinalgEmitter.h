@@ -8,6 +8,7 @@
 #ifndef QDIALECT_LIB_TRANSFORMS_LINALGEMITTER_H
 #define QDIALECT_LIB_TRANSFORMS_LINALGEMITTER_H
 
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -55,6 +56,13 @@ private:
   mlir::OpBuilder &builder;
   mlir::Location loc;
 };
+
+/// {0}, {1}, ..., {axis, ..., rank - 1}
+llvm::SmallVector<mlir::ReassociationIndices> trailingGroups(int64_t rank,
+                                                             int64_t axis);
+/// The tensor with the dimensions from `axis` on as one.
+mlir::Value mergeTrailing(mlir::OpBuilder &builder, mlir::Location loc,
+                          mlir::Value x, unsigned axis);
 
 } // namespace qdialect
 

@@ -157,7 +157,7 @@ static StringRef elementwiseKind(linalg::GenericOp op) {
 }
 
 /// Fills kind, inputs, contraction if `op` can be a root.
-static bool matchRoot(Operation *op, QuantizableUnit &unit) {
+static bool matchRoot(Operation *op, bool rowFunctions, QuantizableUnit &unit) {
   if (op->getNumResults() != 1 || !isFloatTensor(op->getResult(0)))
     return false;
   unit.root = op;
@@ -171,6 +171,12 @@ static bool matchRoot(Operation *op, QuantizableUnit &unit) {
     unit.kind = isa<qd::GeluOp>(op) ? "gelu" : "silu";
     unit.inputs.push_back(op->getOperand(0));
     return true;
+  }
+  if (rowFunctions && isa<qd::SoftmaxOp, qd::LayerNormOp>(op)) {
+    unit.kind = isa<qd::SoftmaxOp>(op) ? "softmax" : "layer_norm";
+    unit.inputs.push_back(op->getOperand(0));
+    return llvm::all_of(op->getOperands().drop_front(),
+                        isComputedFromConstants);
   }
   if (getReductionKind(op) == ReductionKind::Sum) {
     unit.kind = "pool";
@@ -263,13 +269,14 @@ static void followTail(QuantizableUnit &unit) {
   }
 }
 
-std::vector<QuantizableUnit> collectUnits(func::FuncOp function) {
+std::vector<QuantizableUnit> collectUnits(func::FuncOp function,
+                                          bool rowFunctions) {
   std::vector<QuantizableUnit> units;
   llvm::SmallPtrSet<Operation *, 32> taken;
   for (Block *block : programBlocks(function))
     for (Operation &op : *block) {
       QuantizableUnit unit;
-      if (taken.contains(&op) || !matchRoot(&op, unit))
+      if (taken.contains(&op) || !matchRoot(&op, rowFunctions, unit))
         continue;
       followTail(unit);
       taken.insert(unit.ops.begin(), unit.ops.end());

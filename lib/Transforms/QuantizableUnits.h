@@ -13,6 +13,7 @@
 //   concatenation                             concat
 //   function of one value                     gelu, silu, unary, affine
 //                                             (constants a channel)
+//   softmax, layer_norm                       where a recipe wants them integer
 //
 // Max pools, reshapes, transposes, slices and pads belong to no unit: they keep
 // the grid of what they read.
@@ -52,8 +53,10 @@ struct QuantizableUnit {
   llvm::SmallVector<llvm::StringRef> names() const;
 };
 
-/// The units of a function, in program order.
-std::vector<QuantizableUnit> collectUnits(mlir::func::FuncOp function);
+/// The units of a function, in program order; softmax and layer norm only with
+/// `rowFunctions`.
+std::vector<QuantizableUnit> collectUnits(mlir::func::FuncOp function,
+                                          bool rowFunctions = false);
 
 /// A payload of clamps of one variable by constants alone: relu, relu6, clip.
 bool isClamp(mlir::linalg::GenericOp op);

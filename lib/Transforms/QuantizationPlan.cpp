@@ -17,7 +17,10 @@ namespace qdialect {
 
 QuantizationPlan::QuantizationPlan(func::FuncOp function,
                                    const Recipe &recipe) {
-  for (QuantizableUnit &unit : collectUnits(function)) {
+  bool hasFine =
+      recipe.nonlinearities && recipe.nonlinearities->format.bits > 8;
+  for (QuantizableUnit &unit :
+       collectUnits(function, recipe.nonlinearities.has_value())) {
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     for (Operation *op : unit.ops)
       unitOf[op] = units.size();
@@ -30,6 +33,9 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
   auto visit = [&](Value value) {
     wanted[value] = llvm::any_of(value.getUses(),
                                  [&](OpOperand &use) { return wants(use); });
+    if (hasFine)
+      fine[value] = llvm::any_of(
+          value.getUses(), [&](OpOperand &use) { return wantsFine(use); });
   };
   std::function<void(Block &)> plan = [&](Block &block) {
     for (Operation &op : llvm::reverse(block)) {
@@ -97,6 +103,32 @@ bool QuantizationPlan::wants(OpOperand &use) const {
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));
   return isIntegerUse(use);
+}
+
+/// Functions whose argument a byte is too coarse for.
+static bool isNonlinear(const QuantizableUnit &unit) {
+  return unit.kind == "softmax" || unit.kind == "layer_norm" ||
+         unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary";
+}
+
+bool QuantizationPlan::wantsFine(OpOperand &use) const {
+  Operation *user = use.getOwner();
+  if (isReturned(use)) {
+    // A norm's own rounding is the only one that its result sees.
+    Value source = gridSource(use.get());
+    if (auto observe = source.getDefiningOp<qd::ObserveOp>())
+      source = observe.getInput();
+    auto maker = unitOf.find(source.getDefiningOp());
+    return maker != unitOf.end() && isNonlinear(units[maker->second].unit);
+  }
+  if (isa<qd::ObserveOp>(user) || keepsGrid(user))
+    return use.getOperandNumber() == 0 && isFine(user->getResult(0));
+  if (!isIntegerUse(use))
+    return false;
+  const QuantizableUnit &unit = units[unitOf.lookup(user)].unit;
+  if (unit.contraction)
+    return false;
+  return isNonlinear(unit) || isFine(unit.result());
 }
 
 } // namespace qdialect

@@ -42,12 +42,16 @@ public:
   bool isIntegerUse(mlir::OpOperand &use) const;
   /// Does an integer unit round `value`?
   bool isRounded(mlir::Value value) const { return rounded.contains(value); }
+  /// Does an integer softmax, norm or other function read `value`, perhaps as
+  /// part of a sum? It wants more than the codes of a product.
+  bool isFine(mlir::Value value) const { return fine.lookup(value); }
 
 private:
   bool wants(mlir::OpOperand &use) const;
+  bool wantsFine(mlir::OpOperand &use) const;
 
   llvm::DenseMap<mlir::Operation *, unsigned> unitOf;
-  llvm::DenseMap<mlir::Value, bool> wanted;
+  llvm::DenseMap<mlir::Value, bool> wanted, fine;
   llvm::DenseSet<mlir::Value> rounded;
 };
 

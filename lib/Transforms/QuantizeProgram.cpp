@@ -46,6 +46,8 @@ struct ActivationGrid {
   RecipeFormat format;
   const ValueStatistics *observed = nullptr;
   std::optional<Smoothed> smoothed;
+  /// That of a value in a fine format for those who read bytes.
+  std::optional<std::pair<QuantParams, RecipeFormat>> coarse;
 
   const ValueStatistics &statistics() const {
     return smoothed ? smoothed->statistics : *observed;
@@ -65,8 +67,12 @@ public:
     keepFloatWhatNeverRan();
     for (const PlannedUnit &planned : llvm::reverse(units))
       shareConcatGrid(planned.unit);
+    boundSoftmaxInputs();
     for (auto &[observe, grid] : grids)
       emitCasts(observe, grid);
+    if (recipe.integerOnly)
+      function->setAttr(kIntegerOnlyAttr,
+                        UnitAttr::get(function.getContext()));
     for (PlannedUnit &planned : units)
       quantizeUnit(planned);
     for (Block *block : programBlocks(function))
@@ -131,6 +137,15 @@ private:
         options.method = RangeMethod::MinMax;
       }
       grid.params = grid.statistics().chooseParams(options);
+      if (plan.isFine(observe.getResult())) {
+        // The products among its readers have the grid chosen above.
+        grid.coarse = {grid.params, grid.format};
+        TensorRecipe wide = tensor;
+        wide.format = recipe.nonlinearities->format;
+        wide.estimator = RangeMethod::MinMax;
+        grid.format = wide.format;
+        grid.params = grid.statistics().chooseParams(wide.scaleOptions());
+      }
       grids[observe] = std::move(grid);
     }
     return success();
@@ -231,21 +246,27 @@ private:
                : Type(qd::UIntType::get(builder.getContext(), format.bits));
   }
 
-  void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
-    OpBuilder builder(observe);
-    Location loc = observe.getLoc();
-    auto type = cast<RankedTensorType>(observe.getType());
-    Type code = codeType(builder, grid.format);
+  /// Scale and zero point as constants.
+  static std::pair<Value, Value> makeParams(OpBuilder &builder, Location loc,
+                                            const QuantParams &params) {
     auto scalar = [&](Type elementType, Attribute value) -> Value {
       auto scalarType = RankedTensorType::get({}, elementType);
       return arith::ConstantOp::create(
           builder, loc, scalarType,
           DenseElementsAttr::get(scalarType, ArrayRef(value)));
     };
-    Value scale = scalar(builder.getF32Type(),
-                         builder.getF32FloatAttr(grid.params.scale));
-    Value zeroPoint = scalar(builder.getI32Type(),
-                             builder.getI32IntegerAttr(grid.params.zeroPoint));
+    return {
+        scalar(builder.getF32Type(), builder.getF32FloatAttr(params.scale)),
+        scalar(builder.getI32Type(),
+               builder.getI32IntegerAttr(params.zeroPoint))};
+  }
+
+  void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
+    OpBuilder builder(observe);
+    Location loc = observe.getLoc();
+    auto type = cast<RankedTensorType>(observe.getType());
+    Type code = codeType(builder, grid.format);
+    auto [scale, zeroPoint] = makeParams(builder, loc, grid.params);
     auto codes = RankedTensorType::get(type.getShape(), code);
     qd::QuantizeOp quantize;
     if (grid.smoothed && grid.smoothed->byScale) {
@@ -263,6 +284,8 @@ private:
     dequantize->setAttr("qd.name", observe.getValueNameAttr());
     scales[dequantize] = grid.params.scale;
     statisticsOf[dequantize] = grid.statistics();
+    if (grid.coarse)
+      coarseGrids[dequantize] = *grid.coarse;
     observe.getResult().replaceAllUsesWith(dequantize.getResult());
     observe.erase();
     ++summary.activations;
@@ -281,12 +304,104 @@ private:
                               : layer.activationPrecision()));
   }
 
+  /// A softmax reads differences to the largest element of its row: where a
+  /// mask is added to its input, the range of what it is added to matters, and
+  /// sixteen powers of e below it; the mask itself needs no more than to reach
+  /// the end of that grid.
+  void boundSoftmaxInputs() {
+    constexpr double wide = 64, vanishing = 16;
+    llvm::DenseMap<Operation *, const QuantizableUnit *> unitOf;
+    for (const PlannedUnit &planned : units)
+      unitOf[planned.unit.ops.back()] = &planned.unit;
+    for (const PlannedUnit &planned : units) {
+      if (planned.unit.kind != "softmax" || !planned.isInteger)
+        continue;
+      auto input =
+          gridSource(planned.unit.inputs[0]).getDefiningOp<qd::ObserveOp>();
+      auto grid = grids.find(input);
+      if (grid == grids.end() || !grid->second.coarse)
+        continue;
+      double low = grid->second.statistics().min,
+             high = grid->second.statistics().max;
+      const QuantizableUnit *sum =
+          unitOf.lookup(input.getInput().getDefiningOp());
+      SmallVector<ActivationGrid *> parts;
+      if (sum && sum->kind == "add" && high - low > wide)
+        for (Value part : sum->inputs)
+          if (auto found = grids.find(
+                  gridSource(part).getDefiningOp<qd::ObserveOp>());
+              found != grids.end())
+            parts.push_back(&found->second);
+      if (parts.size() == 2) {
+        if (parts[0]->statistics().min < parts[1]->statistics().min)
+          std::swap(parts[0], parts[1]);
+        low = std::max(low, parts[0]->statistics().min);
+        const ValueStatistics &mask = parts[1]->statistics();
+        double reach = parts[0]->statistics().max - low + vanishing;
+        setRange(*parts[1], std::max(mask.min, -reach), mask.max);
+      }
+      setRange(grid->second, low - vanishing, high);
+    }
+  }
+
+  /// Gives a grid in the fine format other ends.
+  void setRange(ActivationGrid &grid, double low, double high) const {
+    ScaleOptions options;
+    options.qmin = grid.format.minCode();
+    options.qmax = grid.format.maxCode();
+    options.symmetric = recipe.activations.symmetric;
+    ValueStatistics ends;
+    ends.count = 2;
+    ends.min = low;
+    ends.max = high;
+    grid.params = ends.chooseParams(options);
+  }
+
+  /// A product reads bytes: what has a fine grid is rounded to them in front of
+  /// it.
+  void readBytes(OpOperand &operand) {
+    auto source =
+        gridSource(operand.get()).getDefiningOp<qd::DequantizeOp>();
+    auto found = coarseGrids.find(source);
+    if (found == coarseGrids.end())
+      return;
+    auto [params, format] = found->second;
+    OpBuilder builder(operand.getOwner());
+    builder.setInsertionPointAfterValue(operand.get());
+    Location loc = source.getLoc();
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    auto [scale, zeroPoint] = makeParams(builder, loc, params);
+    auto quantize = qd::QuantizeOp::create(
+        builder, loc, type.clone(codeType(builder, format)), operand.get(),
+        scale, zeroPoint);
+    auto dequantize = qd::DequantizeOp::create(
+        builder, loc, type, quantize.getResult(), scale, zeroPoint);
+    if (Attribute name = source->getAttr("qd.name")) {
+      quantize->setAttr("qd.name", name);
+      dequantize->setAttr("qd.name", name);
+    }
+    scales[dequantize] = params.scale;
+    statisticsOf[dequantize] = statisticsOf.find(source)->second;
+    operand.set(dequantize);
+  }
+
   void quantizeUnit(PlannedUnit &planned) {
     if (!planned.isInteger)
       return;
     QuantizableUnit &unit = planned.unit;
     const LayerRecipe &layer = planned.layer;
     request(planned);
+    if (recipe.nonlinearities &&
+        isa<qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp, qd::SiluOp>(unit.root))
+      unit.root->setAttr(
+          kIntegerSchemeAttr,
+          qd::IntegerSchemeAttr::get(
+              function.getContext(),
+              static_cast<qd::IntegerScheme>(recipe.nonlinearities->scheme)));
+    if (unit.contraction && !planned.isDynamic)
+      for (OpOperand *operand :
+           cast<linalg::LinalgOp>(unit.root).getDpsInputOperands())
+        readBytes(*operand);
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
     if (planned.isDynamic) {
@@ -383,6 +498,7 @@ private:
   /// Those without statistics, in branches.
   llvm::SetVector<qd::ObserveOp> neverRan;
   llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;
+  llvm::DenseMap<Operation *, std::pair<QuantParams, RecipeFormat>> coarseGrids;
   /// The scale of each dequantize that this pass made.
   llvm::DenseMap<Operation *, float> scales;
 };

@@ -101,6 +101,21 @@ func.func @functions(%x: tensor<2x4x8xf32>, %g: tensor<4x8xf32>, %v: vector<8xf1
   return
 }
 
+// CHECK-LABEL: func @integer_functions
+func.func @integer_functions(%x: tensor<2x8xi16>, %g: tensor<8xi32>, %b: tensor<8xi64>) {
+  // CHECK: qd.int_softmax %{{.*}} scheme(ibert) axis = 1 scale = 1.000000e-03 to 3.906250e-03 zero_point = -128 : tensor<2x8xi16> -> tensor<2x8xi8>
+  %0 = qd.int_softmax %x scheme(ibert) axis = 1 scale = 1.0e-3 to 3.90625e-3 zero_point = -128 : tensor<2x8xi16> -> tensor<2x8xi8>
+  // CHECK: qd.int_gelu %{{.*}} scheme(qd) scale = 1.000000e-03 zero_point = 7 to 2.000000e-02 zero_point = -120 : tensor<2x8xi16> -> tensor<2x8xi8>
+  %1 = qd.int_gelu %x scheme(qd) scale = 1.0e-3 zero_point = 7 to 2.0e-2 zero_point = -120 : tensor<2x8xi16> -> tensor<2x8xi8>
+  // CHECK: qd.int_silu %{{.*}} scheme(ivit) scale = 1.000000e-03 zero_point = 0 to 2.000000e-02 zero_point = 0 : tensor<2x8xi16> -> tensor<2x8xi16>
+  %2 = qd.int_silu %x scheme(ivit) scale = 1.0e-3 zero_point = 0 to 2.0e-2 zero_point = 0 : tensor<2x8xi16> -> tensor<2x8xi16>
+  // CHECK: qd.int_layer_norm %{{.*}}, %{{.*}}, %{{.*}} scheme(qd) axis = 1 epsilon = 12 shift = 40 : tensor<2x8xi16>, tensor<8xi32>, tensor<8xi64> -> tensor<2x8xi8>
+  %3 = qd.int_layer_norm %x, %g, %b scheme(qd) axis = 1 epsilon = 12 shift = 40 : tensor<2x8xi16>, tensor<8xi32>, tensor<8xi64> -> tensor<2x8xi8>
+  // CHECK: qd.int_rms_norm %{{.*}}, %{{.*}}, %{{.*}} scheme(qd) axis = 1 epsilon = 12 shift = 40 zero_point = -3 : tensor<2x8xi16>, tensor<8xi32>, tensor<8xi64> -> tensor<2x8xi8>
+  %4 = qd.int_rms_norm %x, %g, %b scheme(qd) axis = 1 epsilon = 12 shift = 40 zero_point = -3 : tensor<2x8xi16>, tensor<8xi32>, tensor<8xi64> -> tensor<2x8xi8>
+  return
+}
+
 // CHECK-LABEL: func @structure
 func.func @structure(%x: tensor<4xf32>) -> tensor<4xi8> {
   // CHECK: %[[O:.*]] = qd.observe %{{.*}} "conv1" : tensor<4xf32>

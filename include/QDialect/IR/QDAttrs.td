@@ -18,5 +18,6 @@ def QD_RoundingAttr : QD_EnumAttr<QD_Rounding, "rounding">;
 def QD_OverflowAttr : QD_EnumAttr<QD_Overflow, "overflow">;
 def QD_ZeroPointDomainAttr : QD_EnumAttr<QD_ZeroPointDomain, "zero_point_domain">;
 def QD_GeluApproximationAttr : QD_EnumAttr<QD_GeluApproximation, "gelu_approximation">;
+def QD_IntegerSchemeAttr : QD_EnumAttr<QD_IntegerScheme, "integer_scheme">;
 
 #endif // QDIALECT_IR_QDATTRS

@@ -9,6 +9,7 @@
 #define QDIALECT_IR_QDDIALECT_H
 
 #include "QDialect/Numerics/Format.h"
+#include "QDialect/Numerics/IntegerFunctions.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -66,6 +67,7 @@ bool isIntegerAlphabet(mlir::Type type);
 /// The same word in Numerics.
 ::qdialect::Rounding toNumerics(Rounding rounding);
 ::qdialect::Overflow toNumerics(Overflow overflow);
+::qdialect::IntegerScheme toNumerics(IntegerScheme scheme);
 
 class YieldOp;
 
@@ -73,6 +75,8 @@ class YieldOp;
 
 #define GET_OP_CLASSES
 #include "QDialect/IR/QDCastOps.h.inc"
+#define GET_OP_CLASSES
+#include "QDialect/IR/QDIntegerOps.h.inc"
 #define GET_OP_CLASSES
 #include "QDialect/IR/QDNormOps.h.inc"
 #define GET_OP_CLASSES

@@ -48,4 +48,11 @@ def QD_Specials : QD_Enum<"Specials", "special values of a minifloat", [
   I32EnumAttrCase<"Fnuz", 3, "fnuz">
 ]>;
 
+// In the order of qdialect::IntegerScheme in Numerics/IntegerFunctions.h.
+def QD_IntegerScheme : QD_Enum<"IntegerScheme", "integer form of a function", [
+  I32EnumAttrCase<"QD", 0, "qd">,
+  I32EnumAttrCase<"IBert", 1, "ibert">,
+  I32EnumAttrCase<"IVit", 2, "ivit">
+]>;
+
 #endif // QDIALECT_IR_QDENUMS

@@ -10,6 +10,7 @@
 
 include "QDialect/IR/QDCastOps.td"
 include "QDialect/IR/QDCheckOps.td"
+include "QDialect/IR/QDIntegerOps.td"
 include "QDialect/IR/QDNormOps.td"
 include "QDialect/IR/QDProductOps.td"
 include "QDialect/IR/QDStructureOps.td"

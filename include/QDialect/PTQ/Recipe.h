@@ -9,6 +9,7 @@
 #ifndef QDIALECT_PTQ_RECIPE_H
 #define QDIALECT_PTQ_RECIPE_H
 
+#include "QDialect/Numerics/IntegerFunctions.h"
 #include "QDialect/Numerics/ScaleSelection.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -76,7 +77,7 @@ struct TensorOverride {
 /// An exception. Its `match` is a glob (`blocks.*.conv`), or a regular
 /// expression between slashes, on the layer's qd.name, or `kind:` followed by a
 /// glob on its kind (matmul, conv, depthwise, grouped, add, mul, concat, pool,
-/// gelu, silu, unary, affine, clamp). The last rule that matches a layer wins,
+/// gelu, silu, unary, affine, clamp, softmax, layer_norm). The last rule that matches a layer wins,
 /// key by key.
 struct LayerRule {
   std::string match;
@@ -101,6 +102,13 @@ struct LayerRecipe {
 
 enum class RescaleMode { Dyadic, Float };
 
+/// Softmax, layer norm and functions of one value in integers.
+struct NonlinearRecipe {
+  IntegerScheme scheme = IntegerScheme::QD;
+  /// What they read, and what sums that they read are made of.
+  RecipeFormat format{/*isSigned=*/false, 16};
+};
+
 struct Recipe {
   std::string name;
   std::string description;
@@ -118,6 +126,10 @@ struct Recipe {
   /// stay as they are.
   std::optional<double> smoothing;
   RescaleMode rescale = RescaleMode::Float;
+  /// None: softmax and layer norm stay floats.
+  std::optional<NonlinearRecipe> nonlinearities;
+  /// Is a float between the casts of inputs and results an error?
+  bool integerOnly = false;
   std::vector<LayerRule> layers;
   /// Kinds that must end up integer: what --fail-on-fallback counts. Empty
   /// means every layer that the recipe quantizes.

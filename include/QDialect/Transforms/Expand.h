@@ -35,7 +35,15 @@ void populateFunctionsToLinalgPatterns(mlir::RewritePatternSet &patterns);
 /// block_matmul to a loop over blocks; part of populateDecomposePatterns.
 void populateDecomposeBlockMatmulPatterns(mlir::RewritePatternSet &patterns);
 
-/// softmax, layer_norm, gelu, silu and block_matmul to linalg, arith and math.
+/// int_gelu and int_silu to an element-wise linalg.generic of arith.
+void populateIntegerCurvesToLinalgPatterns(mlir::RewritePatternSet &patterns);
+
+/// int_softmax, int_layer_norm and int_rms_norm likewise, with reductions; part
+/// of populateDecomposePatterns, with the curves.
+void populateDecomposeIntegerPatterns(mlir::RewritePatternSet &patterns);
+
+/// softmax, layer_norm, gelu, silu, their integer forms and block_matmul to
+/// linalg, arith and math.
 void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
 
 /// math.exp, log, erf, tanh, rsqrt, powf, qd.gelu and qd.silu on scalars and

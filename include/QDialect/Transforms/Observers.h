@@ -30,6 +30,10 @@ constexpr llvm::StringLiteral kObservedAttr = "qd.observed";
 constexpr llvm::StringLiteral kTakenAttr = "qd.observed_if";
 /// On an op that the recipe asked to be integer: its precision (w8a8, a8).
 constexpr llvm::StringLiteral kRequestedAttr = "qd.requested";
+/// The scheme by which a function of one value or row becomes integer.
+constexpr llvm::StringLiteral kIntegerSchemeAttr = "qd.integer_scheme";
+/// On the function: no float may be left between its casts.
+constexpr llvm::StringLiteral kIntegerOnlyAttr = "qd.integer_only";
 
 /// A hash of what `function` computes: ops, types, attributes and the bytes of
 /// constants, not locations, names of values or observers. Sixteen hexadecimal

@@ -566,6 +566,21 @@ def VerifyFallbacksPass : Pass<"qd-verify-fallbacks", "::mlir::func::FuncOp"> {
   }];
 }
 
+def VerifyIntegerOnlyPass : Pass<"qd-verify-integer-only", "::mlir::func::FuncOp"> {
+  let summary = "make every float of an integer-only program an error";
+  let description = [{
+    Run after qd-integerize; does nothing unless the function carries
+    `qd.integer_only`, which a recipe with `integer_only: true` puts there. Floats may
+    be arguments and results of the function, what a qd.quantize reads that
+    reads an argument, and what a qd.dequantize makes of codes for a result; ops that
+    move data and change precision may stand there. Everything else that has a
+    float operand or result, payloads included, is an error that names the layer
+    and the op.
+
+    Example: test/Transforms/verify-integer-only.mlir
+  }];
+}
+
 def FormDispatchesPass : Pass<"qd-form-dispatches", "::mlir::func::FuncOp"> {
   let summary = "cut the program into qd.dispatch ops, the units of code generation";
   let description = [{

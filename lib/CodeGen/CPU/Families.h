@@ -20,6 +20,7 @@ PlanPtr planContraction(const KernelRegion &region);
 PlanPtr planWindowReduce(const KernelRegion &region);
 PlanPtr planBatchMatmul(const KernelRegion &region);
 PlanPtr planRow(const KernelRegion &region);
+PlanPtr planIntegerRow(const KernelRegion &region);
 PlanPtr planRowExtreme(const KernelRegion &region);
 PlanPtr planCopy(const KernelRegion &region);
 PlanPtr planElementwise(const KernelRegion &region);

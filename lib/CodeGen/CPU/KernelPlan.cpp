@@ -57,7 +57,8 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (!kernelSizes(dispatch).empty()) {
     // The other families know static sizes only.
     if (region)
-      for (auto plan : {cpu::planBatchMatmul, cpu::planRow})
+      for (auto plan :
+           {cpu::planBatchMatmul, cpu::planRow, cpu::planIntegerRow})
         if (cpu::PlanPtr kernel = plan(*region))
           return kernel;
     return cpu::planGeneric(dispatch);
@@ -66,7 +67,7 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
     for (auto plan :
          {cpu::planWindowReduce, cpu::planContraction, cpu::planBlockMatmul,
           cpu::planBlockDot, cpu::planBatchMatmul, cpu::planRow,
-          cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
+          cpu::planIntegerRow, cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);
