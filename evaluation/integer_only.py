@@ -5,7 +5,6 @@
 float-rescale build, every scheme of non-linearities. --quick: digits alone."""
 
 import os
-import time
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from evaluation import assembly, digits, magika, minilm, peers
 from evaluation.digits import interpret_results
 from evaluation.report import cosine, sqnr
 from evaluation.tools import ROOT
-from models import build
+from models import build, photographs
 from models import magika as magika_model
 from models import minilm as minilm_model
-from models import photographs
 
 SCHEMES = ("qd", "ibert", "ivit")
 CROPS = 128
@@ -43,18 +41,6 @@ def check_binary(report, case, so, receipt):
     for name, mnemonics in list(bad.items())[:5]:
         print(f"integer-only: {name}: {' '.join(mnemonics)}")
     report.add("integer-only", case, "kernels with float instructions", len(bad), ("==", 0), f"of {read}")
-
-
-def milliseconds(so, inputs, repeats=20):
-    from qdialect import Model
-
-    with Model(so, threads=2) as m:
-        times = []
-        for _ in range(repeats + 3):
-            start = time.perf_counter()
-            m.run(**inputs)
-            times.append(time.perf_counter() - start)
-    return float(np.median(times[3:]) * 1e3)
 
 
 def evaluate_digits(report, tools):
@@ -93,7 +79,7 @@ def evaluate_minilm(report, tools):
     _, reference = minilm.embed_ort(model, inputs)
     row = next(minilm.rows(inputs))
     base = tools.compile(model, tools.path("minilm-w8a8.so"), "--calibration", data, "--recipe", "w8a8-int")
-    base_ms = milliseconds(base, row)
+    base_ms = minilm.milliseconds(base, row)
     few = {name: values[:2] for name, values in inputs.items()}
     for scheme in SCHEMES:
         case = f"minilm {scheme}"
@@ -109,7 +95,7 @@ def evaluate_minilm(report, tools):
         interpreted = interpret_results(tools, program, few, f"interpreted-{scheme}", "last_hidden_state")
         report.add("integer-only", case, "unequal outputs to the interpreter",
                    int(np.sum(hidden[:2] != interpreted.reshape(hidden[:2].shape))), ("==", 0))
-        ms = milliseconds(so, row)
+        ms = minilm.milliseconds(so, row)
         report.add("integer-only", case, "speed beside w8a8-int", base_ms / ms, None, f"{ms:.1f} ms, {base_ms:.1f} ms")
 
 
@@ -143,7 +129,7 @@ def evaluate_efficientnet(report, tools):
         with Model(so, threads=2) as m:
             receipt = m.receipt
             quality[name] = sqnr(reference, np.concatenate([m.run(image=x[None])["logits"] for x in crops]))
-        ms[name] = milliseconds(so, {"image": crops[:1]})
+        ms[name] = minilm.milliseconds(so, {"image": crops[:1]})
     check_binary(report, "efficientnet-lite0", so, receipt)
     report.add("integer-only", "efficientnet-lite0", "logits SQNR dB", quality["integer-only"],
                (">=", round(quality["w8a8-int"] - 0.5, 3)), f"w8a8-int {quality['w8a8-int']:.2f}")

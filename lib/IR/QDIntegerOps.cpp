@@ -31,8 +31,7 @@ static LogicalResult verifySameShape(Operation *op) {
 }
 
 static LogicalResult verifyAxis(Operation *op, int64_t axis) {
-  int64_t rank =
-      cast<RankedTensorType>(op->getOperand(0).getType()).getRank();
+  int64_t rank = cast<RankedTensorType>(op->getOperand(0).getType()).getRank();
   if (axis >= 0 && axis < rank)
     return success();
   return op->emitOpError("axis ") << axis << " is outside [0, " << rank << ")";
@@ -79,8 +78,8 @@ LogicalResult IntSoftmaxOp::verify() {
   // int_softmax_c4
   int64_t length = getInput().getType().getDimSize(axis);
   if (length > kLongestIntegerSoftmax)
-    return emitOpError("rows of ") << length << " elements are longer than "
-                                   << kLongestIntegerSoftmax;
+    return emitOpError("rows of ")
+           << length << " elements are longer than " << kLongestIntegerSoftmax;
   // int_softmax_c5
   if (!qdialect::integersOf(*this))
     return emitOpError("has no integers for scale ")
@@ -118,8 +117,8 @@ static LogicalResult verifyNorm(Op op) {
   int64_t length = 1;
   for (int64_t size : row)
     if (length <= kLongestIntegerNorm)
-      length = ShapedType::isDynamic(size) ? kLongestIntegerNorm + 1
-                                           : length * size;
+      length =
+          ShapedType::isDynamic(size) ? kLongestIntegerNorm + 1 : length * size;
   if (length < 1 || length > kLongestIntegerNorm)
     return op.emitOpError("rows of ")
            << op.getInput().getType() << " do not have 1 to "
@@ -150,7 +149,7 @@ LogicalResult IntRmsNormOp::verify() {
   auto zero = static_cast<int64_t>(getZeroPoint());
   int64_t half = int64_t(1) << (codeBits(getInput()) - 1);
   if (zero < -half || zero >= half)
-    return emitOpError("zero point ") << zero << " is no code of "
-                                      << getInput().getType();
+    return emitOpError("zero point ")
+           << zero << " is no code of " << getInput().getType();
   return success();
 }

@@ -19,9 +19,8 @@ static unsigned codeBits(Type type) {
 static Tensors pack(Operation *op, const std::vector<int64_t> &shape,
                     ArrayRef<int64_t> numbers) {
   HostTensor wide = HostTensor::of<int64_t>(DType::I64, shape, numbers.vec());
-  return {wide.converted(codeBits(op->getResult(0).getType()) == 8
-                             ? DType::I8
-                             : DType::I16)};
+  return {wide.converted(
+      codeBits(op->getResult(0).getType()) == 8 ? DType::I8 : DType::I16)};
 }
 
 static std::vector<int64_t> unpack(const HostTensor &codes) {
@@ -55,9 +54,8 @@ interpretIntSoftmax(Operation *op, ArrayRef<HostTensor> operands,
 }
 
 template <typename Op>
-static llvm::Expected<Tensors> interpretCurve(Operation *op,
-                                              ArrayRef<HostTensor> operands,
-                                              const Context &) {
+static llvm::Expected<Tensors>
+interpretCurve(Operation *op, ArrayRef<HostTensor> operands, const Context &) {
   std::optional<IntegerCurve> curve = integersOf(cast<Op>(op));
   std::vector<int64_t> numbers = unpack(operands[0]);
   for (int64_t &number : numbers)
@@ -66,9 +64,8 @@ static llvm::Expected<Tensors> interpretCurve(Operation *op,
 }
 
 template <typename Op>
-static llvm::Expected<Tensors> interpretNorm(Operation *op,
-                                             ArrayRef<HostTensor> operands,
-                                             const Context &) {
+static llvm::Expected<Tensors>
+interpretNorm(Operation *op, ArrayRef<HostTensor> operands, const Context &) {
   auto norm = cast<Op>(op);
   constexpr bool centred = std::is_same_v<Op, qd::IntLayerNormOp>;
   int32_t zero = 0;

@@ -37,8 +37,7 @@ bool chooseSegments(IntegerCurve &curve) {
       return false;
     // Beyond the grid nothing but the side matters.
     double margin = 4 * static_cast<double>(out.max() - out.min());
-    values.push_back(
-        std::clamp(y, out.min() - margin, out.max() + margin));
+    values.push_back(std::clamp(y, out.min() - margin, out.max() + margin));
   }
   if (spacing == 1) {
     values.pop_back();
@@ -67,8 +66,7 @@ bool chooseSegments(IntegerCurve &curve) {
   curve.values.pop_back();
   double width = 256 * in.scale;
   curve.errorLsb =
-      std::min(width * width / 8 * curvature(curve.kind) / out.scale,
-               largest) +
+      std::min(width * width / 8 * curvature(curve.kind) / out.scale, largest) +
       std::ldexp(1.0, -curve.fraction);
   return true;
 }

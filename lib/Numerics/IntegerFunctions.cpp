@@ -73,8 +73,8 @@ IntegerExp chooseIntegerExp(IntegerScheme scheme, double scale, unsigned bits) {
     top = 2 * int64_t(exp.period);
   }
   exp.shift = std::min(13 + bitLength(top), 32);
-  exp.multiplier = static_cast<int32_t>(
-      (int64_t(1) << (exp.fraction + exp.shift)) / top);
+  exp.multiplier =
+      static_cast<int32_t>((int64_t(1) << (exp.fraction + exp.shift)) / top);
   return exp;
 }
 
@@ -92,9 +92,10 @@ int64_t integerSqrt(int64_t x) {
 // Softmax
 //===----------------------------------------------------------------------===//
 
-std::optional<IntegerSoftmax>
-chooseIntegerSoftmax(IntegerScheme scheme, double inputScale,
-                     unsigned inputBits, const IntegerGrid &output) {
+std::optional<IntegerSoftmax> chooseIntegerSoftmax(IntegerScheme scheme,
+                                                   double inputScale,
+                                                   unsigned inputBits,
+                                                   const IntegerGrid &output) {
   if (!isUsableScale(inputScale) || !isUsableScale(output.scale) ||
       output.scale <= 0x1p-24 || output.scale > 0x1p24)
     return std::nullopt;
@@ -117,9 +118,8 @@ chooseIntegerSoftmax(IntegerScheme scheme, double inputScale,
   // is a probability; what they shift by is a multiplication where the grid is
   // not theirs.
   int fraction = scheme == IntegerScheme::IBert ? 32 : 31;
-  softmax.numerator = scheme == IntegerScheme::IBert
-                          ? int64_t(1) << 32
-                          : (int64_t(1) << 31) - 1;
+  softmax.numerator = scheme == IntegerScheme::IBert ? int64_t(1) << 32
+                                                     : (int64_t(1) << 31) - 1;
   int more = std::min(30 - exponent, 30);
   softmax.multiplier =
       static_cast<int32_t>(roundToInteger(std::ldexp(ratio, more)));
@@ -138,8 +138,8 @@ double IntegerSoftmax::errorLsb(int64_t length) const {
   // Each exponential is off by half a step and what two roundings of table
   // entries make; e = 2^fraction at the maximum is exact, so the sum is at
   // least one.
-  double one = std::ldexp(0.5 + std::ldexp(1.001, exp.fraction - 30),
-                          -exp.fraction);
+  double one =
+      std::ldexp(0.5 + std::ldexp(1.001, exp.fraction - 30), -exp.fraction);
   double codes = std::ldexp(static_cast<double>(numerator), -shift);
   // The division rounds down by less than one of at least numerator / sum.
   double division = std::ldexp(static_cast<double>(length), exp.fraction) /
@@ -168,10 +168,11 @@ int normFraction(int64_t length) {
   return std::max(26 - 2 * bitLength(length - 1), 0);
 }
 
-std::optional<IntegerNorm>
-chooseIntegerNorm(IntegerScheme scheme, const float *gamma, const float *beta,
-                  int64_t length, double inputScale, double epsilon,
-                  const IntegerGrid &output) {
+std::optional<IntegerNorm> chooseIntegerNorm(IntegerScheme scheme,
+                                             const float *gamma,
+                                             const float *beta, int64_t length,
+                                             double inputScale, double epsilon,
+                                             const IntegerGrid &output) {
   if (!isUsableScale(inputScale) || !isUsableScale(output.scale) ||
       length < 1 || length > kLongestIntegerNorm || !(epsilon >= 0))
     return std::nullopt;
@@ -218,10 +219,10 @@ chooseIntegerNorm(IntegerScheme scheme, const float *gamma, const float *beta,
   double z = std::sqrt(n);
   double variance =
       std::ldexp(0.5 / std::max(n - 1, 1.0), -normFraction(length));
-  norm.errorLsb = largestGain * (0x1p-17 + z * (0x1p-28 + variance)) +
-                  z * std::ldexp(0.5, -digits) +
-                  std::ldexp(0.5 + std::ldexp(largestBias, norm.shift - 53),
-                             -norm.shift);
+  norm.errorLsb =
+      largestGain * (0x1p-17 + z * (0x1p-28 + variance)) +
+      z * std::ldexp(0.5, -digits) +
+      std::ldexp(0.5 + std::ldexp(largestBias, norm.shift - 53), -norm.shift);
   return norm;
 }
 
@@ -243,7 +244,8 @@ void integerNormRow(IntegerScheme scheme, bool centred, int32_t inputZeroPoint,
     int64_t z =
         sequences::normElement(o, scheme, length, codes[i] - inputZeroPoint,
                                row.centre, row.multiplier, row.shift);
-    result[i] = sequences::normCode(o, z, int64_t(gain[i]), bias[i], shift, outputBits);
+    result[i] =
+        sequences::normCode(o, z, int64_t(gain[i]), bias[i], shift, outputBits);
   }
 }
 

@@ -34,7 +34,8 @@ using Body = llvm::function_ref<Value(IntegerEmitter &, ValueRange)>;
 class Emitter {
 public:
   Emitter(PatternRewriter &rewriter, Operation *op)
-      : rewriter(rewriter), loc(op->getLoc()), linalg(rewriter, loc) {}
+      : rewriter(rewriter), front(op), loc(op->getLoc()),
+        linalg(rewriter, loc) {}
 
   /// An element-wise op with elements of `element`. The payload gets i8 and i16
   /// elements as i32, and what it returns is truncated.
@@ -82,8 +83,7 @@ private:
                 Body body) {
     ElementBuilder elements(b, at, element);
     auto read = [&](const std::vector<int32_t> &numbers, Value index) -> Value {
-      Value place =
-          arith::IndexCastOp::create(b, at, b.getIndexType(), index);
+      Value place = arith::IndexCastOp::create(b, at, b.getIndexType(), index);
       return tensor::ExtractOp::create(b, at, tableOf(numbers), place);
     };
     IntegerEmitter emitter{elements, read};
@@ -102,13 +102,14 @@ private:
     if (!table) {
       auto size = static_cast<int64_t>(numbers.size());
       table = makeConstant(
-          rewriter, loc, RankedTensorType::get(size, rewriter.getI32Type()),
+          front, loc, RankedTensorType::get(size, rewriter.getI32Type()),
           "table", HostTensor::of<int32_t>(DType::I32, {size}, numbers));
     }
     return table;
   }
 
   PatternRewriter &rewriter;
+  OpBuilder front; ///< before the op, wherever a payload is being built
   Location loc;
   LinalgEmitter linalg;
   llvm::DenseMap<const int32_t *, Value> tables;
@@ -146,10 +147,10 @@ struct DecomposeIntSoftmax : OpRewritePattern<qd::IntSoftmaxOp> {
         [&](IntegerEmitter &o, ValueRange v) {
           return sequences::integerExp(o, integers->exp, o.sub(v[1], v[0]));
         });
-    Value sum = emitter.reduce(e, axis, i64, 0,
-                               [](IntegerEmitter &o, ValueRange v) {
-                                 return o.add(o.wide(v[0]), v[1]);
-                               });
+    Value sum =
+        emitter.reduce(e, axis, i64, 0, [](IntegerEmitter &o, ValueRange v) {
+          return o.add(o.wide(v[0]), v[1]);
+        });
     Value factor = emitter.elementwise(
         rows, i64, {{sum, emitter.all(rank - 1)}},
         [&](IntegerEmitter &o, ValueRange v) {
@@ -176,12 +177,12 @@ struct DecomposeCurve : OpRewritePattern<Op> {
       return rewriter.notifyMatchFailure(op, "no integers for its scales");
     Emitter emitter(rewriter, op);
     RankedTensorType type = op.getType();
-    Value result = emitter.elementwise(
-        type.getShape(), type.getElementType(),
-        {{op.getInput(), emitter.all(type.getRank())}},
-        [&](IntegerEmitter &o, ValueRange v) {
-          return sequences::integerCurve(o, *curve, v[0]);
-        });
+    Value result =
+        emitter.elementwise(type.getShape(), type.getElementType(),
+                            {{op.getInput(), emitter.all(type.getRank())}},
+                            [&](IntegerEmitter &o, ValueRange v) {
+                              return sequences::integerCurve(o, *curve, v[0]);
+                            });
     replace(rewriter, op, result);
     return success();
   }
@@ -210,12 +211,12 @@ struct DecomposeNorm : OpRewritePattern<Op> {
     auto code = [&](IntegerEmitter &o, Value v) {
       return zero == 0 ? v : o.sub(v, o.number(v, zero));
     };
-    Value sum = emitter.reduce(
-        x, axis, i64, 0, [&](IntegerEmitter &o, ValueRange v) {
+    Value sum =
+        emitter.reduce(x, axis, i64, 0, [&](IntegerEmitter &o, ValueRange v) {
           return o.add(o.wide(code(o, v[0])), v[1]);
         });
-    Value squares = emitter.reduce(
-        x, axis, i64, 0, [&](IntegerEmitter &o, ValueRange v) {
+    Value squares =
+        emitter.reduce(x, axis, i64, 0, [&](IntegerEmitter &o, ValueRange v) {
           Value q = o.wide(code(o, v[0]));
           return o.add(o.mul(q, q), v[1]);
         });
@@ -240,8 +241,7 @@ struct DecomposeNorm : OpRewritePattern<Op> {
     inputs.push_back({bias, column});
     Type element = op.getType().getElementType();
     Value result = emitter.elementwise(
-        type.getShape(), element, inputs,
-        [&](IntegerEmitter &o, ValueRange v) {
+        type.getShape(), element, inputs, [&](IntegerEmitter &o, ValueRange v) {
           Value z = sequences::normElement(o, scheme, length, code(o, v[0]),
                                            v[1], v[2], v[3]);
           return sequences::normCode(o, z, v[4], v[5],

@@ -80,9 +80,8 @@ private:
     if (length > kLongestIntegerSoftmax)
       return refuse("its rows of " + Twine(length) +
                     " elements are too long for an integer softmax");
-    error = integers->errorLsb(ShapedType::isDynamic(length)
-                                   ? kLongestIntegerSoftmax
-                                   : length);
+    error = integers->errorLsb(
+        ShapedType::isDynamic(length) ? kLongestIntegerSoftmax : length);
     return qd::IntSoftmaxOp::create(builder, loc, type, codes, scheme, axis,
                                     llvm::APFloat(from.scale),
                                     llvm::APFloat(to.scale), to.zeroPoint);
@@ -140,8 +139,7 @@ private:
 
 } // namespace
 
-Value integerizeNonlinear(IntegerizeContext &context,
-                          qd::QuantizeOp quantize) {
+Value integerizeNonlinear(IntegerizeContext &context, qd::QuantizeOp quantize) {
   Operation *op = quantize.getInput().getDefiningOp();
   auto scheme =
       op ? op->getAttrOfType<qd::IntegerSchemeAttr>(kIntegerSchemeAttr)

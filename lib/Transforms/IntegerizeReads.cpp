@@ -67,8 +67,8 @@ Value integerizeGather(IntegerizeContext &context, qd::QuantizeOp quantize) {
                              std::move(codes->front()));
   if (Operation *constant = read.getTensor().getDefiningOp())
     copyMarks(constant, table.getDefiningOp());
-  Value init = makeEmptyLike(builder, loc, generic->getResult(0),
-                             grid->alphabet);
+  Value init =
+      makeEmptyLike(builder, loc, generic->getResult(0), grid->alphabet);
   auto copy = cast<linalg::GenericOp>(builder.clone(*generic));
   copy.getDpsInitsMutable()[0].set(init);
   copy->getResult(0).setType(
@@ -95,20 +95,19 @@ bool isAffineOfInteger(linalg::GenericOp op) {
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
   if (!map.isIdentity())
     return false;
-  return llvm::all_of(
-      op.getBlock()->without_terminator(), [](Operation &inner) {
-        if (isa<arith::ConstantOp, arith::SIToFPOp, arith::UIToFPOp,
-                arith::NegFOp>(inner))
-          return true;
-        if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp>(
-                inner))
-          return false;
-        bool left = inner.getOperand(0).getDefiningOp<arith::ConstantOp>() !=
-                    nullptr,
-             right = inner.getOperand(1).getDefiningOp<arith::ConstantOp>() !=
-                     nullptr;
-        return isa<arith::DivFOp>(inner) ? right : left || right;
-      });
+  return llvm::all_of(op.getBlock()->without_terminator(), [](Operation
+                                                                  &inner) {
+    if (isa<arith::ConstantOp, arith::SIToFPOp, arith::UIToFPOp, arith::NegFOp>(
+            inner))
+      return true;
+    if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp>(inner))
+      return false;
+    bool left =
+             inner.getOperand(0).getDefiningOp<arith::ConstantOp>() != nullptr,
+         right =
+             inner.getOperand(1).getDefiningOp<arith::ConstantOp>() != nullptr;
+    return isa<arith::DivFOp>(inner) ? right : left || right;
+  });
 }
 
 /// The codes of the integers -128 to 127, in this order.
@@ -162,11 +161,11 @@ Value integerizeIntegerInput(IntegerizeContext &context,
   auto generic = quantize.getInput().getDefiningOp<linalg::GenericOp>();
   std::optional<CodeGrid> grid = getGrid(quantize);
   if (!generic || !grid || !roundsToNearest(quantize) ||
-      !isAffineOfInteger(generic) ||
-      (grid->bits() != 8 && grid->bits() != 16))
+      !isAffineOfInteger(generic) || (grid->bits() != 8 && grid->bits() != 16))
     return {};
   Value input = generic.getDpsInputs()[0];
-  unsigned width = getElementTypeOrSelf(input.getType()).getIntOrFloatBitWidth();
+  unsigned width =
+      getElementTypeOrSelf(input.getType()).getIntOrFloatBitWidth();
   if (width < 8)
     return context.refuse("it reads integers of fewer than 8 bits");
   std::optional<std::vector<int64_t>> table = tabulate(generic, *grid);
@@ -181,8 +180,8 @@ Value integerizeIntegerInput(IntegerizeContext &context,
   Location loc = quantize.getLoc();
   Type i8 = builder.getI8Type();
   auto bytes = cast<RankedTensorType>(input.getType()).clone(i8);
-  ElementwiseInput operand{
-      input, builder.getMultiDimIdentityMap(bytes.getRank())};
+  ElementwiseInput operand{input,
+                           builder.getMultiDimIdentityMap(bytes.getRank())};
   Value codes =
       makeElementwise(builder, loc, bytes, operand,
                       [&](OpBuilder &b, Location l, ValueRange args) -> Value {
@@ -204,8 +203,8 @@ Value integerizeIntegerInput(IntegerizeContext &context,
   Value constant = makeConstant(
       builder, loc, RankedTensorType::get({256}, grid->alphabet), "table",
       entries.converted(grid->bits() == 8 ? DType::I8 : DType::I16));
-  auto lookup = qd::LookupOp::create(builder, loc, quantize.getType(), codes,
-                                     constant);
+  auto lookup =
+      qd::LookupOp::create(builder, loc, quantize.getType(), codes, constant);
   copyMarks(quantize, lookup);
   lookup->setAttr("qd.error_lsb", builder.getF64FloatAttr(0));
   return lookup;

@@ -71,8 +71,7 @@ public:
     for (auto &[observe, grid] : grids)
       emitCasts(observe, grid);
     if (recipe.integerOnly)
-      function->setAttr(kIntegerOnlyAttr,
-                        UnitAttr::get(function.getContext()));
+      function->setAttr(kIntegerOnlyAttr, UnitAttr::get(function.getContext()));
     for (PlannedUnit &planned : units)
       quantizeUnit(planned);
     for (Block *block : programBlocks(function))
@@ -129,7 +128,7 @@ private:
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
           it == recipes.end() ? recipe.activations : it->second;
-      ActivationGrid grid{{}, tensor.format, values, {}};
+      ActivationGrid grid{{}, tensor.format, values, {}, {}};
       ScaleOptions options = tensor.scaleOptions();
       if (auto *divided = smoothed.find(observe); divided != smoothed.end()) {
         grid.smoothed = std::move(divided->second);
@@ -255,10 +254,9 @@ private:
           builder, loc, scalarType,
           DenseElementsAttr::get(scalarType, ArrayRef(value)));
     };
-    return {
-        scalar(builder.getF32Type(), builder.getF32FloatAttr(params.scale)),
-        scalar(builder.getI32Type(),
-               builder.getI32IntegerAttr(params.zeroPoint))};
+    return {scalar(builder.getF32Type(), builder.getF32FloatAttr(params.scale)),
+            scalar(builder.getI32Type(),
+                   builder.getI32IntegerAttr(params.zeroPoint))};
   }
 
   void emitCasts(qd::ObserveOp observe, const ActivationGrid &grid) {
@@ -304,15 +302,57 @@ private:
                               : layer.activationPrecision()));
   }
 
+  /// Is the observed value computed from integers of the model alone, such as
+  /// an attention mask? What calibration saw of it says nothing of other masks.
+  static bool isMadeOfIntegers(qd::ObserveOp observe) {
+    auto generic = observe.getInput().getDefiningOp<linalg::GenericOp>();
+    return generic && isElementwiseGeneric(generic) &&
+           llvm::all_of(generic.getDpsInputs(), [](Value input) {
+             return isComputedFromConstants(input) ||
+                    getElementTypeOrSelf(input.getType()).isSignlessInteger();
+           });
+  }
+
+  /// The observed parts of the sum that `observe` holds: what is masked, then
+  /// the mask. None if it is no such sum.
+  SmallVector<ActivationGrid *, 2> maskedSum(
+      qd::ObserveOp observe,
+      const llvm::DenseMap<Operation *, const QuantizableUnit *> &makers) {
+    constexpr double wide = 64;
+    const QuantizableUnit *sum =
+        makers.lookup(observe.getInput().getDefiningOp());
+    SmallVector<ActivationGrid *, 2> parts;
+    SmallVector<bool, 2> fixed;
+    if (!sum || sum->kind != "add")
+      return parts;
+    for (Value part : sum->inputs) {
+      auto source = gridSource(part).getDefiningOp<qd::ObserveOp>();
+      auto found = grids.find(source);
+      if (found == grids.end())
+        return {};
+      parts.push_back(&found->second);
+      fixed.push_back(isMadeOfIntegers(source));
+    }
+    const ValueStatistics &all = grids[observe].statistics();
+    if (fixed[0] == fixed[1] && all.max - all.min <= wide)
+      return {};
+    bool firstIsMask = fixed[0] != fixed[1] ? fixed[0]
+                                            : parts[0]->statistics().min <
+                                                  parts[1]->statistics().min;
+    if (firstIsMask)
+      std::swap(parts[0], parts[1]);
+    return parts;
+  }
+
   /// A softmax reads differences to the largest element of its row: where a
   /// mask is added to its input, the range of what it is added to matters, and
   /// sixteen powers of e below it; the mask itself needs no more than to reach
   /// the end of that grid.
   void boundSoftmaxInputs() {
-    constexpr double wide = 64, vanishing = 16;
-    llvm::DenseMap<Operation *, const QuantizableUnit *> unitOf;
+    constexpr double vanishing = 16;
+    llvm::DenseMap<Operation *, const QuantizableUnit *> makers;
     for (const PlannedUnit &planned : units)
-      unitOf[planned.unit.ops.back()] = &planned.unit;
+      makers[planned.unit.ops.back()] = &planned.unit;
     for (const PlannedUnit &planned : units) {
       if (planned.unit.kind != "softmax" || !planned.isInteger)
         continue;
@@ -323,22 +363,12 @@ private:
         continue;
       double low = grid->second.statistics().min,
              high = grid->second.statistics().max;
-      const QuantizableUnit *sum =
-          unitOf.lookup(input.getInput().getDefiningOp());
-      SmallVector<ActivationGrid *> parts;
-      if (sum && sum->kind == "add" && high - low > wide)
-        for (Value part : sum->inputs)
-          if (auto found = grids.find(
-                  gridSource(part).getDefiningOp<qd::ObserveOp>());
-              found != grids.end())
-            parts.push_back(&found->second);
-      if (parts.size() == 2) {
-        if (parts[0]->statistics().min < parts[1]->statistics().min)
-          std::swap(parts[0], parts[1]);
-        low = std::max(low, parts[0]->statistics().min);
-        const ValueStatistics &mask = parts[1]->statistics();
-        double reach = parts[0]->statistics().max - low + vanishing;
-        setRange(*parts[1], std::max(mask.min, -reach), mask.max);
+      if (auto parts = maskedSum(input, makers); !parts.empty()) {
+        const ValueStatistics &kept = parts[0]->statistics();
+        low = kept.min;
+        high = std::max(high, kept.max);
+        setRange(*parts[1], low - kept.max - vanishing,
+                 std::max(parts[1]->statistics().max, 0.0));
       }
       setRange(grid->second, low - vanishing, high);
     }
@@ -350,18 +380,13 @@ private:
     options.qmin = grid.format.minCode();
     options.qmax = grid.format.maxCode();
     options.symmetric = recipe.activations.symmetric;
-    ValueStatistics ends;
-    ends.count = 2;
-    ends.min = low;
-    ends.max = high;
-    grid.params = ends.chooseParams(options);
+    grid.params = chooseParams(qdialect::ValueRange{low, high}, options);
   }
 
   /// A product reads bytes: what has a fine grid is rounded to them in front of
   /// it.
   void readBytes(OpOperand &operand) {
-    auto source =
-        gridSource(operand.get()).getDefiningOp<qd::DequantizeOp>();
+    auto source = gridSource(operand.get()).getDefiningOp<qd::DequantizeOp>();
     auto found = coarseGrids.find(source);
     if (found == coarseGrids.end())
       return;

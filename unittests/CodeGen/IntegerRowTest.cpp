@@ -20,15 +20,15 @@ protected:
                                  bool wideResult) {
     std::string input = shapeText(shape, wideInput ? "i16" : "i8"),
                 result = shapeText(shape, wideResult ? "i16" : "i8");
-    return mainText(
-        {input}, result,
-        "    %y = qd.int_softmax %x0 scheme(" + scheme +
-            ") axis = " + std::to_string(shape.size() - 1) + " scale = " +
-            (wideInput ? "2.0e-4" : "3.0e-2") + " to " +
-            (wideResult ? "1.6e-5 zero_point = -32768"
-                        : "3.90625e-3 zero_point = -128") +
-            " : " + input + " -> " + result + "\n    qd.yield %y : " + result +
-            "\n");
+    return mainText({input}, result,
+                    "    %y = qd.int_softmax %x0 scheme(" + scheme +
+                        ") axis = " + std::to_string(shape.size() - 1) +
+                        " scale = " + (wideInput ? "2.0e-4" : "3.0e-2") +
+                        " to " +
+                        (wideResult ? "1.6e-5 zero_point = -32768"
+                                    : "3.90625e-3 zero_point = -128") +
+                        " : " + input + " -> " + result +
+                        "\n    qd.yield %y : " + result + "\n");
   }
 
   std::string normText(const std::string &op, const std::vector<int64_t> &shape,
@@ -47,17 +47,17 @@ protected:
     std::string gain = shapeText(row, "i32"), bias = shapeText(row, "i64");
     std::string input = shapeText(shape, wideInput ? "i16" : "i8"),
                 result = shapeText(shape, wideResult ? "i16" : "i8");
-    return mainText(
-        {input}, result,
-        "    %g = arith.constant " +
-            RandomConstants{random}.words(count, 30 << 20) + " : " + gain +
-            "\n    %b = arith.constant " + denseText(biases) + " : " + bias +
-            "\n    %y = qd." + op + " %x0, %g, %b scheme(" + scheme +
-            ") axis = " + std::to_string(axis) +
-            " epsilon = 77 shift = " + std::to_string(shift) +
-            (op == "int_rms_norm" ? " zero_point = -3" : "") + " : " + input +
-            ", " + gain + ", " + bias + " -> " + result +
-            "\n    qd.yield %y : " + result + "\n");
+    return mainText({input}, result,
+                    "    %g = arith.constant " +
+                        RandomConstants{random}.words(count, 30 << 20) + " : " +
+                        gain + "\n    %b = arith.constant " +
+                        denseText(biases) + " : " + bias + "\n    %y = qd." +
+                        op + " %x0, %g, %b scheme(" + scheme +
+                        ") axis = " + std::to_string(axis) +
+                        " epsilon = 77 shift = " + std::to_string(shift) +
+                        (op == "int_rms_norm" ? " zero_point = -3" : "") +
+                        " : " + input + ", " + gain + ", " + bias + " -> " +
+                        result + "\n    qd.yield %y : " + result + "\n");
   }
 
   std::mt19937 random{testSeed()};
@@ -68,9 +68,9 @@ TEST_F(IntegerRowTest, SoftmaxLengths) {
     for (int64_t length : {1, 15, 16, 17, 64, 100})
       for (bool wide : {false, true}) {
         SCOPED_TRACE(std::string(scheme) + " " + std::to_string(length));
-        checkDispatch(softmaxText({2, 3, length}, scheme, wide,
-                                  wide && length % 2),
-                      "row", random, 0, length < 64);
+        checkDispatch(
+            softmaxText({2, 3, length}, scheme, wide, wide && length % 2),
+            "row", random, 0, length < 64);
       }
 }
 
@@ -81,9 +81,9 @@ TEST_F(IntegerRowTest, NormLengths) {
         for (bool wide : {false, true}) {
           SCOPED_TRACE(std::string(scheme) + " " + op + " " +
                        std::to_string(length));
-          checkDispatch(normText(op, {2, 3, length}, 2, scheme, wide,
-                                 wide && length % 2),
-                        "row", random, 0, length < 64);
+          checkDispatch(
+              normText(op, {2, 3, length}, 2, scheme, wide, wide && length % 2),
+              "row", random, 0, length < 64);
         }
 }
 
@@ -100,12 +100,12 @@ TEST_F(IntegerRowTest, Curves) {
         std::string input = shapeText({3, 37}, wide ? "i16" : "i8"),
                     result = shapeText({3, 37}, "i8");
         checkDispatch(
-            mainText({input}, result,
-                     std::string("    %y = qd.") + op + " %x0 scheme(" +
-                         scheme + ") scale = " + (wide ? "2.0e-4" : "3.0e-2") +
-                         " zero_point = 5 to 2.0e-2 zero_point = -100 : " +
-                         input + " -> " + result + "\n    qd.yield %y : " +
-                         result + "\n"),
+            mainText(
+                {input}, result,
+                std::string("    %y = qd.") + op + " %x0 scheme(" + scheme +
+                    ") scale = " + (wide ? "2.0e-4" : "3.0e-2") +
+                    " zero_point = 5 to 2.0e-2 zero_point = -100 : " + input +
+                    " -> " + result + "\n    qd.yield %y : " + result + "\n"),
             "generic", random, 0, false);
       }
 }

@@ -31,8 +31,8 @@ TEST(IntegerSqrt, SquaresAndTheirNeighbours) {
   for (int64_t x = 0; x < 70000; ++x)
     ASSERT_EQ(integerSqrt(x), static_cast<int64_t>(std::sqrt(double(x))));
   for (int i = 0; i < 100000; ++i) {
-    int64_t root = random.integer(1, (int64_t(1) << 31) - 1) >>
-                   random.integer(0, 30);
+    int64_t root =
+        random.integer(1, (int64_t(1) << 31) - 1) >> random.integer(0, 30);
     root = std::max<int64_t>(root, 1);
     ASSERT_EQ(integerSqrt(root * root), root);
     ASSERT_EQ(integerSqrt(root * root + 2 * root), root);
@@ -123,16 +123,16 @@ TEST(IntegerSoftmax, WithinItsBound) {
 }
 
 TEST(IntegerSoftmax, BoundIsSmall) {
-  auto p = chooseIntegerSoftmax(IntegerScheme::QD, 0.001, 16,
-                                {1.0 / 256, -128, 8});
+  auto p =
+      chooseIntegerSoftmax(IntegerScheme::QD, 0.001, 16, {1.0 / 256, -128, 8});
   EXPECT_LT(p->errorLsb(128), 0.04);
 }
 
 TEST(IntegerSoftmax, PapersOnTheirGrids) {
   // Scale 2^-8 without a zero point: (e * f) >> 24.
   std::vector<int64_t> codes = {0, -100, 50, 20}, result(4);
-  auto ibert = chooseIntegerSoftmax(IntegerScheme::IBert, 0.02, 8,
-                                    {0x1p-8, 0, 16});
+  auto ibert =
+      chooseIntegerSoftmax(IntegerScheme::IBert, 0.02, 8, {0x1p-8, 0, 16});
   EXPECT_EQ(ibert->multiplier, 1);
   EXPECT_EQ(ibert->shift, 24);
   integerSoftmaxRow(*ibert, codes.data(), result.data(), 4);
@@ -145,8 +145,8 @@ TEST(IntegerSoftmax, PapersOnTheirGrids) {
   for (int i = 0; i < 4; ++i)
     EXPECT_EQ(result[i], (e[i] * ((int64_t(1) << 32) / sum)) >> 24);
   // Scale 2^-7: >> (31 - 8 + 1).
-  auto ivit = chooseIntegerSoftmax(IntegerScheme::IVit, 0.02, 8,
-                                   {0x1p-7, 0, 8});
+  auto ivit =
+      chooseIntegerSoftmax(IntegerScheme::IVit, 0.02, 8, {0x1p-7, 0, 8});
   EXPECT_EQ(ivit->multiplier, 1);
   EXPECT_EQ(ivit->shift, 24);
   for (const auto &scheme : {*ibert, *ivit}) {
@@ -167,7 +167,8 @@ TEST(IntegerSoftmax, OneElementAndSaturation) {
     integerSoftmaxRow(*p, nullptr, nullptr, 0);
   }
   EXPECT_FALSE(chooseIntegerSoftmax(IntegerScheme::QD, 0.0, 8, {}));
-  EXPECT_FALSE(chooseIntegerSoftmax(IntegerScheme::QD, 1.0, 8, {0x1p-24, 0, 8}));
+  EXPECT_FALSE(
+      chooseIntegerSoftmax(IntegerScheme::QD, 1.0, 8, {0x1p-24, 0, 8}));
 }
 
 static std::vector<double> norm(const std::vector<int64_t> &codes, double scale,
@@ -198,8 +199,8 @@ TEST(IntegerNorm, WithinItsBound) {
           gamma.push_back(float(random.real(-3, 3)));
           beta.push_back(float(random.real(-2, 2)));
         }
-        IntegerGrid output{random.real(0.001, 0.2), int(random.integer(-20, 20)),
-                           trial % 2 ? 8u : 16u};
+        IntegerGrid output{random.real(0.001, 0.2),
+                           int(random.integer(-20, 20)), trial % 2 ? 8u : 16u};
         double scale = std::exp(random.real(-8, 0));
         double epsilon = trial % 3 ? 1e-5 : 1e-12;
         auto p = chooseIntegerNorm(IntegerScheme::QD, gamma.data(),
@@ -215,8 +216,7 @@ TEST(IntegerNorm, WithinItsBound) {
                        codes.data(), result.data(), n);
         std::vector<double> want = norm(codes, scale, epsilon, centred);
         for (int64_t i = 0; i < n; ++i) {
-          double exact = want[i] * gamma[i] +
-                         (trial % 5 ? beta[i] : 0);
+          double exact = want[i] * gamma[i] + (trial % 5 ? beta[i] : 0);
           exact = std::clamp(exact / output.scale + output.zeroPoint,
                              double(output.min()), double(output.max()));
           ASSERT_LE(std::fabs(double(result[i]) - exact), 0.5 + p->errorLsb)
@@ -230,8 +230,8 @@ TEST(IntegerNorm, ConstantRowsGiveTheBias) {
   for (IntegerScheme scheme : kSchemes)
     for (int64_t value : {-32768, 0, 7, 32767}) {
       float gamma[4] = {1, -2, 0, 1e-20f}, beta[4] = {0.5f, -1, 3, 0};
-      auto p = chooseIntegerNorm(scheme, gamma, beta, 4, 0.01, 0,
-                                 {0.125, 3, 8});
+      auto p =
+          chooseIntegerNorm(scheme, gamma, beta, 4, 0.01, 0, {0.125, 3, 8});
       std::vector<int64_t> codes(4, value), result(4);
       integerNormRow(scheme, /*centred=*/true, 0, p->epsilon, p->gain.data(),
                      p->bias.data(), p->shift, 8, codes.data(), result.data(),
@@ -277,9 +277,9 @@ static double worst(const IntegerCurve &p) {
   double result = 0;
   for (int64_t code = p.input.min(); code <= p.input.max(); ++code) {
     double x = double(code - p.input.zeroPoint) * p.input.scale;
-    double want = std::clamp(curve(p.kind, x) / p.output.scale +
-                                 p.output.zeroPoint,
-                             double(p.output.min()), double(p.output.max()));
+    double want =
+        std::clamp(curve(p.kind, x) / p.output.scale + p.output.zeroPoint,
+                   double(p.output.min()), double(p.output.max()));
     result = std::max(result, std::fabs(double(integerCurve(p, code)) - want));
   }
   return result * p.output.scale;

@@ -45,10 +45,10 @@ struct IntegerExp {
   std::vector<int32_t> fine, coarse;
   // The papers: d is shifted right first, so that scale * 2^preShift > 2^-13.
   int preShift = 0;
-  int32_t period = 1;           ///< ln 2 (ibert) or 1 (ivit) in steps
-  int32_t most = 1;             ///< d is clamped here
+  int32_t period = 1;            ///< ln 2 (ibert) or 1 (ivit) in steps
+  int32_t most = 1;              ///< d is clamped here
   int32_t slope = 0, ground = 0; ///< ibert's q_b and q_c
-  int32_t multiplier = 0;       ///< to 2^fraction
+  int32_t multiplier = 0;        ///< to 2^fraction
   int shift = 0;
 };
 IntegerExp chooseIntegerExp(IntegerScheme scheme, double scale, unsigned bits);
@@ -68,9 +68,10 @@ struct IntegerSoftmax {
   double errorLsb(int64_t length) const;
 };
 /// Nothing if the output scale is not above 2^-24.
-std::optional<IntegerSoftmax>
-chooseIntegerSoftmax(IntegerScheme scheme, double inputScale,
-                     unsigned inputBits, const IntegerGrid &output);
+std::optional<IntegerSoftmax> chooseIntegerSoftmax(IntegerScheme scheme,
+                                                   double inputScale,
+                                                   unsigned inputBits,
+                                                   const IntegerGrid &output);
 
 /// Rows longer than this have no integer norm.
 constexpr int64_t kLongestIntegerNorm = 1 << 14;
@@ -94,10 +95,11 @@ struct IntegerNorm {
 int normFraction(int64_t length);
 /// `beta` may be null. Nothing where a number is not finite, or the output is
 /// so fine that no gain fits.
-std::optional<IntegerNorm>
-chooseIntegerNorm(IntegerScheme scheme, const float *gamma, const float *beta,
-                  int64_t length, double inputScale, double epsilon,
-                  const IntegerGrid &output);
+std::optional<IntegerNorm> chooseIntegerNorm(IntegerScheme scheme,
+                                             const float *gamma,
+                                             const float *beta, int64_t length,
+                                             double inputScale, double epsilon,
+                                             const IntegerGrid &output);
 
 /// How the elements of one row become normalised ones.
 struct NormRow {

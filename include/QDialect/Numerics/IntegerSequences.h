@@ -58,29 +58,30 @@ V integerExp(O &o, const IntegerExp &p, V d) {
   if (p.scheme == IntegerScheme::QD) {
     constexpr int fraction = 30;
     if (p.coarse.empty())
-      return shiftRight(
-          o, o.add(o.table(p.fine, d), o.number(d, 1 << (fraction - p.fraction - 1))),
-          fraction - p.fraction);
+      return shiftRight(o,
+                        o.add(o.table(p.fine, d),
+                              o.number(d, 1 << (fraction - p.fraction - 1))),
+                        fraction - p.fraction);
     V high = shiftRight(o, d, 8);
     V low = o.sub(d, o.shl(high, o.number(d, 8)));
-    V product = o.mul(o.wide(o.table(p.coarse, high)),
-                      o.wide(o.table(p.fine, low)));
+    V product =
+        o.mul(o.wide(o.table(p.coarse, high)), o.wide(o.table(p.fine, low)));
     int drop = 2 * fraction - p.fraction;
     V half = o.number(product, int64_t(1) << (drop - 1));
     return o.narrow(shiftRight(o, o.add(product, half), drop));
   }
   d = shiftRight(o, d, p.preShift);
-  V x = o.sub(o.number(d, 0), d); // the papers' q, at most 0
+  V x = o.sub(o.number(d, 0), d);      // the papers' q, at most 0
   if (p.scheme == IntegerScheme::IVit) // times 1.4375, about log2 e
     x = o.sub(o.add(x, shiftRight(o, x, 1)), shiftRight(o, x, 4));
   V t = o.min(o.sub(o.number(d, 0), x), o.number(d, p.most));
   V z = o.div(t, o.number(d, p.period));
   V r = o.sub(o.mul(z, o.number(d, p.period)), t); // in (-period, 0]
-  V mantissa = p.scheme == IntegerScheme::IVit
-                   ? o.wide(o.add(r, o.number(r, 2 * int64_t(p.period))))
-                   : o.add(o.mul(o.wide(r),
-                                 o.wide(o.add(r, o.number(r, p.slope)))),
-                           o.number(o.wide(r), p.ground));
+  V mantissa =
+      p.scheme == IntegerScheme::IVit
+          ? o.wide(o.add(r, o.number(r, 2 * int64_t(p.period))))
+          : o.add(o.mul(o.wide(r), o.wide(o.add(r, o.number(r, p.slope)))),
+                  o.number(o.wide(r), p.ground));
   V scaled = o.mul(mantissa, o.number(mantissa, p.multiplier));
   V drop = o.add(o.wide(z), o.number(mantissa, p.shift));
   return o.narrow(o.shr(scaled, drop));
@@ -133,8 +134,8 @@ void normRow(O &o, IntegerScheme scheme, bool centred, int64_t length,
     // [2^30, 2^31).
     int digits = normFraction(length);
     V variance = o.sub(o.mul(n, squares), o.mul(sum, sum));
-    variance = o.add(o.shl(variance, o.number(sum, digits)),
-                     o.number(sum, epsilon));
+    variance =
+        o.add(o.shl(variance, o.number(sum, digits)), o.number(sum, epsilon));
     V s = o.shr(o.sub(o.number(sum, 62), o.bitLength(variance)), one);
     V root = integerSqrt(o, o.shl(variance, o.shl(s, one)));
     multiplier = o.div(o.number(sum, int64_t(1) << 60), root);
@@ -198,8 +199,8 @@ V curveProduct(O &o, const IntegerCurve &p, V q) {
   V zero = o.number(q, 0);
   if (p.scheme == IntegerScheme::IBert && p.kind == IntegerCurveKind::Gelu) {
     // L = top - (bend - min(|q|, bend))^2, with the sign of q.
-    V rest = o.sub(o.number(q, p.bend),
-                   o.min(magnitude(o, q), o.number(q, p.bend)));
+    V rest =
+        o.sub(o.number(q, p.bend), o.min(magnitude(o, q), o.number(q, p.bend)));
     V square = o.mul(o.wide(rest), o.wide(rest));
     V l = o.sub(o.number(square, p.top), square);
     // -1, 0 or 1.
@@ -227,10 +228,8 @@ V integerCurve(O &o, const IntegerCurve &p, V code) {
       return o.table(p.values, index);
     V high = shiftRight(o, index, 8);
     V low = o.sub(index, o.shl(high, o.number(index, 8)));
-    V rise = shiftRight(o,
-                        o.add(o.mul(o.table(p.steps, high), low),
-                              o.number(low, 128)),
-                        8);
+    V rise = shiftRight(
+        o, o.add(o.mul(o.table(p.steps, high), low), o.number(low, 128)), 8);
     V value = o.add(o.table(p.values, high), rise);
     if (p.fraction > 0)
       value = o.add(value, o.number(value, 1 << (p.fraction - 1)));

@@ -64,10 +64,10 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
     return cpu::planGeneric(dispatch);
   }
   if (region)
-    for (auto plan :
-         {cpu::planWindowReduce, cpu::planContraction, cpu::planBlockMatmul,
-          cpu::planBlockDot, cpu::planBatchMatmul, cpu::planRow,
-          cpu::planIntegerRow, cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
+    for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
+                      cpu::planBlockMatmul, cpu::planBlockDot,
+                      cpu::planBatchMatmul, cpu::planRow, cpu::planIntegerRow,
+                      cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return cpu::planGeneric(dispatch);

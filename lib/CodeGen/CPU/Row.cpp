@@ -70,8 +70,7 @@ Value RowEmitter::walkSymbolic(Value init, Step step) {
 }
 
 Value RowEmitter::load(VectorType type, Value from, Value element, Value mask) {
-  Value place =
-      e.at(from, e.mul(element, elementBytes(type.getElementType())));
+  Value place = e.at(from, e.mul(element, elementBytes(type.getElementType())));
   return mask ? e.maskedLoad(type, place, mask) : e.load(type, place);
 }
 

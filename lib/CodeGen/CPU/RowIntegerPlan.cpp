@@ -137,17 +137,15 @@ private:
     });
     Value most = e.broadcast(tree<arith::MaxSIOp>(lanes), i32);
     // A lane sums at most 2^10 of the 2^14 elements, each at most 2^20.
-    Value sums =
-        walk(zero, [&](Value element, Value mask, Value sum) -> Value {
-          // Lanes that do not exist may not read beyond a table.
-          Value d = onlyExisting(o.sub(most, codes(element, mask)), mask, zero);
-          Value power = sequences::integerExp(o, plan.softmax->exp, d);
-          keep(power, element);
-          return o.add(sum, onlyExisting(power, mask, zero));
-        });
+    Value sums = walk(zero, [&](Value element, Value mask, Value sum) -> Value {
+      // Lanes that do not exist may not read beyond a table.
+      Value d = onlyExisting(o.sub(most, codes(element, mask)), mask, zero);
+      Value power = sequences::integerExp(o, plan.softmax->exp, d);
+      keep(power, element);
+      return o.add(sum, onlyExisting(power, mask, zero));
+    });
     Value sum = tree<arith::AddIOp>(o.wide(sums));
-    factor =
-        e.broadcast(sequences::softmaxFactor(o, *plan.softmax, sum), i64);
+    factor = e.broadcast(sequences::softmaxFactor(o, *plan.softmax, sum), i64);
   }
 
   /// The codes less the zero point, where it matters.
@@ -185,20 +183,20 @@ private:
   Lanes result(Value element, Value mask) override {
     Value code;
     if (plan.softmax) {
-      code = sequences::softmaxCode(o, *plan.softmax, kept(i32, element),
-                                    factor);
+      code =
+          sequences::softmaxCode(o, *plan.softmax, kept(i32, element), factor);
     } else {
-      Value z = sequences::normElement(o, plan.scheme, plan.length,
-                                       centred(element, mask), centre, factor,
-                                       shift);
+      Value z =
+          sequences::normElement(o, plan.scheme, plan.length,
+                                 centred(element, mask), centre, factor, shift);
       // Constants have room behind them.
       Value g = load(i32, gain, element, {}), b = load(i64, bias, element, {});
       code = sequences::normCode(o, z, g, b, plan.shift, plan.resultBits);
     }
     if (plan.resultBits == 8)
       return Lanes::codes(o.add(code, e.constantInt(i32, 128)));
-    return Lanes::of(arith::TruncIOp::create(
-        e, Emitter::vector(e.getI16Type()), code));
+    return Lanes::of(
+        arith::TruncIOp::create(e, Emitter::vector(e.getI16Type()), code));
   }
 
   const IntegerRowPlan &plan;
@@ -241,8 +239,8 @@ bool IntegerRowPlan::init() {
   Operation *root = region.root;
   if (!isa<qd::IntSoftmaxOp, qd::IntLayerNormOp, qd::IntRmsNormOp>(root))
     return false;
-  resultBits =
-      getElementTypeOrSelf(root->getResult(0).getType()).getIntOrFloatBitWidth();
+  resultBits = getElementTypeOrSelf(root->getResult(0).getType())
+                   .getIntOrFloatBitWidth();
   if (auto op = dyn_cast<qd::IntSoftmaxOp>(root)) {
     softmax = integersOf(op);
     auto axis = static_cast<int64_t>(op.getAxis());

@@ -12,7 +12,6 @@
 #include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
-#include "QDialect/Transforms/Observers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -321,12 +320,12 @@ std::string qdialect::makeReceipt(const Program &program,
     out.attribute("recipe", json::fixUTF8(provenance.recipe));
     out.attribute("rescale", json::fixUTF8(provenance.rescale));
     // qd-verify-integer-only has seen to it.
-    out.attribute("integer_only",
-                  llvm::any_of(program.steps, [](const auto &step) {
-                    return step.dispatch &&
-                           step.dispatch->template getParentOfType<func::FuncOp>()
-                               ->hasAttr(kIntegerOnlyAttr);
-                  }));
+    out.attribute(
+        "integer_only", llvm::any_of(program.steps, [](const auto &step) {
+          return step.dispatch &&
+                 step.dispatch->template getParentOfType<func::FuncOp>()
+                     ->hasAttr("qd.integer_only");
+        }));
     out.attributeArray("variants", [&] {
       for (const CpuTarget &target : targets)
         out.value(target.name);
