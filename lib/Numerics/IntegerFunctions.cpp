@@ -202,6 +202,9 @@ std::optional<IntegerNorm> chooseIntegerNorm(IntegerScheme scheme,
     norm.gain.push_back(static_cast<int32_t>(
         roundToInteger(std::ldexp(gamma[i] * unit / output.scale, digits))));
     double bias = (beta ? beta[i] / output.scale : 0) + output.zeroPoint + 0.5;
+    // Seeded fault 84: the norm's one rounding is a floor.
+    if constexpr (QDIALECT_MUTATE == 84)
+      bias -= 0.5;
     norm.bias.push_back(roundToInteger(std::ldexp(bias, norm.shift)));
   }
   double real = std::ldexp(n * n * epsilon / inputScale / inputScale,

@@ -15,6 +15,7 @@
 // rounded once instead of twice. Values in a branch that no sample took have no
 // statistics: what needs them stays float, as a fallback.
 
+#include "ActivationGrid.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -22,7 +23,6 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QDialect/Transforms/Quantize.h"
-#include "QuantizationPlan.h"
 #include "QuantizeContraction.h"
 #include "QuantizeTables.h"
 #include "SmoothActivations.h"
@@ -40,20 +40,6 @@ namespace qdialect {
 
 namespace {
 
-/// The grid of one observed value.
-struct ActivationGrid {
-  QuantParams params;
-  RecipeFormat format;
-  const ValueStatistics *observed = nullptr;
-  std::optional<Smoothed> smoothed;
-  /// That of a value in a fine format for those who read bytes.
-  std::optional<std::pair<QuantParams, RecipeFormat>> coarse;
-
-  const ValueStatistics &statistics() const {
-    return smoothed ? smoothed->statistics : *observed;
-  }
-};
-
 class ProgramQuantizer {
 public:
   ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
@@ -67,7 +53,7 @@ public:
     keepFloatWhatNeverRan();
     for (const PlannedUnit &planned : llvm::reverse(units))
       shareConcatGrid(planned.unit);
-    boundSoftmaxInputs();
+    boundSoftmaxInputs(units, grids, recipe.activations.symmetric);
     for (auto &[observe, grid] : grids)
       emitCasts(observe, grid);
     if (recipe.integerOnly)
@@ -302,87 +288,6 @@ private:
                               : layer.activationPrecision()));
   }
 
-  /// Is the observed value computed from integers of the model alone, such as
-  /// an attention mask? What calibration saw of it says nothing of other masks.
-  static bool isMadeOfIntegers(qd::ObserveOp observe) {
-    auto generic = observe.getInput().getDefiningOp<linalg::GenericOp>();
-    return generic && isElementwiseGeneric(generic) &&
-           llvm::all_of(generic.getDpsInputs(), [](Value input) {
-             return isComputedFromConstants(input) ||
-                    getElementTypeOrSelf(input.getType()).isSignlessInteger();
-           });
-  }
-
-  /// The observed parts of the sum that `observe` holds: what is masked, then
-  /// the mask. None if it is no such sum.
-  SmallVector<ActivationGrid *, 2> maskedSum(
-      qd::ObserveOp observe,
-      const llvm::DenseMap<Operation *, const QuantizableUnit *> &makers) {
-    constexpr double wide = 64;
-    const QuantizableUnit *sum =
-        makers.lookup(observe.getInput().getDefiningOp());
-    SmallVector<ActivationGrid *, 2> parts;
-    SmallVector<bool, 2> fixed;
-    if (!sum || sum->kind != "add")
-      return parts;
-    for (Value part : sum->inputs) {
-      auto source = gridSource(part).getDefiningOp<qd::ObserveOp>();
-      auto found = grids.find(source);
-      if (found == grids.end())
-        return {};
-      parts.push_back(&found->second);
-      fixed.push_back(isMadeOfIntegers(source));
-    }
-    const ValueStatistics &all = grids[observe].statistics();
-    if (fixed[0] == fixed[1] && all.max - all.min <= wide)
-      return {};
-    bool firstIsMask = fixed[0] != fixed[1] ? fixed[0]
-                                            : parts[0]->statistics().min <
-                                                  parts[1]->statistics().min;
-    if (firstIsMask)
-      std::swap(parts[0], parts[1]);
-    return parts;
-  }
-
-  /// A softmax reads differences to the largest element of its row: where a
-  /// mask is added to its input, the range of what it is added to matters, and
-  /// sixteen powers of e below it; the mask itself needs no more than to reach
-  /// the end of that grid.
-  void boundSoftmaxInputs() {
-    constexpr double vanishing = 16;
-    llvm::DenseMap<Operation *, const QuantizableUnit *> makers;
-    for (const PlannedUnit &planned : units)
-      makers[planned.unit.ops.back()] = &planned.unit;
-    for (const PlannedUnit &planned : units) {
-      if (planned.unit.kind != "softmax" || !planned.isInteger)
-        continue;
-      auto input =
-          gridSource(planned.unit.inputs[0]).getDefiningOp<qd::ObserveOp>();
-      auto grid = grids.find(input);
-      if (grid == grids.end() || !grid->second.coarse)
-        continue;
-      double low = grid->second.statistics().min,
-             high = grid->second.statistics().max;
-      if (auto parts = maskedSum(input, makers); !parts.empty()) {
-        const ValueStatistics &kept = parts[0]->statistics();
-        low = kept.min;
-        high = std::max(high, kept.max);
-        setRange(*parts[1], low - kept.max - vanishing,
-                 std::max(parts[1]->statistics().max, 0.0));
-      }
-      setRange(grid->second, low - vanishing, high);
-    }
-  }
-
-  /// Gives a grid in the fine format other ends.
-  void setRange(ActivationGrid &grid, double low, double high) const {
-    ScaleOptions options;
-    options.qmin = grid.format.minCode();
-    options.qmax = grid.format.maxCode();
-    options.symmetric = recipe.activations.symmetric;
-    grid.params = chooseParams(qdialect::ValueRange{low, high}, options);
-  }
-
   /// A product reads bytes: what has a fine grid is rounded to them in front of
   /// it.
   void readBytes(OpOperand &operand) {
@@ -406,7 +311,8 @@ private:
       dequantize->setAttr("qd.name", name);
     }
     scales[dequantize] = params.scale;
-    statisticsOf[dequantize] = statisticsOf.find(source)->second;
+    ValueStatistics values = statisticsOf.find(source)->second;
+    statisticsOf[dequantize] = std::move(values);
     operand.set(dequantize);
   }
 
@@ -518,8 +424,7 @@ private:
   QuantizeSummary &summary;
   QuantizationPlan plan;
   std::vector<PlannedUnit> &units;
-  /// In program order.
-  llvm::MapVector<qd::ObserveOp, ActivationGrid> grids;
+  ActivationGrids grids;
   /// Those without statistics, in branches.
   llvm::SetVector<qd::ObserveOp> neverRan;
   llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;

@@ -123,6 +123,28 @@ layers:
   }
 }
 
+TEST(RecipeTest, IntegerFunctionsAndNothingElse) {
+  Recipe recipe = parsed(R"(name: integers
+rescale: dyadic
+nonlinearities: {scheme: ivit, format: s16}
+integer_only: true
+)");
+  ASSERT_TRUE(recipe.nonlinearities.has_value());
+  EXPECT_EQ(recipe.nonlinearities->scheme, IntegerScheme::IVit);
+  EXPECT_EQ(recipe.nonlinearities->format.str(), "s16");
+  EXPECT_TRUE(recipe.integerOnly);
+  EXPECT_FALSE(parsed("name: x\n").nonlinearities.has_value());
+  EXPECT_NE(errorOf("name: x\nnonlinearities: {format: u12}\n")
+                .find("r.yaml:2: nonlinearities: format u12 is not supported"),
+            std::string::npos);
+  for (const char *keys :
+       {"rescale: dyadic\n", "nonlinearities: {scheme: qd}\n"})
+    EXPECT_NE(errorOf(std::string("name: x\ninteger_only: true\n") + keys)
+                  .find("integer_only wants rescale: dyadic and "
+                        "nonlinearities"),
+              std::string::npos);
+}
+
 TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("description: x\n"),
             "r.yaml:1: missing required key 'name' in 'description: x'");

@@ -142,6 +142,9 @@ private:
       Value d = onlyExisting(o.sub(most, codes(element, mask)), mask, zero);
       Value power = sequences::integerExp(o, plan.softmax->exp, d);
       keep(power, element);
+      // Seeded fault 85: lanes behind the row count as elements.
+      if constexpr (QDIALECT_MUTATE == 85)
+        mask = {};
       return o.add(sum, onlyExisting(power, mask, zero));
     });
     Value sum = tree<arith::AddIOp>(o.wide(sums));

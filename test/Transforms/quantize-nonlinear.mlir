@@ -1,0 +1,66 @@
+// Values of integer functions: 16 bits for what they read, bytes for products, both where both read.
+// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-quantize{recipe=%S/Inputs/nonlinear.yaml statistics=%S/Inputs/nonlinear.stats.json}))" -split-input-file | FileCheck %s
+
+#rows = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d1)>
+#one = affine_map<(d0) -> (d0)>
+
+// Scores of [-20, 25]: their sum with the mask is on [-36, 25], the mask, of which calibration saw zeros alone, on [-61, 0]:
+// (25 + 36) / 65535 and the same.
+// CHECK-LABEL: func @attention
+// CHECK-SAME: qd.integer_only
+// CHECK-DAG: %[[S:.+]] = arith.constant dense<9.308{{.*}}E-4> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} {qd.name = "mask"} : tensor<8xf32>, tensor<f32>, tensor<i32> -> tensor<8x!qd.uint<16>>
+// CHECK: qd.quantize %{{.*}} {qd.name = "masked"} : tensor<4x8xf32>, tensor<f32>, tensor<i32> -> tensor<4x8x!qd.uint<16>>
+// CHECK: qd.softmax %{{.*}} axis = 1 {qd.integer_scheme = #qd.integer_scheme<ibert>, qd.requested = "a8"}
+// CHECK: qd.quantize %{{.*}} {qd.name = "prob"} : tensor<4x8xf32>, tensor<f32>, tensor<i32> -> tensor<4x8x!qd.uint<8>>
+func.func @attention(%x: tensor<4x8xf32>, %m: tensor<8xi64>) -> tensor<4x2xf32> attributes {qd.program = "0123456789abcdef"} {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<1.0> : tensor<8x2xf32>
+  %scores = qd.observe %x "scores" : tensor<4x8xf32>
+  %em = tensor.empty() : tensor<8xf32>
+  %f = linalg.generic {indexing_maps = [#one, #one], iterator_types = ["parallel"]} ins(%m : tensor<8xi64>) outs(%em : tensor<8xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %large = arith.constant -1.0e4 : f32
+    %r = arith.sitofp %i : i64 to f32
+    %p = arith.mulf %r, %large : f32
+    linalg.yield %p : f32
+  } -> tensor<8xf32>
+  %mask = qd.observe %f "mask" : tensor<8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [#rows, #row, #rows], iterator_types = ["parallel", "parallel"]} ins(%scores, %mask : tensor<4x8xf32>, tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %masked = qd.observe %sum "masked" : tensor<4x8xf32>
+  %p = qd.softmax %masked axis = 1 : tensor<4x8xf32>
+  %prob = qd.observe %p "prob" : tensor<4x8xf32>
+  %ey = tensor.empty() : tensor<4x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%ey : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %y = linalg.matmul ins(%prob, %w : tensor<4x8xf32>, tensor<8x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+// A layer norm and a product read "x": 16 bits, and bytes made of those in front of the product.
+// CHECK-LABEL: func @both
+// CHECK: %[[Q:.+]] = qd.quantize %{{.*}} {qd.name = "x"} : {{.*}} -> tensor<4x2x!qd.uint<16>>
+// CHECK: %[[WIDE:.+]] = qd.dequantize %[[Q]]
+// CHECK: qd.layer_norm %[[WIDE]]
+// CHECK: %[[B:.+]] = qd.quantize %[[WIDE]] {{.*}} {qd.name = "x"} : {{.*}} -> tensor<4x2x!qd.uint<8>>
+// CHECK: %[[BYTES:.+]] = qd.dequantize %[[B]]
+// CHECK: linalg.matmul {{.*}} ins(%[[BYTES]]
+func.func @both(%a: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) attributes {qd.program = "0123456789abcdef"} {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<1.0> : tensor<2x2xf32>
+  %g = arith.constant dense<1.0> : tensor<2xf32>
+  %x = qd.observe %a "x" : tensor<4x2xf32>
+  %n = qd.layer_norm %x, %g axis = 1 epsilon = 0.0 : tensor<4x2xf32>, tensor<2xf32>
+  %y = qd.observe %n "y" : tensor<4x2xf32>
+  %e = tensor.empty() : tensor<4x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %p = linalg.matmul ins(%x, %w : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y, %p : tensor<4x2xf32>, tensor<4x2xf32>
+}
