@@ -49,9 +49,9 @@ func.func @attention(%x: tensor<4x8xf32>, %m: tensor<8xi64>) -> tensor<4x2xf32> 
 // CHECK-LABEL: func @both
 // CHECK: %[[Q:.+]] = qd.quantize %{{.*}} {qd.name = "x"} : {{.*}} -> tensor<4x2x!qd.uint<16>>
 // CHECK: %[[WIDE:.+]] = qd.dequantize %[[Q]]
-// CHECK: qd.layer_norm %[[WIDE]]
 // CHECK: %[[B:.+]] = qd.quantize %[[WIDE]] {{.*}} {qd.name = "x"} : {{.*}} -> tensor<4x2x!qd.uint<8>>
 // CHECK: %[[BYTES:.+]] = qd.dequantize %[[B]]
+// CHECK: qd.layer_norm %[[WIDE]]
 // CHECK: linalg.matmul {{.*}} ins(%[[BYTES]]
 func.func @both(%a: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) attributes {qd.program = "0123456789abcdef"} {
   %zero = arith.constant 0.0 : f32
