@@ -11,7 +11,7 @@
 //                   multiplier and shift from both; code of each element
 //   int_gelu:       one payload
 //
-// Tables are constants in front of the op, read by tensor.extract.
+// Tables stand in front of the op and are read by tensor.extract.
 
 #include "IntegerEmitter.h"
 #include "LinalgEmitter.h"
@@ -33,9 +33,11 @@ using Body = llvm::function_ref<Value(IntegerEmitter &, ValueRange)>;
 /// Emits the linalg ops of one function of codes.
 class Emitter {
 public:
-  Emitter(PatternRewriter &rewriter, Operation *op)
-      : rewriter(rewriter), front(op), loc(op->getLoc()),
-        linalg(rewriter, loc) {}
+  /// `hasConstants`: may tables be constants, or is it too late for a kernel to
+  /// take them along?
+  Emitter(PatternRewriter &rewriter, Operation *op, bool hasConstants = true)
+      : rewriter(rewriter), front(op), loc(op->getLoc()), linalg(rewriter, loc),
+        hasConstants(hasConstants) {}
 
   /// An element-wise op with elements of `element`. The payload gets i8 and i16
   /// elements as i32, and what it returns is truncated.
@@ -96,14 +98,26 @@ private:
                            element.getIntOrFloatBitWidth(), /*isSigned=*/true);
   }
 
-  /// The table as a constant in front of the op.
+  /// The table in front of the op.
   Value tableOf(const std::vector<int32_t> &numbers) {
     Value &table = tables[numbers.data()];
-    if (!table) {
-      auto size = static_cast<int64_t>(numbers.size());
-      table = makeConstant(
-          front, loc, RankedTensorType::get(size, rewriter.getI32Type()),
-          "table", HostTensor::of<int32_t>(DType::I32, {size}, numbers));
+    if (table)
+      return table;
+    auto size = static_cast<int64_t>(numbers.size());
+    auto type = RankedTensorType::get(size, rewriter.getI32Type());
+    if (hasConstants)
+      return table = makeConstant(
+                 front, loc, type, "table",
+                 HostTensor::of<int32_t>(DType::I32, {size}, numbers));
+    // Element by element: what could fold would be a constant again.
+    table = tensor::EmptyOp::create(front, loc, ArrayRef<int64_t>{size},
+                                    rewriter.getI32Type());
+    for (auto [place, number] : llvm::enumerate(numbers)) {
+      Value element =
+          arith::ConstantIntOp::create(front, loc, number, /*width=*/32);
+      Value index = arith::ConstantIndexOp::create(front, loc,
+                                                   static_cast<int64_t>(place));
+      table = tensor::InsertOp::create(front, loc, element, table, index);
     }
     return table;
   }
@@ -112,6 +126,7 @@ private:
   OpBuilder front; ///< before the op, wherever a payload is being built
   Location loc;
   LinalgEmitter linalg;
+  bool hasConstants;
   llvm::DenseMap<const int32_t *, Value> tables;
 };
 
@@ -129,7 +144,8 @@ struct DecomposeIntSoftmax : OpRewritePattern<qd::IntSoftmaxOp> {
     std::optional<IntegerSoftmax> integers = integersOf(op);
     if (!integers)
       return rewriter.notifyMatchFailure(op, "no integers for its scales");
-    Emitter emitter(rewriter, op);
+    // Rows are decomposed within kernels, if at all.
+    Emitter emitter(rewriter, op, /*hasConstants=*/false);
     RankedTensorType type = op.getInput().getType();
     auto axis = static_cast<unsigned>(op.getAxis());
     unsigned rank = type.getRank();

@@ -92,22 +92,4 @@ TEST_F(IntegerRowTest, NormOfSeveralDimensions) {
                 "row", random);
 }
 
-TEST_F(IntegerRowTest, Curves) {
-  for (const char *op : {"int_gelu", "int_silu"})
-    for (const char *scheme : {"qd", "ibert", "ivit"})
-      for (bool wide : {false, true}) {
-        SCOPED_TRACE(std::string(scheme) + " " + op);
-        std::string input = shapeText({3, 37}, wide ? "i16" : "i8"),
-                    result = shapeText({3, 37}, "i8");
-        checkDispatch(
-            mainText(
-                {input}, result,
-                std::string("    %y = qd.") + op + " %x0 scheme(" + scheme +
-                    ") scale = " + (wide ? "2.0e-4" : "3.0e-2") +
-                    " zero_point = 5 to 2.0e-2 zero_point = -100 : " + input +
-                    " -> " + result + "\n    qd.yield %y : " + result + "\n"),
-            "generic", random, 0, false);
-      }
-}
-
 } // namespace
