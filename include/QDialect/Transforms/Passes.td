@@ -569,15 +569,10 @@ def VerifyFallbacksPass : Pass<"qd-verify-fallbacks", "::mlir::func::FuncOp"> {
 def VerifyIntegerOnlyPass : Pass<"qd-verify-integer-only", "::mlir::func::FuncOp"> {
   let summary = "make every float of an integer-only program an error";
   let description = [{
-    Run after qd-integerize; does nothing unless the function carries
-    `qd.integer_only`, which a recipe with `integer_only: true` puts there. Floats may
-    be arguments and results of the function, what a qd.quantize reads that
-    reads an argument, and what a qd.dequantize makes of codes for a result; ops that
-    move data and change precision may stand there. Everything else that has a
-    float operand or result, payloads included, is an error that names the layer
-    and the op.
-
-    Example: test/Transforms/verify-integer-only.mlir
+    Run after qd-integerize, on functions that carry `qd.integer_only` (a recipe's `integer_only: true`).
+    Floats may stand between an argument and a qd.quantize, and between a qd.dequantize and a result, for
+    ops that move data and change precision. Any other float operand or result, in payloads too, is an error
+    that names the layer and the op. Example: test/Transforms/verify-integer-only.mlir
   }];
 }
 
