@@ -123,17 +123,17 @@ LogicalResult importSymbolicRange(Node &n, const Tensor &start,
                                   const Tensor &limit, const Tensor &delta) {
   Type type = start.elementType();
   SymbolicSizes &sizes = n.b.sizes;
-  std::optional<int64_t> bounds[3];
-  for (auto [bound, tensor] : llvm::zip_equal(
-           bounds, ArrayRef<const Tensor *>{&start, &limit, &delta})) {
-    bound = wholeNumber(n.b, *tensor);
+  SmallVector<int64_t, 3> bounds;
+  for (const Tensor *tensor : {&start, &limit, &delta}) {
+    std::optional<int64_t> bound = wholeNumber(n.b, *tensor);
     if (!bound && n.b.canDependOnData())
       return rangeComputed(n, start, limit, delta);
     if (!bound)
       return n.emitError() << "start, limit and delta must be whole numbers "
                               "that follow from shapes";
+    bounds.push_back(*bound);
   }
-  int64_t from = *bounds[0], to = *bounds[1], step = *bounds[2];
+  int64_t from = bounds[0], to = bounds[1], step = bounds[2];
   bool isForward = !SymbolicSizes::isSymbolic(step) && step > 0;
   if (!isForward && n.b.canDependOnData())
     return rangeComputed(n, start, limit, delta);
