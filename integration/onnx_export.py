@@ -104,7 +104,7 @@ def random_graphs(check, tools, count, random):
             source = path if phase == "import" else tools.compile(path, tools.path("r.mlir"), f"--stop-after={phase}")
             want, got = plain(path, feeds), plain(export(tools, source, "random-back.onnx"), feeds)
             # A bias added behind its convolution is rounded apart: a tie may fall to the other side.
-            steps = difference(want, got) / step
+            steps = float(np.max(np.abs(want.astype(np.float64) - got) / step))
             share = float(np.mean(want == got))
             check(steps < 1.5 and share >= 0.98, f"{kind} {number} after {phase}: {steps:g} steps, {share:.3f} equal")
 

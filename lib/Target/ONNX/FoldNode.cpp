@@ -7,6 +7,7 @@
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
@@ -22,21 +23,47 @@ bool isTensorConstant(Operation *op) {
          isa<ShapedType>(op->getResult(0).getType());
 }
 
+/// A run of a folded loop takes at most this many operations.
+constexpr int64_t maxSteps = 1 << 14;
+
+/// How many operations a run of `op` takes; more than maxSteps if nobody knows.
+int64_t stepsOf(Operation *op) {
+  int64_t inside = 1;
+  for (Region &region : op->getRegions())
+    for (Operation &nested : region.getOps())
+      inside = std::min(inside + stepsOf(&nested), maxSteps + 1);
+  if (isa<scf::WhileOp>(op))
+    return maxSteps + 1;
+  auto loop = dyn_cast<scf::ForOp>(op);
+  if (!loop)
+    return inside;
+  std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
+                         high = getConstantIntValue(loop.getUpperBound());
+  if (!low || !high || *low < 0 || *high > maxSteps)
+    return maxSteps + 1;
+  return std::max<int64_t>(*high - *low, 1) * inside;
+}
+
+bool isSmall(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  return !shaped || (shaped.hasStaticShape() &&
+                     shaped.getNumElements() <= maxFoldedElements);
+}
+
 /// Codes and their scales stay what the model says they are, and what is large
-/// is no shape.
+/// is no shape; nor is what a body computes on the way.
 bool isFoldable(Operation *op) {
   if (isa<qd::QDDialect>(op->getDialect()) && !isa<qd::StorageCastOp>(op))
     return false;
-  // Nobody knows when it ends.
-  if (op->walk([](scf::WhileOp) {
-          return WalkResult::interrupt();
-        }).wasInterrupted())
+  if (stepsOf(op) > maxSteps)
     return false;
-  return llvm::all_of(op->getResultTypes(), [](Type type) {
-    auto shaped = dyn_cast<ShapedType>(type);
-    return !shaped || (shaped.hasStaticShape() &&
-                       shaped.getNumElements() <= maxFoldedElements);
-  });
+  return !op->walk([](Operation *inner) {
+              return inner->hasTrait<OpTrait::ConstantLike>() ||
+                             llvm::all_of(inner->getResultTypes(), isSmall)
+                         ? WalkResult::advance()
+                         : WalkResult::interrupt();
+            })
+              .wasInterrupted();
 }
 
 std::optional<HostTensor>
