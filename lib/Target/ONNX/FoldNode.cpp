@@ -62,8 +62,7 @@ bool isFoldable(Operation *op) {
                              llvm::all_of(inner->getResultTypes(), isSmall)
                          ? WalkResult::advance()
                          : WalkResult::interrupt();
-            })
-              .wasInterrupted();
+            }).wasInterrupted();
 }
 
 std::optional<HostTensor>
