@@ -143,6 +143,11 @@ FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
   if (results->size() < carried.size() + 1)
     return n.emitError() << "the body gives too few results", failure();
   results->resize(carried.size() + 1); // what is gathered is another's
+  if (b.count(results->front()) != 1)
+    return n.emitError() << "the body's condition is "
+                         << b.describe(results->front())
+                         << ", but must be one bool",
+           failure();
   for (auto [index, result] : llvm::enumerate(*results)) {
     if (index == 0)
       result = b.reshape(result, {});
