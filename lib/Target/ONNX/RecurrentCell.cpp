@@ -305,6 +305,8 @@ std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
   int64_t batch = x.dim(1), hidden = r.dim(2), width = gates * hidden;
   requireShape(n, w, "W", {directions, width, x.dim(2)});
   requireShape(n, r, "R", {directions, width, hidden});
+  if (!n.ok())
+    return {}; // the hidden size is anything
   Tensor bias(n.b.constant(x.elementType(), {directions, 2 * width},
                            SmallVector<double>(directions * 2 * width, 0)));
   if (n.hasInput(3)) {
