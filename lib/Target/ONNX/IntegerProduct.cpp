@@ -125,8 +125,9 @@ std::optional<ByteCodes> bindByteCodes(Node &n, size_t index, StringRef label,
                   << ", but must be uint8 or int8";
     return std::nullopt;
   }
+  // A vector is summed over: it has neither rows nor columns.
   if (axis < 0)
-    axis = std::max<int64_t>(codes.rank() + axis, 0);
+    axis = codes.rank() < 2 ? codes.rank() : codes.rank() + axis;
   if (!zero)
     return toByteCodes(n.b, codes, std::nullopt, axis);
   if (zero->elementType() != codes.elementType()) {
