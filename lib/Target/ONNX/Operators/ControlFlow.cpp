@@ -103,6 +103,17 @@ LogicalResult importIf(Node &n) {
   return giveAll(n, chosen);
 }
 
+/// Is the first result of a loop's body one bool?
+LogicalResult checkCondition(Node &n, ArrayRef<Tensor> results) {
+  if (results.empty())
+    return n.emitError() << "the body gives no condition";
+  const Tensor &condition = results.front();
+  if (condition.elementType().isInteger(1) && n.b.count(condition) == 1)
+    return success();
+  return n.emitError() << "the body's condition is " << n.b.describe(condition)
+                       << ", but must be one bool";
+}
+
 /// A loop whose number of iterations only the run knows: that number, the last
 /// condition and the carried values.
 FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
@@ -143,11 +154,8 @@ FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
   if (results->size() < carried.size() + 1)
     return n.emitError() << "the body gives too few results", failure();
   results->resize(carried.size() + 1); // what is gathered is another's
-  if (b.count(results->front()) != 1)
-    return n.emitError() << "the body's condition is "
-                         << b.describe(results->front())
-                         << ", but must be one bool",
-           failure();
+  if (failed(checkCondition(n, *results)))
+    return failure();
   for (auto [index, result] : llvm::enumerate(*results)) {
     if (index == 0)
       result = b.reshape(result, {});
@@ -287,6 +295,8 @@ lookForTrips(Node &n, std::optional<int64_t> limit, ArrayRef<Tensor> carried) {
   auto results = importInto(n, &body, "body", given);
   if (failed(results))
     return failure();
+  if (failed(checkCondition(n, *results)))
+    return b.forget(region), failure();
   std::optional<KnownTrips> trips;
   if (results->size() > carried.size())
     trips = countTrips(body, *results, carried, limit);
