@@ -40,7 +40,10 @@ llvm::Error wrap(ExitCode code, llvm::Error error) {
 class Driver {
 public:
   explicit Driver(const CompileOptions &given)
-      : options(given), log(given.log) {}
+      : options(given), log(given.log) {
+    // Whoever compiles a model knows its layers, not our operations.
+    context.printOpOnDiagnostic(false);
+  }
 
   llvm::Error run();
 
@@ -124,6 +127,11 @@ llvm::Error Driver::check() {
   }
   if (!options.rescale.empty())
     rescale = options.rescale;
+  if (recipe && recipe->integerOnly && rescale != "dyadic")
+    return fail(ExitCode::Usage, "recipe '" + options.recipe +
+                                     "' is integer-only and rescales by dyadic "
+                                     "numbers, not by --rescale=" +
+                                     rescale);
   return llvm::Error::success();
 }
 
