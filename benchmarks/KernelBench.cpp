@@ -6,6 +6,7 @@
 // measures: clocks of shared machines drift, ratios do not.
 //
 //   qdialect-kernel-bench [target] [name part]
+//   qdialect-kernel-bench [target] packed   # weights of 4 and 2 bits over int8
 
 #include "DispatchText.h"
 #include "KernelHarness.h"
@@ -78,6 +79,8 @@ struct Conv {
   const char *name;
   int64_t size, channels, outputs, kernel, stride;
   bool isFloat, depthwise;
+  bool isRow = false; ///< an image of one column: the rows of a product
+  int bits = 8;       ///< of weights
 };
 
 std::string n(int64_t value) { return std::to_string(value); }
@@ -87,11 +90,14 @@ std::string convText(std::mt19937 &random, const Conv &c) {
   RandomConstants constants{random};
   int64_t pad = c.kernel / 2, padded = c.size + 2 * pad;
   int64_t out = (padded - c.kernel) / c.stride + 1;
+  int64_t width = c.isRow ? 1 : c.size, outWidth = c.isRow ? 1 : out,
+          paddedWidth = c.isRow ? 1 : padded;
+  int most = (1 << (c.bits - 1)) - 1;
   std::string code = c.isFloat ? "f32" : "i8", sum = c.isFloat ? "f32" : "i32";
-  std::string input = shapeText({1, c.size, c.size, c.channels}, code);
-  std::string image = shapeText({1, padded, padded, c.channels}, code);
-  std::string sums = shapeText({1, out, out, c.outputs}, sum);
-  std::string codes = shapeText({1, out, out, c.outputs}, code);
+  std::string input = shapeText({1, c.size, width, c.channels}, code);
+  std::string image = shapeText({1, padded, paddedWidth, c.channels}, code);
+  std::string sums = shapeText({1, out, outWidth, c.outputs}, sum);
+  std::string codes = shapeText({1, out, outWidth, c.outputs}, code);
   std::string filter =
       c.depthwise
           ? shapeText({c.kernel, c.kernel, c.channels}, code)
@@ -104,11 +110,11 @@ std::string convText(std::mt19937 &random, const Conv &c) {
       "[\"parallel\", \"parallel\", \"parallel\", \"parallel\"]";
   std::string vector = shapeText({c.outputs}, "f32"),
               bias = shapeText({c.outputs}, sum);
-  std::string body =
-      "    %w = arith.constant " +
-      (c.isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
-      " : " + filter + "\n    %p = arith.constant " +
-      (c.isFloat ? "0.0" : "-5") + " : " + code + "\n";
+  std::string body = "    %w = arith.constant " +
+                     (c.isFloat ? constants.floats(count, -1, 1)
+                                : constants.codes(count, -most, most)) +
+                     " : " + filter + "\n    %p = arith.constant " +
+                     (c.isFloat ? "0.0" : "-5") + " : " + code + "\n";
   std::string source = "%x0";
   if (pad) {
     std::string widths = "[0, " + n(pad) + ", " + n(pad) + ", 0]";
@@ -178,6 +184,27 @@ const Conv kConvs[] = {
     {"f32 dw3x3 96@56", 56, 96, 96, 3, 1, true, true},
 };
 
+/// Codes of 4 and 2 bits in memory beside the same layer's of 8.
+const Conv kPacked[] = {
+    {"384x768x768", 384, 768, 768, 1, 1, false, false, /*isRow=*/true},
+    {"128x768x3072", 128, 768, 3072, 1, 1, false, false, true},
+    {"48x768x768", 48, 768, 768, 1, 1, false, false, true},
+    {"32x768x768", 32, 768, 768, 1, 1, false, false, true},
+    {"24x768x768", 24, 768, 768, 1, 1, false, false, true},
+    {"12x768x768", 12, 768, 768, 1, 1, false, false, true},
+    {"4x768x768", 4, 768, 768, 1, 1, false, false, true},
+    {"1x768x768", 1, 768, 768, 1, 1, false, false, true},
+    {"1x4096x4096", 1, 4096, 4096, 1, 1, false, false, true},
+    {"3x3 64@56", 56, 64, 64, 3, 1, false, false},
+    {"3x3 128@28", 28, 128, 128, 3, 1, false, false},
+    {"3x3 512@7", 7, 512, 512, 3, 1, false, false},
+    {"1x1 256-64@56", 56, 256, 64, 1, 1, false, false},
+    {"1x1 1024-256@14", 14, 1024, 256, 1, 1, false, false},
+    {"first 3-64@230", 230, 3, 64, 7, 2, false, false},
+    {"dw3x3 96@56", 56, 96, 96, 3, 1, false, true},
+    {"dw3x3 576@14", 14, 576, 576, 3, 1, false, true},
+};
+
 /// int8 activations times blocked 4-bit weights.
 struct Blocked {
   const char *name;
@@ -235,6 +262,29 @@ bool measure(const char *name, const std::string &text, const CpuTarget &target,
   return true;
 }
 
+/// The kernels of one layer with weights of 8, 4 and 2 bits, in turns.
+bool comparePacked(Conv layer, const CpuTarget &target) {
+  std::vector<std::unique_ptr<CompiledKernel>> kernels;
+  for (int bits : {8, 4, 2}) {
+    std::mt19937 random(1);
+    layer.bits = bits;
+    DispatchModule module(convText(random, layer));
+    kernels.push_back(CompiledKernel::create(module, target));
+    if (!kernels.back())
+      return false;
+    kernels.back()->bind(module.randomInputs(random));
+  }
+  double best[3] = {1e9, 1e9, 1e9};
+  for (int round = 0; round < 3; ++round)
+    for (size_t i = 0; i < kernels.size(); ++i)
+      best[i] = std::min(best[i], bestSeconds([&] { kernels[i]->runBound(); }));
+  std::printf("%-18s int8 %9.1f us, 4 bits %9.1f us %5.2fx, 2 bits %9.1f us "
+              "%5.2fx\n",
+              layer.name, best[0] * 1e6, best[1] * 1e6, best[0] / best[1],
+              best[2] * 1e6, best[0] / best[2]);
+  return true;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -248,6 +298,12 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "this machine does not run '%s'\n",
                  targetName.c_str());
     return 1;
+  }
+  if (filter == "packed") {
+    for (const Conv &layer : kPacked)
+      if (!comparePacked(layer, *target))
+        return 1;
+    return 0;
   }
   std::printf("%-24s %10s %9s %7s\n", "kernel", "us", "GMAC/s", "% peak");
   std::mt19937 random(1);

@@ -95,8 +95,9 @@ void CompileOptions::bindOptions() {
                 "Inputs to observe the model on: .npz, .npy or a folder");
   declareOption(
       recipe, "recipe", "name|path",
-      "What is quantized and how: a built-in recipe (w8a8-int), a YAML file, "
-      "or 'float' for none");
+      "What is quantized and how: a YAML file, 'float' for nothing, or a "
+      "built-in recipe: w8a8-int (the default), w8a8-smooth, w8a8-dynamic, "
+      "w8a16-int, w4a8-int, w4a4-int, integer-only");
   declareOption(
       rescale, "rescale", "float|dyadic",
       "How sums reach the output grid: one f32 scale, or a multiplier and a "

@@ -17,6 +17,43 @@ using Shape = std::vector<int64_t>;
 
 std::string number(int64_t value) { return std::to_string(value); }
 
+/// Which codes the weights of channel n have: [low - n % shifts, high - n %
+/// shifts]; and how large their bias is.
+struct Codes {
+  int low = -127, high = 127, shifts = 1, bias = 5000;
+
+  /// The channels are innermost.
+  std::string text(RandomConstants &constants, int64_t count,
+                   int64_t channels) const {
+    std::uniform_int_distribution<int> pick(low, high);
+    std::vector<int8_t> values(count);
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = static_cast<int8_t>(pick(constants.random) -
+                                      static_cast<int>(i % channels % shifts));
+    return denseText(values);
+  }
+};
+
+/// Codes that fit fewer bits than a byte has.
+struct NarrowCodes {
+  int64_t bits;
+  Codes codes;
+};
+const NarrowCodes kNarrowCodes[] = {
+    {4, {-8, 7}},
+    {4, {-7, 7}},
+    {4, {-8, 7, 1, 1 << 28}}, // sums that cannot be scaled
+    {4, {0, 15}},
+    {4, {-11, 4}},
+    {4, {0, 15, 16}}, // each channel has its own zero point
+    {2, {-1, 1}},
+    {2, {-2, 1}},
+    {2, {0, 3}},
+    {2, {0, 3, 4}},
+    {8, {-8, 8}},
+    {8, {-64, 64}},
+};
+
 /// Requantization of %acc : `shape` x i32 with per-channel scales; %q is i8.
 std::string requantizeText(RandomConstants &constants, const Shape &shape,
                            int64_t reduction, int zeroPoint,
@@ -51,7 +88,7 @@ std::string requantizeText(RandomConstants &constants, const Shape &shape,
 
 /// %init : `shape` of i32 or f32, the bias broadcast along channels.
 std::string initText(RandomConstants &constants, const Shape &shape,
-                     bool isFloat) {
+                     bool isFloat, int magnitude = 5000) {
   std::string element = isFloat ? "f32" : "i32",
               type = shapeText(shape, element);
   std::string dims, iterators;
@@ -61,7 +98,7 @@ std::string initText(RandomConstants &constants, const Shape &shape,
   }
   std::string vector = "tensor<" + number(shape.back()) + "x" + element + ">";
   std::string bias = isFloat ? constants.floats(shape.back(), -1, 1)
-                             : constants.words(shape.back(), 5000);
+                             : constants.words(shape.back(), magnitude);
   return "    %bias = arith.constant " + bias + " : " + vector +
          "\n    %e = tensor.empty() : " + type +
          "\n    %init = linalg.generic {indexing_maps = [affine_map<(" + dims +
@@ -72,11 +109,13 @@ std::string initText(RandomConstants &constants, const Shape &shape,
          "):\n      linalg.yield %b : " + element + "\n    } -> " + type + "\n";
 }
 
-std::string matmulText(std::mt19937 &random, int64_t m, int64_t n, int64_t k) {
+std::string matmulText(std::mt19937 &random, int64_t m, int64_t n, int64_t k,
+                       const Codes &codes = {}) {
   RandomConstants constants{random};
   std::string body =
-      "    %w = arith.constant " + constants.codes(k * n) + " : " +
-      shapeText({k, n}, "i8") + "\n" + initText(constants, {m, n}, false) +
+      "    %w = arith.constant " + codes.text(constants, k * n, n) + " : " +
+      shapeText({k, n}, "i8") + "\n" +
+      initText(constants, {m, n}, false, codes.bias) +
       "    %acc = linalg.matmul ins(%x0, %w : " + shapeText({m, k}, "i8") +
       ", " + shapeText({k, n}, "i8") +
       ") outs(%init : " + shapeText({m, n}, "i32") + ") -> " +
@@ -90,7 +129,8 @@ struct ConvCase {
   int64_t top = 0, left = 0, bottom = 0, right = 0;
 };
 
-std::string convText(std::mt19937 &random, const ConvCase &c, bool isFloat) {
+std::string convText(std::mt19937 &random, const ConvCase &c, bool isFloat,
+                     const Codes &codes = {}) {
   RandomConstants constants{random};
   int64_t paddedY = c.height + c.top + c.bottom,
           paddedX = c.width + c.left + c.right;
@@ -103,11 +143,11 @@ std::string convText(std::mt19937 &random, const ConvCase &c, bool isFloat) {
       shapeText({c.kernelY, c.kernelX, c.channels, c.outputs}, code);
   Shape shape{c.batch, outY, outX, c.outputs};
   int64_t reduction = c.kernelY * c.kernelX * c.channels;
-  std::string body = "    %w = arith.constant " +
-                     (isFloat ? constants.floats(reduction * c.outputs, -1, 1)
-                              : constants.codes(reduction * c.outputs)) +
-                     " : " + filter + "\n" +
-                     initText(constants, shape, isFloat);
+  std::string body =
+      "    %w = arith.constant " +
+      (isFloat ? constants.floats(reduction * c.outputs, -1, 1)
+               : codes.text(constants, reduction * c.outputs, c.outputs)) +
+      " : " + filter + "\n" + initText(constants, shape, isFloat, codes.bias);
   std::string source = "%x0";
   if (c.top || c.left || c.bottom || c.right) {
     body += "    %p = arith.constant " + std::string(isFloat ? "0.25" : "-17") +
@@ -140,7 +180,8 @@ std::string convText(std::mt19937 &random, const ConvCase &c, bool isFloat) {
 
 /// NHWGC image, HWGCF filter: what a grouped convolution is after normalize.
 std::string groupedText(std::mt19937 &random, int64_t size, int64_t groups,
-                        int64_t channels, int64_t outputs, int64_t kernel) {
+                        int64_t channels, int64_t outputs, int64_t kernel,
+                        const Codes &weights = {}) {
   RandomConstants constants{random};
   int64_t out = size - kernel + 1;
   std::string input = shapeText({1, size, size, groups, channels}, "i8");
@@ -154,8 +195,9 @@ std::string groupedText(std::mt19937 &random, int64_t size, int64_t groups,
       "[\"parallel\", \"parallel\", \"parallel\", \"parallel\", \"parallel\"]";
   std::string body =
       "    %w = arith.constant " +
-      constants.codes(kernel * kernel * groups * channels * outputs) + " : " +
-      filter + "\n    %bias = arith.constant " +
+      weights.text(constants, kernel * kernel * groups * channels * outputs,
+                   outputs) +
+      " : " + filter + "\n    %bias = arith.constant " +
       constants.words(groups * outputs, 3000) + " : " + bias +
       "\n    %e = tensor.empty() : " + sums +
       "\n    %init = linalg.generic {indexing_maps = [affine_map<(n, y, x, g, "
@@ -201,6 +243,16 @@ std::string groupedText(std::mt19937 &random, int64_t size, int64_t groups,
 class ContractionTest : public ::testing::Test {
 protected:
   std::mt19937 random{testSeed()};
+
+  /// Compares `text` with the interpreter; its weights take `bits` in memory.
+  void checkBits(const std::string &text, int64_t bits) {
+    checkDispatch(text, "contraction", random, /*tolerance=*/0,
+                  /*alsoGeneric=*/false);
+    DispatchModule module(text);
+    auto plan = planKernel(module.dispatch());
+    ASSERT_TRUE(llvm::succeeded(plan));
+    EXPECT_EQ((*plan)->weightBits, bits);
+  }
 };
 
 TEST_F(ContractionTest, MatmulEdges) {
@@ -237,6 +289,53 @@ TEST_F(ContractionTest, ConvEdges) {
 TEST_F(ContractionTest, GroupedConv) {
   checkDispatch(groupedText(random, 6, 3, 8, 20, 3), "contraction", random);
   checkDispatch(groupedText(random, 5, 2, 16, 64, 1), "contraction", random);
+}
+
+// A panel unpacked at once, tiles that unpack, and what neither divides.
+TEST_F(ContractionTest, PackedMatmul) {
+  std::uniform_int_distribution<int64_t> rows(1, 60), columns(1, 140),
+      depth(30, 90);
+  for (const NarrowCodes &narrow : kNarrowCodes) {
+    for (auto [m, n, k] : std::vector<std::array<int64_t, 3>>{
+             {1, 70, 41}, {12, 130, 33}, {50, 65, 39}})
+      checkBits(matmulText(random, m, n, k, narrow.codes), narrow.bits);
+    checkBits(matmulText(random, rows(random), columns(random), depth(random),
+                         narrow.codes),
+              narrow.bits);
+  }
+}
+
+TEST_F(ContractionTest, PackedMatmulDepths) {
+  for (int64_t k : {1, 3, 4, 5, 9, 16, 17})
+    for (int64_t m : {1, 30})
+      for (const Codes &codes : {Codes{-8, 7}, Codes{0, 15, 16}, Codes{-1, 1}})
+        checkDispatch(matmulText(random, m, 19, k, codes), "contraction",
+                      random, /*tolerance=*/0, /*alsoGeneric=*/false);
+}
+
+TEST_F(ContractionTest, PackedConv) {
+  ConvCase cases[] = {
+      {1, 7, 7, 16, 3, 3, 64, 1, 1, 1, 1, 1, 1, 1, 1},
+      {2, 9, 5, 20, 3, 3, 70, 2, 2, 1, 1, 0, 0, 1, 1},
+      {1, 15, 15, 3, 7, 7, 33, 2, 2},
+      {1, 8, 8, 36, 1, 1, 96, 2, 2},
+  };
+  for (const NarrowCodes &narrow : kNarrowCodes)
+    for (const ConvCase &c : cases)
+      checkBits(convText(random, c, false, narrow.codes), narrow.bits);
+}
+
+// More than a thread's stack is asked to hold: every tile unpacks.
+TEST_F(ContractionTest, PackedDeepMatmul) {
+  for (const Codes &codes : {Codes{-8, 7}, Codes{0, 15, 16}})
+    checkBits(matmulText(random, 40, 64, 9000, codes), 4);
+}
+
+TEST_F(ContractionTest, PackedGroupedConv) {
+  for (const NarrowCodes &narrow : kNarrowCodes) {
+    checkBits(groupedText(random, 6, 3, 8, 20, 3, narrow.codes), narrow.bits);
+    checkBits(groupedText(random, 5, 2, 20, 64, 1, narrow.codes), narrow.bits);
+  }
 }
 
 TEST_F(ContractionTest, FloatConv) {

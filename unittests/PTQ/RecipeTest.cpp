@@ -187,8 +187,8 @@ TEST(RecipeTest, UnknownNamesListTheKnown) {
   ASSERT_FALSE(static_cast<bool>(recipe));
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
-  EXPECT_NE(message.find("built in: integer-only, w8a16-int, w8a8-dynamic, "
-                         "w8a8-int"),
+  EXPECT_NE(message.find("built in: integer-only, w4a4-int, w4a8-int, "
+                         "w8a16-int, w8a8-dynamic, w8a8-int"),
             std::string::npos)
       << message;
 }

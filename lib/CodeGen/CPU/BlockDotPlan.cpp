@@ -31,6 +31,7 @@ public:
       return false;
     epilogue = std::move(*resolved);
     family = "block-dot";
+    weightBits = image.w.bits;
     // Panels alone occupy the threads of wide layers.
     int64_t wanted = image.panels() >= 16 ? 1 : 8;
     int64_t together = (rows + kRowsTogether - 1) / kRowsTogether;
@@ -42,7 +43,7 @@ public:
   }
 
   std::string instruction(const CpuTarget &target) const override {
-    return dotInstruction(target, /*isFloat=*/false);
+    return dotInstruction(target, /*isFloat=*/false, image.isNarrow);
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,

@@ -6,6 +6,7 @@
 // registers, added to as many totals in floats at the end of each block.
 
 #include "BlockDot.h"
+#include "CodeImage.h"
 #include "Payload.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -89,19 +90,15 @@ private:
     }
   }
 
-  /// The bytes moved down to the bits of vector `v` of the tile.
-  Value shifted(Value loaded, int64_t v) {
-    if (startsInsideByte()) {
-      auto words = cast<VectorType>(firstShift.getType());
-      Value amount = arith::AddIOp::create(e, firstShift,
-                                           e.constantInt(words, v * w.bits));
-      return e.bitcast(
-          arith::ShRUIOp::create(e, e.bitcast(loaded, words), amount), bytes());
-    }
-    int64_t part = v % image.perByte();
-    return part == 0 ? loaded
-                     : arith::ShRUIOp::create(
-                           e, loaded, e.constantInt(bytes(), part * w.bits));
+  /// The bits of vector `v` of the tile.
+  Value codesOf(Value loaded, int64_t v) {
+    if (!startsInsideByte())
+      return extractBits(e, loaded, w.bits, v % image.perByte());
+    auto words = cast<VectorType>(firstShift.getType());
+    Value amount =
+        arith::AddIOp::create(e, firstShift, e.constantInt(words, v * w.bits));
+    Value shifted = arith::ShRUIOp::create(e, e.bitcast(loaded, words), amount);
+    return extractBits(e, e.bitcast(shifted, bytes()), w.bits, 0);
   }
 
   /// The weights of each vector at one step, as the policy wants them.
@@ -116,9 +113,7 @@ private:
             e.load(bytes(), e.at(pointer, load * bytes().getNumElements()), 64);
       Value code = loaded;
       if (image.perByte() > 1)
-        code = arith::AndIOp::create(
-            e, shifted(loaded, v),
-            e.constantInt(bytes(), (int64_t(1) << w.bits) - 1));
+        code = codesOf(loaded, v);
       if (!zeroBytes.empty())
         code = arith::SubIOp::create(e, code, zeroBytes[v]);
       result.push_back(dot->splitWeights(code));

@@ -112,6 +112,7 @@ public:
       return false;
     epilogue = std::move(*resolved);
     family = "block-weights";
+    weightBits = w.bits;
     panels = (w.channels + kPanel - 1) / kPanel;
     // Panels alone occupy the threads of wide layers.
     chunks = panels >= 16 ? 1 : std::clamp<int64_t>(rows.count / 16, 1, 8);

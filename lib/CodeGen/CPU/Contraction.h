@@ -15,6 +15,7 @@
 #ifndef QDIALECT_LIB_CODEGEN_CPU_CONTRACTION_H
 #define QDIALECT_LIB_CODEGEN_CPU_CONTRACTION_H
 
+#include "CodeImage.h"
 #include "DotPolicy.h"
 #include "KernelRegion.h"
 #include "Payload.h"
@@ -34,31 +35,46 @@ struct ContractionGeometry : WindowGeometry {
   /// init[n], or one value for all channels.
   std::optional<ConstantView> init;
   int64_t initOffset = 0, initGroup = 0, initChannel = 0;
+  /// How the codes of the weights lie in the packed image.
+  CodeImage image;
 
   int64_t numChannels() const { return groups * groupChannels; }
   /// K steps of a tap: four codes or one float each.
   int64_t stepsPerTap() const { return isFloat ? run : (run + 3) / 4; }
+  /// Rows of the image of a tap: the k steps that share their bytes.
+  int64_t rowsPerTap() const {
+    return (stepsPerTap() + image.perByte() - 1) / image.perByte();
+  }
 
   /// Panels of 64 channels, the last of a group possibly narrower.
   int64_t panelsPerGroup() const { return (groupChannels + 63) / 64; }
   int64_t lastPanelChannels() const {
     return groupChannels - 64 * (panelsPerGroup() - 1);
   }
-  /// Bytes of one k step of a full panel (also of 64 channels in general).
-  static constexpr int64_t kStepBytes = 256;
-  int64_t stepBytes(int64_t vectors) const { return 64 * vectors; }
+  /// Bytes of one row of the image of a full panel (also of 64 channels in
+  /// general).
+  static constexpr int64_t kRowBytes = 256;
+  int64_t rowBytes(int64_t vectors) const { return 64 * vectors; }
   int64_t groupBytes() const;
 
   /// Reads the geometry off the region's root; nothing if it does not fit.
   static std::optional<ContractionGeometry> create(const KernelRegion &region);
+
+  /// The codes of each channel, in one sweep over the weights.
+  std::vector<ChannelCodes> channelCodes() const;
+  /// The kernel's constants by number, after the weights and the starts.
+  unsigned paddingConstant() const { return 2; }
+  unsigned basesConstant() const { return padded() ? 3 : 2; }
 };
 
-/// Packed weights, per-channel starts (init - 128 * sum(w) for codes), and the
-/// row of padding, in the order of the kernel's constants.
+/// Packed weights, per-channel starts (init - 128 * sum(w) for codes), the
+/// row of padding if there is any, and the bases of the image's channels (the
+/// byte four times) if they differ, in the order of the kernel's constants.
 std::vector<ConstantBlob> packContraction(const ContractionGeometry &geometry);
 
 /// Bounds of the accumulators over all inputs.
-std::optional<Interval> accumulatorRange(const ContractionGeometry &geometry);
+std::optional<Interval> accumulatorRange(const ContractionGeometry &geometry,
+                                         llvm::ArrayRef<ChannelCodes> channels);
 
 /// How the work is cut: tasks are pixel chunks times groups of panels.
 struct ContractionTasks {
@@ -75,14 +91,34 @@ struct ContractionTasks {
 /// [tap][tableStride], or the first row itself when the geometry is strided.
 struct MicroKernel {
   int64_t rows, vectors;
-  int64_t panelVectors; ///< width of the panel in the packed image
+  int64_t panelVectors; ///< width of the panel in the image that is read
   int64_t channels;     ///< of vectors * 16 that exist
+  bool isPacked;        ///< unpacks the codes in registers
 };
 mlir::LLVM::LLVMFuncOp
 emitMicroKernel(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
                 llvm::StringRef name, const ContractionGeometry &geometry,
                 const Epilogue &epilogue, MicroKernel shape,
                 int64_t tableStride, unsigned firstConstant);
+
+/// The largest tile for a panel, for `rows` rows. Sets `isPacked` where the
+/// tile had better unpack the codes itself: where so few rows share a panel
+/// that writing its codes out as bytes first would cost more.
+TileShape contractionTile(const CpuTarget &target,
+                          const ContractionGeometry &geometry,
+                          int64_t panelVectors, int64_t rows, bool &isPacked);
+
+/// Emits the private function that writes the codes of `vectors` vectors of a
+/// panel as bytes, as an image of its own of that width:
+///   (args, weights, channel, out)
+mlir::LLVM::LLVMFuncOp
+emitPanelUnpacking(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
+                   const CpuTarget &target, llvm::StringRef name,
+                   const ContractionGeometry &geometry, int64_t vectors,
+                   int64_t panelVectors, unsigned firstConstant);
+
+/// What it writes.
+int64_t unpackedBytes(const ContractionGeometry &geometry, int64_t vectors);
 
 /// Emits the kernel proper: tasks, row pointers, tiles.
 void emitContractionDriver(mlir::OpBuilder &moduleBuilder,

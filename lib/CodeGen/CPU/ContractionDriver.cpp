@@ -69,7 +69,9 @@ private:
     /// Blocks of vectors within the panel, and the tile height for them.
     struct Block {
       int64_t first, vectors, channels, tileRows;
+      bool isPacked;                               // its tiles unpack codes
       std::map<int64_t, LLVM::LLVMFuncOp> kernels; // by height
+      LLVM::LLVMFuncOp unpacking; // before the tiles, where there is one
     };
     SmallVector<Block, 4> blocks;
   };
@@ -77,6 +79,7 @@ private:
   void planClasses();
   PanelClass makeClass(int64_t channels);
   void emitMicroKernels();
+  void emitUnpacking(PanelClass::Block &block, int64_t panelVectors);
   void emitTask(Value task);
   void emitTiles(PanelClass::Block &block, Value firstRow, Value numRows,
                  Value panelWeights, Value channel, Value groupOffset);
@@ -91,19 +94,25 @@ private:
   int64_t tableStride, elementSize;
   SmallVector<PanelClass, 2> classes; // full panels (if any), then the last one
 
+  /// By vectors of the block and of the panel.
+  std::map<std::pair<int64_t, int64_t>, LLVM::LLVMFuncOp> unpackings;
+  int64_t scratchBytes = 0;
+
   Emitter *emitter = nullptr;
-  Value args, input, weights, padding, table;
+  Value args, input, weights, padding, table, scratch;
 };
 
 DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
   PanelClass panel;
   panel.channels = channels;
   panel.panelVectors = (channels + 15) / 16;
-  TileShape tile = DotPolicy::tileShape(target, g.isFloat, panel.panelVectors,
-                                        !g.isStrided());
+  bool isPacked = false;
+  TileShape tile = contractionTile(target, g, panel.panelVectors,
+                                   tasks.maxChunkRows, isPacked);
   for (int64_t first = 0; first < panel.panelVectors; first += tile.vectors) {
     PanelClass::Block block;
     block.first = first;
+    block.isPacked = isPacked;
     block.vectors = std::min(tile.vectors, panel.panelVectors - first);
     block.channels = std::min(block.vectors * 16, channels - first * 16);
     // Tiles of a chunk differ by at most one row, so none is a thin rest.
@@ -124,32 +133,52 @@ void DriverEmitter::planClasses() {
 void DriverEmitter::emitMicroKernels() {
   // Heights that occur: chunks have floor or ceil(pixels / chunks) rows, tiles
   // floor or ceil of that over their number.
-  std::map<std::array<int64_t, 4>, LLVM::LLVMFuncOp> made;
+  std::map<std::array<int64_t, 5>, LLVM::LLVMFuncOp> made;
   int64_t minChunkRows = g.numPixels() / tasks.chunks;
   for (PanelClass &panel : classes)
     for (PanelClass::Block &block : panel.blocks) {
       int64_t numTiles =
           (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
+      // Width of the panel that tiles read: unpacked blocks are on their own.
+      int64_t panelVectors = panel.panelVectors;
+      if (g.image.isPacked() && !block.isPacked) {
+        emitUnpacking(block, panelVectors);
+        panelVectors = block.vectors;
+      }
       for (int64_t chunk : {minChunkRows, tasks.maxChunkRows})
         for (int64_t rows :
              {chunk / numTiles, (chunk + numTiles - 1) / numTiles}) {
           if (rows == 0 || block.kernels.count(rows))
             continue;
-          LLVM::LLVMFuncOp &func =
-              made[{rows, block.vectors, panel.panelVectors, block.channels}];
+          LLVM::LLVMFuncOp &func = made[{rows, block.vectors, panelVectors,
+                                         block.channels, block.isPacked}];
           if (!func) {
             std::string name =
                 (symbol + "_tile" + Twine(rows) + "x" + Twine(block.channels) +
-                 "of" + Twine(panel.panelVectors))
+                 "of" + Twine(panelVectors) + (block.isPacked ? "packed" : ""))
                     .str();
-            func = emitMicroKernel(
-                moduleBuilder, target, name, g, epilogue,
-                {rows, block.vectors, panel.panelVectors, block.channels},
-                tableStride, firstConstant);
+            func = emitMicroKernel(moduleBuilder, target, name, g, epilogue,
+                                   {rows, block.vectors, panelVectors,
+                                    block.channels, block.isPacked},
+                                   tableStride, firstConstant);
           }
           block.kernels[rows] = func;
         }
     }
+}
+
+/// The function that writes the codes of such a block as bytes.
+void DriverEmitter::emitUnpacking(PanelClass::Block &block,
+                                  int64_t panelVectors) {
+  LLVM::LLVMFuncOp &func = unpackings[{block.vectors, panelVectors}];
+  if (!func)
+    func = emitPanelUnpacking(
+        moduleBuilder, epilogue.region->root->getLoc(), target,
+        (symbol + "_unpack" + Twine(block.vectors) + "of" + Twine(panelVectors))
+            .str(),
+        g, block.vectors, panelVectors, firstConstant);
+  block.unpacking = func;
+  scratchBytes = std::max(scratchBytes, unpackedBytes(g, block.vectors));
 }
 
 void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
@@ -159,6 +188,10 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
   int64_t numTiles = (tasks.maxChunkRows + block.tileRows - 1) / block.tileRows;
   Value blockWeights = e.at(panelWeights, 64 * block.first);
   Value blockChannel = e.add(channel, 16 * block.first);
+  if (block.unpacking) {
+    e.call(block.unpacking, {args, blockWeights, blockChannel, scratch});
+    blockWeights = scratch;
+  }
   e.loop(e.index(0), e.index(numTiles), 1, [&](Value tile) {
     Value from = e.div(e.mul(tile, numRows), numTiles);
     Value to = e.div(e.mul(e.add(tile, 1), numRows), numTiles);
@@ -191,7 +224,7 @@ void DriverEmitter::emitTask(Value task) {
   if (!g.isStrided())
     emitRowTable(e, g, table, tableStride, input, padding, firstRow, endRow);
   int64_t panelBytes =
-      g.numTaps() * g.stepsPerTap() * ContractionGeometry::kStepBytes;
+      g.numTaps() * g.rowsPerTap() * ContractionGeometry::kRowBytes;
 #if QDIALECT_MUTATE == 22
   panelBytes += 64;
 #endif
@@ -230,6 +263,9 @@ void DriverEmitter::emit() {
   if (!g.isStrided())
     table = LLVM::AllocaOp::create(e, e.ptr(), e.i64(),
                                    e.index(g.numTaps() * tableStride), 64);
+  if (scratchBytes > 0)
+    scratch =
+        LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(scratchBytes), 64);
   e.loop(func.getArgument(1), func.getArgument(2), 1,
          [&](Value task) { emitTask(task); });
   e.ret();

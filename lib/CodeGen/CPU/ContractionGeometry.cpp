@@ -15,8 +15,8 @@ namespace qdialect::cpu {
 
 int64_t ContractionGeometry::groupBytes() const {
   int64_t lastVectors = (lastPanelChannels() + 15) / 16;
-  int64_t steps = numTaps() * stepsPerTap();
-  return steps * ((panelsPerGroup() - 1) * kStepBytes + stepBytes(lastVectors));
+  int64_t rows = numTaps() * rowsPerTap();
+  return rows * ((panelsPerGroup() - 1) * kRowBytes + rowBytes(lastVectors));
 }
 
 namespace {

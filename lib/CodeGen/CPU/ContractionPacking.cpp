@@ -44,66 +44,77 @@ struct WeightIndex {
 /// Calls `visit(group, panel, first byte of the panel's image, vectors)`.
 template <class Visit>
 void forEachPanel(const ContractionGeometry &g, Visit visit) {
-  int64_t steps = g.numTaps() * g.stepsPerTap();
+  int64_t rows = g.numTaps() * g.rowsPerTap();
   for (int64_t group = 0; group < g.groups; ++group)
     for (int64_t panel = 0; panel < g.panelsPerGroup(); ++panel) {
       bool last = panel + 1 == g.panelsPerGroup();
       int64_t channels = last ? g.lastPanelChannels() : 64;
       int64_t start = group * g.groupBytes() +
-                      panel * steps * ContractionGeometry::kStepBytes;
+                      panel * rows * ContractionGeometry::kRowBytes;
       visit(group, panel, start, (channels + 15) / 16, channels);
     }
+}
+
+/// Calls `visit(n, source, image, row bytes)` for each channel and tap: where
+/// its weights begin, and their part of the first row of the tap.
+template <class T, class Visit>
+void forEachRun(const ContractionGeometry &g, MutableArrayRef<char> out,
+                Visit visit) {
+  WeightIndex index{g};
+  const T *weights = reinterpret_cast<const T *>(g.weights->raw.data());
+  forEachPanel(g, [&](int64_t group, int64_t panel, int64_t start,
+                      int64_t vectors, int64_t channels) {
+    int64_t rowBytes = g.rowBytes(vectors);
+    for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
+      char *image = out.data() + start + tap * g.rowsPerTap() * rowBytes;
+      for (int64_t n = 0; n < channels; ++n) {
+        int64_t inGroup = panel * 64 + n;
+        visit(group * g.groupChannels + inGroup,
+              weights + index.base(group, inGroup, tap), image + n * 4,
+              rowBytes);
+      }
+    }
+  });
+}
+
+SmallVector<int64_t> offsetsInRun(const ContractionGeometry &g) {
+  SmallVector<int64_t> offsets;
+  for (int64_t k = 0; k < g.run; ++k)
+    offsets.push_back(WeightIndex{g}.inRun(k));
+  return offsets;
 }
 
 /// One 4-byte cell of the image per channel and k step: four codes or a float.
 template <class T>
 void packWeights(const ContractionGeometry &g, MutableArrayRef<char> out) {
   constexpr int64_t kPerCell = 4 / sizeof(T);
-  WeightIndex index{g};
-  const T *weights = reinterpret_cast<const T *>(g.weights->raw.data());
-  SmallVector<int64_t> inRun;
-  for (int64_t k = 0; k < g.run; ++k)
-    inRun.push_back(index.inRun(k));
-  forEachPanel(g, [&](int64_t group, int64_t panel, int64_t start,
-                      int64_t vectors, int64_t channels) {
-    int64_t rowBytes = g.stepBytes(vectors);
-    for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
-      char *image = out.data() + start + tap * g.stepsPerTap() * rowBytes;
-      for (int64_t n = 0; n < channels; ++n) {
-        const T *source = weights + index.base(group, panel * 64 + n, tap);
-        for (int64_t k = 0; k < g.run; ++k) {
-          char *cell = image + k / kPerCell * rowBytes + n * 4;
-          reinterpret_cast<T *>(cell)[k % kPerCell] = source[inRun[k]];
-        }
-      }
-    }
-  });
+  SmallVector<int64_t> inRun = offsetsInRun(g);
+  forEachRun<T>(
+      g, out, [&](int64_t, const T *source, char *image, int64_t rowBytes) {
+        for (int64_t k = 0; k < g.run; ++k)
+          reinterpret_cast<T *>(image + k / kPerCell * rowBytes)[k % kPerCell] =
+              source[inRun[k]];
+      });
 }
 
-/// Sum, and the parts of it from positive and negative weights, of one channel.
-struct WeightSums {
-  int64_t positive = 0, negative = 0;
-};
-
-/// Of all channels, in one sweep over the weights in the order they usually
-/// lie.
-std::vector<WeightSums> weightSums(const ContractionGeometry &g) {
-  WeightIndex index{g};
-  std::vector<WeightSums> sums(g.numChannels());
-  const int8_t *weights =
-      reinterpret_cast<const int8_t *>(g.weights->raw.data());
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t tap = 0; tap < g.numTaps(); ++tap)
-      for (int64_t k = 0; k < g.run; ++k) {
-        const int8_t *row =
-            weights + index.base(group, 0, tap) + index.inRun(k);
-        WeightSums *of = sums.data() + group * g.groupChannels;
-        for (int64_t n = 0; n < g.groupChannels; ++n) {
-          int64_t w = row[n * g.weightChannel];
-          (w > 0 ? of[n].positive : of[n].negative) += w;
+/// The cells of several k steps in one: of 4 and 2 bits.
+void packBits(const ContractionGeometry &g, MutableArrayRef<char> out) {
+  std::fill(out.begin(), out.end(), 0);
+  SmallVector<int64_t> inRun = offsetsInRun(g);
+  std::vector<ChannelCodes> channels = g.channelCodes();
+  int64_t perByte = g.image.perByte();
+  forEachRun<int8_t>(
+      g, out,
+      [&](int64_t n, const int8_t *source, char *image, int64_t rowBytes) {
+        int64_t base = g.image.baseOf(channels[n]);
+        // The steps of a tap are whole.
+        for (int64_t k = 0; k < 4 * g.stepsPerTap(); ++k) {
+          int64_t code = k < g.run ? source[inRun[k]] : 0;
+          int64_t step = k / 4;
+          image[step / perByte * rowBytes + k % 4] |=
+              g.image.place(code, base, step % perByte);
         }
-      }
-  return sums;
+      });
 }
 
 int64_t initIndex(const ContractionGeometry &g, int64_t n) {
@@ -112,9 +123,9 @@ int64_t initIndex(const ContractionGeometry &g, int64_t n) {
 }
 
 void packStarts(const ContractionGeometry &g, MutableArrayRef<char> out) {
-  std::vector<WeightSums> sums;
+  std::vector<ChannelCodes> channels;
   if (!g.isFloat)
-    sums = weightSums(g);
+    channels = g.channelCodes();
   for (int64_t n = 0; n < g.numChannels(); ++n) {
     char *cell = out.data() + 4 * n;
     if (g.isFloat) {
@@ -128,22 +139,47 @@ void packStarts(const ContractionGeometry &g, MutableArrayRef<char> out) {
 #endif
 #if QDIALECT_MUTATE != 17
     // Activations are read as code + 128.
-    start -= 128 * (sums[n].positive + sums[n].negative);
+    start -= 128 * channels[n].sum();
 #endif
     int32_t wrapped = static_cast<int32_t>(start);
     std::memcpy(cell, &wrapped, 4);
   }
 }
 
+/// The base of each channel four times, as its codes lie in a step.
+void packBases(const ContractionGeometry &g, MutableArrayRef<char> out) {
+  std::vector<ChannelCodes> channels = g.channelCodes();
+  for (int64_t n = 0; n < g.numChannels(); ++n)
+    std::fill_n(out.data() + 4 * n, 4, static_cast<char>(channels[n].low));
+}
+
 } // namespace
 
+std::vector<ChannelCodes> ContractionGeometry::channelCodes() const {
+  WeightIndex index{*this};
+  std::vector<ChannelCodes> channels(numChannels());
+  const int8_t *codes = reinterpret_cast<const int8_t *>(weights->raw.data());
+  // In the order in which they usually lie.
+  for (int64_t group = 0; group < groups; ++group)
+    for (int64_t tap = 0; tap < numTaps(); ++tap)
+      for (int64_t k = 0; k < run; ++k) {
+        const int8_t *row = codes + index.base(group, 0, tap) + index.inRun(k);
+        ChannelCodes *of = channels.data() + group * groupChannels;
+        for (int64_t n = 0; n < groupChannels; ++n)
+          of[n].add(row[n * weightChannel]);
+      }
+  return channels;
+}
+
 std::vector<ConstantBlob> packContraction(const ContractionGeometry &geometry) {
-  std::vector<ConstantBlob> blobs(geometry.padded() ? 3 : 2);
   const ContractionGeometry &g = geometry;
+  std::vector<ConstantBlob> blobs(2);
   blobs[0].size = g.groups * g.groupBytes();
   blobs[0].fill = [g](MutableArrayRef<char> out) {
     if (g.isFloat)
       packWeights<float>(g, out);
+    else if (g.image.isPacked())
+      packBits(g, out);
     else
       packWeights<int8_t>(g, out);
   };
@@ -151,22 +187,27 @@ std::vector<ConstantBlob> packContraction(const ContractionGeometry &geometry) {
   blobs[1].size = 4 * (g.numChannels() + 64);
   blobs[1].fill = [g](MutableArrayRef<char> out) { packStarts(g, out); };
   if (g.padded())
-    blobs[2] = g.paddingBlob();
+    blobs.push_back(g.paddingBlob());
+  if (g.image.hasBases()) {
+    ConstantBlob bases;
+    bases.size = 4 * (g.numChannels() + 64);
+    bases.fill = [g](MutableArrayRef<char> out) { packBases(g, out); };
+    blobs.push_back(std::move(bases));
+  }
   return blobs;
 }
 
-std::optional<Interval> accumulatorRange(const ContractionGeometry &g) {
+std::optional<Interval> accumulatorRange(const ContractionGeometry &g,
+                                         ArrayRef<ChannelCodes> channels) {
   if (g.isFloat)
     return std::nullopt;
   Interval range{0, 0};
-  std::vector<WeightSums> ofChannels = weightSums(g);
   for (int64_t n = 0; n < g.numChannels(); ++n) {
-    WeightSums sums = ofChannels[n];
+    double positive = static_cast<double>(channels[n].positive),
+           negative = static_cast<double>(channels[n].negative);
     double init = static_cast<double>(g.init->integer(initIndex(g, n)));
-    double low = init - 128.0 * sums.positive + 127.0 * sums.negative;
-    double high = init + 127.0 * sums.positive - 128.0 * sums.negative;
-    range.low = std::min(range.low, low);
-    range.high = std::max(range.high, high);
+    range.low = std::min(range.low, init - 128 * positive + 127 * negative);
+    range.high = std::max(range.high, init + 127 * positive - 128 * negative);
   }
   if (range.low < -2147483648.0 || range.high > 2147483647.0)
     return std::nullopt;

@@ -19,21 +19,30 @@ public:
         tasks(ContractionTasks::choose(this->geometry)) {}
 
   bool init() {
+    std::optional<Interval> range;
+    if (!geometry.isFloat) {
+      std::vector<ChannelCodes> channels = geometry.channelCodes();
+      range = accumulatorRange(geometry, channels);
+      geometry.image = CodeImage::choose(channels, range);
+      weightBits = geometry.image.bits;
+    } else {
+      weightBits = 32;
+    }
     constants = packContraction(geometry);
     std::optional<Epilogue> resolved =
         Epilogue::create(region, constants, geometry.numChannels());
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    epilogue.rootRange = accumulatorRange(geometry);
+    epilogue.rootRange = range;
     family = "contraction";
     numTasks = tasks.total();
-    keyText = family + epilogue.key();
+    keyText = family + geometry.image.key() + epilogue.key();
     return true;
   }
 
   std::string instruction(const CpuTarget &target) const override {
-    return dotInstruction(target, geometry.isFloat);
+    return dotInstruction(target, geometry.isFloat, geometry.image.isNarrow);
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,

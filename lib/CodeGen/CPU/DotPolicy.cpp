@@ -227,7 +227,8 @@ std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
 }
 
 TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
-                               int64_t panelVectors, bool pointers) {
+                               int64_t panelVectors, bool pointers,
+                               bool isNarrow) {
   switch (target.isa) {
   case CpuTarget::AVX512VNNI: {
     // rows * vectors accumulators, the weights, and two registers for
@@ -238,19 +239,23 @@ TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
     return {pointers ? std::min<int64_t>(most, 8) : most, panelVectors};
   }
   case CpuTarget::AVX2:
-    return {isFloat ? 6 : 3, 1};
+    // Of 16 registers: an accumulator takes four, narrow codes two.
+    return {isFloat ? 6 : isNarrow ? 5 : 3, 1};
   case CpuTarget::Scalar:
     return {isFloat ? 2 : 1, 1};
   }
   llvm_unreachable("unknown instruction set");
 }
 
-std::string dotInstruction(const CpuTarget &target, bool isFloat) {
+std::string dotInstruction(const CpuTarget &target, bool isFloat,
+                           bool isNarrow) {
   switch (target.isa) {
   case CpuTarget::AVX512VNNI:
     return isFloat ? "vfmadd231ps zmm" : "vpdpbusd zmm";
   case CpuTarget::AVX2:
-    return isFloat ? "vfmadd231ps ymm" : "vpmaddwd ymm";
+    return isFloat    ? "vfmadd231ps ymm"
+           : isNarrow ? "vpmaddubsw ymm"
+                      : "vpmaddwd ymm";
   case CpuTarget::Scalar:
     return isFloat ? "mulps xmm" : "pmaddwd xmm";
   }

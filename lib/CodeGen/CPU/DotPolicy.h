@@ -30,7 +30,8 @@ public:
   /// What the registers hold. `panelVectors` is the width of the panel;
   /// `pointers` says that each row takes an address register.
   static TileShape tileShape(const CpuTarget &target, bool isFloat,
-                             int64_t panelVectors, bool pointers);
+                             int64_t panelVectors, bool pointers,
+                             bool isNarrow = false);
 
   /// The accumulators of 16 channels that start from `init` (vector<16xT>).
   virtual llvm::SmallVector<Value> start(Value init) = 0;
@@ -67,7 +68,8 @@ public:
 };
 
 /// The instruction that the policy is made of, for the receipt.
-std::string dotInstruction(const CpuTarget &target, bool isFloat);
+std::string dotInstruction(const CpuTarget &target, bool isFloat,
+                           bool isNarrow = false);
 
 } // namespace qdialect::cpu
 

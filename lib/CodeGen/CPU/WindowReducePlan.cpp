@@ -29,6 +29,8 @@ public:
     epilogue = std::move(*resolved);
     epilogue.rootRange = sumRange(g);
     family = g.kind == WindowReduceGeometry::Depthwise ? "depthwise" : "pool";
+    if (g.kind == WindowReduceGeometry::Depthwise)
+      weightBits = 8 * g.elementSize();
     chooseTasks();
     keyText = family + epilogue.key();
     return true;

@@ -255,6 +255,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
       for (const CpuTarget &target : targets)
         out.attribute(target.name, step.plan->instruction(target));
     });
+    if (step.plan->weightBits > 0)
+      out.attribute("weight_bits", step.plan->weightBits);
     if (step.blocks)
       out.attribute("rows", rows);
     if (step.tiles)

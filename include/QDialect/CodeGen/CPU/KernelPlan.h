@@ -51,6 +51,8 @@ public:
   int64_t numTasks = 1;
   /// One pointer each in `args`, after the inputs and the output.
   std::vector<ConstantBlob> constants;
+  /// Bits that a weight takes among the constants; 0 where there are none.
+  int64_t weightBits = 0;
 
   /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm",
   /// ...).
