@@ -105,8 +105,8 @@ FoldConstants::valuesOf(ValueRange values) const {
   return tensors;
 }
 
-/// Values of all operands if they are constant, at least one of them really,
-/// and so is everything that regions capture.
+/// Values of all operands if they are constant, and so is everything that
+/// regions capture, of which at least one is no init.
 std::optional<SmallVector<HostTensor>>
 FoldConstants::constantOperands(Operation *op) const {
   // Cheap questions first: values may be large to make.
@@ -119,7 +119,7 @@ FoldConstants::constantOperands(Operation *op) const {
   }
   llvm::SetVector<Value> captured;
   getUsedValuesDefinedAbove(op->getRegions(), captured);
-  if (!anyConstant || !llvm::all_of(captured, isConstant))
+  if ((!anyConstant && captured.empty()) || !llvm::all_of(captured, isConstant))
     return std::nullopt;
   return valuesOf(op->getOperands());
 }

@@ -166,3 +166,23 @@ func.func @branch(%x: tensor<2xf32>, %c: i1) -> tensor<2xf32> {
   }
   return %r : tensor<2xf32>
 }
+
+// -----
+
+// What only reads constants is constant: a table that its payload captures.
+// CHECK-LABEL: @lookup
+// CHECK-NEXT:    %[[C:.*]] = arith.constant dense<[3, 2, 1]> : tensor<3xi64>
+// CHECK-NEXT:    return %[[C]]
+func.func @lookup() -> tensor<3xi64> {
+  %table = arith.constant dense<[1, 2, 3]> : tensor<3xi64>
+  %e = tensor.empty() : tensor<3xi64>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} outs(%e : tensor<3xi64>) {
+  ^bb0(%o: i64):
+    %i = linalg.index 0 : index
+    %c2 = arith.constant 2 : index
+    %j = arith.subi %c2, %i : index
+    %v = tensor.extract %table[%j] : tensor<3xi64>
+    linalg.yield %v : i64
+  } -> tensor<3xi64>
+  return %r : tensor<3xi64>
+}

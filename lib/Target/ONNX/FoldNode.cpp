@@ -6,6 +6,7 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -23,27 +24,6 @@ bool isTensorConstant(Operation *op) {
          isa<ShapedType>(op->getResult(0).getType());
 }
 
-/// A run of a folded loop takes at most this many operations.
-constexpr int64_t maxSteps = 1 << 14;
-
-/// How many operations a run of `op` takes; more than maxSteps if nobody knows.
-int64_t stepsOf(Operation *op) {
-  int64_t inside = 1;
-  for (Region &region : op->getRegions())
-    for (Operation &nested : region.getOps())
-      inside = std::min(inside + stepsOf(&nested), maxSteps + 1);
-  if (isa<scf::WhileOp>(op))
-    return maxSteps + 1;
-  auto loop = dyn_cast<scf::ForOp>(op);
-  if (!loop)
-    return inside;
-  std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
-                         high = getConstantIntValue(loop.getUpperBound());
-  if (!low || !high || *low < 0 || *high > maxSteps)
-    return maxSteps + 1;
-  return std::max<int64_t>(*high - *low, 1) * inside;
-}
-
 bool isSmall(Type type) {
   auto shaped = dyn_cast<ShapedType>(type);
   return !shaped || (shaped.hasStaticShape() &&
@@ -54,8 +34,6 @@ bool isSmall(Type type) {
 /// is no shape; nor is what a body computes on the way.
 bool isFoldable(Operation *op) {
   if (isa<qd::QDDialect>(op->getDialect()) && !isa<qd::StorageCastOp>(op))
-    return false;
-  if (stepsOf(op) > maxSteps)
     return false;
   return !op->walk([](Operation *inner) {
               return inner->hasTrait<OpTrait::ConstantLike>() ||
@@ -75,6 +53,31 @@ knownValue(Value value, const llvm::DenseMap<Value, HostTensor> &computed) {
 }
 
 } // namespace
+
+int64_t stepsOf(Operation *op) {
+  int64_t inside = 1;
+  for (Region &region : op->getRegions())
+    for (Operation &nested : region.getOps())
+      inside = std::min(inside + stepsOf(&nested), maxFoldedSteps + 1);
+  if (isa<scf::WhileOp>(op))
+    return maxFoldedSteps + 1;
+  SmallVector<int64_t> runs;
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound()),
+                           high = getConstantIntValue(loop.getUpperBound());
+    if (!low || !high || *low < 0)
+      return maxFoldedSteps + 1;
+    runs = {*high - *low};
+  } else if (auto generic = dyn_cast<linalg::LinalgOp>(op)) {
+    runs = generic.getStaticLoopRanges();
+  }
+  for (int64_t count : runs) {
+    if (ShapedType::isDynamic(count) || count > maxFoldedSteps)
+      return maxFoldedSteps + 1;
+    inside = std::min(inside * std::max<int64_t>(count, 1), maxFoldedSteps + 1);
+  }
+  return inside;
+}
 
 NodeFolder::NodeFolder(GraphBuilder &builder,
                        ArrayRef<std::optional<Tensor>> inputs)
@@ -102,6 +105,11 @@ void NodeFolder::fold(MutableArrayRef<std::optional<Tensor>> results) {
     if (!isTensorConstant(op))
       made.push_back(op);
   if (made.size() > maxOperations || !llvm::all_of(made, isFoldable))
+    return;
+  int64_t steps = 0;
+  for (Operation *op : made)
+    steps += stepsOf(op);
+  if (steps > maxFoldedSteps)
     return;
   llvm::DenseMap<Value, HostTensor> computed;
   for (Operation *op : made) {

@@ -13,6 +13,11 @@
 
 namespace qdialect::onnx_import {
 
+/// About how many operations of the interpreter a run of `op` takes; more than
+/// maxFoldedSteps if nobody knows.
+int64_t stepsOf(mlir::Operation *op);
+constexpr int64_t maxFoldedSteps = 1 << 20;
+
 class NodeFolder {
 public:
   /// Made before a node's handler runs: remembers where its operations begin.

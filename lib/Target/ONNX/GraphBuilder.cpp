@@ -146,6 +146,14 @@ Tensor GraphBuilder::constant(Type elementType, ArrayRef<int64_t> shape,
                 HostTensor::of(DType::I64, dims, wide).converted(type));
 }
 
+Tensor GraphBuilder::splat(Type elementType, ArrayRef<int64_t> shape,
+                           double number) {
+  int64_t count = sizes.product(shape);
+  if (SymbolicSizes::isSymbolic(count) || count > maxTableElements)
+    return tensor(filled(shape, elementType, number), shape);
+  return constant(elementType, shape, SmallVector<double>(count, number));
+}
+
 Tensor GraphBuilder::integers(ArrayRef<int64_t> shape,
                               ArrayRef<int64_t> numbers) {
   return Tensor(

@@ -74,6 +74,11 @@ struct Tensor {
 constexpr int64_t maxFoldedElements = 4096;
 bool isSmallConstant(const Tensor &tensor);
 
+/// A constant that follows from sizes which the model declares (positions,
+/// counts, weights of a transform), not from data that it stores, has at most
+/// this many elements. What would be larger is computed when the program runs.
+constexpr int64_t maxTableElements = int64_t(1) << 20;
+
 /// True if all operands are small constants and so is a result of `shape`.
 bool canFold(llvm::ArrayRef<Tensor> operands, llvm::ArrayRef<int64_t> shape);
 /// Row-major element of a tensor shaped `operand` that broadcasting puts at
@@ -163,6 +168,10 @@ public:
                   llvm::ArrayRef<int64_t> numbers);
   Tensor f32(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> numbers,
              llvm::StringRef name = "");
+  /// One number everywhere: a constant up to maxTableElements, else filled when
+  /// the program runs.
+  Tensor splat(mlir::Type elementType, llvm::ArrayRef<int64_t> shape,
+               double number);
   /// A scalar arith.constant of an integer or float type.
   static mlir::Value scalar(mlir::OpBuilder &builder, mlir::Location loc,
                             mlir::Type type, double number);

@@ -195,6 +195,8 @@ Tensor GraphBuilder::concat(ArrayRef<Tensor> parts, int64_t axis) {
   // Each part is `outer` rows of contiguous bytes; the result interleaves them.
   DType stored = symbolic ? DType::I64 : parts.front().data->type();
   HostTensor result(stored, std::vector<int64_t>(shape.begin(), shape.end()));
+  if (result.size() == 0)
+    return Tensor(parts.front().elementType(), result);
   int64_t outer = 1;
   for (int64_t i = 0; i < axis; ++i)
     outer *= shape[i];

@@ -29,11 +29,21 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
+/// A body or a function is imported wherever it is used, so a few nested ones
+/// can stand for any number of nodes. So many may be made of each one of the
+/// file, and so many in any case.
+constexpr size_t maxNestedFactor = 128, maxNestedFree = size_t(1) << 14;
+
 class Importer {
 public:
   Importer(ModelFile &file, MLIRContext *context, const ImportOptions &options)
       : file(file), graph(file.getProto().graph()), context(context),
-        options(options), builder(context) {}
+        options(options), builder(context), maxNested(maxNestedFree) {
+    size_t stored = graph.node_size();
+    for (const onnx::FunctionProto &function : file.getProto().functions())
+      stored += function.node_size();
+    maxNested += maxNestedFactor * stored;
+  }
 
   OwningOpRef<ModuleOp> run();
 
@@ -87,7 +97,9 @@ private:
     llvm::StringSet<> absent; ///< inputs that a call of a function leaves out
   };
   std::vector<Scope> scopes{1};
-  size_t depth = 0;   ///< of bodies and calls
+  size_t depth = 0;  ///< of bodies and calls
+  size_t nested = 0; ///< nodes imported in bodies and calls
+  size_t maxNested;
   std::string prefix; ///< of names inside calls: "call/"
   llvm::StringMap<const onnx::TensorProto *> initializers;
 };
@@ -351,6 +363,9 @@ LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
 }
 
 LogicalResult Importer::importNode(const onnx::NodeProto &proto) {
+  if (depth > 0 && nested++ == maxNested)
+    return error() << "graphs and functions expand to more than " << maxNested
+                   << " nodes";
   SmallVector<std::optional<Tensor>> inputs;
   if (failed(bindInputs(proto, inputs)))
     return failure();

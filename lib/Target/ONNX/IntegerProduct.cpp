@@ -161,6 +161,9 @@ Tensor codeSums(GraphBuilder &b, const Tensor &codes, int64_t axis) {
   Type i32 = b.builder.getI32Type();
   Shape shape(codes.shape());
   shape[axis] = 1;
+  // The sums of nothing are more than what is stored of it.
+  if (codes.size() == 0)
+    return b.splat(i32, shape, 0);
   if (codes.isConstant()) {
     int64_t inner = 1, size = codes.dim(axis);
     for (int64_t extent : codes.shape().drop_front(axis + 1))

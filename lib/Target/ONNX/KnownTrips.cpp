@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "KnownTrips.h"
+#include "FoldNode.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -17,8 +18,8 @@ namespace {
 
 /// More operations in a condition than this are a program.
 constexpr size_t maxOperations = 64;
-/// Operations that are run, and elements of values that are kept: seconds.
-constexpr int64_t maxWork = 1 << 14;
+/// Steps that are run, and elements of values that are kept: seconds.
+constexpr int64_t maxWork = 1 << 20;
 
 /// Arguments of the body in front of the carried values.
 constexpr unsigned numFixed = 2;
@@ -136,12 +137,16 @@ bool TripCounter::runBody() {
 
 std::optional<KnownTrips> TripCounter::run(std::optional<int64_t> limit) {
   KnownTrips trips;
-  int64_t elements = 1;
+  int64_t work = 1;
   for (size_t number : needed) {
     trips.values[number] = {*carried[number].data};
-    elements += carried[number].size();
+    work += carried[number].size();
   }
-  int64_t most = maxWork / (static_cast<int64_t>(slice.size()) + elements);
+  // An operation costs more than its steps, and the loop its iterations.
+  constexpr int64_t perOperation = 64;
+  for (Operation *op : slice)
+    work += perOperation + stepsOf(op);
+  int64_t most = maxWork / work;
   for (bool goesOn = true; goesOn; ++trips.count) {
     if (limit && trips.count >= *limit)
       break;

@@ -307,12 +307,13 @@ std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
   requireShape(n, r, "R", {directions, width, hidden});
   if (!n.ok())
     return {}; // the hidden size is anything
-  Tensor bias(n.b.constant(x.elementType(), {directions, 2 * width},
-                           SmallVector<double>(directions * 2 * width, 0)));
+  Tensor bias;
   if (n.hasInput(3)) {
     bias = n.floatInput(3, "B");
     n.requireSameType(x, bias);
     requireShape(n, bias, "B", {directions, 2 * width});
+  } else {
+    bias = n.b.splat(x.elementType(), {directions, 2 * width}, 0);
   }
   std::optional<Tensor> lengths = n.optionalInput(4);
   if (lengths) {

@@ -23,10 +23,11 @@ struct ResizeAxis {
   double start = 0, end = 1;
 };
 
-/// Why an axis of symbolic length cannot be resized so; empty if it can.
+/// Why an axis cannot be resized without tables; empty if it can.
 std::string whyNotSymbolic(const ResizeAxis &axis, const ResizeMethod &method);
 
-/// Resizes one axis whose input or output has a symbolic length: positions and
+/// Resizes one axis whose input or output has a symbolic length or is too long
+/// for tables: positions and
 /// weights are computed when the model runs, by the formulas that are evaluated
 /// at import for numbers, in f64.
 Tensor resizeSymbolicAxis(GraphBuilder &b, const Tensor &x, int64_t axis,

@@ -141,7 +141,8 @@ HostTensor unpackRows(const HostTensor &packed, unsigned bits,
   int64_t bytes = shape.back();
   shape.back() = columns;
   HostTensor codes(DType::U8, shape);
-  for (int64_t row = 0, rows = packed.size() / bytes; row < rows; ++row)
+  int64_t rows = bytes == 0 ? 0 : packed.size() / bytes;
+  for (int64_t row = 0; row < rows; ++row)
     unpackCodes(packed.data<uint8_t>() + row * bytes, columns, bits,
                 codes.mutableData<uint8_t>() + row * columns);
   return codes;

@@ -101,8 +101,21 @@ LogicalResult importDynamicQuantizeMatMul(Node &n) {
   return failed(y) ? failure() : scaledResult(n, *y, grid.scale, *scaleB, 4);
 }
 
-/// i8 codes padded by their zero point, which may only be known at run time:
-/// then it is added where the padding is.
+/// codes + sign * zero point modulo 2^8.
+Tensor shiftCodes(GraphBuilder &b, const Tensor &codes, const Tensor &zeroPoint,
+                  bool up) {
+  Type i8 = b.builder.getI8Type();
+  return b.elementwise(
+      {codes, zeroPoint}, i8,
+      [&](OpBuilder &nested, Location at, ValueRange v) {
+        Value zero = arith::TruncIOp::create(nested, at, i8, v[1]);
+        return up ? arith::AddIOp::create(nested, at, v[0], zero).getResult()
+                  : arith::SubIOp::create(nested, at, v[0], zero).getResult();
+      });
+}
+
+/// i8 codes padded by their zero point. Where only the run knows it, what is
+/// padded with 0 are the differences modulo 2^8.
 Tensor padCodes(Node &n, const ByteCodes &x, const Window &window) {
   auto none = [](int64_t size) { return size == 0; };
   if (llvm::all_of(window.low, none) && llvm::all_of(window.high, none))
@@ -112,28 +125,9 @@ Tensor padCodes(Node &n, const ByteCodes &x, const Window &window) {
   if (x.zeroPoint->isConstant())
     return padSpatial(n.b, x.codes, window,
                       static_cast<double>(x.zeroPoint->data->asInteger(0)));
-  Type i8 = n.b.builder.getI8Type();
-  Tensor padded = padSpatial(n.b, x.codes, window, 0);
-  Shape shape(padded.shape());
-  shape[0] = shape[1] = 1;
-  HostTensor mask(DType::I8, {shape.begin(), shape.end()});
-  for (int64_t i = 0; i < mask.size(); ++i) {
-    bool outside = false;
-    for (int64_t rest = i, d = padded.rank() - 1; d >= 2; --d) {
-      int64_t place = rest % shape[d];
-      rest /= shape[d];
-      outside |= place < window.low[d - 2] ||
-                 place >= window.low[d - 2] + x.codes.dim(d);
-    }
-    mask.mutableData<int8_t>()[i] = outside;
-  }
-  return n.b.elementwise(
-      {padded, Tensor(i8, std::move(mask)), *x.zeroPoint}, i8,
-      [&](OpBuilder &nested, Location at, ValueRange v) {
-        Value zero = arith::TruncIOp::create(nested, at, i8, v[2]);
-        Value added = arith::MulIOp::create(nested, at, v[1], zero);
-        return arith::AddIOp::create(nested, at, v[0], added).getResult();
-      });
+  Tensor differences = shiftCodes(n.b, x.codes, *x.zeroPoint, /*up=*/false);
+  return shiftCodes(n.b, padSpatial(n.b, differences, window, 0), *x.zeroPoint,
+                    /*up=*/true);
 }
 
 LogicalResult importConvInteger(Node &n) {
@@ -156,7 +150,7 @@ LogicalResult importConvInteger(Node &n) {
     return failed(y) ? failure() : n.result(*y);
   // sum (x - zx)(w - zw) = sum x w - zx sum w - zw sum (x - zx), in which sum x
   // is the convolution with ones.
-  int64_t taps = w->codes.size() / w->codes.dim(0);
+  int64_t taps = b.sizes.product(w->codes.shape().drop_front());
   SmallVector<Tensor> operands{*y};
   Shape channels(y->rank(), 1);
   channels[1] = w->codes.dim(0);
@@ -170,10 +164,8 @@ LogicalResult importConvInteger(Node &n) {
     Shape shape(w->codes.shape());
     if (w->codes.dim(1) == x->codes.dim(1))
       shape[0] = 1;
-    HostTensor ones(DType::I8, {shape.begin(), shape.end()});
-    std::fill_n(ones.mutableData<int8_t>(), ones.size(), 1);
     FailureOr<Tensor> sum =
-        convolve(x->codes, Tensor(b.builder.getI8Type(), std::move(ones)));
+        convolve(x->codes, b.splat(b.builder.getI8Type(), shape, 1));
     if (failed(sum))
       return failure();
     Tensor zero = *w->zeroPoint;

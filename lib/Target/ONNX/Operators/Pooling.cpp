@@ -158,20 +158,12 @@ SmallVector<double> countsAlong(const Window &w, size_t axis, int64_t size,
   return counts;
 }
 
-/// The constant that the sums are divided by.
-std::optional<Tensor> divisor(Node &n, const Tensor &x, const Window &w,
+/// The constant that the sums are divided by; none if it would be large.
+std::optional<Tensor> divisor(GraphBuilder &b, const Tensor &x, const Window &w,
                               bool withPads) {
-  // One number a position of the output image; beyond this it is no image.
-  constexpr int64_t maxPositions = int64_t(1) << 22;
-  int64_t positions = 1;
-  for (int64_t size : w.output) {
-    if (size > maxPositions || positions * size > maxPositions) {
-      n.emitError() << "output image with more than " << maxPositions
-                    << " positions";
-      return std::nullopt;
-    }
-    positions *= size;
-  }
+  int64_t positions = b.sizes.product(w.output);
+  if (SymbolicSizes::isSymbolic(positions) || positions > maxTableElements)
+    return std::nullopt;
   SmallVector<double> counts{1};
   for (size_t axis = 0; axis < w.output.size(); ++axis) {
     SmallVector<double> along = countsAlong(w, axis, x.dim(axis + 2), withPads),
@@ -182,8 +174,8 @@ std::optional<Tensor> divisor(Node &n, const Tensor &x, const Window &w,
     counts = std::move(next);
   }
   if (llvm::all_equal(counts))
-    return n.b.constant(x.elementType(), {}, {counts.front()});
-  return n.b.constant(x.elementType(), w.output, counts);
+    return b.constant(x.elementType(), {}, {counts.front()});
+  return b.constant(x.elementType(), w.output, counts);
 }
 
 Tensor divide(GraphBuilder &b, const Tensor &x, const Tensor &by) {
@@ -204,9 +196,9 @@ Tensor sumPool(GraphBuilder &b, const Tensor &padded, const Window &w) {
 }
 
 /// The number of elements that each window counts, for an image of symbolic
-/// size: one for all where no window reaches padding that does not count, else
-/// the same sum over an image of ones.
-Tensor symbolicDivisor(GraphBuilder &b, const Tensor &x, const Window &w,
+/// size or a large one: one for all where no window reaches padding that does
+/// not count, else the same sum over an image of ones.
+Tensor computedDivisor(GraphBuilder &b, const Tensor &x, const Window &w,
                        bool withPads) {
   auto isZero = [](int64_t size) { return size == 0; };
   bool alike = llvm::all_of(w.extra, isZero) &&
@@ -238,12 +230,9 @@ LogicalResult importAveragePool(Node &n) {
   Window w = bindPool(n, x);
   if (!n.ok())
     return failure();
-  std::optional<Tensor> count =
-      SymbolicSizes::anySymbolic(x.shape().drop_front(2))
-          ? symbolicDivisor(n.b, x, w, withPads)
-          : divisor(n, x, w, withPads);
+  std::optional<Tensor> count = divisor(n.b, x, w, withPads);
   if (!count)
-    return failure();
+    count = computedDivisor(n.b, x, w, withPads);
   Tensor padded = padSpatial(n.b, x, w, 0);
   return n.result(divide(n.b, sumPool(n.b, padded, w), *count));
 }

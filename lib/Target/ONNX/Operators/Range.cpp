@@ -52,12 +52,26 @@ bool countsUp(const Tensor &start, const Tensor &delta) {
          isNumber(delta, 1);
 }
 
+/// start + place * delta at `count` places; both have rank 0.
+Tensor countFrom(GraphBuilder &b, const Tensor &start, const Tensor &delta,
+                 int64_t count) {
+  Type type = start.elementType();
+  Type wide = isFloat(type) ? Type(b.builder.getF64Type())
+                            : Type(b.builder.getI64Type());
+  Value first = b.value(start), step = b.value(delta);
+  return generate(b, {count}, type, {},
+                  [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+                    auto read = [&](Value from) {
+                      return s.cast(s.read(from, {}), wide);
+                    };
+                    Value moved = s.mul(s.cast(places[0], wide), read(step));
+                    return s.cast(s.add(read(first), moved), type);
+                  });
+}
+
 LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit, Tensor delta) {
   GraphBuilder &b = n.b;
-  Type type = start.elementType(), i64 = b.builder.getI64Type();
-  if (!isFloat(type) && !isSignlessInteger(type))
-    return n.emitError() << "element type of " << describeType(start.type)
-                         << " is not supported";
+  Type i64 = b.builder.getI64Type();
   auto name = n.dataSizeName(0, 0);
   if (!name)
     return failure();
@@ -93,15 +107,7 @@ LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit, Tensor delta) {
                       }),
         *name);
   }
-  Value first = b.value(start), step = b.value(delta);
-  Type wide = isFloat(type) ? Type(b.builder.getF64Type()) : Type(i64);
-  return n.result(generate(
-      b, {count}, type, {},
-      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-        auto read = [&](Value from) { return s.cast(s.read(from, {}), wide); };
-        Value moved = s.mul(s.cast(places[0], wide), read(step));
-        return s.cast(s.add(read(first), moved), type);
-      }));
+  return n.result(countFrom(b, start, delta, count));
 }
 
 /// The whole number that a bound of a range is.
@@ -169,6 +175,10 @@ LogicalResult importRange(Node &n) {
     n.requireSameType(bounds[0], bound);
   if (!n.ok())
     return failure();
+  if (!isFloat(bounds[0].elementType()) &&
+      !isSignlessInteger(bounds[0].elementType()))
+    return n.emitError() << "element type of " << describeType(bounds[0].type)
+                         << " is not supported";
   if (llvm::any_of(bounds, [&](const Tensor &bound) {
         return bound.isSymbolic() || n.b.sizeBehindCast(bound) ||
                (!bound.isConstant() && bound.size() == 1 &&
@@ -180,21 +190,24 @@ LogicalResult importRange(Node &n) {
          delta = n.constantNumber(2, "delta");
   if (!n.ok())
     return failure();
-  Type type = n.input(0, "start").elementType();
+  Type type = bounds[0].elementType();
   double steps = delta == 0 ? -1 : std::ceil((limit - start) / delta);
   // Integers must be exact as doubles. Negated, so that NaN fails too.
   auto isExact = [&](double number) {
     return isFloat(type) || std::fabs(number) <= 0x1p53;
   };
-  if (delta == 0 || !(steps <= (1 << 20)) || !isExact(start) ||
-      !isExact(limit) || !isExact(delta))
+  if (delta == 0 || !(steps <= static_cast<double>(maxElements)) ||
+      !isExact(start) || !isExact(limit) || !isExact(delta))
     return n.emitError() << "cannot count from " << start << " to " << limit
                          << " by " << delta;
+  auto count = static_cast<int64_t>(std::max(steps, 0.0));
+  if (count > maxFoldedElements)
+    return n.result(countFrom(n.b, n.b.reshape(bounds[0], {}),
+                              n.b.reshape(bounds[2], {}), count));
   SmallVector<double> numbers;
-  for (int64_t i = 0; i < static_cast<int64_t>(steps); ++i)
+  for (int64_t i = 0; i < count; ++i)
     numbers.push_back(start + static_cast<double>(i) * delta);
-  return n.result(
-      n.b.constant(type, {static_cast<int64_t>(numbers.size())}, numbers));
+  return n.result(n.b.constant(type, {count}, numbers));
 }
 
 } // namespace

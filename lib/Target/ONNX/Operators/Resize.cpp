@@ -305,8 +305,6 @@ LogicalResult resize(Node &n, const Tensor &x, const Request &request,
   FailureOr<SmallVector<Axis>> axes = axesOf(n, x, request, roi);
   if (failed(axes))
     return failure();
-  // Taps are tables: one row a position of an axis.
-  constexpr int64_t maxTable = int64_t(1) << 22;
   Tensor y = x;
   SmallVector<std::pair<int64_t, Taps>> cropped;
   for (auto [number, axis] : llvm::enumerate(*axes)) {
@@ -315,18 +313,24 @@ LogicalResult resize(Node &n, const Tensor &x, const Request &request,
                  llvm::is_contained(request.axes, at);
     if (axis.input == axis.output && axis.scale == 1 && !crops)
       continue;
-    if (isSymbolicAxis(axis)) {
-      if (std::string reason = whyNotSymbolic(axis, method); !reason.empty())
+    // Taps are tables: one row a position of an axis.
+    double perPosition = 4 * std::max(1.0, 1 / axis.scale);
+    bool isSymbolic = isSymbolicAxis(axis);
+    if (isSymbolic || static_cast<double>(axis.output) * perPosition >
+                          static_cast<double>(maxTableElements)) {
+      std::string reason = whyNotSymbolic(axis, method);
+      if (isSymbolic && !reason.empty())
         return n.emitError() << reason << " of axis " << at << ", whose size "
                              << n.b.sizes.print(axis.input)
                              << " is symbolic, is not supported";
+      if (!reason.empty())
+        return n.emitError()
+               << reason << " of axis " << at << " of " << describeType(x.type)
+               << ", which is resized to " << axis.output
+               << " rows, is not supported: too many for a table";
       y = resizeSymbolicAxis(n.b, y, at, axis, method);
       continue;
     }
-    double perPosition = 4 * std::max(1.0, 1 / axis.scale);
-    if (static_cast<double>(axis.output) * perPosition > maxTable)
-      return n.emitError() << "axis " << at << " of " << describeType(x.type)
-                           << " is too long to resize to " << axis.output;
     Taps taps = tapsOf(axis, method);
     y = resizeAxis(n.b, y, at, taps);
     if (taps.anyOutside)

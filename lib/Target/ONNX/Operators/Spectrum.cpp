@@ -2,9 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Fourier transforms of a constant length as matrix products with constant
-// matrices, so that they run on the kernels of products: with interleaved real
-// and imaginary parts,
+// Fourier transforms of a constant length as matrix products with matrices that
+// depend on nothing else, so that they run on the kernels of products: with
+// interleaved real and imaginary parts,
 //
 //   [re, im] of n samples * W (2 n x 2 m),  W = cos and sin of 2 pi k j / n
 //
@@ -12,6 +12,7 @@
 
 #include "Contraction.h"
 #include "ElementTypes.h"
+#include "Indexing.h"
 #include "Registry.h"
 #include "Scalars.h"
 #include "llvm/Support/MathExtras.h"
@@ -22,7 +23,7 @@ using namespace mlir;
 namespace qdialect::onnx_import {
 namespace {
 
-/// A matrix for more samples than this would be no small constant.
+/// The period of cos and sin of a longer transform would be no small constant.
 constexpr int64_t maxSamples = 4096;
 
 struct Transform {
@@ -34,32 +35,44 @@ struct Transform {
   bool inverse = false, onesided = false;
 };
 
-/// The matrix from [position, part] to [frequency, part].
+/// The matrix from [position, part] to [frequency, part], looked up in one
+/// period of cos and sin. It is large where the signal is long, so
+/// qd-fold-constants makes it a constant, not the importer.
 Tensor transformMatrix(GraphBuilder &b, const Transform &t, Type type) {
-  int64_t rows = t.inputs * t.inputParts, columns = t.outputs * t.outputParts;
-  SmallVector<double> numbers(static_cast<size_t>(rows * columns), 0);
   double sign = t.inverse ? 1 : -1;
   double norm = t.inverse ? 1.0 / static_cast<double>(t.length) : 1;
-  for (int64_t from = 0; from < std::min(t.inputs, t.length); ++from) {
-    // Of a one-sided spectrum the mirrored half is added here.
-    bool isMirrored =
-        t.inverse && t.onesided && from > 0 && (2 * from != t.length);
-    double weight = norm * (isMirrored ? 2 : 1);
-    for (int64_t to = 0; to < t.outputs; ++to) {
-      double angle = sign * 2 * llvm::numbers::pi *
-                     static_cast<double>(from * to % t.length) /
-                     static_cast<double>(t.length);
-      double cosine = std::cos(angle) * weight, sine = std::sin(angle) * weight;
-      // (re + i im) (cos + i sin)
-      double entries[2][2] = {{cosine, sine}, {-sine, cosine}};
-      for (int64_t in = 0; in < t.inputParts; ++in)
-        for (int64_t out = 0; out < t.outputParts; ++out)
-          numbers[static_cast<size_t>((from * t.inputParts + in) * columns +
-                                      to * t.outputParts + out)] =
-              entries[in][out];
-    }
+  SmallVector<double> period;
+  for (int64_t i = 0; i < t.length; ++i) {
+    double angle = sign * 2 * llvm::numbers::pi * static_cast<double>(i) /
+                   static_cast<double>(t.length);
+    period.append({std::cos(angle) * norm, std::sin(angle) * norm});
   }
-  return b.constant(type, {rows, columns}, numbers);
+  Value table = b.value(b.constant(type, {t.length, 2}, period));
+  return generate(
+      b, {t.inputs * t.inputParts, t.outputs * t.outputParts}, type, {},
+      [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
+        Value inParts = s.i64(t.inputParts), outParts = s.i64(t.outputParts);
+        Value from = s.divTotal(places[0], inParts),
+              in = s.remTotal(places[0], inParts),
+              to = s.divTotal(places[1], outParts),
+              out = s.remTotal(places[1], outParts);
+        Value isCosine = s.eq(in, out);
+        Value entry =
+            s.read(table, {s.remTotal(s.mul(from, to), s.i64(t.length)),
+                           s.select(isCosine, s.i64(0), s.i64(1))});
+        // (re + i im) (cos + i sin): the real part takes sin from im.
+        Value isNegative = s.lt(out, in);
+        entry = s.select(isNegative, s.neg(entry), entry);
+        // Of a one-sided spectrum the mirrored half is added here.
+        if (t.inverse && t.onesided) {
+          Value isAlone =
+              s.either(s.eq(from, s.i64(0)),
+                       s.eq(s.mul(from, s.i64(2)), s.i64(t.length)));
+          entry = s.select(isAlone, entry, s.mul(entry, s.number(entry, 2)));
+        }
+        // Samples beyond the transform's length count nothing.
+        return s.select(s.lt(from, s.i64(t.length)), entry, s.number(entry, 0));
+      });
 }
 
 /// `frames` (leading dimensions, positions, parts) transformed along its
@@ -165,12 +178,17 @@ LogicalResult importSTFT(Node &n) {
   t.inputs = t.length;
   t.inputParts = x.dim(2);
   t.outputs = t.onesided ? t.length / 2 + 1 : t.length;
-  SmallVector<int64_t> places;
-  for (int64_t frame = 0; frame < count; ++frame)
-    for (int64_t i = 0; i < t.length; ++i)
-      places.push_back(frame * step + i);
-  Tensor frames = n.b.reshape(n.b.select(x, 1, places),
-                              {x.dim(0), count, t.length, x.dim(2)});
+  Shape shape{x.dim(0), count, t.length, x.dim(2)};
+  if (!isReasonableShape(shape))
+    return n.emitError() << "frames of shape " << describeShape(shape)
+                         << " are too large";
+  Value signal = n.b.value(x);
+  Tensor frames =
+      generate(n.b, shape, x.elementType(), {},
+               [&](const Scalars &s, ValueRange, ArrayRef<Value> at) {
+                 Value sample = s.add(s.mul(at[1], s.i64(step)), at[2]);
+                 return s.read(signal, {at[0], sample, at[3]});
+               });
   if (window)
     frames = n.b.elementwise({frames, n.b.reshape(*window, {t.length, 1})},
                              x.elementType(),
@@ -248,25 +266,27 @@ LogicalResult importMelWeightMatrix(Node &n) {
     edges.push_back(static_cast<int64_t>(std::floor(
         static_cast<double>(length + 1) * hertz / static_cast<double>(rate))));
   }
-  int64_t lines = length / 2 + 1;
-  SmallVector<double> weights(static_cast<size_t>(lines * bands), 0);
-  for (int64_t band = 0; band < bands; ++band) {
-    int64_t left = edges[band], centre = edges[band + 1],
-            right = edges[band + 2];
-    auto set = [&](int64_t line, double weight) {
-      if (line < lines)
-        weights[static_cast<size_t>(line * bands + band)] = weight;
-    };
-    if (left == centre)
-      set(centre, 1);
-    for (int64_t line = left; left < centre && line <= centre; ++line)
-      set(line, static_cast<double>(line - left) /
-                    static_cast<double>(centre - left));
-    for (int64_t line = centre; line < right; ++line)
-      set(line, static_cast<double>(right - line) /
-                    static_cast<double>(right - centre));
-  }
-  return n.result(n.b.constant(type, {lines, bands}, weights));
+  Value table = n.b.value(n.b.integers({bands + 2}, edges));
+  Type f64 = n.b.builder.getF64Type();
+  return n.result(generate(
+      n.b, {length / 2 + 1, bands}, type, {},
+      [&](const Scalars &s, ValueRange, ArrayRef<Value> at) {
+        Value line = at[0];
+        Value left = s.read(table, {at[1]}),
+              centre = s.read(table, {s.add(at[1], s.i64(1))}),
+              right = s.read(table, {s.add(at[1], s.i64(2))});
+        auto share = [&](Value part, Value whole) {
+          return s.div(s.cast(part, f64), s.cast(whole, f64));
+        };
+        Value rising = share(s.sub(line, left), s.sub(centre, left)),
+              falling = share(s.sub(right, line), s.sub(right, centre));
+        Value isBefore = s.lt(line, centre), isPeak = s.eq(line, centre);
+        Value slope = s.select(isPeak, s.number(rising, 1),
+                               s.select(isBefore, rising, falling));
+        Value isInside =
+            s.either(isPeak, s.both(s.le(left, line), s.lt(line, right)));
+        return s.cast(s.select(isInside, slope, s.number(slope, 0)), type);
+      }));
 }
 
 constexpr double hann[] = {0.5, -0.5};
