@@ -80,16 +80,34 @@ static void raiseScales(const LayerView &layer, const TensorRecipe &weights,
                                                  result.weightScales.end()));
 }
 
-/// Codes, and the corrected bias where the means of the input are known.
-static void roundWeights(const LayerView &layer, const ScaleOptions &options,
-                         const std::vector<double> *inputMeans,
+/// The codes of one row to the neighbours that the input's moments ask for.
+static void calibrateRow(const LayerView &layer, int64_t row, const float *w,
+                         float scale, const ScaleOptions &options,
+                         const InputMoments &moments, int32_t *codes) {
+  std::vector<double> steps, means, variances;
+  for (int64_t column = 0; column < layer.columns(); ++column) {
+    int64_t channel = layer.rowChannels[row] + layer.columnChannels[column];
+    steps.push_back(static_cast<double>(w[column]) / scale);
+    means.push_back(moments.means[channel]);
+    variances.push_back(moments.variances[channel]);
+  }
+  roundByMoments(steps, means, variances, options.qmin, options.qmax, codes);
+}
+
+/// Codes, and the bias corrected if `correctBias`.
+static void roundWeights(const LayerView &layer, const TensorRecipe &weights,
+                         const InputMoments *moments, bool correctBias,
                          QuantizedLayer &result) {
+  const ScaleOptions options = weights.scaleOptions();
   const int64_t columns = layer.columns();
+  const bool calibrated =
+      moments && weights.rounding == WeightRounding::Calibrated;
+  correctBias &= moments != nullptr;
   result.weightCodes.resize(layer.size());
-  if (inputMeans)
+  if (correctBias)
     result.bias.resize(layer.rows(), 0);
   layer.forEachRowBlock([&](const LayerView::RowBlock &block) {
-    std::vector<float> rounded(inputMeans ? columns : 0);
+    std::vector<float> rounded(correctBias ? columns : 0);
     std::vector<int32_t> codes(block.count * columns);
     for (int64_t i = 0; i < block.count; ++i) {
       const float *w = block.weights + i * columns;
@@ -99,12 +117,15 @@ static void roundWeights(const LayerView &layer, const ScaleOptions &options,
         codes[i * columns + column] =
             quantize(w[column], scale, 0, options.qmin, options.qmax,
                      Rounding::HalfEven);
-      if (!inputMeans)
+      if (calibrated)
+        calibrateRow(layer, row, w, scale, options, *moments,
+                     codes.data() + i * columns);
+      if (!correctBias)
         continue;
       for (int64_t column = 0; column < columns; ++column)
         rounded[column] = dequantize(codes[i * columns + column], scale, 0);
       double correction =
-          biasCorrection(layer, row, w, rounded.data(), *inputMeans);
+          biasCorrection(layer, row, w, rounded.data(), moments->means);
       result.bias[row] = static_cast<float>(result.bias[row] + correction);
     }
     for (int64_t column = 0; column < columns; ++column)
@@ -118,7 +139,8 @@ static void roundWeights(const LayerView &layer, const ScaleOptions &options,
 QuantizedLayer qdialect::quantizeLayer(const LayerView &layer,
                                        const TensorRecipe &weights,
                                        std::optional<float> inputScale,
-                                       const std::vector<double> *inputMeans) {
+                                       const InputMoments *moments,
+                                       bool correctBias) {
   QuantizedLayer result;
   result.bias = layer.bias;
   std::vector<char> dead;
@@ -126,7 +148,7 @@ QuantizedLayer qdialect::quantizeLayer(const LayerView &layer,
   result.deadRows = std::count(dead.begin(), dead.end(), 1);
   if (inputScale && !layer.bias.empty())
     raiseScales(layer, weights, *inputScale, dead, result);
-  roundWeights(layer, weights.scaleOptions(), inputMeans, result);
+  roundWeights(layer, weights, moments, correctBias, result);
   if (!inputScale || result.bias.empty())
     return result;
   for (int64_t row = 0; row < layer.rows(); ++row) {

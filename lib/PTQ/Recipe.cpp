@@ -28,6 +28,7 @@ void TensorOverride::applyTo(TensorRecipe &recipe) const {
   recipe.estimator = estimator.value_or(recipe.estimator);
   recipe.percentile = percentile.value_or(recipe.percentile);
   recipe.p = p.value_or(recipe.p);
+  recipe.rounding = rounding.value_or(recipe.rounding);
 }
 
 ScaleOptions TensorRecipe::scaleOptions() const {

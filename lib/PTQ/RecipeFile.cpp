@@ -57,6 +57,14 @@ struct ScalarEnumerationTraits<RangeMethod> {
 };
 
 template <>
+struct ScalarEnumerationTraits<WeightRounding> {
+  static void enumeration(IO &io, WeightRounding &value) {
+    io.enumCase(value, "nearest", WeightRounding::Nearest);
+    io.enumCase(value, "calibrated", WeightRounding::Calibrated);
+  }
+};
+
+template <>
 struct ScalarEnumerationTraits<RescaleMode> {
   static void enumeration(IO &io, RescaleMode &value) {
     io.enumCase(value, "dyadic", RescaleMode::Dyadic);
@@ -108,7 +116,10 @@ struct MappingTraits<ActivationKeys> {
 
 template <>
 struct MappingTraits<WeightKeys> {
-  static void mapping(IO &io, WeightKeys &keys) { mapTensor(io, keys); }
+  static void mapping(IO &io, WeightKeys &keys) {
+    mapTensor(io, keys);
+    io.mapOptional("rounding", keys.rounding);
+  }
   /// Integer contractions want weights without a zero point, in a byte.
   static std::string validate(IO &, WeightKeys &keys) {
     if (keys.format && (!keys.format->isSigned || keys.format->bits > 8))

@@ -44,7 +44,11 @@ ValueStatistics dividedChannels(const ValueStatistics &statistics,
     result.channelMin.push_back(statistics.channelMin[c] / factors[c]);
     result.channelMax.push_back(statistics.channelMax[c] / factors[c]);
     result.channelSum.push_back(statistics.channelSum[c] / factors[c]);
+    double factor = factors[c];
+    result.channelSumOfSquares.push_back(statistics.channelSumOfSquares[c] /
+                                         (factor * factor));
     result.sum += result.channelSum.back();
+    result.sumOfSquares += result.channelSumOfSquares.back();
   }
   float low = *llvm::min_element(result.channelMin),
         high = *llvm::max_element(result.channelMax);

@@ -36,6 +36,7 @@ llvm::Error ValueStatistics::merge(const ValueStatistics &other) {
     channelMin[c] = std::min(channelMin[c], other.channelMin[c]);
     channelMax[c] = std::max(channelMax[c], other.channelMax[c]);
     channelSum[c] += other.channelSum[c];
+    channelSumOfSquares[c] += other.channelSumOfSquares[c];
   }
   return llvm::Error::success();
 }
@@ -93,6 +94,7 @@ static void addChannels(ValueStatistics &value, llvm::ArrayRef<float> data,
       value.channelMin[c] = std::min(value.channelMin[c], x[c]);
       value.channelMax[c] = std::max(value.channelMax[c], x[c]);
       value.channelSum[c] += x[c];
+      value.channelSumOfSquares[c] += static_cast<double>(x[c]) * x[c];
     }
   }
 }
@@ -129,6 +131,7 @@ llvm::Error StatisticsCollector::add(llvm::StringRef name,
     value.channelMin.assign(wanted, std::numeric_limits<float>::infinity());
     value.channelMax.assign(wanted, -std::numeric_limits<float>::infinity());
     value.channelSum.assign(wanted, 0);
+    value.channelSumOfSquares.assign(wanted, 0);
   } else if (value.channelSum.size() != wanted) {
     return makeError("value '" + name + "' has " + llvm::Twine(channels) +
                      " channels in sample " + llvm::Twine(statistics.samples) +

@@ -18,7 +18,7 @@ using namespace qdialect;
 namespace json = llvm::json;
 
 static constexpr llvm::StringLiteral kFormat = "qdialect-statistics";
-static constexpr int64_t kVersion = 1;
+static constexpr int64_t kVersion = 2;
 
 template <class T>
 static json::Array toArray(const std::vector<T> &values) {
@@ -41,9 +41,11 @@ static json::Object toJSON(const ValueStatistics &value) {
                     {"first", value.histogram.getFirst()},
                     {"counts", toArray(value.histogram.getCounts())}}}};
   if (!value.channelSum.empty())
-    object["channels"] = json::Object{{"min", toArray(value.channelMin)},
-                                      {"max", toArray(value.channelMax)},
-                                      {"sum", toArray(value.channelSum)}};
+    object["channels"] =
+        json::Object{{"min", toArray(value.channelMin)},
+                     {"max", toArray(value.channelMax)},
+                     {"sum", toArray(value.channelSum)},
+                     {"sum_of_squares", toArray(value.channelSumOfSquares)}};
   return object;
 }
 
@@ -139,8 +141,10 @@ static std::string fromJSON(const json::Object &object,
     value.channelMin = inner.array<float>("min");
     value.channelMax = inner.array<float>("max");
     value.channelSum = inner.array<double>("sum");
+    value.channelSumOfSquares = inner.array<double>("sum_of_squares");
     if (value.channelMin.size() != value.channelSum.size() ||
-        value.channelMax.size() != value.channelSum.size())
+        value.channelMax.size() != value.channelSum.size() ||
+        value.channelSumOfSquares.size() != value.channelSum.size())
       inner.fail("sum");
     if (!inner.failed.empty())
       fields.fail("channels." + inner.failed);

@@ -39,18 +39,22 @@ static SmallVector<int64_t> inputChannelStrides(const ContractionStructure &s,
   return strides;
 }
 
-/// The mean of each input channel. Statistics count along the innermost
-/// dimension of the observed value; a flattened image repeats its channels, and
-/// where neither fits the mean of all values stands for each.
-static std::vector<double> inputMeans(const ValueStatistics &statistics,
-                                      int64_t count) {
+/// Mean and variance of each input channel. Statistics count along the
+/// innermost dimension of the observed value; a flattened image repeats its
+/// channels, and where neither fits those of all values stand for each.
+static InputMoments inputMoments(const ValueStatistics &statistics,
+                                 int64_t count) {
   int64_t known = statistics.channelSum.size();
-  std::vector<double> means;
-  for (int64_t channel = 0; channel < count; ++channel)
-    means.push_back(known && count % known == 0
-                        ? statistics.channelMean(channel % known)
-                        : statistics.mean());
-  return means;
+  bool byChannel = known && count % known == 0;
+  InputMoments moments;
+  for (int64_t channel = 0; channel < count; ++channel) {
+    moments.means.push_back(byChannel ? statistics.channelMean(channel % known)
+                                      : statistics.mean());
+    moments.variances.push_back(
+        byChannel ? statistics.channelVariance(channel % known)
+                  : statistics.variance());
+  }
+  return moments;
 }
 
 /// The sum of index * stride over the dimensions that `chosen` names, for each
@@ -202,7 +206,7 @@ void quantizeContraction(const QuantizableUnit &unit,
                          const TensorRecipe &weights,
                          std::optional<float> inputScale,
                          const ValueStatistics *inputStatistics,
-                         QuantizeSummary &summary) {
+                         bool correctBias, QuantizeSummary &summary) {
   auto op = cast<linalg::LinalgOp>(unit.root);
   const ContractionStructure &s = *unit.contraction;
   Value weight = op.getDpsInputs()[s.weightOperand];
@@ -220,14 +224,14 @@ void quantizeContraction(const QuantizableUnit &unit,
   std::optional<std::vector<float>> bias = readBias(unit);
   if (bias)
     layer.bias = *bias;
-  std::vector<double> means;
+  std::optional<InputMoments> moments;
+  if (inputStatistics)
+    moments = inputMoments(*inputStatistics, inputCount);
   // A bias that is already there takes the correction along; elsewhere in the
   // unit it would have to be divided again.
-  bool correct = inputStatistics && (bias || !unit.bias);
-  if (correct)
-    means = inputMeans(*inputStatistics, inputCount);
-  QuantizedLayer quantized =
-      quantizeLayer(layer, weights, inputScale, correct ? &means : nullptr);
+  bool correct = correctBias && moments && (bias || !unit.bias);
+  QuantizedLayer quantized = quantizeLayer(
+      layer, weights, inputScale, moments ? &*moments : nullptr, correct);
   OpBuilder builder(op);
   op.getDpsInputOperand(s.weightOperand)
       ->set(emitWeight(builder, weight.getLoc(), weight.getType(),

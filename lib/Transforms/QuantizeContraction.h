@@ -15,13 +15,14 @@ namespace qdialect {
 
 /// Replaces the constant f32 weight of `unit` by dequantized codes and, when
 /// `inputScale` is known, its bias by dequantized i32 codes. `inputStatistics`
-/// is set when the recipe wants bias correction and the distribution of the
-/// activation is known. Does nothing to other contractions.
+/// is set where the distribution of the activation is known, for the rounding
+/// of weights and, with `correctBias`, for the bias. Does nothing to other
+/// contractions.
 void quantizeContraction(const QuantizableUnit &unit,
                          const TensorRecipe &weights,
                          std::optional<float> inputScale,
                          const ValueStatistics *inputStatistics,
-                         QuantizeSummary &summary);
+                         bool correctBias, QuantizeSummary &summary);
 
 } // namespace qdialect
 

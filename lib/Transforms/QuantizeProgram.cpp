@@ -336,7 +336,8 @@ private:
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
     if (planned.isDynamic) {
-      quantizeContraction(unit, layer.weights, std::nullopt, nullptr, summary);
+      quantizeContraction(unit, layer.weights, std::nullopt, nullptr,
+                          /*correctBias=*/false, summary);
       quantizeTokens(unit, layer.activations);
       return;
     }
@@ -348,10 +349,11 @@ private:
     const ValueStatistics *values = nullptr;
     if (auto it = scales.find(dequantize); it != scales.end()) {
       scale = it->second;
-      if (recipe.biasCorrection && keepsMean(input))
+      if (keepsMean(input))
         values = &statisticsOf.find(dequantize)->second;
     }
-    quantizeContraction(unit, layer.weights, scale, values, summary);
+    quantizeContraction(unit, layer.weights, scale, values,
+                        recipe.biasCorrection, summary);
   }
 
   /// Codes of the activation, with a scale and a zero point for each row that

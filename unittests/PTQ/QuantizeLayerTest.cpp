@@ -145,18 +145,19 @@ TEST(BiasCorrectionProperty, MeanOfTheOutputIsKept) {
   layer.rowChannels.assign(4, 0);
   layer.columnChannels = {0, 1, 0, 1, 0, 1};
   layer.bias = {0, 1, 2, 3};
-  std::vector<double> means{0.7, -3.0};
+  InputMoments moments{{0.7, -3.0}, {1, 1}};
   TensorRecipe recipe = s8PerChannel();
   recipe.format.bits = 4; // large errors
-  QuantizedLayer q = quantizeLayer(layer, recipe, std::nullopt, &means);
+  QuantizedLayer q = quantizeLayer(layer, recipe, std::nullopt, &moments,
+                                   /*correctBias=*/true);
   for (int row = 0; row < 4; ++row) {
     double exact = layer.bias[row], rounded = q.bias[row], plain = exact;
     for (int i = 0; i < 6; ++i) {
       double code =
           q.weightCodes[row * 6 + i] * static_cast<double>(q.weightScales[row]);
-      exact += weights[row * 6 + i] * means[i % 2];
-      rounded += code * means[i % 2];
-      plain += code * means[i % 2];
+      exact += weights[row * 6 + i] * moments.means[i % 2];
+      rounded += code * moments.means[i % 2];
+      plain += code * moments.means[i % 2];
     }
     EXPECT_NEAR(rounded, exact, 1e-5);
     EXPECT_GT(std::fabs(plain - exact), 1e-3) << "nothing to correct";

@@ -55,7 +55,7 @@ TEST(RecipeTest, ReadsEveryKey) {
   Recipe recipe = parsed(R"(name: all
 description: every key once
 activations: {format: s8, granularity: tensor, symmetric: true, estimator: percentile, percentile: 99.9}
-weights: {format: s4, granularity: tensor, estimator: lp, p: 3.5}
+weights: {format: s4, granularity: tensor, estimator: lp, p: 3.5, rounding: calibrated}
 bias: {bits: 32}
 bias_correction: true
 tables: {format: s4}
@@ -69,6 +69,7 @@ layers:
   EXPECT_EQ(recipe.weights.format.bits, 4u);
   EXPECT_EQ(recipe.weights.granularity, Granularity::Tensor);
   EXPECT_EQ(recipe.weights.estimator, RangeMethod::Lp);
+  EXPECT_EQ(recipe.weights.rounding, WeightRounding::Calibrated);
   EXPECT_EQ(recipe.weights.p, 3.5);
   ASSERT_TRUE(recipe.tables.has_value());
   EXPECT_EQ(recipe.tables->str(), "s4");
@@ -153,6 +154,9 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("name: x\nactivations: {format: q8}\n"),
             "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8 in "
             "'activations: {format: q8}'");
+  EXPECT_EQ(errorOf("name: x\nactivations: {rounding: nearest}\n"),
+            "r.yaml:2: unknown key 'rounding' in 'activations: {rounding: "
+            "nearest}'");
   EXPECT_EQ(errorOf("name: x\nweights: {estimator: best}\n"),
             "r.yaml:2: unknown enumerated scalar in 'weights: {estimator: "
             "best}'");

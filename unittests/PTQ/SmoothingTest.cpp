@@ -32,6 +32,7 @@ TEST(SmoothingTest, DividedStatisticsHaveTheDividedExtremes) {
   value.channelMin = {-8, -1};
   value.channelMax = {4, 2};
   value.channelSum = {-4, 1};
+  value.channelSumOfSquares = {80, 5};
   EXPECT_EQ(channelMagnitudes(value), (std::vector<float>{8, 2}));
   ValueStatistics divided = dividedChannels(value, {4, 0.5f});
   EXPECT_EQ(divided.channelMin, (std::vector<float>{-2, -2}));
@@ -39,6 +40,8 @@ TEST(SmoothingTest, DividedStatisticsHaveTheDividedExtremes) {
   EXPECT_EQ(divided.min, -2);
   EXPECT_EQ(divided.max, 4);
   EXPECT_EQ(divided.sum, -4 / 4.0 + 1 / 0.5);
+  EXPECT_EQ(divided.channelSumOfSquares, (std::vector<double>{5, 20}));
+  EXPECT_EQ(divided.sumOfSquares, 25);
   ScaleOptions options;
   options.qmin = 0;
   options.qmax = 255;

@@ -54,6 +54,10 @@ void expectSame(const ValueStatistics &a, const ValueStatistics &b) {
   ASSERT_EQ(a.channelSum.size(), b.channelSum.size());
   for (size_t c = 0; c < a.channelSum.size(); ++c)
     EXPECT_NEAR(a.channelSum[c], b.channelSum[c], 1e-12 * a.count);
+  ASSERT_EQ(a.channelSumOfSquares.size(), b.channelSumOfSquares.size());
+  for (size_t c = 0; c < a.channelSumOfSquares.size(); ++c)
+    EXPECT_NEAR(a.channelSumOfSquares[c], b.channelSumOfSquares[c],
+                1e-12 * a.sumOfSquares);
 }
 
 TEST(StatisticsTest, CountsOneSample) {
@@ -73,6 +77,9 @@ TEST(StatisticsTest, CountsOneSample) {
   EXPECT_EQ(x->channelMax, (std::vector<float>{3, 6}));
   EXPECT_DOUBLE_EQ(x->channelMean(0), 4.0 / 3);
   EXPECT_DOUBLE_EQ(x->channelMean(1), 8.0 / 3);
+  // 1, 3, 0 and -2, 4, 6.
+  EXPECT_DOUBLE_EQ(x->channelVariance(0), 10.0 / 3 - 16.0 / 9);
+  EXPECT_DOUBLE_EQ(x->channelVariance(1), 56.0 / 3 - 64.0 / 9);
   EXPECT_EQ(collector.get().lookup("y"), nullptr);
 }
 
@@ -159,9 +166,9 @@ TEST(StatisticsTest, BadFilesNameFileAndKey) {
                               "\"qdialect-statistics\"");
   EXPECT_EQ(parseError(R"({"format": "qdialect-statistics", "version": 7})"),
             "s.json: statistics version 7 is not supported (this is version "
-            "1)");
+            "2)");
   const std::string head =
-      R"({"format": "qdialect-statistics", "version": 1, "program": "p",)"
+      R"({"format": "qdialect-statistics", "version": 2, "program": "p",)"
       R"( "samples": 1, "values": {"x": )";
   EXPECT_EQ(parseError(head + "3}}"),
             "s.json: value 'x': key (object) is missing or wrong");

@@ -20,6 +20,7 @@
 #ifndef QDIALECT_PTQ_QUANTIZELAYER_H
 #define QDIALECT_PTQ_QUANTIZELAYER_H
 
+#include "QDialect/PTQ/CalibratedRounding.h"
 #include "QDialect/PTQ/LayerView.h"
 #include "QDialect/PTQ/Recipe.h"
 #include <optional>
@@ -44,12 +45,15 @@ struct QuantizedLayer {
 };
 
 /// Quantizes `layer`. `inputScale` is the activation's, if it has one scale.
-/// With `inputMeans` (one an input channel, where inputChannels is known) the
-/// bias is corrected for the mean of the weights' error (BiasCorrection.h).
+/// `moments` (of each input channel; the layer's channels are known then) is
+/// what calibrated rounding looks at, if the recipe asks for it
+/// (CalibratedRounding.h), and with `correctBias` what the bias is corrected by
+/// for the mean of the weights' error (BiasCorrection.h).
 QuantizedLayer quantizeLayer(const LayerView &layer,
                              const TensorRecipe &weights,
                              std::optional<float> inputScale,
-                             const std::vector<double> *inputMeans = nullptr);
+                             const InputMoments *moments = nullptr,
+                             bool correctBias = false);
 
 } // namespace qdialect
 

@@ -45,6 +45,13 @@ enum class Granularity {
   Token,
 };
 
+enum class WeightRounding {
+  Nearest,
+  /// To the neighbour that the statistics of the layer's input ask for
+  /// (CalibratedRounding.h); where those are not known, to nearest.
+  Calibrated,
+};
+
 /// How the tensors of one kind are quantized.
 struct TensorRecipe {
   RecipeFormat format;
@@ -55,6 +62,7 @@ struct TensorRecipe {
   RangeMethod estimator = RangeMethod::MinMax;
   double percentile = 99.99;
   double p = 2.4;
+  WeightRounding rounding = WeightRounding::Nearest; ///< of weights
 
   bool isDynamic() const { return granularity == Granularity::Token; }
   /// What Numerics wants to know. Zero is always representable. Symmetric
@@ -70,6 +78,7 @@ struct TensorOverride {
   std::optional<RangeMethod> estimator;
   std::optional<double> percentile;
   std::optional<double> p;
+  std::optional<WeightRounding> rounding;
 
   void applyTo(TensorRecipe &recipe) const;
 };

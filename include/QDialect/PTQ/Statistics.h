@@ -35,10 +35,11 @@ struct ValueStatistics {
   Histogram histogram;
 
   /// Per channel (innermost dimension), empty when the value has no channels or
-  /// they were not asked for. All three have the same length.
+  /// they were not asked for. All of them have the same length.
   std::vector<float> channelMin;
   std::vector<float> channelMax;
   std::vector<double> channelSum;
+  std::vector<double> channelSumOfSquares;
 
   /// The grid for this distribution.
   QuantParams chooseParams(const ScaleOptions &options) const;
@@ -48,6 +49,15 @@ struct ValueStatistics {
   /// Values per channel: what channelSum divides by.
   double channelMean(size_t channel) const {
     return channelSum[channel] * channelSum.size() / static_cast<double>(count);
+  }
+  double variance() const {
+    return count ? std::max(sumOfSquares / count - mean() * mean(), 0.0) : 0;
+  }
+  double channelVariance(size_t channel) const {
+    double mean = channelMean(channel);
+    double square = channelSumOfSquares[channel] * channelSum.size() /
+                    static_cast<double>(count);
+    return std::max(square - mean * mean, 0.0);
   }
 
   /// Adds `other`, the same value over other samples. Fails when the numbers of
