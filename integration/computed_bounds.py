@@ -162,6 +162,21 @@ def padded(rng):
     return Case("Pad", model, feeds)
 
 
+def padded_nothing(rng):
+    """Rows that may be none: the padding reads none of them."""
+    g = Graph(rng)
+    rows = g.op("Slice", "x", g.constant(ints(0)), "count", g.constant(ints(0)))
+    g.op("Pad", rows, "pads", "value", name="y")
+    specs = [("x", np.float32, [4, 3]), ("count", np.int64, [1]), ("pads", np.int64, [4]), ("value", np.float32, [])]
+    model = model_of(g, "nothing", specs, [("y", np.float32, ["a", "b"])])
+    cases = [(0, (2, 1, 1, 0)), (0, (0, 0, 0, 0)), (1, (-1, 0, 0, 0)), (2, (0, -4, 1, 2)), (4, (1, 0, 2, 0))]
+    feeds = [
+        {"x": rng.random((4, 3), np.float32), "count": ints(n), "pads": ints(*pads), "value": np.array(7, np.float32)}
+        for n, pads in cases
+    ]
+    return Case("Pad of no rows", model, feeds)
+
+
 def chosen(rng):
     """OneHot's depth, TopK's k and Resize's sizes."""
     g = Graph(rng)
@@ -221,17 +236,19 @@ def refusals(tools):
         ("ConstantOfShape", ["s"], ints(-1, 3), ["node 'n' (ConstantOfShape, opset 17)", "-1"]),
         ("Tile", ["x", "s"], ints(2, -3), ["node 'n' (Tile, opset 17)", "-3"]),
         ("Slice", ["x", "z", "s", "a", "t"], ints(2, 2), ["node 'n' (Slice, opset 17)", "steps"]),
+        ("Slice", ["x", "z", "t", "s"], ints(1, -1), ["node 'n' (Slice, opset 17)", "named again", "1", "0"]),
+        ("Pad", ["x", "s"], ints(4, 0, 0, 0), ["node 'n' (Pad, opset 17)", "mode 'reflect'", "1", "0"], {"mode": "reflect"}),
     ]
     problems = []
-    for index, (kind, inputs, number, words) in enumerate(cases):
+    for index, (kind, inputs, number, words, *attributes) in enumerate(cases):
         g = Graph(np.random.default_rng(0))
         known = {"z": "z", "a": "a"}
         names = [g.constant(ints(0, 1)) if name in known else name for name in inputs]
-        g.op(kind, *names, name="n")
+        g.op(kind, *names, name="n", **(attributes[0] if attributes else {}))
         specs = [("x", np.float32, [4, 3])] if "x" in inputs else []
         feeds = {"x": x} if specs else {}
         feeds |= {name: number if name == "s" else ints(0, 1) for name in inputs if name in ("s", "t")}
-        specs += [(name, np.int64, [2]) for name in feeds if name != "x"]
+        specs += [(name, np.int64, [feed.size]) for name, feed in feeds.items() if name != "x"]
         path = tools.path(f"bad{index}.onnx")
         onnx.save(model_of(g, "bad", specs, [("n", np.float32, ["a", "b"])]), path)
         with Model(tools.compile(path, tools.path(f"bad{index}.so"), "--recipe=float")) as model:
@@ -250,7 +267,7 @@ def main():
     args = parser.parse_args()
     tools, rng, failed = Tools(args.build), np.random.default_rng(args.seed), 0
     print(f"seed {args.seed}")
-    cases = [sliced, reshaped, repeated, ranges, parted, padded, chosen, of_symbols]
+    cases = [sliced, reshaped, repeated, ranges, parted, padded, padded_nothing, chosen, of_symbols]
     for index, make in enumerate(cases):
         case = make(rng)
         problems = check(tools, case, index)

@@ -222,17 +222,22 @@ def gathering_loop(rng):
         [value("more", TensorProto.BOOL, []), value("t", TensorProto.FLOAT, [2])],
     )
     g = Graph(rng)
-    g.nodes.append(helper.make_node("Loop", ["most", "", "x"], ["end", "all"], name="ends", body=body))
+    g.nodes.append(helper.make_node("Loop", ["any", "", "x"], ["end", "all"], name="ends", body=body))
     g.nodes.append(helper.make_node("Loop", ["most", ""], ["scaled"], name="counts", body=steady))
     model = model_of(
         g,
         "loop",
-        [("x", np.float32, [2]), ("limit", np.float32, []), ("most", np.int64, [])],
+        [("x", np.float32, [2]), ("limit", np.float32, []), ("most", np.int64, []), ("any", np.int64, [])],
         [("end", np.float32, [2]), ("all", np.float32, ["k", 2]), ("scaled", np.float32, ["l", 2])],
     )
     feeds = [
-        {"x": np.array([1, 2], np.float32), "limit": np.asarray(limit, np.float32), "most": np.asarray(most, I64)}
-        for limit, most in ((100, 5), (10, 9), (-1, 3), (100, 0), (1e9, 1000))
+        {
+            "x": np.array([1, 2], np.float32),
+            "limit": np.asarray(limit, np.float32),
+            "most": np.asarray(most, I64),
+            "any": np.asarray(limitless, I64),
+        }
+        for limit, most, limitless in ((100, 5, 5), (10, 9, 9), (-1, 3, 3), (100, 0, 0), (1e9, 1000, 1000), (10, 1, 2**63 - 1))
     ]
     return Case("Loop that gathers", model, feeds)
 

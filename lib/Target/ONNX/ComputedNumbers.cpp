@@ -15,8 +15,16 @@ namespace {
 /// Every computed number is a kernel: longer lists are no shapes.
 constexpr int64_t maxComputed = 64;
 
-/// Element `place` of a tensor in row-major order, seen through what only
-/// moves it: concatenations of rows, slices and reshapes.
+std::string elementName(Node &n, size_t index, StringRef label, size_t place,
+                        size_t count) {
+  std::string name = n.inputName(index);
+  if (name.empty())
+    name = label.str();
+  return count == 1 ? name : name + "[" + std::to_string(place) + "]";
+}
+
+} // namespace
+
 Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place) {
   while (!tensor.isConstant()) {
     if (const Tensor *constant = b.constantBehind(tensor.value)) {
@@ -53,16 +61,6 @@ Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place) {
     return Number(tensor.data->asInteger(place));
   return Number(b.scalarAt(tensor, place));
 }
-
-std::string elementName(Node &n, size_t index, StringRef label, size_t place,
-                        size_t count) {
-  std::string name = n.inputName(index);
-  if (name.empty())
-    name = label.str();
-  return count == 1 ? name : name + "[" + std::to_string(place) + "]";
-}
-
-} // namespace
 
 bool allKnown(ArrayRef<Number> numbers) {
   return llvm::all_of(numbers,
@@ -190,17 +188,32 @@ SmallVector<Number> axesOperand(Node &n, size_t index, int64_t rank) {
     return llvm::map_to_vector(checked,
                                [](int64_t axis) { return Number(axis); });
   }
-  Tensor outside =
-      combine(n.b, axes, [&](const Scalars &s, ArrayRef<Value> v) -> Value {
-        Value count = s.i64(0);
-        for (Value axis : v) {
-          Value wrong =
-              s.either(s.lt(axis, s.i64(-rank)), s.le(s.i64(rank), axis));
-          count = s.add(count, s.select(wrong, s.i64(1), s.i64(0)));
-        }
-        return count;
-      });
-  requireZero(n, outside, "the number of axes outside of the rank");
+  auto require = [&](StringRef what, auto isWrong) {
+    requireZero(n,
+                combine(n.b, axes,
+                        [&](const Scalars &s, ArrayRef<Value> v) -> Value {
+                          Value count = s.i64(0);
+                          for (size_t i = 0; i < v.size(); ++i)
+                            count = s.add(count, s.select(isWrong(s, v, i),
+                                                          s.i64(1), s.i64(0)));
+                          return count;
+                        }),
+                what);
+  };
+  require("the number of axes outside of the rank",
+          [&](const Scalars &s, ArrayRef<Value> v, size_t i) {
+            return s.either(s.lt(v[i], s.i64(-rank)), s.le(s.i64(rank), v[i]));
+          });
+  if (axes.size() < 2)
+    return axes;
+  require("the number of axes named again",
+          [&](const Scalars &s, ArrayRef<Value> v, size_t i) {
+            Value again = s.number(s.b.getI1Type(), 0);
+            for (Value other : v.take_front(i))
+              for (int64_t apart : {int64_t(0), rank, -rank})
+                again = s.either(again, s.eq(s.sub(v[i], other), s.i64(apart)));
+            return again;
+          });
   return axes;
 }
 

@@ -28,6 +28,10 @@ struct Number {
   bool isKnown() const { return !computed; }
 };
 
+/// Element `place` of an integer tensor in row-major order, seen through what
+/// only moves it: concatenations of rows, slices and reshapes.
+Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place);
+
 bool allKnown(llvm::ArrayRef<Number> numbers);
 /// What allKnown numbers are.
 Shape knownNumbers(llvm::ArrayRef<Number> numbers);

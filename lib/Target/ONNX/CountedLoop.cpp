@@ -7,6 +7,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 
@@ -104,16 +105,15 @@ CountedLoop::importBodyEitherWay(Region &region) {
 
 FailureOr<std::vector<Tensor>> CountedLoop::build() {
   GraphBuilder &b = n.b;
-  Region region;
+  Region region; // empty once the loop has it
+  llvm::scope_exit leave([&] { b.forget(region); });
   auto results = importBodyEitherWay(region);
   if (failed(results))
     return failure();
   Block &block = region.front();
   Value counter = block.getArgument(0);
-  if (failed(check(*results))) {
-    b.forget(region);
+  if (failed(check(*results)))
     return failure();
-  }
   if (results->size() < carried.size())
     return n.emitError() << "the body gives too few results", failure();
   for (auto [index, state] : llvm::enumerate(carried))

@@ -113,7 +113,8 @@ public:
   /// `value` with its sizes, which follow from the operation that makes it.
   Tensor tensor(mlir::Value value);
   Tensor tensor(mlir::Value value, llvm::ArrayRef<int64_t> shape);
-  /// The values of a region are no more.
+  /// The values of a region will be no more: before it goes, whether or not
+  /// what is inside became a part of the program.
   void forget(mlir::Region &region);
   /// Says that dimension `axis` of a function argument is a symbol.
   void bindSymbol(mlir::Value argument, int64_t axis, int64_t size);

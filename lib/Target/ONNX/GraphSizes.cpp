@@ -64,10 +64,20 @@ Tensor GraphBuilder::tensor(Value value) {
   return result;
 }
 
+/// Is `inner` the region `outer` or inside of it? A body that is still being
+/// made belongs to no operation.
+static bool isInside(Region *inner, const Region &outer) {
+  while (inner && inner != &outer) {
+    Operation *around = inner->getParentOp();
+    inner = around ? around->getParentRegion() : nullptr;
+  }
+  return inner;
+}
+
 void GraphBuilder::forget(Region &region) {
   for (auto it = sizeValues.begin(); it != sizeValues.end();)
-    it = region.isAncestor(it->second.getParentRegion()) ? sizeValues.erase(it)
-                                                         : std::next(it);
+    it = isInside(it->second.getParentRegion(), region) ? sizeValues.erase(it)
+                                                        : std::next(it);
   region.walk([&](Block *block) {
     for (Value argument : block->getArguments())
       shapes.erase(argument);

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 
@@ -69,7 +70,11 @@ LogicalResult importIf(Node &n) {
     return failed(results) ? failure() : giveAll(n, *results);
   }
   // The types are known once the branches are: they are built in regions first.
-  Region regions[2];
+  Region regions[2]; // empty once the operation has them
+  llvm::scope_exit leave([&] {
+    for (Region &region : regions)
+      n.b.forget(region);
+  });
   std::vector<Tensor> results[2];
   for (int i = 0; i < 2; ++i) {
     auto given = importInto(n, &regions[i].emplaceBlock(), branches[i], {});
@@ -127,7 +132,11 @@ FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
                                : b.constant(b.builder.getI1Type(), {}, {1.0})};
   llvm::append_range(states, carried);
   Value most = limit ? elementOf(b, *limit) : Value();
-  Region before, after;
+  Region before, after; // empty once the loop has them
+  llvm::scope_exit leave([&] {
+    b.forget(before);
+    b.forget(after);
+  });
   Block &test = before.emplaceBlock(), &body = after.emplaceBlock();
   SmallVector<Type> types;
   for (const Tensor &state : states) {
@@ -184,12 +193,18 @@ FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
   return ends;
 }
 
-/// The loop of `count` iterations. `mayEnd`, if asked for: says whether the
-/// body may end it before; then there is no loop.
-FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
-                                            ArrayRef<Tensor> carried,
-                                            bool *mayEnd = nullptr) {
+/// May the body end a loop that has begun, given what it says of the condition?
+bool mayEndBy(const Tensor &condition) {
+  return !isKnown(condition) || condition.data->asInteger(0) == 0;
+}
+
+/// The loop of `count` iterations. `unlessEnded`: nothing if the body may end
+/// it before.
+FailureOr<std::optional<std::vector<Tensor>>>
+buildCounted(Node &n, int64_t count, ArrayRef<Tensor> carried,
+             bool unlessEnded = false) {
   GraphBuilder &b = n.b;
+  bool mayEnd = false;
   Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
   CountedLoop loop{n,
                    count,
@@ -203,18 +218,20 @@ FailureOr<std::vector<Tensor>> buildCounted(Node &n, int64_t count,
                    [&](std::vector<Tensor> &results) -> LogicalResult {
                      if (results.empty())
                        return n.emitError() << "the body gives no condition";
-                     if (mayEnd) {
-                       *mayEnd = !isKnown(results[0]) ||
-                                 results[0].data->asInteger(0) == 0;
-                       if (*mayEnd)
-                         return failure();
-                     }
+                     mayEnd = unlessEnded && mayEndBy(results[0]);
+                     if (mayEnd)
+                       return failure();
                      results.erase(results.begin());
                      return success();
                    },
                    {},
                    /*hasCounter=*/true};
-  return loop.build();
+  auto ends = loop.build();
+  if (mayEnd)
+    return std::optional<std::vector<Tensor>>();
+  if (failed(ends))
+    return failure();
+  return std::optional(std::move(*ends));
 }
 
 /// The values of a carried value at the begin of all iterations.
@@ -278,29 +295,41 @@ FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
   return ends;
 }
 
-/// Imports the body once to see whether constants decide how often it runs.
-FailureOr<std::optional<KnownTrips>>
-lookForTrips(Node &n, std::optional<int64_t> limit, ArrayRef<Tensor> carried) {
+/// Imports the body once to look at it, with the condition if that is known,
+/// and leaves nothing of it.
+LogicalResult lookAtBody(
+    Node &n, ArrayRef<Tensor> carried, std::optional<Tensor> condition,
+    llvm::function_ref<void(Block &body, ArrayRef<Tensor> results)> look) {
   GraphBuilder &b = n.b;
   Region region;
+  llvm::scope_exit leave([&] { b.forget(region); });
   Block &body = region.emplaceBlock();
   auto scalar = [&](Type type) {
     return Tensor(body.addArgument(RankedTensorType::get({}, type), b.loc));
   };
-  std::vector<Tensor> given{scalar(b.builder.getI64Type()),
-                            scalar(b.builder.getI1Type())};
+  Tensor counter = scalar(b.builder.getI64Type()),
+         goesOn = scalar(b.builder.getI1Type());
+  std::vector<Tensor> given{counter, condition.value_or(goesOn)};
   for (const Tensor &tensor : carried)
     given.push_back(
         b.tensor(body.addArgument(tensor.type, b.loc), tensor.shape()));
   auto results = importInto(n, &body, "body", given);
-  if (failed(results))
+  if (failed(results) || failed(checkCondition(n, *results)))
     return failure();
-  if (failed(checkCondition(n, *results)))
-    return b.forget(region), failure();
-  std::optional<KnownTrips> trips;
   if (results->size() > carried.size())
-    trips = countTrips(body, *results, carried, limit);
-  b.forget(region);
+    look(body, *results);
+  return success();
+}
+
+/// How often the body runs if constants decide that.
+FailureOr<std::optional<KnownTrips>>
+lookForTrips(Node &n, std::optional<int64_t> limit, ArrayRef<Tensor> carried) {
+  std::optional<KnownTrips> trips;
+  if (failed(lookAtBody(n, carried, /*condition=*/std::nullopt,
+                        [&](Block &body, ArrayRef<Tensor> results) {
+                          trips = countTrips(body, results, carried, limit);
+                        })))
+    return failure();
   return trips;
 }
 
@@ -309,30 +338,41 @@ FailureOr<std::vector<Tensor>> buildGathering(Node &n,
                                               std::optional<Tensor> limit,
                                               std::optional<Tensor> condition,
                                               ArrayRef<Tensor> carried,
-                                              bool always) {
+                                              bool starts) {
   GraphBuilder &b = n.b;
   auto name = n.dataSizeName(carried.size(), 0);
   if (!name)
     return failure();
-  int64_t most = SymbolicSizes::kUnbounded;
-  if (limit && limit->isConstant())
-    most = b.sizes.max(limit->data->asInteger(0), 0);
-  if (limit && always) {
-    bool mayEnd = false;
-    if (!limit->isConstant())
-      most = b.dataSize(b.reshape(*limit, {}), *name);
-    auto ends = buildCounted(n, most, carried, &mayEnd);
-    if (!mayEnd)
-      return ends;
-  }
   if (++b.repeatedImports > maxImports)
     return n.emitError() << "loops that count their results are nested too "
                             "deeply",
            failure();
-  auto counted = buildWhile(n, limit, condition, carried);
-  if (failed(counted))
+  // A limit that the body may undercut is no size: often it is the largest
+  // number there is.
+  bool mayEnd = true;
+  if (limit && !isKnown(*limit) && starts) {
+    Tensor yes = b.constant(b.builder.getI1Type(), {}, {1.0});
+    if (failed(
+            lookAtBody(n, carried, yes, [&](Block &, ArrayRef<Tensor> results) {
+              mayEnd = mayEndBy(results[0]);
+            })))
+      return failure();
+  }
+  int64_t count = SymbolicSizes::kUnbounded;
+  if (limit && limit->isConstant())
+    count = b.sizes.max(limit->data->asInteger(0), 0);
+  if (mayEnd) {
+    auto counted = buildWhile(n, limit, condition, carried);
+    if (failed(counted))
+      return failure();
+    count = b.dataSize(counted->front(), *name, count);
+  } else if (!limit->isConstant()) {
+    count = b.dataSize(b.reshape(*limit, {}), *name);
+  }
+  auto ends = buildCounted(n, count, carried);
+  if (failed(ends))
     return failure();
-  return buildCounted(n, b.dataSize(counted->front(), *name, most), carried);
+  return std::move(**ends);
 }
 
 LogicalResult importLoop(Node &n) {
@@ -348,23 +388,21 @@ LogicalResult importLoop(Node &n) {
       (condition &&
        (!condition->elementType().isInteger(1) || condition->size() != 1)))
     return n.emitError() << "inputs M and cond must be one int64 and one bool";
-  bool always =
+  bool starts =
       !condition || (isKnown(*condition) && condition->data->asInteger(0) != 0);
-  if (limit && isKnown(*limit) && always) {
+  if (limit && isKnown(*limit) && starts) {
     int64_t count = limit->data->asInteger(0);
     if (!n.requireRange("M", {count}, 0, INT64_MAX))
       return failure();
     // Nobody counts that far; the body ends such a loop.
-    bool mayEnd = count > (int64_t(1) << 31);
-    if (!mayEnd) {
-      auto ends = buildCounted(n, count, carried, &mayEnd);
-      if (!mayEnd)
-        return failed(ends) ? failure() : giveAll(n, *ends);
+    if (count <= (int64_t(1) << 31)) {
+      auto ends = buildCounted(n, count, carried, /*unlessEnded=*/true);
+      if (failed(ends))
+        return failure();
+      if (*ends)
+        return giveAll(n, **ends);
     }
-    always = false; // the body may end it
   }
-  bool starts =
-      !condition || (isKnown(*condition) && condition->data->asInteger(0) != 0);
   if (starts && (!limit || isKnown(*limit)) && b.repeatedImports < maxImports) {
     ++b.repeatedImports;
     std::optional<int64_t> most;
@@ -379,7 +417,7 @@ LogicalResult importLoop(Node &n) {
     }
   }
   auto ends = n.numOutputs() > carried.size()
-                  ? buildGathering(n, limit, condition, carried, always)
+                  ? buildGathering(n, limit, condition, carried, starts)
                   : buildWhile(n, limit, condition, carried);
   if (failed(ends))
     return failure();

@@ -205,6 +205,42 @@ struct Pads {
   bool areKnown() const { return low.isKnown() && high.isKnown(); }
 };
 
+/// Modes that copy rows need some: pads that the program computes are checked
+/// when it runs.
+void requireRows(Node &n, const Tensor &x, ArrayRef<Pads> pads,
+                 StringRef mode) {
+  SmallVector<Number> numbers;
+  for (auto [axis, pad] : llvm::enumerate(pads))
+    numbers.append(
+        {pad.low, pad.high, Number(x.dim(static_cast<int64_t>(axis)))});
+  Tensor wrong =
+      combine(n.b, numbers, [&](const Scalars &s, ArrayRef<Value> v) {
+        Value count = s.i64(0);
+        for (; !v.empty(); v = v.drop_front(3)) {
+          Value most = s.max(v[0], v[1]);
+          // A reflection does not repeat the outermost row.
+          Value rows = mode == "reflect" ? s.sub(v[2], s.i64(1)) : v[2];
+          Value enough =
+              mode == "reflect" ? s.le(most, rows) : s.lt(s.i64(0), rows);
+          Value fine = s.either(s.le(most, s.i64(0)), enough);
+          count = s.add(count, s.select(fine, s.i64(0), s.i64(1)));
+        }
+        return count;
+      });
+  requireZero(n, wrong,
+              "the number of axes with too few rows for mode '" + mode.str() +
+                  "'");
+}
+
+/// At least one element a row of an axis that may have none: what is read where
+/// nothing is, and not taken, lies inside.
+Tensor withoutEmptyAxes(GraphBuilder &b, const Tensor &x) {
+  Shape high;
+  for (int64_t size : x.shape())
+    high.push_back(b.sizes.bounds(size).low < 1);
+  return b.pad(x, Shape(x.rank(), 0), high, 0);
+}
+
 /// `number` has one element.
 LogicalResult padComputed(Node &n, const Tensor &x, ArrayRef<Pads> pads,
                           StringRef mode, const Tensor &number) {
@@ -240,9 +276,14 @@ LogicalResult padComputed(Node &n, const Tensor &x, ArrayRef<Pads> pads,
   if (!isReasonableShape(shape))
     return n.emitError() << "shape " << b.describe(shape)
                          << " is negative or too large";
-  Value source = b.value(x), border;
-  if (mode == "constant")
+  Value source, border;
+  if (mode == "constant") {
+    source = b.value(withoutEmptyAxes(b, x));
     border = b.value(b.cast(b.reshape(number, {}), x.elementType()));
+  } else {
+    source = b.value(x);
+    requireRows(n, x, pads, mode);
+  }
   return n.result(generate(
       b, shape, x.elementType(), {},
       [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {

@@ -96,7 +96,7 @@ LogicalResult rangeComputed(Node &n, Tensor start, Tensor limit, Tensor delta) {
   int64_t count = 0;
   if (countsUp(start, delta) && !limit.isConstant()) {
     // The limit itself, whoever else makes a size of it.
-    Number size = numbersOperand(n, 1, "limit").front();
+    Number size = elementOf(b, limit, 0);
     count =
         size.isKnown() ? b.sizes.max(size.known, 0) : sizeOf(b, size, *name);
   } else {

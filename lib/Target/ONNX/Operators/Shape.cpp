@@ -62,6 +62,12 @@ LogicalResult reshapeComputed(Node &n, const Tensor &x,
     shape[axis] = number.known;
     known = b.sizes.mul(known, number.known);
   }
+  auto isLeft = [](const Number &number) {
+    return number.isKnown() && number.known == -1;
+  };
+  if (llvm::count_if(asked, isLeft) > 1)
+    return n.emitError() << "cannot reshape " << b.describe(x)
+                         << ": more than one dimension is -1";
   std::optional<int64_t> rest;
   if (open.size() == 1)
     rest = b.sizes.divide(count, known);
@@ -242,15 +248,14 @@ LogicalResult importExpand(Node &n) {
   }
   Shape wanted = knownNumbers(numbers);
   if (!isReasonableShape(wanted))
-    return n.emitError() << "shape [" << ArrayRef<int64_t>(wanted)
-                         << "] is negative or too large";
+    return n.emitError() << "shape " << n.b.describe(wanted)
+                         << " is negative or too large";
   std::optional<Shape> shape = broadcastShapes({Shape(x.shape()), wanted});
   if (!shape)
     return n.emitError() << "cannot expand " << n.b.describe(x) << " to "
                          << n.b.describe(wanted);
   if (!isReasonableShape(*shape))
-    return n.emitError() << "shape " << describeShape(*shape)
-                         << " is too large";
+    return n.emitError() << "shape " << n.b.describe(*shape) << " is too large";
   return n.result(n.b.expand(x, *shape));
 }
 
@@ -273,8 +278,8 @@ LogicalResult importTile(Node &n) {
     expanded.append({repeat, size});
   }
   if (!isReasonableShape(expanded))
-    return n.emitError() << "repeats [" << ArrayRef<int64_t>(repeats) << "] of "
-                         << describeType(x.type) << " are too many elements";
+    return n.emitError() << "repeats " << n.b.describe(repeats) << " of "
+                         << n.b.describe(x) << " are too many elements";
   for (auto [repeat, size] : llvm::zip_equal(repeats, x.shape()))
     merged.push_back(n.b.sizes.mul(repeat, size));
   Tensor y = n.b.expand(n.b.reshape(x, split), expanded);

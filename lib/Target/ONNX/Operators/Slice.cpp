@@ -287,9 +287,9 @@ LogicalResult importSplit(Node &n) {
   bool isChecked = n.b.sizes.isComputed(total) && n.b.canDependOnData();
   if (static_cast<int64_t>(sizes->size()) != parts ||
       (total != size && !isChecked))
-    return n.emitError() << "split [" << ArrayRef<int64_t>(*sizes) << "] into "
-                         << parts << " outputs does not match size " << size
-                         << " of axis " << axis;
+    return n.emitError() << "split " << n.b.describe(*sizes) << " into "
+                         << parts << " outputs does not match size "
+                         << n.b.sizes.print(size) << " of axis " << axis;
   if (total != size)
     n.b.requireEqual(total, size, n.describe() + "the sum of split");
   int64_t offset = 0;
