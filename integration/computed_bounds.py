@@ -237,7 +237,7 @@ def refusals(tools):
         ("Tile", ["x", "s"], ints(2, -3), ["node 'n' (Tile, opset 17)", "-3"]),
         ("Slice", ["x", "z", "s", "a", "t"], ints(2, 2), ["node 'n' (Slice, opset 17)", "steps"]),
         ("Slice", ["x", "z", "t", "s"], ints(1, -1), ["node 'n' (Slice, opset 17)", "named again", "1", "0"]),
-        ("Pad", ["x", "s"], ints(4, 0, 0, 0), ["node 'n' (Pad, opset 17)", "mode 'reflect'", "1", "0"], {"mode": "reflect"}),
+        ("Pad", ["x", "s"], ints(4, 0, 0, 0), ["node 'n' (Pad, opset 17)", "'reflect'", "1", "0"], {"mode": "reflect"}),
     ]
     problems = []
     for index, (kind, inputs, number, words, *attributes) in enumerate(cases):

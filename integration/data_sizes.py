@@ -230,6 +230,7 @@ def gathering_loop(rng):
         [("x", np.float32, [2]), ("limit", np.float32, []), ("most", np.int64, []), ("any", np.int64, [])],
         [("end", np.float32, [2]), ("all", np.float32, ["k", 2]), ("scaled", np.float32, ["l", 2])],
     )
+    bounds = ((100, 5), (10, 9), (-1, 3), (100, 0), (1e9, 1000))
     feeds = [
         {
             "x": np.array([1, 2], np.float32),
@@ -237,7 +238,7 @@ def gathering_loop(rng):
             "most": np.asarray(most, I64),
             "any": np.asarray(limitless, I64),
         }
-        for limit, most, limitless in ((100, 5, 5), (10, 9, 9), (-1, 3, 3), (100, 0, 0), (1e9, 1000, 1000), (10, 1, 2**63 - 1))
+        for limit, most, limitless in (*((limit, n, n) for limit, n in bounds), (10, 1, 2**63 - 1))
     ]
     return Case("Loop that gathers", model, feeds)
 
