@@ -14,7 +14,7 @@ SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.effic
           "topologies": "evaluation.topologies", "carried": "evaluation.carried",
           "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
           "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo",
-          "integer-only": "evaluation.integer_only"}
+          "integer-only": "evaluation.integer_only", "hawq": "evaluation.hawq"}
 
 
 def main():

@@ -35,6 +35,7 @@ Executor::create(mlir::ModuleOp dispatched, const ExecutorOptions &options) {
   EmitOptions emit;
   emit.targets = {*target};
   emit.genericKernels = options.genericKernels;
+  emit.cache = options.cache;
   emit.writeHeader = emit.writeReceipt = false;
   SmallString<128> path;
   if (std::error_code code =

@@ -90,14 +90,15 @@ bool Recipe::mustBeInteger(llvm::StringRef kind) const {
   return requireInteger.empty() || llvm::is_contained(requireInteger, kind);
 }
 
-llvm::Expected<Recipe> Recipe::load(llvm::StringRef nameOrPath) {
+llvm::Expected<Recipe> Recipe::load(llvm::StringRef nameOrPath,
+                                    unsigned depth) {
   for (const EmbeddedRecipe &recipe : embeddedRecipes())
     if (recipe.name == nameOrPath)
-      return parse(recipe.text, ("<" + nameOrPath + ">").str());
+      return parse(recipe.text, ("<" + nameOrPath + ">").str(), depth);
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer =
       llvm::MemoryBuffer::getFile(nameOrPath, /*IsText=*/true);
   if (buffer)
-    return parse((*buffer)->getBuffer(), nameOrPath);
+    return parse((*buffer)->getBuffer(), nameOrPath, depth);
   std::string known;
   for (const EmbeddedRecipe &recipe : embeddedRecipes())
     known += (known.empty() ? "" : ", ") + recipe.name.str();

@@ -7,7 +7,10 @@
 // strict reader.
 
 #include "QDialect/PTQ/Recipe.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/YAMLTraits.h"
@@ -218,6 +221,17 @@ struct MappingTraits<NonlinearRecipe> {
   }
 };
 
+/// `base: w8a8-int`, looked for before anything else is read.
+struct BaseKey {
+  std::string base;
+};
+template <>
+struct MappingTraits<BaseKey> {
+  static void mapping(IO &io, BaseKey &key) {
+    io.mapOptional("base", key.base);
+  }
+};
+
 template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
@@ -225,7 +239,9 @@ struct MappingTraits<Recipe> {
     WeightKeys weights;
     BiasKeys bias;
     TableKeys tables;
+    BaseKey base; // parse() has begun with it
     io.mapRequired("name", recipe.name);
+    io.mapOptional("base", base.base);
     io.mapOptional("description", recipe.description);
     io.mapOptional("activations", activations);
     io.mapOptional("weights", weights);
@@ -233,16 +249,24 @@ struct MappingTraits<Recipe> {
     io.mapOptional("tables", tables);
     io.mapOptional("equalization", recipe.equalization);
     io.mapOptional("bias_correction", recipe.biasCorrection);
-    io.mapOptional("smoothing", recipe.smoothing);
+    // An optional that is absent would lose what the base says.
+    std::optional<double> smoothing;
+    std::optional<NonlinearRecipe> nonlinearities;
+    io.mapOptional("smoothing", smoothing);
     io.mapOptional("rescale", recipe.rescale);
-    io.mapOptional("nonlinearities", recipe.nonlinearities);
+    io.mapOptional("nonlinearities", nonlinearities);
     io.mapOptional("integer_only", recipe.integerOnly);
     io.mapOptional("layers", recipe.layers);
     io.mapOptional("require_integer", recipe.requireInteger);
     activations.applyTo(recipe.activations);
     weights.applyTo(recipe.weights);
     recipe.biasBits = bias.bits;
-    recipe.tables = tables.format;
+    if (tables.format)
+      recipe.tables = tables.format;
+    if (smoothing)
+      recipe.smoothing = smoothing;
+    if (nonlinearities)
+      recipe.nonlinearities = nonlinearities;
   }
   static std::string validate(IO &, Recipe &recipe) {
     if (recipe.smoothing && !(*recipe.smoothing >= 0 && *recipe.smoothing <= 1))
@@ -287,10 +311,53 @@ struct Diagnostics {
 };
 } // namespace
 
-llvm::Expected<Recipe> Recipe::parse(llvm::StringRef text,
-                                     llvm::StringRef path) {
+/// The recipe that `base` in the file `path` names: a built-in one, or a file
+/// beside it.
+static llvm::Expected<Recipe> loadBase(llvm::StringRef base,
+                                       llvm::StringRef path, unsigned depth) {
+  constexpr unsigned kMaxDepth = 8;
+  if (depth == kMaxDepth)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   path + ": base: '" + base +
+                                       "' leads through more than " +
+                                       llvm::Twine(kMaxDepth) + " recipes");
+  bool isBuiltIn =
+      llvm::any_of(embeddedRecipes(), [&](const EmbeddedRecipe &recipe) {
+        return recipe.name == base;
+      });
+  llvm::SmallString<128> file(base);
+  if (!isBuiltIn && !llvm::sys::path::is_absolute(base)) {
+    file = llvm::sys::path::parent_path(path);
+    llvm::sys::path::append(file, base);
+  }
+  llvm::Expected<Recipe> loaded = Recipe::load(file, depth + 1);
+  if (!loaded)
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        path + ": base: " + llvm::toString(loaded.takeError()));
+  return loaded;
+}
+
+llvm::Expected<Recipe> Recipe::parse(llvm::StringRef text, llvm::StringRef path,
+                                     unsigned depth) {
   Diagnostics diagnostics{path, {}};
+  yaml::BaseKey key;
+  {
+    // Whatever is wrong with the other keys is said below.
+    yaml::Input first(
+        text, nullptr, [](const llvm::SMDiagnostic &, void *) {}, nullptr);
+    first.setAllowUnknownKeys(true);
+    first >> key;
+  }
   Recipe recipe = defaults();
+  if (!key.base.empty()) {
+    llvm::Expected<Recipe> base = loadBase(key.base, path, depth);
+    if (!base)
+      return base.takeError();
+    recipe = std::move(*base);
+  }
+  std::vector<LayerRule> inherited = std::move(recipe.layers);
+  recipe.layers.clear();
   yaml::Input input(text, nullptr, Diagnostics::handle, &diagnostics);
   input >> recipe;
   if (std::error_code error = input.error())
@@ -300,5 +367,7 @@ llvm::Expected<Recipe> Recipe::parse(llvm::StringRef text,
   if (recipe.name.empty())
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    path + ":1: key name is missing");
+  recipe.layers.insert(recipe.layers.begin(), inherited.begin(),
+                       inherited.end());
   return recipe;
 }

@@ -112,6 +112,15 @@ void CompileOptions::bindOptions() {
       "integerize or dispatch instead of a library");
   declareOption(statistics, "statistics", "file",
                 "Calibration results: read if the file exists, else written");
+  declareOption(search, "search", "limits",
+                "Mixed precision: the best plan within limits, e.g. "
+                "size<=4MB,latency<=2ms,metric=kl (docs/Search.md). The plan "
+                "is written as a recipe, beside the output");
+  declareOption(searchPlan, "search-plan", "file", "Where to write the plan");
+  declareOption(searchTable, "search-table", "file",
+                "What layers cost: read if the file exists, else written");
+  declareOption(searchFront, "search-front", "file.svg",
+                "Draws what can be had for what");
   declareOption(kernels, "kernels", "auto|generic",
                 "generic: compile everything by the slow reference path");
   declareOption(symbolPrefix, "symbol-prefix", "name",

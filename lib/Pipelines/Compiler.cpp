@@ -7,6 +7,7 @@
 #include "QDialect/Pipelines/Compiler.h"
 
 #include "Calibrate.h"
+#include "PlanSearch.h"
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "QDialect/Pipelines/ModuleFile.h"
@@ -52,9 +53,12 @@ private:
   llvm::Error load();
   llvm::Error normalize();
   llvm::Error calibrateAndQuantize();
+  llvm::Error searchPlan(bool isFloat);
+  llvm::Error quantize();
   llvm::Error integerize();
   llvm::Error dispatch();
   llvm::Error emit();
+  llvm::Error emitWithinLimits();
   llvm::Error runPasses(PassManager &pm, Phase phase);
   llvm::Expected<Statistics> obtainStatistics(bool &computed);
   bool isFloatRecipe() const { return options.recipe == "float"; }
@@ -75,6 +79,13 @@ private:
   Phase reached = Phase::Import;
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
+  Statistics statistics;
+  /// With --search: it, the program that it measures, and the recipe that its
+  /// plans are based on.
+  std::optional<PlanSearch> search;
+  OwningOpRef<ModuleOp> calibrated;
+  std::optional<Recipe> base;
+  int64_t fileBytes = 0;
 };
 
 /// Options that can be judged before any work.
@@ -127,6 +138,8 @@ llvm::Error Driver::check() {
   }
   if (!options.rescale.empty())
     rescale = options.rescale;
+  if (llvm::Error error = PlanSearch::check(options))
+    return error;
   if (recipe && recipe->integerOnly && rescale != "dyadic")
     return fail(ExitCode::Usage, "recipe '" + options.recipe +
                                      "' is integer-only and rescales by dyadic "
@@ -209,7 +222,6 @@ llvm::Error Driver::calibrateAndQuantize() {
     if (llvm::Error error = runPasses(pm, Phase::Calibrate))
       return error;
   }
-  Statistics statistics;
   bool observed = false;
   bool isFloat = !getProgramDigest(mainFunction()).empty();
   mainFunction().walk([&](qd::ObserveOp) { observed = true; });
@@ -235,6 +247,33 @@ llvm::Error Driver::calibrateAndQuantize() {
                 : "already quantized";
   if (finished(Phase::Calibrate, remark))
     return llvm::Error::success();
+  if (!options.search.empty())
+    if (llvm::Error error = searchPlan(isFloat))
+      return error;
+  return quantize();
+}
+
+/// Replaces the recipe by the plan.
+llvm::Error Driver::searchPlan(bool isFloat) {
+  if (!isFloat)
+    return fail(ExitCode::Usage,
+                "--search chooses the precisions of a float model, and '" +
+                    options.input + "' is quantized already");
+  calibrated = module->clone();
+  base = std::move(recipe);
+  // What is wrong with the request was said by check().
+  search.emplace(options, llvm::cantFail(SearchRequest::parse(options.search)),
+                 *base, log);
+  if (llvm::Error error = search->measure(*calibrated, statistics, rescale))
+    return error;
+  auto plan = search->plan();
+  if (!plan)
+    return plan.takeError();
+  recipe = std::move(*plan);
+  return llvm::Error::success();
+}
+
+llvm::Error Driver::quantize() {
   QuantizeSummary summary;
   if (failed(quantizeProgram(mainFunction(), *recipe, statistics, &summary)))
     return fail(ExitCode::Failure, "the quantize phase failed");
@@ -282,7 +321,31 @@ llvm::Error Driver::emit() {
     return wrap(ExitCode::Failure, summary.takeError());
   finished(Phase::Emit);
   log.printSummary(*summary, options.output);
+  fileBytes = summary->fileBytes;
   return llvm::Error::success();
+}
+
+/// What a search predicts of a library's size leaves out the code of its
+/// kernels for other CPUs; the library itself decides.
+llvm::Error Driver::emitWithinLimits() {
+  while (true) {
+    if (llvm::Error error = emit())
+      return error;
+    if (!search || search->fits(fileBytes))
+      return llvm::Error::success();
+    for (StringRef extension : {".so", ".h", ".receipt.json"})
+      llvm::sys::fs::remove(
+          (StringRef(options.output).drop_back(3) + extension).str());
+    module = calibrated->clone();
+    auto plan = search->plan();
+    if (!plan)
+      return plan.takeError();
+    recipe = std::move(*plan);
+    for (auto step :
+         {&Driver::quantize, &Driver::integerize, &Driver::dispatch})
+      if (llvm::Error error = (this->*step)())
+        return error;
+  }
 }
 
 llvm::Error Driver::run() {
@@ -329,7 +392,7 @@ llvm::Error Driver::run() {
     if (finished(Phase::Dispatch))
       return stop();
   }
-  return emit();
+  return emitWithinLimits();
 }
 
 } // namespace

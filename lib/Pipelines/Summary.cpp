@@ -52,7 +52,14 @@ void PhaseLog::note(const llvm::Twine &text) {
     *os << "note: " << text << "\n";
 }
 
+void PhaseLog::text(StringRef lines) {
+  if (os)
+    *os << lines;
+}
+
 void PhaseLog::collectFallbacks(ModuleOp module) {
+  layers.clear();
+  integerContractions = floatContractions = 0;
   module.walk([&](Operation *op) {
     if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback")) {
       auto name = op->getAttrOfType<StringAttr>("qd.name");

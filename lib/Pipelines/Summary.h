@@ -28,6 +28,8 @@ public:
   /// The phase that ran since the last call has ended.
   void end(llvm::StringRef phase, const llvm::Twine &remark);
   void note(const llvm::Twine &text);
+  /// Lines as they are.
+  void text(llvm::StringRef lines);
 
   /// Remembers every op marked qd.fallback, and counts the layers by precision.
   void collectFallbacks(mlir::ModuleOp module);

@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "Numerics": [],
     "PTQ": ["Numerics"],
     "PTX": ["Numerics"],
+    "Search": ["Numerics", "PTQ"],
     "Support": ["IR"],
     "IR": ["Numerics"],
     "Analysis": ["IR", "Numerics", "Support"],
@@ -29,7 +30,7 @@ MAY_INCLUDE = {
     "Pipelines": None,  # may see everything
     "tools": None,
 }
-NO_MLIR = ["Numerics", "PTQ", "PTX"]
+NO_MLIR = ["Numerics", "PTQ", "PTX", "Search"]
 NO_LLVM = ["Numerics", "PTX"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 

@@ -7,6 +7,7 @@
 
 #include "Fixture.h"
 #include "QDialect/Execution/Executor.h"
+#include "QDialect/Target/SharedLibrary/KernelCache.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <thread>
@@ -222,6 +223,38 @@ TEST_F(SharedLibraryTest, EqualProgramsMakeEqualFiles) {
   auto b = llvm::MemoryBuffer::getFile(path("b.so"));
   ASSERT_TRUE(a && b);
   EXPECT_TRUE((*a)->getBuffer() == (*b)->getBuffer());
+}
+
+/// Programs with the same kernels and other constants, in turns.
+TEST_F(SharedLibraryTest, ACacheCompilesEachKernelOnce) {
+  KernelCache cache;
+  std::string other(kAffine);
+  other.replace(other.find("-2.25"), 5, "17.75");
+  size_t objects = 0;
+  for (llvm::StringRef text :
+       {llvm::StringRef(kAffine), llvm::StringRef(kIntegerMatmul),
+        llvm::StringRef(other), llvm::StringRef(kIntegerMatmul)}) {
+    auto module = parse(text);
+    EmitOptions options;
+    options.cache = &cache;
+    auto model = emitAndLoad(*module, "cached.so", options);
+    ASSERT_TRUE(model);
+    std::vector<HostTensor> inputs = randomInputs(*model);
+    auto actual = model->run(inputs);
+    ASSERT_TRUE(static_cast<bool>(actual))
+        << llvm::toString(actual.takeError());
+    expectBitEqual(*actual, reference(*module, inputs));
+    if (text == other)
+      objects = cache.objects.size();
+  }
+  EXPECT_GT(objects, 0u);
+  EXPECT_EQ(cache.objects.size(), objects);
+  // One variant alone is another matter than all of them.
+  EmitOptions scalar;
+  scalar.cache = &cache;
+  scalar.targets = {allCpuTargets().back()};
+  ASSERT_TRUE(emitAndLoad(*parse(kAffine), "scalar.so", scalar));
+  EXPECT_GT(cache.objects.size(), objects);
 }
 
 TEST_F(SharedLibraryTest, TheReceiptTellsWhatWasCompiled) {

@@ -5,6 +5,9 @@
 // Reading recipes, their errors, and which rule holds for a layer.
 
 #include "QDialect/PTQ/Recipe.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 
 using namespace qdialect;
@@ -195,6 +198,52 @@ TEST(RecipeTest, UnknownNamesListTheKnown) {
                          "w8a16-int, w8a8-dynamic, w8a8-int"),
             std::string::npos)
       << message;
+}
+
+TEST(RecipeTest, BaseIsWhatIsNotSaid) {
+  Recipe recipe = parsed(R"(name: mine
+base: w8a8-int
+weights: {format: s4}
+bias_correction: false
+layers:
+  - {match: "head*", keep_float: true}
+)");
+  EXPECT_EQ(recipe.name, "mine");
+  EXPECT_EQ(recipe.weights.format.str(), "s4");
+  EXPECT_EQ(recipe.activations.estimator, RangeMethod::Lp);
+  EXPECT_FALSE(recipe.biasCorrection);
+  ASSERT_TRUE(recipe.tables.has_value());
+  EXPECT_TRUE(recipe.layer({"x"}, "unary").keepFloat);
+  EXPECT_TRUE(recipe.layer({"head1"}, "conv").keepFloat);
+  EXPECT_FALSE(recipe.layer({"x"}, "conv").keepFloat);
+}
+
+TEST(RecipeTest, BaseIsAFileBesideTheRecipe) {
+  llvm::SmallString<128> folder;
+  ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("recipes", folder));
+  auto write = [&](llvm::StringRef name, llvm::StringRef text) {
+    std::error_code code;
+    llvm::raw_fd_ostream((folder + "/" + name).str(), code) << text;
+    return (folder + "/" + name).str();
+  };
+  write("first.yaml", "name: first\nsmoothing: 0.25\n");
+  std::string second = write("second.yaml", "name: second\nbase: first.yaml\n");
+  llvm::Expected<Recipe> recipe = Recipe::load(second);
+  ASSERT_TRUE(static_cast<bool>(recipe)) << llvm::toString(recipe.takeError());
+  EXPECT_EQ(recipe->smoothing, 0.25);
+  // One that has itself for a base ends in an error, not in the stack.
+  std::string loop = write("loop.yaml", "name: loop\nbase: loop.yaml\n");
+  recipe = Recipe::load(loop);
+  ASSERT_FALSE(static_cast<bool>(recipe));
+  EXPECT_NE(llvm::toString(recipe.takeError())
+                .find("'loop.yaml' leads through more than 8 recipes"),
+            std::string::npos);
+  llvm::sys::fs::remove_directories(folder);
+}
+
+TEST(RecipeTest, BaseThatIsNotThere) {
+  EXPECT_NE(errorOf("name: a\nbase: nowhere\n").find("r.yaml: base: no recipe"),
+            std::string::npos);
 }
 
 } // namespace

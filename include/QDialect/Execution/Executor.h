@@ -20,6 +20,7 @@ struct ExecutorOptions {
   /// $QDIALECT_CPU names, else the best of this machine.
   std::string variant;
   bool genericKernels = false;
+  KernelCache *cache = nullptr; ///< as in EmitOptions
 };
 
 class Executor {

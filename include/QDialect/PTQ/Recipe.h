@@ -151,11 +151,14 @@ struct Recipe {
   /// True when a layer of `kind` that stays float is a fallback.
   bool mustBeInteger(llvm::StringRef kind) const;
 
-  /// Parses YAML; errors name `path`, line and key.
+  /// Parses YAML; errors name `path`, line and key. What is not said is as in
+  /// the recipe that `base` names, built in or a file beside `path`; its layer
+  /// rules come first. `depth` recipes have this one for a base.
   static llvm::Expected<Recipe> parse(llvm::StringRef text,
-                                      llvm::StringRef path);
+                                      llvm::StringRef path, unsigned depth = 0);
   /// A built-in recipe by name, else a file by path.
-  static llvm::Expected<Recipe> load(llvm::StringRef nameOrPath);
+  static llvm::Expected<Recipe> load(llvm::StringRef nameOrPath,
+                                     unsigned depth = 0);
 };
 
 /// Text of each recipe compiled into the library.

@@ -83,6 +83,15 @@ struct CompileOptions {
   /// CPU variants, names or "native", separated by commas; empty: all.
   std::string targetCpu;
   std::string stopAfter;
+  /// Mixed precision: what the plan may spend (Search/SearchRequest.h); empty
+  /// for none. The plan is written beside the output unless `searchPlan` says
+  /// where.
+  std::string search;
+  std::string searchPlan;
+  /// The layers' costs: read when it exists, else written.
+  std::string searchTable;
+  /// Where to draw what can be had for what (.svg).
+  std::string searchFront;
   bool failOnFallback = false;
   /// Statistics file: read when it exists, else written by calibration.
   std::string statistics;

@@ -34,7 +34,7 @@ struct Job {
   llvm::ArrayRef<ProgramKernel> kernels;
   llvm::ArrayRef<std::unique_ptr<std::mutex>> locks;
   std::string error;
-  ObjectBytes object;
+  KernelObject object;
 };
 
 LogicalResult lower(ModuleOp module) {
@@ -92,15 +92,16 @@ void run(Job &job, MLIRContext &context) {
   setLinkage(*code, job);
   llvm::Expected<ObjectBytes> object = compileModule(*code, *job.target);
   if (object)
-    job.object = std::move(*object);
+    job.object.bytes = std::move(*object);
   else
     job.error = llvm::toString(object.takeError());
 }
 
 } // namespace
 
-llvm::Expected<std::vector<ObjectBytes>>
-qdialect::compileKernels(MLIRContext &context, const Program &program,
+llvm::Expected<std::vector<KernelObject>>
+qdialect::compileKernels(MLIRContext &context,
+                         llvm::ArrayRef<ProgramKernel> kernels,
                          llvm::ArrayRef<CpuTarget> targets) {
   // Whatever a job would load or register, now: contexts may not change while
   // several threads use them.
@@ -112,17 +113,17 @@ qdialect::compileKernels(MLIRContext &context, const Program &program,
     return llvm::createStringError("the kernel pipeline does not run");
 
   std::vector<std::unique_ptr<std::mutex>> locks;
-  for (size_t i = 0; i < program.kernels.size(); ++i)
+  for (size_t i = 0; i < kernels.size(); ++i)
     locks.push_back(std::make_unique<std::mutex>());
   std::vector<Job> jobs;
   for (const CpuTarget &target : targets)
-    for (size_t i = 0; i < program.kernels.size(); i += kKernelsPerJob) {
-      size_t count = std::min(kKernelsPerJob, program.kernels.size() - i);
+    for (size_t i = 0; i < kernels.size(); i += kKernelsPerJob) {
+      size_t count = std::min(kKernelsPerJob, kernels.size() - i);
       jobs.push_back({&target,
-                      llvm::ArrayRef(program.kernels).slice(i, count),
+                      kernels.slice(i, count),
                       llvm::ArrayRef(locks).slice(i, count),
                       "",
-                      {}});
+                      {{}, i, count}});
     }
   {
     ParallelDiagnosticHandler diagnostics(&context);
@@ -140,7 +141,7 @@ qdialect::compileKernels(MLIRContext &context, const Program &program,
     pool.wait();
   }
 
-  std::vector<ObjectBytes> objects;
+  std::vector<KernelObject> objects;
   for (Job &job : jobs) {
     if (!job.error.empty())
       return llvm::createStringError(job.error);

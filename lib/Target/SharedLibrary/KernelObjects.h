@@ -14,10 +14,17 @@
 
 namespace qdialect {
 
+/// The code of some kernels for one variant.
+struct KernelObject {
+  ObjectBytes bytes;
+  size_t firstKernel = 0, numKernels = 0;
+};
+
 /// One object for each group of kernels and variant, in a fixed order. The
 /// symbols are kernelSymbol(). Emits diagnostics for kernels that fail.
-llvm::Expected<std::vector<ObjectBytes>>
-compileKernels(mlir::MLIRContext &context, const Program &program,
+llvm::Expected<std::vector<KernelObject>>
+compileKernels(mlir::MLIRContext &context,
+               llvm::ArrayRef<ProgramKernel> kernels,
                llvm::ArrayRef<CpuTarget> targets);
 
 } // namespace qdialect

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/JSON.h"
 #include <cstring>
@@ -170,6 +171,23 @@ std::string branchName(Operation *op) {
   return outer + (outer.empty() ? "" : ".") + (isThen ? "then" : "else");
 }
 
+/// Those of all ops that are computed in one kernel, once each.
+llvm::SetVector<StringRef> namesInside(qd::DispatchOp dispatch) {
+  llvm::SetVector<StringRef> names;
+  for (Operation &op : dispatch.getBody().front())
+    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
+      names.insert(name.getValue());
+  return names;
+}
+
+/// What the constants of a kernel take, those that it shares included.
+int64_t weightsBytes(const ProgramStep &step) {
+  int64_t bytes = 0;
+  for (const ConstantBlob &blob : step.plan->constants)
+    bytes += blob.size;
+  return bytes;
+}
+
 class Writer {
 public:
   Writer(json::OStream &out, const Program &program,
@@ -241,6 +259,10 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     out.attribute("name", json::fixUTF8(step.name));
     out.attribute("step", static_cast<int64_t>(number));
     out.attribute("op", operationName(*root));
+    out.attributeArray("names", [&] {
+      for (StringRef name : namesInside(dispatch))
+        out.value(json::fixUTF8(name));
+    });
     out.attributeArray("inputs", [&] {
       for (Type type : dispatch->getOperandTypes())
         out.value(text(type));
@@ -269,6 +291,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     if (std::string branch = branchName(dispatch); !branch.empty())
       out.attribute("branch", branch);
     out.attribute("macs", macs.total);
+    out.attribute("weights_bytes", weightsBytes(step));
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       out.attributeArray("accumulator_bound", [&] {
         for (int64_t end : bound.asArrayRef())

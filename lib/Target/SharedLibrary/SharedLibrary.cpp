@@ -10,9 +10,11 @@
 #include "KernelObjects.h"
 #include "ModelHeader.h"
 #include "ObjectCode.h"
+#include "QDialect/Target/SharedLibrary/KernelCache.h"
 #include "Receipt.h"
 #include "WeightsImage.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
@@ -125,6 +127,8 @@ public:
 private:
   Error addObject(StringRef name, StringRef bytes);
   Error addKernels();
+  /// Compiles what the cache has not, and links its objects.
+  Error addCachedKernels(KernelCache &cache);
   Error addProgram();
   Error link();
   Error writeCompanions();
@@ -153,13 +157,61 @@ Error LibraryEmitter::addObject(StringRef name, StringRef bytes) {
 }
 
 Error LibraryEmitter::addKernels() {
-  auto compiled = compileKernels(*module.getContext(), program, targets);
+  if (options.cache)
+    return addCachedKernels(*options.cache);
+  auto compiled =
+      compileKernels(*module.getContext(), program.kernels, targets);
   if (!compiled)
     return compiled.takeError();
   for (auto [number, object] : enumerate(*compiled))
     if (Error error = addObject(("kernels" + Twine(number) + ".o").str(),
-                                {object.data(), object.size()}))
+                                {object.bytes.data(), object.bytes.size()}))
       return error;
+  return Error::success();
+}
+
+Error LibraryEmitter::addCachedKernels(KernelCache &cache) {
+  std::string variants = options.genericKernels ? "generic " : "";
+  for (const CpuTarget &target : targets)
+    variants += target.name + " ";
+  SetVector<size_t> needed;
+  std::vector<ProgramKernel> missing;
+  for (ProgramKernel &kernel : program.kernels) {
+    const std::string &key = kernel.plan->key();
+    auto known =
+        key.empty() ? cache.entries.end() : cache.entries.find(variants + key);
+    if (known != cache.entries.end()) {
+      kernel.symbol = known->second.symbol;
+      needed.insert_range(known->second.objects);
+      continue;
+    }
+    std::string number = std::to_string(cache.named++);
+    kernel.symbol = "qd_kernel_c" + number + "_" + kernel.plan->family;
+    llvm::replace(kernel.symbol, '-', '_');
+    missing.push_back(kernel);
+  }
+  auto compiled = compileKernels(*module.getContext(), missing, targets);
+  if (!compiled)
+    return compiled.takeError();
+  for (KernelObject &object : *compiled) {
+    size_t number = cache.objects.size();
+    needed.insert(number);
+    cache.objects.push_back(std::move(object.bytes));
+    for (const ProgramKernel &kernel :
+         ArrayRef(missing).slice(object.firstKernel, object.numKernels))
+      if (!kernel.plan->key().empty()) {
+        KernelCache::Entry &entry =
+            cache.entries[variants + kernel.plan->key()];
+        entry.symbol = kernel.symbol;
+        entry.objects.push_back(number);
+      }
+  }
+  for (size_t number : needed) {
+    const auto &bytes = cache.objects[number];
+    if (Error error = addObject(("kernels" + Twine(number) + ".o").str(),
+                                {bytes.data(), bytes.size()}))
+      return error;
+  }
   return Error::success();
 }
 

@@ -17,6 +17,8 @@
 
 namespace qdialect {
 
+class KernelCache;
+
 /// What the receipt says about the model besides what stands in the IR.
 struct ModelProvenance {
   std::string name;   ///< model name; empty: the output's file name
@@ -33,6 +35,8 @@ struct EmitOptions {
   /// Compile every dispatch by the last-resort kernel family (a reference for
   /// tests, slow).
   bool genericKernels = false;
+  /// Kernels compiled before (KernelCache.h); new ones are added. May be null.
+  KernelCache *cache = nullptr;
   /// Write PATH without its `.so` + ".h" and ".receipt.json" too.
   bool writeHeader = true;
   bool writeReceipt = true;
