@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnxruntime import quantization as q
 
-from evaluation import carried, carried_nncf, peers
+from evaluation import carried, carried_nncf, carried_rounding, peers
 from evaluation import minilm as encoder
 from evaluation.report import cosine, sqnr
 from models import build, minilm
@@ -88,3 +88,5 @@ def evaluate(report, tools):
                        carried.own_distance(sqnr, *hidden, tensors, 1))
         if "QDQ" in case or "QOperator" in case:
             carried.layers(report, tools, case, path, list(encoder.rows(inputs))[:1])
+        if "QOperator" in case:
+            carried_rounding.evaluate(report, carried.SUITE, case, path, list(encoder.rows(inputs)))
