@@ -13,7 +13,10 @@
 // Signed integers are sign-extended into their byte, other codes zero-extended;
 // whoever reads a byte looks at the code's bits alone. That is the form of host
 // tensors too (Support/HostTensor.h), so the borders of the program need no
-// conversion. Weights that a kernel takes as codes stay codes.
+// conversion. Weights that a kernel takes as codes stay codes. Payloads on
+// signed integers compute in bytes where that gives the same (NarrowPayload.h).
+
+#include "NarrowPayload.h"
 
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
@@ -97,6 +100,8 @@ private:
   void noteBorderCodes();
   void retype(Value value);
   LogicalResult adapt(Operation *op);
+  bool isExtended(Value bytes) const;
+  void widenPayloads(ArrayRef<Operation *> ops);
   void adaptGeneric(linalg::GenericOp op);
   void adaptYield(Operation *op, ArrayRef<Type> elements);
   void adaptConstant(arith::ConstantOp op);
@@ -274,6 +279,29 @@ LogicalResult Rewriter::adapt(Operation *op) {
       });
 }
 
+/// Is every byte its code, sign-extended? So they are made here; what comes
+/// from callers, loops and branches is not looked into.
+bool Rewriter::isExtended(Value bytes) const {
+  Operation *op = bytes.getDefiningOp();
+  if (isa_and_nonnull<linalg::GenericOp, linalg::FillOp, arith::ConstantOp>(op))
+    return true;
+  return isa_and_nonnull<linalg::TransposeOp, tensor::CollapseShapeOp,
+                         tensor::ExpandShapeOp, tensor::ExtractSliceOp,
+                         tensor::PadOp>(op) &&
+         isExtended(op->getOperand(0));
+}
+
+void Rewriter::widenPayloads(ArrayRef<Operation *> ops) {
+  for (Operation *op : ops) {
+    auto generic = cast<linalg::GenericOp>(op);
+    widenPayload(generic, [&](Value bytes) { return isExtended(bytes); });
+    if (!isCopy(generic))
+      continue;
+    generic->replaceAllUsesWith(ValueRange(generic->getOperand(0)));
+    generic->erase();
+  }
+}
+
 LogicalResult Rewriter::run() {
   auto touchesCodes = [](Operation *op) {
     auto isCodes = [](Type type) { return bool(bytesOf(type)); };
@@ -314,9 +342,14 @@ LogicalResult Rewriter::run() {
         for (BlockArgument argument : block.getArguments())
           retype(argument);
   });
-  for (Operation *op : ops)
+  SmallVector<Operation *> generics;
+  for (Operation *op : ops) {
+    if (isa<linalg::GenericOp>(op))
+      generics.push_back(op);
     if (failed(adapt(op)))
       return failure();
+  }
+  widenPayloads(generics);
   function.setType(b.getFunctionType(
       function.getBody().front().getArgumentTypes(),
       function.getBody().front().getTerminator()->getOperandTypes()));

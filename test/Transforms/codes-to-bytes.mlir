@@ -92,3 +92,69 @@ func.func @weights(%x: tensor<1x2xf32>, %s: tensor<f32>) -> (tensor<1x2xf32>, te
 func.func @wide(%a: tensor<4xi1>, %b: tensor<4xi8>, %c: tensor<4x!qd.uint<8>>, %d: tensor<4x!qd.uint<32>>, %e: tensor<4xf16>) {
   return
 }
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// Saturating casts and clamps compute in bytes, what widens a code reads its byte, a copy is none.
+// CHECK-LABEL: func @widened
+// CHECK-SAME: (%[[ACC:.*]]: tensor<4xi32>) -> (tensor<4xi8>, tensor<4xi32>)
+func.func @widened(%acc: tensor<4xi32>) -> (tensor<4xi8>, tensor<4xi32>) {
+  %one = arith.constant 0.5 : f32
+  %two = arith.constant 2 : i4
+  %e4 = tensor.empty() : tensor<4xi4>
+  %e8 = tensor.empty() : tensor<4xi8>
+  %e32 = tensor.empty() : tensor<4xi32>
+  // CHECK: %[[CODES:.*]] = linalg.generic {{.*}} ins(%[[ACC]] : tensor<4xi32>) outs(%{{.*}} : tensor<4xi8>)
+  // CHECK: %[[R:.*]] = qd.requantize %{{.*}} : i32, f32 -> i8
+  // CHECK-DAG: %[[LOW:.*]] = arith.constant -8 : i8
+  // CHECK: %[[M:.*]] = arith.maxsi %[[R]], %[[LOW]] : i8
+  // CHECK-DAG: %[[HIGH:.*]] = arith.constant 7 : i8
+  // CHECK: %[[C:.*]] = arith.minsi %[[M]], %[[HIGH]] : i8
+  // CHECK: %[[TWO:.*]] = arith.constant 2 : i8
+  // CHECK: %[[RELU:.*]] = arith.maxsi %[[C]], %[[TWO]] : i8
+  // CHECK: linalg.yield %[[RELU]] : i8
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%acc : tensor<4xi32>) outs(%e4 : tensor<4xi4>) {
+  ^bb0(%a: i32, %o: i4):
+    %r = qd.requantize %a scale %one rounding(half_even) overflow(saturate) : i32, f32 -> i4
+    %m = arith.maxsi %r, %two : i4
+    linalg.yield %m : i4
+  } -> tensor<4xi4>
+  %byte = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%q : tensor<4xi4>) outs(%e8 : tensor<4xi8>) {
+  ^bb0(%a: i4, %o: i8):
+    %r = arith.extsi %a : i4 to i8
+    linalg.yield %r : i8
+  } -> tensor<4xi8>
+  // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[CODES]] : tensor<4xi8>)
+  // CHECK: ^bb0(%[[A:.*]]: i8,
+  // CHECK-NEXT: arith.extsi %[[A]] : i8 to i32
+  %word = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%q : tensor<4xi4>) outs(%e32 : tensor<4xi32>) {
+  ^bb0(%a: i4, %o: i32):
+    %r = arith.extsi %a : i4 to i32
+    linalg.yield %r : i32
+  } -> tensor<4xi32>
+  // CHECK: return %[[CODES]], %[[SUM]]
+  return %byte, %word : tensor<4xi8>, tensor<4xi32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// What a caller writes may hold anything above the code; a sum that wraps stays narrow.
+// CHECK-LABEL: func @not_extended
+// CHECK-SAME: (%[[X:.*]]: tensor<4xi8>
+func.func @not_extended(%x: tensor<4xi4>) -> tensor<4xi32> {
+  %e = tensor.empty() : tensor<4xi32>
+  // CHECK: ^bb0(%[[A:.*]]: i8,
+  // CHECK: %[[UP:.*]] = arith.shli %[[A]],
+  // CHECK: %[[DOWN:.*]] = arith.shrsi %[[UP]],
+  // CHECK: arith.extsi %[[DOWN]] : i8 to i32
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<4xi4>) outs(%e : tensor<4xi32>) {
+  ^bb0(%a: i4, %o: i32):
+    %r = arith.extsi %a : i4 to i32
+    linalg.yield %r : i32
+  } -> tensor<4xi32>
+  return %y : tensor<4xi32>
+}

@@ -7,6 +7,7 @@
 
 #include "Check.h"
 #include "DispatchText.h"
+#include "NarrowCodes.h"
 
 using namespace qdialect;
 using namespace qdialect::testing;
@@ -16,43 +17,6 @@ namespace {
 using Shape = std::vector<int64_t>;
 
 std::string number(int64_t value) { return std::to_string(value); }
-
-/// Which codes the weights of channel n have: [low - n % shifts, high - n %
-/// shifts]; and how large their bias is.
-struct Codes {
-  int low = -127, high = 127, shifts = 1, bias = 5000;
-
-  /// The channels are innermost.
-  std::string text(RandomConstants &constants, int64_t count,
-                   int64_t channels) const {
-    std::uniform_int_distribution<int> pick(low, high);
-    std::vector<int8_t> values(count);
-    for (int64_t i = 0; i < count; ++i)
-      values[i] = static_cast<int8_t>(pick(constants.random) -
-                                      static_cast<int>(i % channels % shifts));
-    return denseText(values);
-  }
-};
-
-/// Codes that fit fewer bits than a byte has.
-struct NarrowCodes {
-  int64_t bits;
-  Codes codes;
-};
-const NarrowCodes kNarrowCodes[] = {
-    {4, {-8, 7}},
-    {4, {-7, 7}},
-    {4, {-8, 7, 1, 1 << 28}}, // sums that cannot be scaled
-    {4, {0, 15}},
-    {4, {-11, 4}},
-    {4, {0, 15, 16}}, // each channel has its own zero point
-    {2, {-1, 1}},
-    {2, {-2, 1}},
-    {2, {0, 3}},
-    {2, {0, 3, 4}},
-    {8, {-8, 8}},
-    {8, {-64, 64}},
-};
 
 /// Requantization of %acc : `shape` x i32 with per-channel scales; %q is i8.
 std::string requantizeText(RandomConstants &constants, const Shape &shape,
@@ -243,16 +207,6 @@ std::string groupedText(std::mt19937 &random, int64_t size, int64_t groups,
 class ContractionTest : public ::testing::Test {
 protected:
   std::mt19937 random{testSeed()};
-
-  /// Compares `text` with the interpreter; its weights take `bits` in memory.
-  void checkBits(const std::string &text, int64_t bits) {
-    checkDispatch(text, "contraction", random, /*tolerance=*/0,
-                  /*alsoGeneric=*/false);
-    DispatchModule module(text);
-    auto plan = planKernel(module.dispatch());
-    ASSERT_TRUE(llvm::succeeded(plan));
-    EXPECT_EQ((*plan)->weightBits, bits);
-  }
 };
 
 TEST_F(ContractionTest, MatmulEdges) {
@@ -298,10 +252,10 @@ TEST_F(ContractionTest, PackedMatmul) {
   for (const NarrowCodes &narrow : kNarrowCodes) {
     for (auto [m, n, k] : std::vector<std::array<int64_t, 3>>{
              {1, 70, 41}, {12, 130, 33}, {50, 65, 39}})
-      checkBits(matmulText(random, m, n, k, narrow.codes), narrow.bits);
-    checkBits(matmulText(random, rows(random), columns(random), depth(random),
+      checkPacked(matmulText(random, m, n, k, narrow.codes), "contraction", narrow.bits, random);
+    checkPacked(matmulText(random, rows(random), columns(random), depth(random),
                          narrow.codes),
-              narrow.bits);
+              "contraction", narrow.bits, random);
   }
 }
 
@@ -322,19 +276,19 @@ TEST_F(ContractionTest, PackedConv) {
   };
   for (const NarrowCodes &narrow : kNarrowCodes)
     for (const ConvCase &c : cases)
-      checkBits(convText(random, c, false, narrow.codes), narrow.bits);
+      checkPacked(convText(random, c, false, narrow.codes), "contraction", narrow.bits, random);
 }
 
 // More than a thread's stack is asked to hold: every tile unpacks.
 TEST_F(ContractionTest, PackedDeepMatmul) {
   for (const Codes &codes : {Codes{-8, 7}, Codes{0, 15, 16}})
-    checkBits(matmulText(random, 40, 64, 9000, codes), 4);
+    checkPacked(matmulText(random, 40, 64, 9000, codes), "contraction", 4, random);
 }
 
 TEST_F(ContractionTest, PackedGroupedConv) {
   for (const NarrowCodes &narrow : kNarrowCodes) {
-    checkBits(groupedText(random, 6, 3, 8, 20, 3, narrow.codes), narrow.bits);
-    checkBits(groupedText(random, 5, 2, 20, 64, 1, narrow.codes), narrow.bits);
+    checkPacked(groupedText(random, 6, 3, 8, 20, 3, narrow.codes), "contraction", narrow.bits, random);
+    checkPacked(groupedText(random, 5, 2, 20, 64, 1, narrow.codes), "contraction", narrow.bits, random);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "Check.h"
 #include "DispatchText.h"
+#include "NarrowCodes.h"
 
 using namespace qdialect;
 using namespace qdialect::testing;
@@ -79,7 +80,7 @@ std::string requantizeText(const WindowCase &c, const std::string &scales) {
 }
 
 std::string depthwiseText(std::mt19937 &random, const WindowCase &c,
-                          bool isFloat) {
+                          bool isFloat, const Codes &codes = {}) {
   RandomConstants constants{random};
   std::string code = isFloat ? "f32" : "i8", sum = isFloat ? "f32" : "i32";
   int64_t count = c.kernelY * c.kernelX * c.channels;
@@ -87,7 +88,8 @@ std::string depthwiseText(std::mt19937 &random, const WindowCase &c,
   std::string bias = shapeText({c.channels}, sum);
   std::string body =
       c.padText(code, isFloat ? "0.5" : "-100") + "    %w = arith.constant " +
-      (isFloat ? constants.floats(count, -1, 1) : constants.codes(count)) +
+      (isFloat ? constants.floats(count, -1, 1)
+               : codes.text(constants, count, c.channels)) +
       " : " + filter + "\n    %bias = arith.constant " +
       (isFloat ? constants.floats(c.channels, -1, 1)
                : constants.words(c.channels, 900)) +
@@ -195,6 +197,13 @@ protected:
 TEST_F(WindowTest, Depthwise) {
   for (const WindowCase &c : kCases)
     checkDispatch(depthwiseText(random, c, false), "depthwise", random);
+}
+
+TEST_F(WindowTest, PackedDepthwise) {
+  for (const NarrowCodes &narrow : kNarrowCodes)
+    for (const WindowCase &c : {kCases[2], kCases[4], kLargeCases[0]})
+      checkPacked(depthwiseText(random, c, false, narrow.codes), "depthwise",
+                narrow.bits, random);
 }
 
 TEST_F(WindowTest, FloatDepthwise) {

@@ -11,11 +11,13 @@
 // vpdpbusd against weights of which only every fourth byte is set: lane i of
 // sum j is channel 4 * i + j, no byte is ever shuffled, and sums are put in
 // order once at the end. So the packed weights are [block][tap][j = 0..3][64
-// bytes].
+// bytes]. Codes of 4 and 2 bits lie as [block][row][64 bytes], the taps of a row
+// in the bits of its bytes, and are written out so when a kernel begins.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
 #define QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
 
+#include "CodeImage.h"
 #include "Payload.h"
 #include "Window.h"
 
@@ -29,17 +31,32 @@ struct WindowReduceGeometry : WindowGeometry {
   int64_t weightOffset = 0, weightChannel = 0, weightFilter[2] = {0, 0};
   std::optional<ConstantView> init;
   int64_t initOffset = 0, initChannel = 0;
+  /// Depthwise: how the codes of the weights lie in the packed image.
+  CodeImage image;
 
   static constexpr int64_t kBlock = 64;
+  /// Of the image that tiles read.
+  static constexpr int64_t kTapBytes = 4 * kBlock;
   int64_t numBlocks() const { return (channels + kBlock - 1) / kBlock; }
   bool isByteMax() const { return kind == Max && !isFloat && codeBytes == 1; }
   bool isWordMax() const { return kind == Max && !isFloat && codeBytes == 2; }
 
+  int64_t imageRows() const {
+    return (numTaps() + image.perByte() - 1) / image.perByte();
+  }
+  /// Of the weights of 64 channels.
+  int64_t blockBytes() const {
+    return image.isPacked() ? imageRows() * kBlock : numTaps() * kTapBytes;
+  }
+  unsigned basesConstant() const { return padded() ? 3 : 2; }
+
   static std::optional<WindowReduceGeometry> create(const KernelRegion &region);
+  /// Of a depthwise convolution of codes.
+  std::vector<ChannelCodes> channelCodes() const;
 };
 
-/// Packed weights (empty for pools), starts of the sums, and the row of
-/// padding.
+/// Packed weights (empty for pools), starts of the sums, the row of padding if
+/// there is any, and the bases of the image's channels if they differ.
 std::vector<ConstantBlob>
 packWindowReduce(const WindowReduceGeometry &geometry);
 /// Bounds of the sums, in i32.
@@ -52,7 +69,14 @@ struct ReduceTile {
   static ReduceTile largest(const CpuTarget &target,
                             const WindowReduceGeometry &g);
 };
-/// Emits the private function for a tile: (args, rows, pixel, channel).
+/// Emits the private function that writes the codes of a block as tiles read
+/// them: (args, weights, channel, out).
+mlir::LLVM::LLVMFuncOp
+emitBlockUnpacking(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
+                   const CpuTarget &target, llvm::StringRef name,
+                   const WindowReduceGeometry &geometry,
+                   unsigned firstConstant);
+/// Emits the private function for a tile: (args, rows, pixel, channel, weights).
 mlir::LLVM::LLVMFuncOp
 emitReduceTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
                llvm::StringRef name, const WindowReduceGeometry &geometry,

@@ -167,21 +167,48 @@ static WeightSums weightSums(const WindowReduceGeometry &g, int64_t c) {
   return sums;
 }
 
+std::vector<ChannelCodes> WindowReduceGeometry::channelCodes() const {
+  std::vector<ChannelCodes> codes(channels);
+  for (int64_t tap = 0; tap < numTaps(); ++tap)
+    for (int64_t c = 0; c < channels; ++c)
+      codes[c].add(weightOf(*this, tap, c));
+  return codes;
+}
+
+/// Taps that share bytes.
+static void packBits(const WindowReduceGeometry &g, MutableArrayRef<char> out) {
+  std::fill(out.begin(), out.end(), 0);
+  constexpr int64_t block = WindowReduceGeometry::kBlock;
+  int64_t perByte = g.image.perByte();
+  for (auto [c, codes] : llvm::enumerate(g.channelCodes())) {
+    auto channel = static_cast<int64_t>(c);
+    char *lane =
+        out.data() + channel / block * g.blockBytes() + channel % block;
+    for (int64_t tap = 0; tap < g.numTaps(); ++tap)
+      lane[tap / perByte * block] |=
+          g.image.place(weightOf(g, tap, channel), g.image.baseOf(codes),
+                        tap % perByte);
+  }
+}
+
 std::vector<ConstantBlob>
 packWindowReduce(const WindowReduceGeometry &geometry) {
   const WindowReduceGeometry &g = geometry;
-  std::vector<ConstantBlob> blobs(g.padded() ? 3 : 2);
+  std::vector<ConstantBlob> blobs(2);
   constexpr int64_t block = WindowReduceGeometry::kBlock;
-  // Four bytes a channel and tap either way.
   blobs[0].size = g.kind == WindowReduceGeometry::Depthwise
-                      ? g.numBlocks() * g.numTaps() * 4 * block
+                      ? g.numBlocks() * g.blockBytes()
                       : 0;
   blobs[0].fill = [g](MutableArrayRef<char> out) {
     if (out.empty())
       return;
+    if (g.image.isPacked())
+      return packBits(g, out);
     for (int64_t tap = 0; tap < g.numTaps(); ++tap)
       for (int64_t c = 0; c < g.channels; ++c) {
-        char *cell = out.data() + ((c / block) * g.numTaps() + tap) * 4 * block;
+        // Four bytes a channel and tap either way.
+        char *cell = out.data() + c / block * g.blockBytes() +
+                     tap * WindowReduceGeometry::kTapBytes;
         int64_t lane = c % block;
         if (g.isFloat) {
           float w =
@@ -212,7 +239,16 @@ packWindowReduce(const WindowReduceGeometry &geometry) {
     }
   };
   if (g.padded())
-    blobs[2] = g.paddingBlob();
+    blobs.push_back(g.paddingBlob());
+  if (g.image.hasBases()) {
+    ConstantBlob bases;
+    bases.size = g.numBlocks() * block;
+    bases.fill = [g](MutableArrayRef<char> out) {
+      for (auto [c, codes] : llvm::enumerate(g.channelCodes()))
+        out[c] = static_cast<char>(codes.low);
+    };
+    blobs.push_back(std::move(bases));
+  }
   return blobs;
 }
 

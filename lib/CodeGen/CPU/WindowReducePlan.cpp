@@ -21,6 +21,10 @@ public:
       : region(source), g(std::move(geometry)) {}
 
   bool init() {
+    // What is unpacked lies on a thread's stack.
+    bool hasRoom = unpackedBytes() <= kMostUnpacked;
+    if (isDepthwise() && !g.isFloat && hasRoom)
+      g.image = CodeImage::choose(g.channelCodes(), /*sums=*/std::nullopt);
     constants = packWindowReduce(g);
     std::optional<Epilogue> resolved =
         Epilogue::create(region, constants, g.channels);
@@ -28,11 +32,11 @@ public:
       return false;
     epilogue = std::move(*resolved);
     epilogue.rootRange = sumRange(g);
-    family = g.kind == WindowReduceGeometry::Depthwise ? "depthwise" : "pool";
-    if (g.kind == WindowReduceGeometry::Depthwise)
-      weightBits = 8 * g.elementSize();
+    family = isDepthwise() ? "depthwise" : "pool";
+    if (isDepthwise())
+      weightBits = g.isFloat ? 32 : g.image.bits;
     chooseTasks();
-    keyText = family + epilogue.key();
+    keyText = family + g.image.key() + epilogue.key();
     return true;
   }
 
@@ -61,6 +65,12 @@ public:
                                                epilogue, shape, tableStride());
       }
 
+    LLVM::LLVMFuncOp unpacking;
+    if (g.image.isPacked())
+      unpacking = emitBlockUnpacking(moduleBuilder, region.dispatch.getLoc(),
+                                     target, (symbol + "_unpack").str(), g,
+                                     region.numInputs() + 1);
+
     OpBuilder::InsertionGuard guard(moduleBuilder);
     Emitter e(region.dispatch.getLoc(), moduleBuilder, target);
     LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
@@ -71,6 +81,11 @@ public:
     Value padding = g.padded() ? e.argument(args, firstConstant + 2) : Value();
     Value table = LLVM::AllocaOp::create(
         e, e.ptr(), e.i64(), e.index(g.tableTaps() * tableStride()), 64);
+    Value weights = args; // nobody reads them
+    if (isDepthwise())
+      weights = e.argument(args, firstConstant);
+    if (g.image.isPacked())
+      weights = emitUnpacking(e, args, weights, unpacking);
     e.loop(func.getArgument(1), func.getArgument(2), 1, [&](Value task) {
       Value firstRow = e.div(e.mul(task, g.numPixels()), numTasks);
       Value endRow = e.div(e.mul(e.add(task, 1), g.numPixels()), numTasks);
@@ -92,10 +107,10 @@ public:
           bool atEnd = isTail;
           e.ifThen(matches, [&] {
             if (atEnd)
-              return e.call(kernel, {args, rows, pixel, e.index(whole)});
+              return e.call(kernel, {args, rows, pixel, e.index(whole), weights});
             e.loop(e.index(0), e.index(whole), blockChannels,
                    [&](Value channel) {
-                     e.call(kernel, {args, rows, pixel, channel});
+                     e.call(kernel, {args, rows, pixel, channel, weights});
                    });
           });
         }
@@ -106,12 +121,35 @@ public:
   }
 
 private:
+  static constexpr int64_t kMostUnpacked = 512 << 10;
+  int64_t unpackedBytes() const {
+    return g.numBlocks() * g.numTaps() * WindowReduceGeometry::kTapBytes;
+  }
+
+  bool isDepthwise() const {
+    return g.kind == WindowReduceGeometry::Depthwise;
+  }
   int64_t maxTaskRows() const {
     return (g.numPixels() + numTasks - 1) / numTasks;
   }
   int64_t tableStride() const { return (maxTaskRows() + 15) / 16 * 16; }
   int64_t tilesPerTask(int64_t tileRows) const {
     return (maxTaskRows() + tileRows - 1) / tileRows;
+  }
+
+  /// Writes the weights out once for all tasks of a call.
+  Value emitUnpacking(Emitter &e, Value args, Value weights,
+                      LLVM::LLVMFuncOp unpacking) const {
+    Value out = LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
+                                       e.index(unpackedBytes()), 64);
+    constexpr int64_t block = WindowReduceGeometry::kBlock,
+                      tapBytes = WindowReduceGeometry::kTapBytes;
+    e.loop(e.index(0), e.index(g.numBlocks()), 1, [&](Value number) {
+      e.call(unpacking, {args, e.at(weights, e.mul(number, g.blockBytes())),
+                         e.mul(number, block),
+                         e.at(out, e.mul(number, g.numTaps() * tapBytes))});
+    });
+    return out;
   }
 
   /// Pixels of a task: enough to be worth one, few enough for the row table.

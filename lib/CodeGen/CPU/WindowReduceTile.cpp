@@ -30,6 +30,16 @@ ReduceTile ReduceTile::largest(const CpuTarget &target,
 
 namespace {
 
+/// `value` where vpdpbusd should see byte j of each lane, 0 elsewhere.
+Value everyFourth(Emitter &e, int64_t j, int8_t value) {
+  SmallVector<int8_t> bytes(64, 0);
+  for (int64_t lane = 0; lane < 16; ++lane)
+    bytes[4 * lane + j] = value;
+  return arith::ConstantOp::create(
+      e, DenseElementsAttr::get(Emitter::vector(e.i8(), 64),
+                                ArrayRef<int8_t>(bytes)));
+}
+
 class TileEmitter {
 public:
   TileEmitter(Emitter &e, const WindowReduceGeometry &g,
@@ -41,12 +51,13 @@ public:
         usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat &&
                  g.kind != WindowReduceGeometry::Max) {
     if (g.kind == WindowReduceGeometry::Depthwise) {
-      Value weights = e.argument(args, firstConstant);
       // Blocks of 64 channels, then the place within one.
       Value block = e.div(channel, WindowReduceGeometry::kBlock);
       Value inBlock = e.rem(channel, WindowReduceGeometry::kBlock);
-      blockWeights = e.at(weights, e.add(e.mul(block, g.numTaps() * tapBytes()),
-                                         e.mul(inBlock, g.elementSize())));
+      blockWeights = e.at(
+          arguments[4],
+          e.add(e.mul(block, g.numTaps() * WindowReduceGeometry::kTapBytes),
+                e.mul(inBlock, g.elementSize())));
     }
   }
 
@@ -60,9 +71,6 @@ public:
   }
 
 private:
-  static constexpr int64_t tapBytes() {
-    return 4 * WindowReduceGeometry::kBlock;
-  }
   VectorType sumType() {
     if (g.isWordMax())
       return Emitter::vector(e.getI16Type());
@@ -102,7 +110,8 @@ private:
       within = e.add(within, tapDistance(tap));
     SmallVector<Value> weights;
     if (g.kind == WindowReduceGeometry::Depthwise)
-      weights = loadWeights(e.at(blockWeights, e.mul(tap, tapBytes())));
+      weights = loadWeights(e.at(
+          blockWeights, e.mul(tap, WindowReduceGeometry::kTapBytes)));
     for (int64_t row = 0; row < shape.rows; ++row) {
       Value source = e.at(e.load(e.ptr(), e.at(entry, 8 * row), 8), within);
       MutableArrayRef<Value> mine =
@@ -158,7 +167,7 @@ private:
                       ArrayRef<Value> weights) {
     Value codes = e.load(blockBytes(), source);
     for (int64_t j = 0; j < 4; ++j) {
-      Value weight = weights.empty() ? everyFourth(j) : weights[j];
+      Value weight = weights.empty() ? everyFourth(e, j, 1) : weights[j];
       sums[j] = e.intrinsic("llvm.x86.avx512.vpdpbusd.512", sumType(),
                             {sums[j], codes, weight});
     }
@@ -201,15 +210,6 @@ private:
     if (left <= 0)
       return g.isFloat ? e.constant(sumType(), 0) : e.constantInt(sumType(), 0);
     return e.maskedLoad(sumType(), from, e.prefixMask(left));
-  }
-
-  /// Ones where vpdpbusd should see byte j of each lane.
-  Value everyFourth(int64_t j) {
-    SmallVector<int8_t> bytes(64, 0);
-    for (int64_t lane = 0; lane < 16; ++lane)
-      bytes[4 * lane + j] = 1;
-    return arith::ConstantOp::create(
-        e, DenseElementsAttr::get(blockBytes(), ArrayRef<int8_t>(bytes)));
   }
 
   /// Lane i of part j is channel 4 * i + j <-> part j is channels 16 * j ...
@@ -275,6 +275,44 @@ private:
 
 } // namespace
 
+LLVM::LLVMFuncOp emitBlockUnpacking(OpBuilder &moduleBuilder, Location loc,
+                                    const CpuTarget &target, StringRef name,
+                                    const WindowReduceGeometry &g,
+                                    unsigned firstConstant) {
+  OpBuilder::InsertionGuard guard(moduleBuilder);
+  Emitter e(loc, moduleBuilder, target);
+  LLVM::LLVMFuncOp func = e.startFunction(
+      name, {e.ptr(), e.ptr(), e.i64(), e.ptr()}, /*internal=*/true);
+  Value args = func.getArgument(0), weights = func.getArgument(1),
+        channel = func.getArgument(2), out = func.getArgument(3);
+  constexpr int64_t block = WindowReduceGeometry::kBlock,
+                    tapBytes = WindowReduceGeometry::kTapBytes;
+  auto bytes = Emitter::vector(e.i8(), block);
+  Value bases;
+  if (g.image.hasBases())
+    bases = e.load(
+        bytes, e.at(e.argument(args, firstConstant + g.basesConstant()), channel));
+  auto unpackRow = [&](Value from, Value to, int64_t taps) {
+    Value row = e.load(bytes, from, 64);
+    for (int64_t part = 0; part < taps; ++part) {
+      Value codes = g.image.unpack(e, row, part, bases);
+      for (int64_t j = 0; j < 4; ++j)
+        e.store(arith::AndIOp::create(e, codes, everyFourth(e, j, -1)),
+                e.at(to, part * tapBytes + j * block), 64);
+    }
+  };
+  int64_t perByte = g.image.perByte(), whole = g.numTaps() / perByte;
+  e.loop(e.index(0), e.index(whole), 1, [&](Value row) {
+    unpackRow(e.at(weights, e.mul(row, block)),
+              e.at(out, e.mul(row, perByte * tapBytes)), perByte);
+  });
+  if (int64_t rest = g.numTaps() % perByte)
+    unpackRow(e.at(weights, whole * block),
+              e.at(out, whole * perByte * tapBytes), rest);
+  e.ret();
+  return func;
+}
+
 LLVM::LLVMFuncOp emitReduceTile(OpBuilder &moduleBuilder,
                                 const CpuTarget &target, StringRef name,
                                 const WindowReduceGeometry &geometry,
@@ -283,7 +321,7 @@ LLVM::LLVMFuncOp emitReduceTile(OpBuilder &moduleBuilder,
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
   LLVM::LLVMFuncOp func = e.startFunction(
-      name, {e.ptr(), e.ptr(), e.i64(), e.i64()}, /*internal=*/true);
+      name, {e.ptr(), e.ptr(), e.i64(), e.i64(), e.ptr()}, /*internal=*/true);
   TileEmitter(e, geometry, epilogue, shape, tableStride, func.getArguments())
       .emit();
   return func;
