@@ -71,9 +71,8 @@ private:
         })
         .Case<arith::TruncIOp>(
             [](auto trunc) { return trunc.getIn().getType().isInteger(8); })
-        .Case<arith::ExtSIOp>([](auto ext) {
-          return ext.getType().getIntOrFloatBitWidth() >= 8;
-        })
+        .Case<arith::ExtSIOp>(
+            [](auto ext) { return ext.getType().getIntOrFloatBitWidth() >= 8; })
         .Case<arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp,
               qd::DequantizeOp>([](auto) { return true; })
         .Case<arith::ConstantOp>(
@@ -125,8 +124,8 @@ private:
     }
     byte.setType(b.getI8Type());
     if (!isa<arith::MaxSIOp, arith::MinSIOp>(op)) {
-      int64_t most =
-          int64_t(1) << (result.getType().getIntOrFloatBitWidth() - 1);
+      int64_t most = int64_t(1)
+                     << (result.getType().getIntOrFloatBitWidth() - 1);
       byte = arith::MaxSIOp::create(b, loc, byte, constant(loc, -most));
       byte = arith::MinSIOp::create(b, loc, byte, constant(loc, most - 1));
     }

@@ -252,10 +252,11 @@ TEST_F(ContractionTest, PackedMatmul) {
   for (const NarrowCodes &narrow : kNarrowCodes) {
     for (auto [m, n, k] : std::vector<std::array<int64_t, 3>>{
              {1, 70, 41}, {12, 130, 33}, {50, 65, 39}})
-      checkPacked(matmulText(random, m, n, k, narrow.codes), "contraction", narrow.bits, random);
+      checkPacked(matmulText(random, m, n, k, narrow.codes), "contraction",
+                  narrow.bits, random);
     checkPacked(matmulText(random, rows(random), columns(random), depth(random),
-                         narrow.codes),
-              "contraction", narrow.bits, random);
+                           narrow.codes),
+                "contraction", narrow.bits, random);
   }
 }
 
@@ -276,19 +277,23 @@ TEST_F(ContractionTest, PackedConv) {
   };
   for (const NarrowCodes &narrow : kNarrowCodes)
     for (const ConvCase &c : cases)
-      checkPacked(convText(random, c, false, narrow.codes), "contraction", narrow.bits, random);
+      checkPacked(convText(random, c, false, narrow.codes), "contraction",
+                  narrow.bits, random);
 }
 
 // More than a thread's stack is asked to hold: every tile unpacks.
 TEST_F(ContractionTest, PackedDeepMatmul) {
   for (const Codes &codes : {Codes{-8, 7}, Codes{0, 15, 16}})
-    checkPacked(matmulText(random, 40, 64, 9000, codes), "contraction", 4, random);
+    checkPacked(matmulText(random, 40, 64, 9000, codes), "contraction", 4,
+                random);
 }
 
 TEST_F(ContractionTest, PackedGroupedConv) {
   for (const NarrowCodes &narrow : kNarrowCodes) {
-    checkPacked(groupedText(random, 6, 3, 8, 20, 3, narrow.codes), "contraction", narrow.bits, random);
-    checkPacked(groupedText(random, 5, 2, 20, 64, 1, narrow.codes), "contraction", narrow.bits, random);
+    checkPacked(groupedText(random, 6, 3, 8, 20, 3, narrow.codes),
+                "contraction", narrow.bits, random);
+    checkPacked(groupedText(random, 5, 2, 20, 64, 1, narrow.codes),
+                "contraction", narrow.bits, random);
   }
 }
 

@@ -203,7 +203,7 @@ TEST_F(WindowTest, PackedDepthwise) {
   for (const NarrowCodes &narrow : kNarrowCodes)
     for (const WindowCase &c : {kCases[2], kCases[4], kLargeCases[0]})
       checkPacked(depthwiseText(random, c, false, narrow.codes), "depthwise",
-                narrow.bits, random);
+                  narrow.bits, random);
 }
 
 TEST_F(WindowTest, FloatDepthwise) {

@@ -11,8 +11,8 @@
 // vpdpbusd against weights of which only every fourth byte is set: lane i of
 // sum j is channel 4 * i + j, no byte is ever shuffled, and sums are put in
 // order once at the end. So the packed weights are [block][tap][j = 0..3][64
-// bytes]. Codes of 4 and 2 bits lie as [block][row][64 bytes], the taps of a row
-// in the bits of its bytes, and are written out so when a kernel begins.
+// bytes]. Codes of 4 and 2 bits lie as [block][row][64 bytes], the taps of a
+// row in the bits of its bytes, and are written out so when a kernel begins.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
 #define QDIALECT_LIB_CODEGEN_CPU_WINDOWREDUCE_H
@@ -71,12 +71,14 @@ struct ReduceTile {
 };
 /// Emits the private function that writes the codes of a block as tiles read
 /// them: (args, weights, channel, out).
-mlir::LLVM::LLVMFuncOp
-emitBlockUnpacking(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
-                   const CpuTarget &target, llvm::StringRef name,
-                   const WindowReduceGeometry &geometry,
-                   unsigned firstConstant);
-/// Emits the private function for a tile: (args, rows, pixel, channel, weights).
+mlir::LLVM::LLVMFuncOp emitBlockUnpacking(mlir::OpBuilder &moduleBuilder,
+                                          mlir::Location loc,
+                                          const CpuTarget &target,
+                                          llvm::StringRef name,
+                                          const WindowReduceGeometry &geometry,
+                                          unsigned firstConstant);
+/// Emits the private function for a tile: (args, rows, pixel, channel,
+/// weights).
 mlir::LLVM::LLVMFuncOp
 emitReduceTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
                llvm::StringRef name, const WindowReduceGeometry &geometry,

@@ -185,9 +185,8 @@ static void packBits(const WindowReduceGeometry &g, MutableArrayRef<char> out) {
     char *lane =
         out.data() + channel / block * g.blockBytes() + channel % block;
     for (int64_t tap = 0; tap < g.numTaps(); ++tap)
-      lane[tap / perByte * block] |=
-          g.image.place(weightOf(g, tap, channel), g.image.baseOf(codes),
-                        tap % perByte);
+      lane[tap / perByte * block] |= g.image.place(
+          weightOf(g, tap, channel), g.image.baseOf(codes), tap % perByte);
   }
 }
 

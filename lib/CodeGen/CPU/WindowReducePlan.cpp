@@ -107,7 +107,8 @@ public:
           bool atEnd = isTail;
           e.ifThen(matches, [&] {
             if (atEnd)
-              return e.call(kernel, {args, rows, pixel, e.index(whole), weights});
+              return e.call(kernel,
+                            {args, rows, pixel, e.index(whole), weights});
             e.loop(e.index(0), e.index(whole), blockChannels,
                    [&](Value channel) {
                      e.call(kernel, {args, rows, pixel, channel, weights});
@@ -126,9 +127,7 @@ private:
     return g.numBlocks() * g.numTaps() * WindowReduceGeometry::kTapBytes;
   }
 
-  bool isDepthwise() const {
-    return g.kind == WindowReduceGeometry::Depthwise;
-  }
+  bool isDepthwise() const { return g.kind == WindowReduceGeometry::Depthwise; }
   int64_t maxTaskRows() const {
     return (g.numPixels() + numTasks - 1) / numTasks;
   }

@@ -110,8 +110,8 @@ private:
       within = e.add(within, tapDistance(tap));
     SmallVector<Value> weights;
     if (g.kind == WindowReduceGeometry::Depthwise)
-      weights = loadWeights(e.at(
-          blockWeights, e.mul(tap, WindowReduceGeometry::kTapBytes)));
+      weights = loadWeights(
+          e.at(blockWeights, e.mul(tap, WindowReduceGeometry::kTapBytes)));
     for (int64_t row = 0; row < shape.rows; ++row) {
       Value source = e.at(e.load(e.ptr(), e.at(entry, 8 * row), 8), within);
       MutableArrayRef<Value> mine =
@@ -290,8 +290,9 @@ LLVM::LLVMFuncOp emitBlockUnpacking(OpBuilder &moduleBuilder, Location loc,
   auto bytes = Emitter::vector(e.i8(), block);
   Value bases;
   if (g.image.hasBases())
-    bases = e.load(
-        bytes, e.at(e.argument(args, firstConstant + g.basesConstant()), channel));
+    bases =
+        e.load(bytes, e.at(e.argument(args, firstConstant + g.basesConstant()),
+                           channel));
   auto unpackRow = [&](Value from, Value to, int64_t taps) {
     Value row = e.load(bytes, from, 64);
     for (int64_t part = 0; part < taps; ++part) {
