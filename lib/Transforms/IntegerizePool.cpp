@@ -72,8 +72,11 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   auto op = cast<linalg::LinalgOp>(leaf.root);
   if (!island.formula.constant.isExactly(0))
     return context.refuse("an offset follows its sum without a rounding");
-  if (!term.factor.allOf([](double f) { return f > 0; }))
-    return context.refuse("its sum is scaled by a factor that is not positive");
+  // Neg(mean): the sum is negated, what rounds it knows positive scales.
+  bool isNegated = term.factor.allOf([](double f) { return f < 0; });
+  if (!isNegated && !term.factor.allOf([](double f) { return f > 0; }))
+    return context.refuse("its sum is scaled by factors that are neither all "
+                          "positive nor all negative");
   if (!startsFromZero(op))
     return context.refuse("its accumulator does not start from zero");
   std::optional<PooledGrid> grid = readGrid(context, op);
@@ -104,7 +107,8 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   Coefficient init = grid->zeroPoint.map(
       [&](double zero) { return -zero * static_cast<double>(count); });
   AccumulatorBound bound = boundSums(init, {grid->codes.min, grid->codes.max});
-  if (!bound.fitsInt32())
+  // Its negative fits, too.
+  if (!bound.fitsInt32() || bound.low == INT32_MIN)
     return context.refuse("its sum of " + llvm::Twine(count) +
                           " codes does not fit 32 bits");
 
@@ -148,12 +152,17 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   double sy = island.grid.scale;
   Accumulator accumulator;
   accumulator.inputs = {{total, leaf.map}};
-  accumulator.value = [](OpBuilder &, Location, ValueRange args) {
-    return args[0];
+  accumulator.value = [=](OpBuilder &nested, Location at,
+                          ValueRange args) -> Value {
+    if (!isNegated)
+      return args[0];
+    Value zero = arith::ConstantIntOp::create(nested, at, args[0].getType(), 0);
+    return arith::SubIOp::create(nested, at, zero, args[0]);
   };
   accumulator.maxAbs = bound.maxAbs();
-  accumulator.scale = combine(term.factor, grid->scale.renumbered(toIsland),
-                              [&](double f, double sx) { return f * sx / sy; });
+  accumulator.scale =
+      combine(term.factor, grid->scale.renumbered(toIsland),
+              [&](double f, double sx) { return std::fabs(f) * sx / sy; });
   accumulator.scaleF32 = accumulator.scale;
   return makeRequantize(context, island, accumulator);
 }

@@ -135,3 +135,28 @@ func.func @product_and_constant(%x: tensor<3x2xi8>, %z: tensor<2x2xi8>) -> tenso
   %y = qd.quantize %1 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
   return %y : tensor<3x2xi8>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @signs_of_channels
+// CHECK: qd.fallback = "its sum is scaled by factors that are neither all positive nor all negative"
+func.func @signs_of_channels(%x: tensor<3x8x2xi8>) -> tensor<3x2xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %signs = arith.constant dense<[0.125, -0.125]> : tensor<2xf32>
+  %d = qd.dequantize %x scale %s : tensor<3x8x2xi8>, tensor<f32> -> tensor<3x8x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %0 = linalg.generic {qd.requested = "int8", indexing_maps = [affine_map<(r, k, c) -> (r, k, c)>, affine_map<(r, k, c) -> (r, c)>], iterator_types = ["parallel", "reduction", "parallel"]} ins(%d : tensor<3x8x2xf32>) outs(%f : tensor<3x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %t = arith.addf %o, %v : f32
+    linalg.yield %t : f32
+  } -> tensor<3x2xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]} ins(%0, %signs : tensor<3x2xf32>, tensor<2xf32>) outs(%e : tensor<3x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %t = arith.mulf %a, %b : f32
+    linalg.yield %t : f32
+  } -> tensor<3x2xf32>
+  %y = qd.quantize %1 scale %s rounding(half_even) overflow(saturate) : tensor<3x2xf32>, tensor<f32> -> tensor<3x2xi8>
+  return %y : tensor<3x2xi8>
+}
