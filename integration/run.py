@@ -27,6 +27,7 @@ TESTS = [
     ("symbolic sizes", ["integration.dynamic"]),
     ("half precision", ["integration.half_precision"]),
     ("sizes that depend on data", ["integration.data_sizes"]),
+    ("resized images", ["integration.resize"]),
     ("bounds that the program computes", ["integration.computed_bounds"]),
     ("control flow", ["integration.control_flow"]),
     ("bad input", ["integration.bad_input"]),

@@ -29,6 +29,15 @@ bool isElementwiseGeneric(Operation *op) {
   });
 }
 
+bool isCopy(Operation *op) {
+  if (!isElementwiseGeneric(op))
+    return false;
+  auto generic = cast<linalg::GenericOp>(op);
+  return generic.getNumDpsInputs() == 1 &&
+         generic.getBlock()->getTerminator()->getOperand(0) ==
+             generic.getBlock()->getArgument(0);
+}
+
 bool isFloatConversion(Operation *op) {
   if (!isElementwiseGeneric(op))
     return false;

@@ -46,11 +46,12 @@ Type withElement(Type type, Type element) {
   return cast<RankedTensorType>(type).clone(element);
 }
 
-/// Is `op` a tensor's copy in another arrangement, element for element of its
-/// first operand?
+/// Is `op` a tensor's copy in another arrangement, whose every element is one
+/// of its first operand?
 bool isRearrangement(Operation *op) {
   return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-             tensor::ExtractSliceOp, linalg::TransposeOp>(op);
+             tensor::ExtractSliceOp, linalg::TransposeOp>(op) ||
+         isCopy(op);
 }
 
 /// The same rearrangement of `input`, whose element type may differ.
@@ -63,6 +64,10 @@ Value rearrange(OpBuilder &builder, Operation *op, Value input) {
                                     transpose.getPermutation());
     copy = linalg::TransposeOp::create(builder, op->getLoc(), input, empty,
                                        transpose.getPermutation());
+  } else if (isCopy(op)) {
+    Value empty =
+        makeEmptyLike(builder, op->getLoc(), op->getResult(0), element);
+    copy = retypeLinalg(builder, cast<linalg::LinalgOp>(op), {input, empty});
   } else {
     IRMapping map;
     map.map(op->getOperand(0), input);

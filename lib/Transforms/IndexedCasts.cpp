@@ -5,6 +5,7 @@
 // See IndexedCasts.h.
 
 #include "IndexedCasts.h"
+#include "QDialect/Analysis/LinalgQueries.h"
 
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -91,6 +92,14 @@ static std::optional<unsigned> movedDim(Operation *op, unsigned dim,
     ArrayRef<int64_t> permutation = transpose.getPermutation();
     return toSource ? permutation[dim]
                     : llvm::find(permutation, dim) - permutation.begin();
+  }
+  if (isCopy(op)) {
+    AffineMap read = cast<linalg::GenericOp>(op).getIndexingMapsArray()[0];
+    if (!toSource)
+      return read.getDimPosition(dim);
+    std::optional<unsigned> source =
+        read.getResultPosition(getAffineDimExpr(dim, op->getContext()));
+    return source;
   }
   bool expands = isa<tensor::ExpandShapeOp>(op);
   if (!expands && !isa<tensor::CollapseShapeOp>(op))

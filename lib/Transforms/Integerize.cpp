@@ -67,11 +67,15 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
     if (terms.size() != 1 || terms[0].leaves.size() != 1)
       return context.refuse("its accumulator is combined with another tensor "
                             "without a rounding in between");
-    bool contraction =
-        getContractionStructure(cast<linalg::LinalgOp>(root)).has_value();
-    family = contraction ? Family::Contraction : Family::Pool;
-    return contraction ? integerizeContraction(context, island)
-                       : integerizePool(context, island);
+    if (getContractionStructure(cast<linalg::LinalgOp>(root))) {
+      family = Family::Contraction;
+      return integerizeContraction(context, island);
+    }
+    if (getReductionKind(root)) {
+      family = Family::Pool;
+      return integerizePool(context, island);
+    }
+    return integerizeInterpolation(context, island);
   }
   family = Family::Elementwise;
   if (llvm::all_of(terms, [](const Term &t) { return t.leaves.size() == 1; }))
@@ -169,7 +173,7 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   context.reason.clear();
   if (!codes) {
     std::string reason;
-    if (matchIsland(quantize, island, reason)) {
+    if (matchIsland(quantize, context.dyadic, island, reason)) {
       codes = integerizeFormula(context, island, family);
       reason = context.reason;
     }

@@ -116,6 +116,8 @@ mlir::Value makeInit(IntegerizeContext &context, mlir::linalg::LinalgOp op,
 mlir::Value integerizeContraction(IntegerizeContext &context,
                                   const Island &island);
 mlir::Value integerizePool(IntegerizeContext &context, const Island &island);
+mlir::Value integerizeInterpolation(IntegerizeContext &context,
+                                    const Island &island);
 mlir::Value integerizeSum(IntegerizeContext &context, const Island &island);
 mlir::Value integerizeProduct(IntegerizeContext &context, const Island &island);
 

@@ -16,7 +16,7 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-/// out (+) ext(a) [* ext(b)] for integers, or max(out, a).
+/// out (+) ext(a) [* ext(b)] for integers, or max(out, a), or a.
 void buildPayload(OpBuilder &builder, Location loc, linalg::GenericOp original,
                   Block &body) {
   Type type = body.getArguments().back().getType();
@@ -32,6 +32,8 @@ void buildPayload(OpBuilder &builder, Location loc, linalg::GenericOp original,
     Value product = arith::MulIOp::create(builder, loc, element,
                                           widen(body.getArgument(1)));
     result = arith::AddIOp::create(builder, loc, accumulator, product);
+  } else if (isCopy(original)) {
+    result = body.getArgument(0);
   } else if (getReductionKind(original) == ReductionKind::Max) {
     result = arith::MaxSIOp::create(builder, loc, accumulator, element);
   } else {

@@ -7,6 +7,7 @@
 
 #include "Island.h"
 
+#include "QDialect/Analysis/AxisInterpolation.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,7 +26,8 @@ double multiply(double a, double b) { return a * b; }
 /// Formulas of values, or a reason in `why`.
 class Walker {
 public:
-  Walker(Island &island, std::string &why) : island(island), why(why) {}
+  Walker(Island &island, bool interpolates, std::string &why)
+      : island(island), interpolates(interpolates), why(why) {}
 
   /// The formula of a tensor read through `map`.
   std::optional<Formula> tensor(Value value, AffineMap map);
@@ -45,6 +47,7 @@ private:
   std::optional<Formula> bounded(Formula a, Formula b, bool isMax);
 
   Island &island;
+  bool interpolates;
   std::string &why;
 };
 
@@ -240,6 +243,10 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
       return fail("an input has codes other than integers of 2 to 16 bits");
     return scaled(*leaf(input), scale);
   }
+  if (interpolates && getAxisInterpolation(op)) {
+    island.members.insert(op);
+    return leaf({value, map, std::nullopt, op});
+  }
   if (isElementwiseGeneric(op)) {
     island.members.insert(op);
     auto generic = cast<linalg::GenericOp>(op);
@@ -265,7 +272,8 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
 
 } // namespace
 
-bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
+bool matchIsland(qd::QuantizeOp quantize, bool interpolates, Island &island,
+                 std::string &reason) {
   island.quantize = quantize;
   AffineMap identity =
       AffineMap::getMultiDimIdentityMap(island.rank(), quantize.getContext());
@@ -289,7 +297,7 @@ bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason) {
     reason = "its result is not rounded half to even and saturated";
     return false;
   }
-  Walker walker(island, reason);
+  Walker walker(island, interpolates, reason);
   std::optional<Formula> formula = walker.tensor(quantize.getInput(), identity);
   if (!formula)
     return false;

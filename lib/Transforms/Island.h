@@ -80,9 +80,11 @@ private:
   Coefficient encode(const Coefficient &real) const;
 };
 
-/// Walks back from `quantize`. On failure `reason` says why and `island` still
-/// holds the members that were met.
-bool matchIsland(qd::QuantizeOp quantize, Island &island, std::string &reason);
+/// Walks back from `quantize`, to interpolations of codes only with
+/// `interpolates`. On failure `reason` says why and `island` still holds the
+/// members that were met.
+bool matchIsland(qd::QuantizeOp quantize, bool interpolates, Island &island,
+                 std::string &reason);
 
 } // namespace qdialect
 

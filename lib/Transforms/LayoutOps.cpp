@@ -5,6 +5,7 @@
 // Layout-agnostic ops rebuilt in another order of dimensions (LayoutOps.h).
 
 #include "LayoutOps.h"
+#include "QDialect/Analysis/AxisInterpolation.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/IR/QDDialect.h"
@@ -15,15 +16,13 @@ using namespace mlir;
 
 namespace qdialect {
 
-static bool readsIndex(linalg::GenericOp op) { return op.hasIndexSemantics(); }
-
 /// A generic over one tensor that slides a window or normalizes along some axis
 /// without moving dimensions: position i of the input's index depends on the
 /// loop at position i of the output and on reduction loops alone. All other
 /// inputs carry no dimension of the output (the shape of the window).
 static bool isWindowedGeneric(linalg::GenericOp op) {
   if (op.getNumDpsInits() != 1 || op.getNumDpsInputs() == 0 ||
-      !op.hasPureTensorSemantics() || readsIndex(op))
+      !op.hasPureTensorSemantics() || op.hasIndexSemantics())
     return false;
   AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   AffineMap input = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
@@ -55,8 +54,7 @@ bool isLayoutAgnostic(Operation *op) {
     return false;
   return TypeSwitch<Operation *, bool>(op)
       .Case<linalg::GenericOp>([](linalg::GenericOp generic) {
-        return (isElementwiseGeneric(generic.getOperation()) &&
-                !readsIndex(generic)) ||
+        return isElementwiseGeneric(generic.getOperation()) ||
                isWindowedGeneric(generic);
       })
       .Case<tensor::PadOp>([](tensor::PadOp pad) {
@@ -101,6 +99,10 @@ SmallVector<Value> layoutOperands(Operation *op) {
     if (generic.getMatchingIndexingMap(operand).getNumResults() ==
         generic.getNumLoops())
       result.push_back(operand->get());
+  for (auto read : generic.getBlock()->getOps<tensor::ExtractOp>())
+    if (isAlignedRead(generic, read) &&
+        !llvm::is_contained(result, read.getTensor()))
+      result.push_back(read.getTensor());
   return result;
 }
 
@@ -121,6 +123,35 @@ static Permutation sortResults(AffineMap map) {
     return map.getDimPosition(a) < map.getDimPosition(b);
   });
   return order;
+}
+
+/// The payload of an element-wise op whose loop number d became `newName[d]`;
+/// what it reads in step with the loops is permuted like the result.
+static void renameLoops(RewriterBase &rewriter, linalg::GenericOp op,
+                        ArrayRef<int64_t> newName,
+                        ArrayRef<int64_t> permutation) {
+  SmallVector<tensor::ExtractOp> aligned;
+  for (auto read : op.getBlock()->getOps<tensor::ExtractOp>())
+    if (isAlignedRead(op, read))
+      aligned.push_back(read);
+  op.walk([&](linalg::IndexOp index) {
+    rewriter.modifyOpInPlace(index,
+                             [&] { index.setDim(newName[index.getDim()]); });
+  });
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  llvm::SmallDenseMap<Value, Value> sources;
+  for (tensor::ExtractOp read : aligned) {
+    Value &source = sources[read.getTensor()];
+    if (!source)
+      source =
+          permuteValue(rewriter, op.getLoc(), read.getTensor(), permutation);
+    SmallVector<Value> places(read.getIndices());
+    rewriter.modifyOpInPlace(read, [&] {
+      read.getTensorMutable().assign(source);
+      read.getIndicesMutable().assign(permuted(ArrayRef(places), permutation));
+    });
+  }
 }
 
 /// The loops of an element-wise op renamed so that its output map is the
@@ -160,6 +191,7 @@ static Value buildElementwise(RewriterBase &rewriter, linalg::GenericOp op,
                                           op.getIteratorTypesArray());
   rewriter.cloneRegionBefore(op.getRegion(), result.getRegion(),
                              result.getRegion().end());
+  renameLoops(rewriter, result, newName, permutation);
   copyAnnotations(op, result);
   return result.getResult(0);
 }

@@ -5,6 +5,7 @@
 // Finding the units of a program (QuantizableUnits.h).
 
 #include "QuantizableUnits.h"
+#include "QDialect/Analysis/AxisInterpolation.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -47,7 +48,8 @@ static bool padsOnGrid(Operation *pad) {
 
 bool keepsGrid(Operation *op) {
   if (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-                      tensor::ExtractSliceOp, linalg::TransposeOp>(op))
+                      tensor::ExtractSliceOp, linalg::TransposeOp>(op) ||
+      isCopy(op))
     return true;
   if (isa_and_nonnull<tensor::PadOp>(op))
     return padsOnGrid(op);
@@ -157,7 +159,8 @@ static StringRef elementwiseKind(linalg::GenericOp op) {
 }
 
 /// Fills kind, inputs, contraction if `op` can be a root.
-static bool matchRoot(Operation *op, bool rowFunctions, QuantizableUnit &unit) {
+static bool matchRoot(Operation *op, bool nonlinearities,
+                      QuantizableUnit &unit) {
   if (op->getNumResults() != 1 || !isFloatTensor(op->getResult(0)))
     return false;
   unit.root = op;
@@ -172,7 +175,7 @@ static bool matchRoot(Operation *op, bool rowFunctions, QuantizableUnit &unit) {
     unit.inputs.push_back(op->getOperand(0));
     return true;
   }
-  if (rowFunctions && isa<qd::SoftmaxOp, qd::LayerNormOp>(op)) {
+  if (nonlinearities && isa<qd::SoftmaxOp, qd::LayerNormOp>(op)) {
     unit.kind = isa<qd::SoftmaxOp>(op) ? "softmax" : "layer_norm";
     unit.inputs.push_back(op->getOperand(0));
     return llvm::all_of(op->getOperands().drop_front(),
@@ -195,8 +198,14 @@ static bool matchRoot(Operation *op, bool rowFunctions, QuantizableUnit &unit) {
   if (!isElementwiseGeneric(op))
     return false;
   auto generic = cast<linalg::GenericOp>(op);
-  if (isFloatConversion(op))
+  if (isFloatConversion(op) || isCopy(op))
     return false;
+  std::optional<AxisInterpolation> interpolation;
+  if (nonlinearities && (interpolation = getAxisInterpolation(op))) {
+    unit.kind = "resize";
+    unit.inputs.push_back(interpolation->source);
+    return true;
+  }
   // A table look-up or a function of indices has no grid to read.
   if (llvm::any_of(*generic.getBlock(), [](Operation &inner) {
         return isa<tensor::ExtractOp, linalg::IndexOp>(inner);
@@ -270,13 +279,13 @@ static void followTail(QuantizableUnit &unit) {
 }
 
 std::vector<QuantizableUnit> collectUnits(func::FuncOp function,
-                                          bool rowFunctions) {
+                                          bool nonlinearities) {
   std::vector<QuantizableUnit> units;
   llvm::SmallPtrSet<Operation *, 32> taken;
   for (Block *block : programBlocks(function))
     for (Operation &op : *block) {
       QuantizableUnit unit;
-      if (taken.contains(&op) || !matchRoot(&op, rowFunctions, unit))
+      if (taken.contains(&op) || !matchRoot(&op, nonlinearities, unit))
         continue;
       followTail(unit);
       taken.insert(unit.ops.begin(), unit.ops.end());

@@ -13,10 +13,10 @@
 //   concatenation                             concat
 //   function of one value                     gelu, silu, unary, affine
 //                                             (constants a channel)
-//   softmax, layer_norm                       where a recipe wants them integer
+//   softmax, layer_norm, resize               where a recipe wants them integer
 //
-// Max pools, reshapes, transposes, slices and pads belong to no unit: they keep
-// the grid of what they read.
+// Max pools, reshapes, transposes, slices, copies and pads belong to no unit:
+// they keep the grid of what they read.
 
 #ifndef QDIALECT_TRANSFORMS_QUANTIZABLEUNITS_H
 #define QDIALECT_TRANSFORMS_QUANTIZABLEUNITS_H
@@ -53,10 +53,10 @@ struct QuantizableUnit {
   llvm::SmallVector<llvm::StringRef> names() const;
 };
 
-/// The units of a function, in program order; softmax and layer norm only with
-/// `rowFunctions`.
+/// The units of a function, in program order; softmax, layer norm and
+/// interpolation only with `nonlinearities`.
 std::vector<QuantizableUnit> collectUnits(mlir::func::FuncOp function,
-                                          bool rowFunctions = false);
+                                          bool nonlinearities = false);
 
 /// A payload of clamps of one variable by constants alone: relu, relu6, clip.
 bool isClamp(mlir::linalg::GenericOp op);

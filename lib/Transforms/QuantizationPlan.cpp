@@ -24,6 +24,9 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     for (Operation *op : unit.ops)
       unitOf[op] = units.size();
+    // What a payload reads belongs to the unit.
+    unit.root->walk(
+        [&](tensor::ExtractOp read) { unitOf[read] = units.size(); });
     bool isDynamic = layer.activations.isDynamic() && unit.contraction &&
                      unit.contraction->weightIsConstant &&
                      !unit.contraction->isConvolution();
@@ -69,8 +72,9 @@ bool QuantizationPlan::isIntegerUse(OpOperand &use) const {
   if (found == unitOf.end())
     return false;
   const PlannedUnit &planned = units[found->second];
-  return planned.isInteger && !planned.isDynamic &&
-         planned.unit.root == use.getOwner() &&
+  bool isRead = planned.unit.root == use.getOwner() ||
+                planned.unit.root == use.getOwner()->getParentOp();
+  return planned.isInteger && !planned.isDynamic && isRead &&
          llvm::is_contained(planned.unit.inputs, use.get());
 }
 
@@ -108,7 +112,8 @@ bool QuantizationPlan::wants(OpOperand &use) const {
 /// Functions whose argument a byte is too coarse for.
 static bool isNonlinear(const QuantizableUnit &unit) {
   return unit.kind == "softmax" || unit.kind == "layer_norm" ||
-         unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary";
+         unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary" ||
+         unit.kind == "resize";
 }
 
 bool QuantizationPlan::wantsFine(OpOperand &use) const {

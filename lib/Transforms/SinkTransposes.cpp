@@ -8,7 +8,8 @@
 //
 // through layout-agnostic ops all of whose full-rank operands are transposed
 // alike (or constants), and through reshapes that keep transposed dimensions
-// together. Reductions take the transpose into their indexing map. A transpose
+// together. Reductions and broadcast copies take the transpose into their
+// indexing map. A transpose
 // only ever moves down a finite graph, so this ends.
 //
 // sinkMixedTransposes also takes operands that are not transposed where
@@ -18,8 +19,10 @@
 
 #include "LayoutOps.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 
@@ -51,6 +54,64 @@ struct SinkThroughLayoutAgnostic : RewritePattern {
     Value result = buildPermuted(rewriter, op, undo);
     rewriter.replaceOp(op, permuteValue(rewriter, op->getLoc(), result, redo));
     return success();
+  }
+};
+
+/// A copy to several places reads the tensor as it was; what it repeats stands
+/// behind the same dimension as before.
+struct SinkThroughCopy : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isCopy(op) || isLayoutAgnosticCopy(op))
+      return failure();
+    auto transpose = op.getDpsInputs()[0].getDefiningOp<linalg::TransposeOp>();
+    if (!transpose)
+      return failure();
+    AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+    llvm::SmallBitVector isRead(op.getNumLoops());
+    Permutation loops(map.getNumResults());
+    for (auto [dim, source] : llvm::enumerate(transpose.getPermutation())) {
+      loops[source] = map.getDimPosition(dim);
+      isRead.set(map.getDimPosition(dim));
+    }
+    Permutation order;
+    auto addRepeated = [&](int64_t loop) {
+      for (; loop < op.getNumLoops() && !isRead.test(loop); ++loop)
+        order.push_back(loop);
+    };
+    addRepeated(0);
+    for (int64_t loop : loops) {
+      order.push_back(loop);
+      addRepeated(loop + 1);
+    }
+    Permutation place = invertPermutation(order);
+    SmallVector<AffineExpr> read;
+    for (int64_t loop : loops)
+      read.push_back(rewriter.getAffineDimExpr(place[loop]));
+    Location loc = op.getLoc();
+    Value init = makePermutedEmpty(rewriter, loc, op.getDpsInits()[0], order);
+    auto copy = linalg::GenericOp::create(
+        rewriter, loc, init.getType(), ValueRange{transpose.getInput()},
+        ValueRange{init},
+        ArrayRef<AffineMap>{
+            AffineMap::get(op.getNumLoops(), 0, read, op.getContext()),
+            rewriter.getMultiDimIdentityMap(op.getNumLoops())},
+        op.getIteratorTypesArray(),
+        [](OpBuilder &b, Location l, ValueRange arguments) {
+          linalg::YieldOp::create(b, l, arguments[0]);
+        });
+    copyAnnotations(op, copy);
+    rewriter.replaceOp(op,
+                       permuteValue(rewriter, loc, copy->getResult(0), place));
+    return success();
+  }
+
+  /// One with all dimensions of its result goes with the other ops.
+  static bool isLayoutAgnosticCopy(linalg::GenericOp op) {
+    return op.getMatchingIndexingMap(op.getDpsInputOperand(0))
+               .getNumResults() == op.getNumLoops();
   }
 };
 
@@ -122,7 +183,7 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
                                 PatternRewriter &rewriter) const override {
     auto transpose = op.getSrc().getDefiningOp<linalg::TransposeOp>();
     RankedTensorType type = op.getResultType();
-    if (!transpose || !type.hasStaticShape() || type.getRank() == 0)
+    if (!transpose || type.getRank() == 0)
       return failure();
     ArrayRef<int64_t> permutation = transpose.getPermutation();
     auto staysTogether = [&](ArrayRef<ReassociationIndices> groups) {
@@ -134,7 +195,7 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
       });
     };
     SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
-    if (!staysTogether(groups))
+    if (!staysTogether(groups) && op.getSrcType().hasStaticShape())
       groups = unitsLast(type.getShape(), op.getSrcType().getShape());
     if (groups.empty() || !staysTogether(groups))
       return rewriter.notifyMatchFailure(op, "would mix dimensions");
@@ -201,8 +262,8 @@ int64_t sinkMixedTransposes(func::FuncOp function) {
 }
 
 void populateSinkTransposesPatterns(RewritePatternSet &patterns) {
-  patterns.add<SinkThroughLayoutAgnostic, SinkIntoReduction, SinkThroughExpand,
-               SinkThroughCollapse>(patterns.getContext());
+  patterns.add<SinkThroughLayoutAgnostic, SinkThroughCopy, SinkIntoReduction,
+               SinkThroughExpand, SinkThroughCollapse>(patterns.getContext());
 }
 
 } // namespace qdialect

@@ -222,3 +222,49 @@ func.func @must_not_fire_channels(%q: tensor<3x2xi8>) -> (tensor<6xf32>, tensor<
   } : tensor<3x2xf32> to tensor<3x4xf32>
   return %c, %p : tensor<6xf32>, tensor<3x4xf32>
 }
+
+// -----
+
+// A copy to several places copies codes.
+
+// CHECK-LABEL: @repeated_codes
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<3x4xi8>
+// CHECK: %[[E:.+]] = tensor.empty() : tensor<3x2x4xi8>
+// CHECK: %[[R:.+]] = linalg.generic {{.*}} ins(%[[Q]] : tensor<3x4xi8>) outs(%[[E]] : tensor<3x2x4xi8>)
+// CHECK: linalg.yield {{.*}} : i8
+// CHECK: return %[[R]]
+func.func @repeated_codes(%q: tensor<3x4xi8>) -> tensor<3x2x4xi8> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<3> : tensor<i32>
+  %x = qd.dequantize %q scale %s zero_point %z : tensor<3x4xi8>, tensor<f32>, tensor<i32> -> tensor<3x4xf32>
+  %e = tensor.empty() : tensor<3x2x4xf32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(a, i, b) -> (a, b)>, affine_map<(a, i, b) -> (a, i, b)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<3x4xf32>) outs(%e : tensor<3x2x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<3x2x4xf32>
+  %y = qd.quantize %r scale %s zero_point %z rounding(half_even) overflow(saturate) : tensor<3x2x4xf32>, tensor<f32>, tensor<i32> -> tensor<3x2x4xi8>
+  return %y : tensor<3x2x4xi8>
+}
+
+// -----
+
+// Grids of channels go along.
+
+// CHECK-LABEL: @repeated_channel_grids
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<3x2xi8>
+// CHECK: linalg.generic {{.*}} ins(%[[Q]] : tensor<3x2xi8>)
+// CHECK: qd.dequantize %{{.*}} scale %{{.*}} block_sizes = [0, 0, 1] : tensor<3x4x2xi8>, tensor<1x1x2xf32> -> tensor<3x4x2xf32>
+func.func @repeated_channel_grids(%q: tensor<3x2xi8>) -> tensor<3x4x2xf32> {
+  %s = arith.constant dense<[[0.5, 0.25]]> : tensor<1x2xf32>
+  %x = qd.dequantize %q scale %s block_sizes = [0, 1] : tensor<3x2xi8>, tensor<1x2xf32> -> tensor<3x2xf32>
+  %e = tensor.empty() : tensor<3x4x2xf32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(a, i, b) -> (a, b)>, affine_map<(a, i, b) -> (a, i, b)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<3x2xf32>) outs(%e : tensor<3x4x2xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<3x4x2xf32>
+  return %r : tensor<3x4x2xf32>
+}

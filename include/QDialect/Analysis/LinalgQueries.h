@@ -18,6 +18,10 @@ namespace qdialect {
 /// projected permutation, whose payload does not read the output.
 bool isElementwiseGeneric(mlir::Operation *op);
 
+/// An element-wise op whose payload gives its only input as it is: a copy,
+/// perhaps to several places or with dimensions in another order.
+bool isCopy(mlir::Operation *op);
+
 /// An element-wise op that only changes the precision of floats.
 bool isFloatConversion(mlir::Operation *op);
 

@@ -7,8 +7,10 @@
 //
 //   position o  ->  coordinate x (by the mode)  ->  taps (index, weight)
 //
-// Axes are resized one after the other, each a linalg.generic that reduces over
-// the taps; an axis of one tap with weight 1 each is a copy.
+// Axes whose positions repeat a whole number of times are a broadcast copy and
+// a reshape, all at once. The others are resized one after the other, each a
+// linalg.generic that adds up the taps; an axis of one tap with weight 1 each
+// is a copy.
 
 #include "Resize.h"
 #include "ComputedNumbers.h"
@@ -134,6 +136,54 @@ Taps tapsOf(const Axis &a, const Method &m) {
   return taps;
 }
 
+/// How often each position of `axis` stands in a row in the result; 1 where
+/// that is not the same number for each.
+int64_t timesRepeated(SymbolicSizes &sizes, const Axis &axis,
+                      const Method &method) {
+  constexpr int64_t most = 64;
+  if (method.mode != "nearest" || method.coordinates == "tf_crop_and_resize")
+    return 1;
+  int64_t times = 1;
+  while (times <= most && sizes.mul(axis.input, times) != axis.output)
+    ++times;
+  if (times > most ||
+      (axis.scale != 0 && axis.scale != static_cast<double>(times)))
+    return 1;
+  // What a position reads hangs on its place in the image alone where corners
+  // are aligned; else the first few stand for all.
+  bool isLocal = method.coordinates != "align_corners";
+  Axis sample = axis;
+  if (SymbolicSizes::isSymbolic(axis.input)) {
+    if (!isLocal)
+      return 1;
+    sample.input = 8;
+    sample.output = 8 * times;
+    sample.scale = static_cast<double>(times);
+  }
+  Taps taps = tapsOf(sample, method);
+  for (auto [position, index] : llvm::enumerate(taps.indices))
+    if (index != static_cast<int64_t>(position) / times)
+      return 1;
+  return times;
+}
+
+/// Each element `times[axis]` times in a row along each axis.
+Tensor repeat(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> times) {
+  Shape wide, shape;
+  Mapped source{x, {}};
+  for (auto [size, number] : llvm::zip_equal(x.shape(), times)) {
+    source.loops.push_back(wide.size());
+    wide.push_back(size);
+    if (number > 1)
+      wide.push_back(number);
+    shape.push_back(b.sizes.mul(size, number));
+  }
+  Tensor copies = generate(
+      b, wide, x.elementType(), {source},
+      [](const Scalars &, ValueRange v, ArrayRef<Value>) { return v[0]; });
+  return b.reshape(copies, shape);
+}
+
 Tensor resizeAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
                   const Taps &taps) {
   auto output = static_cast<int64_t>(taps.outside.size());
@@ -150,6 +200,33 @@ Tensor resizeAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
           SmallVector<Value> at(places);
           at[axis] = v[0];
           return s.read(source, at);
+        });
+  }
+  // Few taps are read one after the other: an element-wise op.
+  constexpr int64_t few = 4;
+  if (taps.count <= few) {
+    SmallVector<Mapped> columns;
+    for (int64_t tap = 0; tap < taps.count; ++tap) {
+      SmallVector<int64_t> indices;
+      SmallVector<double> weights;
+      for (int64_t o = 0; o < output; ++o) {
+        indices.push_back(taps.indices[o * taps.count + tap]);
+        weights.push_back(taps.weights[o * taps.count + tap]);
+      }
+      columns.push_back({b.integers({output}, indices), {loop}});
+      columns.push_back({b.constant(type, {output}, weights), {loop}});
+    }
+    return generate(
+        b, shape, type, columns,
+        [&](const Scalars &s, ValueRange v, ArrayRef<Value> places) {
+          SmallVector<Value> at(places);
+          Value sum;
+          for (int64_t tap = 0; tap < taps.count; ++tap) {
+            at[axis] = v[2 * tap];
+            Value term = s.mul(s.read(source, at), v[2 * tap + 1]);
+            sum = sum ? s.add(sum, term) : term;
+          }
+          return sum;
         });
   }
   auto last = static_cast<unsigned>(x.rank());
@@ -306,12 +383,18 @@ LogicalResult resize(Node &n, const Tensor &x, const Request &request,
   if (failed(axes))
     return failure();
   Tensor y = x;
+  SmallVector<int64_t> times;
+  for (const Axis &axis : *axes)
+    times.push_back(timesRepeated(n.b.sizes, axis, method));
+  if (llvm::any_of(times, [](int64_t number) { return number > 1; }))
+    y = repeat(n.b, y, times);
   SmallVector<std::pair<int64_t, Taps>> cropped;
   for (auto [number, axis] : llvm::enumerate(*axes)) {
     auto at = static_cast<int64_t>(number);
     bool crops = method.coordinates == "tf_crop_and_resize" &&
                  llvm::is_contained(request.axes, at);
-    if (axis.input == axis.output && axis.scale == 1 && !crops)
+    if (times[number] > 1 ||
+        (axis.input == axis.output && axis.scale == 1 && !crops))
       continue;
     // Taps are tables: one row a position of an axis.
     double perPosition = 4 * std::max(1.0, 1 / axis.scale);
