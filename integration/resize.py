@@ -33,12 +33,17 @@ MODES = [
 ]
 
 
-def network(rng, mode, coordinates, nearest):
-    """Two convolutions with a resize between them; its input is read by a sum behind it too, half of the time."""
+def network(rng, index, mode, coordinates, nearest):
+    """Two convolutions, behind the first a relu, leaky or not, and a resize; its input is read by a sum behind it too, half of the time."""
     g, channels = Graph(rng), int(rng.integers(1, 40))
     height, width = (int(v) for v in rng.integers(3, 12, 2))
     x = g.op("Conv", "x", g.weight(channels, 3, 3, 3), g.weight(channels), pads=[1, 1, 1, 1])
-    x = g.op("Relu", x)
+    if index % 3 == 0:
+        x = g.op("Relu", x)
+    elif index % 3 == 1:
+        x = g.op("LeakyRelu", x, alpha=0.1)
+    else:
+        x = g.op("PRelu", x, g.constant(rng.uniform(-0.5, 1.5, (channels, 1, 1)).astype(np.float32)))
     whole = rng.random() < 0.5
     factors = rng.integers(2, 4, 2).astype(np.float32) if whole else rng.uniform(0.6, 2.7, 2).astype(np.float32)
     more = {"nearest_mode": nearest} if nearest else {}
@@ -57,7 +62,7 @@ def network(rng, mode, coordinates, nearest):
 def check(tools, rng, index, method):
     from qdialect import Model
 
-    model, kind, shape = network(rng, *method)
+    model, kind, shape = network(rng, index, *method)
     path, problems = tools.path(f"{index}.onnx"), []
     onnx.save(model, path)
     samples = rng.standard_normal((8, *shape)).astype(np.float32)

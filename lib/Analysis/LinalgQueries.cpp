@@ -38,6 +38,40 @@ bool isCopy(Operation *op) {
              generic.getBlock()->getArgument(0);
 }
 
+std::optional<NegativeSlope> matchNegativeSlope(Value scalar) {
+  using Predicate = arith::CmpFPredicate;
+  auto select = scalar.getDefiningOp<arith::SelectOp>();
+  auto compare = select ? select.getCondition().getDefiningOp<arith::CmpFOp>()
+                        : arith::CmpFOp();
+  if (!compare || !matchPattern(compare.getRhs(), m_AnyZeroFloat()))
+    return std::nullopt;
+  Value x = compare.getLhs(), kept = select.getTrueValue(),
+        scaled = select.getFalseValue();
+  switch (compare.getPredicate()) {
+  case Predicate::OGE:
+  case Predicate::OGT:
+  case Predicate::UGE:
+  case Predicate::UGT:
+    break;
+  case Predicate::OLT:
+  case Predicate::OLE:
+  case Predicate::ULT:
+  case Predicate::ULE:
+    std::swap(kept, scaled);
+    break;
+  default:
+    return std::nullopt;
+  }
+  auto product = scaled.getDefiningOp<arith::MulFOp>();
+  if (kept != x || !product)
+    return std::nullopt;
+  if (product.getLhs() == x)
+    return NegativeSlope{x, product.getRhs()};
+  if (product.getRhs() == x)
+    return NegativeSlope{x, product.getLhs()};
+  return std::nullopt;
+}
+
 bool isFloatConversion(Operation *op) {
   if (!isElementwiseGeneric(op))
     return false;

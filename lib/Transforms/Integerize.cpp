@@ -45,6 +45,10 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
   for (const auto &bound : {island.formula.lower, island.formula.upper})
     if (bound && !bound->allOf(isNumber))
       return context.refuse("a bound of its clamp is not a number");
+  if (island.formula.slope && !island.formula.slope->allOf([](double slope) {
+        return std::isfinite(slope);
+      }))
+    return context.refuse("a slope of it is not a finite number");
   ArrayRef<Term> terms = island.formula.terms;
   if (terms.empty())
     return context.refuse("it is constant");
@@ -77,6 +81,9 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
     }
     return integerizeInterpolation(context, island);
   }
+  if (island.formula.slope)
+    return context.refuse("a leaky relu has an integer form behind a sum of "
+                          "products or a pool only");
   family = Family::Elementwise;
   if (llvm::all_of(terms, [](const Term &t) { return t.leaves.size() == 1; }))
     return integerizeSum(context, island);

@@ -28,6 +28,126 @@ double float32Error(const CodeGrid &grid, int roundings, double shift) {
   return roundings * (grid.range() + 1 + shift) * std::ldexp(1.0, -24) * 1.001;
 }
 
+/// Multipliers and shifts, one for each index.
+struct DyadicScale {
+  Coefficient multipliers, shifts;
+  double error = 0; ///< in output steps
+
+  /// Of numbers that are not negative; a reason in `context` otherwise.
+  static std::optional<DyadicScale>
+  choose(IntegerizeContext &context, const Coefficient &scale, int64_t maxAbs) {
+    DyadicScale result{scale, scale, 0};
+    for (size_t i = 0; i < scale.values.size(); ++i) {
+      std::optional<Dyadic> pair = chooseDyadic(scale.values[i], maxAbs);
+      if (!pair) {
+        context.refuse(llvm::formatv("its rescale by {0:e3} has no dyadic form",
+                                     scale.values[i])
+                           .str());
+        return std::nullopt;
+      }
+      result.multipliers.values[i] = pair->multiplier;
+      result.shifts.values[i] = pair->shift;
+      result.error = std::max(result.error, pair->error);
+    }
+    return result;
+  }
+};
+
+/// rescale acc multiplier shift zero_point; where the island has a slope,
+/// negative accumulators take another multiplier and shift, and the other sign
+/// where their slope is negative.
+class DyadicRounding {
+public:
+  static std::optional<DyadicRounding>
+  choose(IntegerizeContext &context, const Island &island,
+         const Accumulator &accumulator,
+         SmallVectorImpl<ElementwiseInput> &inputs) {
+    std::optional<DyadicScale> scale =
+        DyadicScale::choose(context, accumulator.scale, accumulator.maxAbs);
+    if (!scale)
+      return std::nullopt;
+    DyadicRounding result(island);
+    result.positive = result.parameters(context, *scale, inputs);
+    result.error = scale->error;
+    const std::optional<Coefficient> &slope = island.formula.slope;
+    if (!slope)
+      return result;
+    if (!accumulator.zeroShift.isExactly(0)) {
+      context.refuse("its bias exceeds the accumulator, which a leaky relu "
+                     "follows");
+      return std::nullopt;
+    }
+    std::optional<DyadicScale> below = DyadicScale::choose(
+        context,
+        combine(accumulator.scale, *slope,
+                [](double s, double f) { return s * std::fabs(f); }),
+        accumulator.maxAbs);
+    if (!below)
+      return std::nullopt;
+    result.negative = result.parameters(context, *below, inputs);
+    result.error = std::max(result.error, below->error);
+    if (!slope->allOf([](double f) { return f >= 0; }))
+      result.sign = result.constant(
+          context, slope->map([](double f) { return f < 0 ? -1 : 1; }), inputs);
+    return result;
+  }
+
+  double errorLsb() const { return error; }
+
+  Value emit(OpBuilder &b, Location l, ValueRange args, Value sum,
+             Value zeroPoint) const {
+    Value multiplier = positive->first.get(b, l, args),
+          shift = positive->second.get(b, l, args);
+    if (negative) {
+      Value zero =
+          arith::ConstantOp::create(b, l, b.getZeroAttr(sum.getType()));
+      Value isBelow =
+          arith::CmpIOp::create(b, l, arith::CmpIPredicate::slt, sum, zero);
+      auto choose = [&](Value below, Value above) -> Value {
+        return arith::SelectOp::create(b, l, isBelow, below, above);
+      };
+      multiplier = choose(negative->first.get(b, l, args), multiplier);
+      shift = choose(negative->second.get(b, l, args), shift);
+      if (sign) {
+        Value factor = sign->get(b, l, args);
+        if (factor.getType() != sum.getType())
+          factor = arith::ExtSIOp::create(b, l, sum.getType(), factor);
+        sum = choose(arith::MulIOp::create(b, l, sum, factor), sum);
+      }
+    }
+    return qd::RescaleOp::create(
+        b, l, code, sum, multiplier, shift, zeroPoint,
+        qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
+        qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
+  }
+
+private:
+  using Parameters = std::pair<PayloadConstant, PayloadConstant>;
+
+  explicit DyadicRounding(const Island &island)
+      : loc(island.quantize->getLoc()), code(island.grid.alphabet),
+        rank(island.rank()) {}
+
+  PayloadConstant constant(IntegerizeContext &context,
+                           const Coefficient &numbers,
+                           SmallVectorImpl<ElementwiseInput> &inputs) const {
+    return PayloadConstant(context, loc, numbers, context.builder.getI32Type(),
+                           rank, inputs);
+  }
+  Parameters parameters(IntegerizeContext &context, const DyadicScale &scale,
+                        SmallVectorImpl<ElementwiseInput> &inputs) const {
+    PayloadConstant multiplier = constant(context, scale.multipliers, inputs);
+    return {multiplier, constant(context, scale.shifts, inputs)};
+  }
+
+  Location loc;
+  Type code;
+  unsigned rank;
+  double error = 0;
+  std::optional<Parameters> positive, negative;
+  std::optional<PayloadConstant> sign;
+};
+
 /// The accumulator's real value in output steps, rounded to a code:
 ///
 ///   requantize acc scale zero_point
@@ -186,7 +306,6 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
                      const Accumulator &accumulator) {
   OpBuilder &builder = context.builder;
   Location loc = island.quantize->getLoc();
-  Type i32 = builder.getI32Type(), code = island.grid.alphabet;
   SmallVector<ElementwiseInput> inputs(accumulator.inputs.begin(),
                                        accumulator.inputs.end());
   double error = accumulator.error;
@@ -206,33 +325,19 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
           return end.clamp(b, l, args, q);
         });
   } else {
-    double worst = 0;
-    Coefficient multipliers = accumulator.scale, shifts = accumulator.scale;
-    for (size_t i = 0; i < multipliers.values.size(); ++i) {
-      std::optional<Dyadic> pair =
-          chooseDyadic(accumulator.scale.values[i], accumulator.maxAbs);
-      if (!pair)
-        return context.refuse(
-            llvm::formatv("its rescale by {0:e3} has no dyadic form",
-                          accumulator.scale.values[i])
-                .str());
-      multipliers.values[i] = pair->multiplier;
-      shifts.values[i] = pair->shift;
-      worst = std::max(worst, pair->error);
-    }
-    error += worst + accumulator.lostOffset.magnitude();
-    PayloadConstant multiplier(context, loc, multipliers, i32, island.rank(),
-                               inputs);
-    PayloadConstant shift(context, loc, shifts, i32, island.rank(), inputs);
+    std::optional<DyadicRounding> rounding =
+        DyadicRounding::choose(context, island, accumulator, inputs);
+    if (!rounding)
+      return {};
+    error += accumulator.lostOffset.magnitude();
+    if (island.formula.slope)
+      error *= std::max(1.0, island.formula.slope->magnitude());
+    error += rounding->errorLsb();
     op = makeElementwise(
         builder, loc, island.type(), inputs,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-          Value q = qd::RescaleOp::create(
-              b, l, code, accumulator.value(b, l, args),
-              multiplier.get(b, l, args), shift.get(b, l, args),
-              end.zeroPoint(b, l, args),
-              qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
-              qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
+          Value q = rounding->emit(b, l, args, accumulator.value(b, l, args),
+                                   end.zeroPoint(b, l, args));
           return end.clamp(b, l, args, q);
         });
   }

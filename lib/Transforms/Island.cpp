@@ -26,8 +26,8 @@ double multiply(double a, double b) { return a * b; }
 /// Formulas of values, or a reason in `why`.
 class Walker {
 public:
-  Walker(Island &island, bool interpolates, std::string &why)
-      : island(island), interpolates(interpolates), why(why) {}
+  Walker(Island &island, bool dyadic, std::string &why)
+      : island(island), dyadic(dyadic), why(why) {}
 
   /// The formula of a tensor read through `map`.
   std::optional<Formula> tensor(Value value, AffineMap map);
@@ -47,7 +47,7 @@ private:
   std::optional<Formula> bounded(Formula a, Formula b, bool isMax);
 
   Island &island;
-  bool interpolates;
+  bool dyadic;
   std::string &why;
 };
 
@@ -68,6 +68,8 @@ std::optional<Formula> Walker::sum(Formula a, Formula b) {
   if (a.isConstant() && !a.isClamped())
     std::swap(a, b);
   if (b.isConstant() && !b.isClamped()) {
+    if (a.slope)
+      return fail("a constant is added to a leaky relu without a rounding");
     auto shift = [&](const Coefficient &c) {
       return combine(c, b.constant, add);
     };
@@ -102,6 +104,8 @@ std::optional<Formula> Walker::scaled(Formula a, const Coefficient &factor) {
       a.lower = combine(*a.lower, factor, multiply);
     if (a.upper)
       a.upper = combine(*a.upper, factor, multiply);
+    if (negative && a.slope)
+      return fail("a leaky relu is scaled by a negative factor");
     if (negative)
       std::swap(a.lower, a.upper);
   }
@@ -159,6 +163,19 @@ std::optional<Formula> Walker::payload(Value scalar, linalg::GenericOp generic,
     Formula formula;
     formula.constant = Coefficient::scalar(constant.getValueAsDouble());
     return formula;
+  }
+  std::optional<NegativeSlope> leaky;
+  if (dyadic && (leaky = matchNegativeSlope(scalar))) {
+    std::optional<Formula> x = payload(leaky->argument, generic, map);
+    if (!x)
+      return std::nullopt;
+    std::optional<Formula> slope = payload(leaky->slope, generic, map);
+    if (!slope)
+      return std::nullopt;
+    if (x->isClamped() || !slope->isConstant() || slope->isClamped())
+      return fail("a leaky relu of a clamped value has no integer form");
+    x->slope = std::move(slope->constant);
+    return x;
   }
   Operation *op = scalar.getDefiningOp();
   if (!op)
@@ -243,7 +260,7 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
       return fail("an input has codes other than integers of 2 to 16 bits");
     return scaled(*leaf(input), scale);
   }
-  if (interpolates && getAxisInterpolation(op)) {
+  if (dyadic && getAxisInterpolation(op)) {
     island.members.insert(op);
     return leaf({value, map, std::nullopt, op});
   }
@@ -272,7 +289,7 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
 
 } // namespace
 
-bool matchIsland(qd::QuantizeOp quantize, bool interpolates, Island &island,
+bool matchIsland(qd::QuantizeOp quantize, bool dyadic, Island &island,
                  std::string &reason) {
   island.quantize = quantize;
   AffineMap identity =
@@ -297,7 +314,7 @@ bool matchIsland(qd::QuantizeOp quantize, bool interpolates, Island &island,
     reason = "its result is not rounded half to even and saturated";
     return false;
   }
-  Walker walker(island, interpolates, reason);
+  Walker walker(island, dyadic, reason);
   std::optional<Formula> formula = walker.tensor(quantize.getInput(), identity);
   if (!formula)
     return false;

@@ -48,10 +48,13 @@ struct Term {
 struct Formula {
   llvm::SmallVector<Term, 2> terms;
   Coefficient constant = Coefficient::scalar(0);
+  /// What negative sums are multiplied by, before the clamp.
+  std::optional<Coefficient> slope;
   std::optional<Coefficient> lower, upper;
 
   bool isConstant() const { return terms.empty(); }
-  bool isClamped() const { return lower || upper; }
+  /// More than a sum of terms?
+  bool isClamped() const { return slope || lower || upper; }
   /// By positive numbers.
   void divide(const Coefficient &steps);
 };
@@ -80,10 +83,10 @@ private:
   Coefficient encode(const Coefficient &real) const;
 };
 
-/// Walks back from `quantize`, to interpolations of codes only with
-/// `interpolates`. On failure `reason` says why and `island` still holds the
-/// members that were met.
-bool matchIsland(qd::QuantizeOp quantize, bool interpolates, Island &island,
+/// Walks back from `quantize`; interpolations and slopes of negative numbers
+/// are a formula only for `dyadic` rescaling. On failure `reason` says why and
+/// `island` still holds the members that were met.
+bool matchIsland(qd::QuantizeOp quantize, bool dyadic, Island &island,
                  std::string &reason);
 
 } // namespace qdialect

@@ -236,9 +236,25 @@ static bool hasChannelConstants(linalg::GenericOp op,
   return true;
 }
 
+/// A payload that multiplies negative numbers by a constant: leaky and
+/// parametric relu.
+static bool isLeaky(linalg::GenericOp op) {
+  std::optional<NegativeSlope> leaky =
+      matchNegativeSlope(op.getBlock()->getTerminator()->getOperand(0));
+  if (!leaky || variableOperands(op).size() != 1)
+    return false;
+  auto argument = dyn_cast<BlockArgument>(leaky->argument);
+  auto slope = dyn_cast<BlockArgument>(leaky->slope);
+  auto isConstant = [&](BlockArgument element) {
+    return isComputedFromConstants(op.getMatchingOpOperand(element)->get());
+  };
+  return argument && !isConstant(argument) &&
+         (slope ? isConstant(slope) : matchPattern(leaky->slope, m_Constant()));
+}
+
 /// Takes in the element-wise ops that follow, each the only reader of the one
 /// before.
-static void followTail(QuantizableUnit &unit) {
+static void followTail(QuantizableUnit &unit, bool nonlinearities) {
   bool accumulates = unit.contraction || unit.kind == "pool";
   bool clamps = accumulates || unit.kind == "add" || unit.kind == "mul";
   bool clamped = false;
@@ -264,9 +280,11 @@ static void followTail(QuantizableUnit &unit) {
     bool clamp = clamps && isClamp(generic);
     bool affine = accumulates && !clamped && isAffine(generic) &&
                   hasChannelConstants(generic, channels);
-    if (!clamp && !affine)
+    bool leaky = nonlinearities && accumulates && !clamped &&
+                 isLeaky(generic) && hasChannelConstants(generic, channels);
+    if (!clamp && !affine && !leaky)
       return;
-    clamped |= clamp;
+    clamped |= clamp || leaky;
     if (channels && !unit.bias && !clamp && biasOperand(user)) {
       unit.bias = generic;
       unit.biasChannels = *channels;
@@ -287,7 +305,7 @@ std::vector<QuantizableUnit> collectUnits(func::FuncOp function,
       QuantizableUnit unit;
       if (taken.contains(&op) || !matchRoot(&op, nonlinearities, unit))
         continue;
-      followTail(unit);
+      followTail(unit, nonlinearities);
       taken.insert(unit.ops.begin(), unit.ops.end());
       units.push_back(std::move(unit));
     }

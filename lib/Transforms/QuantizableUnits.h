@@ -7,6 +7,7 @@
 //
 //   contraction (+ bias) (+ relu | clip)      kinds matmul, conv, depthwise,
 //                                             grouped
+//     (+ leaky relu, where a recipe has nonlinearities; pools likewise)
 //   a + b, a - b (+ relu | clip)              add
 //   a * b (+ relu | clip)                     mul
 //   sum over a window or axis (* constant)    pool

@@ -22,6 +22,12 @@ bool isElementwiseGeneric(mlir::Operation *op);
 /// perhaps to several places or with dimensions in another order.
 bool isCopy(mlir::Operation *op);
 
+/// A scalar x where it is not negative, x * slope where it is.
+struct NegativeSlope {
+  mlir::Value argument, slope;
+};
+std::optional<NegativeSlope> matchNegativeSlope(mlir::Value scalar);
+
 /// An element-wise op that only changes the precision of floats.
 bool isFloatConversion(mlir::Operation *op);
 
