@@ -10,7 +10,6 @@ interpolates in floats.
 """
 
 import argparse
-import os
 import sys
 
 import numpy as np
@@ -34,7 +33,10 @@ MODES = [
 
 
 def network(rng, index, mode, coordinates, nearest):
-    """Two convolutions, behind the first a relu, leaky or not, and a resize; its input is read by a sum behind it too, half of the time."""
+    """Two convolutions, behind the first a relu, leaky or not, and a resize.
+
+    Half of the time a sum reads what is resized, too.
+    """
     g, channels = Graph(rng), int(rng.integers(1, 40))
     height, width = (int(v) for v in rng.integers(3, 12, 2))
     x = g.op("Conv", "x", g.weight(channels, 3, 3, 3), g.weight(channels), pads=[1, 1, 1, 1])
