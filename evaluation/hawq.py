@@ -17,6 +17,8 @@ from models import build, photographs
 INSTANCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hawq_instances.json")
 FRACTIONS = (0.25, 0.5, 0.75)
 CROPS = 256
+# Of the int8 library. Depthwise weights lie in 32 bits a tap and code does not shrink: 4 bits everywhere leave 0.61.
+SHARE = 0.65
 
 
 class Instance:
@@ -121,34 +123,36 @@ def fastest(model, image, runs=40):
 
 
 def evaluate_efficientnet(report, tools):
-    """A plan at 0.6 of the int8 library's size, between uniform int8 and uniform int4."""
+    """A plan at SHARE of the int8 library's size, between uniform int8 and uniform int4."""
     from qdialect import Model
 
     onnx = build.cached("efficientnet-lite0")
     crops = photographs.evaluation(CROPS)
-    data, statistics, costs = tools.path("photographs.npz"), tools.path("statistics.json"), tools.path("costs.json")
+    data, statistics = tools.path("photographs.npz"), tools.path("statistics.json")
     np.savez(data, image=photographs.calibration())
-    common = ("--calibration", data, "--statistics", statistics, "--fail-on-fallback")
+    common = ("--calibration", data, "--statistics", statistics, "--fail-on-fallback", "--target-cpu", "native")
     paths = {"int8": tools.compile(onnx, tools.path("int8.so"), *common)}
     size = os.path.getsize(paths["int8"])
     uniform = tools.path("int4.yaml")
     with open(uniform, "w") as file:
         file.write("name: int4\nbase: w8a8-int\nweights: {format: s4, estimator: mse}\n")
     paths["int4"] = tools.compile(onnx, tools.path("int4.so"), *common, "--recipe", uniform)
-    plan = tools.path("plan.yaml")
-    paths["mixed"] = tools.compile(onnx, tools.path("mixed.so"), *common, "--search", f"size<={0.6 * size:.0f}B,metric=kl",
-                                   "--search-plan", plan, "--search-table", costs)
+    plan, limits = tools.path("plan.yaml"), f"size<={SHARE * size:.0f}B,metric=kl"
+    paths["mixed"] = tools.compile(onnx, tools.path("mixed.so"), *common, "--search", limits, "--search-plan", plan)
     replayed = tools.compile(onnx, tools.path("replayed.so"), *common, "--recipe", plan)
     float_logits = peers.run_all(onnx, "image", crops)
     models = {name: Model(path, threads=1) for name, path in paths.items()}
     times = fastest(models, crops[:1])
+    found = {}
     for name, model in models.items():
         logits = np.concatenate([model.run(image=x[None])["logits"] for x in crops])
         case = f"EfficientNet-Lite0 {name}"
-        report.add("hawq", case, "file MB", os.path.getsize(paths[name]) / 1e6,
-                   ("<=", 0.6 * size / 1e6) if name == "mixed" else None)
+        found[name] = sqnr(float_logits, logits)
+        report.add("hawq", case, "file / int8 file", os.path.getsize(paths[name]) / size,
+                   ("<=", SHARE) if name == "mixed" else None)
+        report.add("hawq", case, "file MB", os.path.getsize(paths[name]) / 1e6)
         report.add("hawq", case, "weights MB", model.receipt["totals"]["weights_bytes"] / 1e6)
-        report.add("hawq", case, "logits SQNR dB", sqnr(float_logits, logits))
+        report.add("hawq", case, "logits SQNR dB", found[name], (">=", found["int4"]) if name == "mixed" else None)
         report.add("hawq", case, "top-1 agreement %", agreement(float_logits, logits))
         report.add("hawq", case, "ms, 1 thread", times[name])
     with Model(replayed, threads=1) as again:

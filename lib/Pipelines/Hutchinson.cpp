@@ -2,8 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The mean diagonal of a layer's Hessian by Hutchinson's method: for v of random
-// signs, E[v^T H v] = trace H. The product needs no backpropagation, since
+// The mean diagonal of a layer's Hessian by Hutchinson's method: for v of
+// random signs, E[v^T H v] = trace H. The product needs no backpropagation,
+// since
 //
 //   v^T H v  =  (L(w + e v) + L(w - e v) - 2 L(w)) / e^2  +  O(e^2)
 //
@@ -78,7 +79,8 @@ public:
     double step = kStep * std::sqrt(power / weights.size());
     if (step == 0)
       return 0;
-    HostTensor up(DType::F32, weights.shape()), down(DType::F32, weights.shape());
+    HostTensor up(DType::F32, weights.shape()),
+        down(DType::F32, weights.shape());
     uint64_t bits = 0;
     for (int64_t i = 0; i < weights.size(); ++i, bits >>= 1) {
       if (i % 64 == 0)
@@ -109,9 +111,9 @@ private:
     OwningOpRef<ModuleOp> variant(program.clone());
     OpOperand &operand = weightOperand(findLayer(mainOf(*variant), name));
     OpBuilder builder(operand.getOwner());
-    operand.set(makeConstant(
-        builder, operand.getOwner()->getLoc(),
-        cast<RankedTensorType>(operand.get().getType()), "moved", weights));
+    operand.set(makeConstant(builder, operand.getOwner()->getLoc(),
+                             cast<RankedTensorType>(operand.get().getType()),
+                             "moved", weights));
     auto outputs = outputsOf(*variant);
     if (!outputs)
       return outputs.takeError();
@@ -147,9 +149,10 @@ llvm::Expected<HostTensor> dequantizedWeights(ModuleOp program,
 
 } // namespace
 
-llvm::Expected<std::vector<double>>
-measureCurvatures(VariantRunner &runner, const CostTable &table,
-                  int64_t probes, llvm::raw_ostream *log) {
+llvm::Expected<std::vector<double>> measureCurvatures(VariantRunner &runner,
+                                                      const CostTable &table,
+                                                      int64_t probes,
+                                                      llvm::raw_ostream *log) {
   OwningOpRef<ModuleOp> program(runner.program().clone());
   stripObservers(mainOf(*program));
   CurvatureProbe probe(runner, *program);
@@ -176,9 +179,10 @@ measureCurvatures(VariantRunner &runner, const CostTable &table,
   return curvatures;
 }
 
-llvm::Expected<std::vector<double>>
-weightDistances(VariantRunner &runner, const CostTable &table,
-                const Recipe &from, const Recipe &to) {
+llvm::Expected<std::vector<double>> weightDistances(VariantRunner &runner,
+                                                    const CostTable &table,
+                                                    const Recipe &from,
+                                                    const Recipe &to) {
   auto before = runner.quantize(from), after = runner.quantize(to);
   if (!before || !after)
     return llvm::joinErrors(before.takeError(), after.takeError());

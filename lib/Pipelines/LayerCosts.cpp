@@ -33,8 +33,7 @@ struct StepOwners {
 };
 
 Expected<StepOwners> StepOwners::read(const CompiledModel &model,
-                                      const CostTable &table,
-                                      size_t numSteps) {
+                                      const CostTable &table, size_t numSteps) {
   Expected<json::Value> receipt = json::parse(model.receipt());
   if (!receipt)
     return receipt.takeError();
@@ -62,8 +61,8 @@ Expected<StepOwners> StepOwners::read(const CompiledModel &model,
   return owners;
 }
 
-/// Lowers `fastest`, by step, to the times of `runs` runs. A profile is the mean
-/// of all runs so far: each run is the difference to the one before.
+/// Lowers `fastest`, by step, to the times of `runs` runs. A profile is the
+/// mean of all runs so far: each run is the difference to the one before.
 Error profileRuns(CompiledModel &model, int threads, int runs,
                   ArrayRef<std::vector<HostTensor>> samples,
                   std::vector<double> &fastest) {
@@ -115,8 +114,8 @@ Error measureCosts(CostTable &table, ArrayRef<MeasuredProgram> programs,
   std::vector<std::vector<double>> fastest(programs.size());
   for (int round = 0; round < kRounds; ++round)
     for (auto [program, best] : zip_equal(programs, fastest))
-      if (Error error = profileRuns(*program.model, table.threads, *runs,
-                                    samples, best))
+      if (Error error =
+              profileRuns(*program.model, table.threads, *runs, samples, best))
         return error;
   for (auto [program, times] : zip_equal(programs, fastest)) {
     auto owners = StepOwners::read(*program.model, table, times.size());

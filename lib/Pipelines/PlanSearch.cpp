@@ -53,10 +53,9 @@ llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
 
 llvm::Error PlanSearch::check(const CompileOptions &options) {
   if (options.search.empty()) {
-    for (auto [given, name] :
-         {std::pair(&options.searchPlan, "--search-plan"),
-          {&options.searchTable, "--search-table"},
-          {&options.searchFront, "--search-front"}})
+    for (auto [given, name] : {std::pair(&options.searchPlan, "--search-plan"),
+                               {&options.searchTable, "--search-table"},
+                               {&options.searchFront, "--search-front"}})
       if (!given->empty())
         return fail(ExitCode::Usage, llvm::Twine(name) + " without --search");
     return llvm::Error::success();
@@ -93,22 +92,21 @@ llvm::Error PlanSearch::measure(ModuleOp module, const Statistics &statistics,
   auto main = module.lookupSymbol<func::FuncOp>("main");
   bool isKnown = !options.searchTable.empty() &&
                  llvm::sys::fs::exists(options.searchTable);
-  auto found = isKnown
-                   ? CostTable::read(options.searchTable)
-                   : measureTable(*runner, base, request, options.calibration,
-                                  options.log);
+  auto found = isKnown ? CostTable::read(options.searchTable)
+                       : measureTable(*runner, base, request,
+                                      options.calibration, options.log);
   if (!found)
     return wrap(ExitCode::BadInput, found.takeError());
   table = std::move(*found);
   llvm::StringRef metric = stringify(request.metric);
   if (isKnown && (table.program != getProgramDigest(main) ||
                   table.recipe != base.name || table.metric != metric))
-    return fail(ExitCode::BadInput,
-                "table '" + options.searchTable + "' is of program " +
-                    table.program + ", recipe " + table.recipe +
-                    " and metric " + table.metric + ", not of " +
-                    getProgramDigest(main) + ", " + base.name + " and " +
-                    metric);
+    return fail(ExitCode::BadInput, "table '" + options.searchTable +
+                                        "' is of program " + table.program +
+                                        ", recipe " + table.recipe +
+                                        " and metric " + table.metric +
+                                        ", not of " + getProgramDigest(main) +
+                                        ", " + base.name + " and " + metric);
   if (!isKnown && !options.searchTable.empty())
     if (llvm::Error error = table.write(options.searchTable))
       return wrap(ExitCode::Failure, std::move(error));
@@ -210,9 +208,9 @@ llvm::Expected<Recipe> PlanSearch::plan() {
     if (!limits[time] || latency <= *limits[time])
       break;
     if (trial == kMaxTrials) {
-      log.note("the plan takes " + format(Resource::Latency, latency) +
-               ", more than latency <= " +
-               format(Resource::Latency, *limits[time]));
+      log.note(
+          "the plan takes " + format(Resource::Latency, latency) +
+          ", more than latency <= " + format(Resource::Latency, *limits[time]));
       break;
     }
     table.rest[time] += latency - plan.spent[time];
@@ -229,8 +227,8 @@ llvm::Expected<Recipe> PlanSearch::plan() {
             options.searchFront,
             frontPicture(table, *front, plan, request.mainResource())))
       return std::move(error);
-  log.end(kPhase, llvm::Twine(table.layers.size()) + " layers, plan '" + path +
-                      "'");
+  log.end(kPhase,
+          llvm::Twine(table.layers.size()) + " layers, plan '" + path + "'");
   log.text(frontText(table, *front, plan));
   if (!measured.empty()) {
     auto widest = planRules(table, table.widestChoices(), base);

@@ -37,9 +37,8 @@ public:
 
 private:
   llvm::Error solve(PrecisionPlan &plan, Recipe &recipe, std::string &text);
-  llvm::Expected<std::string> report(const Recipe &recipe,
-                                     const PrecisionPlan &plan,
-                                     double &latency);
+  llvm::Expected<std::string>
+  report(const Recipe &recipe, const PrecisionPlan &plan, double &latency);
   llvm::Error loadReference();
   std::string beside(llvm::StringRef given, llvm::StringRef extension) const;
 

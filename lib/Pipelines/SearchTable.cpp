@@ -82,8 +82,7 @@ Recipe TableMaker::reference() const {
 }
 
 /// The widths that may be chosen, less the largest.
-std::vector<unsigned>
-TableMaker::widths(unsigned Precision::*width) const {
+std::vector<unsigned> TableMaker::widths(unsigned Precision::*width) const {
   std::vector<unsigned> result;
   for (Precision precision : request.choices)
     if (precision.*width != widest.*width)
@@ -96,8 +95,7 @@ TableMaker::widths(unsigned Precision::*width) const {
 unsigned TableMaker::choiceOf(unsigned layer, Precision wanted) const {
   if (!table.layers[layer].grid)
     wanted.activationBits = fixedBits[layer];
-  return table.layers[layer].find(wanted) -
-         table.layers[layer].choices.data();
+  return table.layers[layer].find(wanted) - table.layers[layer].choices.data();
 }
 
 llvm::Error TableMaker::findChoices() {
@@ -185,8 +183,7 @@ llvm::Error TableMaker::measureByOutputs() {
   if (request.metric == LossMetric::KL && !hasClasses(*expected))
     return failure("--search: metric=kl compares classes, and no output has "
                    "more than one; take sqnr or mse");
-  auto lossWith =
-      [&](std::vector<LayerRule> rules) -> llvm::Expected<double> {
+  auto lossWith = [&](std::vector<LayerRule> rules) -> llvm::Expected<double> {
     Recipe variant = base;
     llvm::append_range(variant.layers, rules);
     auto outputs = outputsOf(variant);
@@ -268,6 +265,9 @@ llvm::Expected<CostTable> TableMaker::make(llvm::StringRef calibration) {
     return std::move(error);
   if (llvm::Error error = measureCosts(calibration))
     return std::move(error);
+  // A limit out of reach is said before the minutes that losses may take.
+  if (auto any = choosePlan(table, request.absoluteLimits(table)); !any)
+    return any.takeError();
   if (llvm::Error error = request.metric == LossMetric::Hessian
                               ? measureByCurvature()
                               : measureByOutputs())

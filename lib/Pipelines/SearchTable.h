@@ -39,14 +39,16 @@ private:
 
 /// For each layer of the table the mean second derivative of the loss with
 /// respect to its weights (Hutchinson.cpp); of the program in floats.
-llvm::Expected<std::vector<double>>
-measureCurvatures(VariantRunner &runner, const CostTable &table,
-                  int64_t probes, llvm::raw_ostream *log);
+llvm::Expected<std::vector<double>> measureCurvatures(VariantRunner &runner,
+                                                      const CostTable &table,
+                                                      int64_t probes,
+                                                      llvm::raw_ostream *log);
 
 /// For each layer |W' - W|^2 between its weights by two recipes.
-llvm::Expected<std::vector<double>>
-weightDistances(VariantRunner &runner, const CostTable &table,
-                const Recipe &from, const Recipe &to);
+llvm::Expected<std::vector<double>> weightDistances(VariantRunner &runner,
+                                                    const CostTable &table,
+                                                    const Recipe &from,
+                                                    const Recipe &to);
 
 } // namespace qdialect
 

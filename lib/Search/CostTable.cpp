@@ -18,9 +18,8 @@ std::string Precision::str() const {
 
 std::optional<Precision> Precision::parse(llvm::StringRef text) {
   Precision result;
-  if (!text.consume_front("w") ||
-      text.consumeInteger(10, result.weightBits) || !text.consume_front("a") ||
-      text.getAsInteger(10, result.activationBits))
+  if (!text.consume_front("w") || text.consumeInteger(10, result.weightBits) ||
+      !text.consume_front("a") || text.getAsInteger(10, result.activationBits))
     return std::nullopt;
   return result;
 }

@@ -35,7 +35,8 @@ llvm::Error CostTable::write(llvm::StringRef path) const {
        << ",\n \"program\": " << json::Value(json::fixUTF8(program))
        << ", \"recipe\": " << json::Value(json::fixUTF8(recipe))
        << ",\n \"metric\": " << json::Value(metric)
-       << ", \"samples\": " << samples << ", \"variant\": " << json::Value(variant)
+       << ", \"samples\": " << samples
+       << ", \"variant\": " << json::Value(variant)
        << ", \"threads\": " << threads
        << ",\n \"rest\": " << json::Value(toJSON(rest)) << ",\n \"layers\": [";
     llvm::ListSeparator comma(",");
@@ -108,8 +109,7 @@ llvm::Error Reader::readCosts(const json::Object &object, llvm::StringRef where,
 llvm::Error Reader::readLayer(const json::Value &value) {
   const json::Object *object = value.getAsObject();
   auto name = object ? object->getString("name") : std::nullopt;
-  const json::Object *choices =
-      object ? object->getObject("choices") : nullptr;
+  const json::Object *choices = object ? object->getObject("choices") : nullptr;
   if (!name || !choices || choices->empty())
     return wrong("layer " + llvm::Twine(table.layers.size()) +
                  " has no name or no choices");
@@ -123,8 +123,8 @@ llvm::Error Reader::readLayer(const json::Value &value) {
     layer.grid = *grid;
   }
   for (const auto &[key, values] : *choices) {
-    std::string where = ("choice '" + key.str() + "' of layer '" + *name + "'")
-                            .str();
+    std::string where =
+        ("choice '" + key.str() + "' of layer '" + *name + "'").str();
     std::optional<Precision> precision = Precision::parse(key);
     const json::Object *figures = values.getAsObject();
     std::optional<double> loss =

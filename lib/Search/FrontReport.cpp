@@ -45,8 +45,8 @@ std::string qdialect::frontText(const CostTable &table,
   for (const PrecisionPlan &plan : plans) {
     os << (plan.choices == chosen.choices ? "> " : "  ");
     for (unsigned r = 0; r < kNumResources; ++r)
-      os << llvm::format("%12s ",
-                         format(static_cast<Resource>(r), plan.spent[r]).c_str());
+      os << llvm::format(
+          "%12s ", format(static_cast<Resource>(r), plan.spent[r]).c_str());
     os << llvm::format("%12.4g  ", plan.loss) << census(table, plan) << "\n";
   }
   return text;
@@ -89,16 +89,20 @@ std::string qdialect::frontPicture(const CostTable &table,
   for (int tick = 0; tick <= kTicks; ++tick) {
     double atX = x.low + (x.high - x.low) * tick / kTicks;
     double atY = y.low + (y.high - y.low) * tick / kTicks;
-    os << llvm::format("<path d=\"M%.1f %d V%d M%d %.1f H%d\" stroke=\"#ddd\"/>\n",
-                       x(atX), kTop, kBottom, kLeft, y(atY), kRight)
-       << llvm::format("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
-                       x(atX), kBottom + 18, format(resource, atX).c_str())
-       << llvm::format("<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n",
-                       kLeft - 6, y(atY) + 4, atY);
+    os << llvm::format(
+              "<path d=\"M%.1f %d V%d M%d %.1f H%d\" stroke=\"#ddd\"/>\n",
+              x(atX), kTop, kBottom, kLeft, y(atY), kRight)
+       << llvm::format(
+              "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+              x(atX), kBottom + 18, format(resource, atX).c_str())
+       << llvm::format(
+              "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n",
+              kLeft - 6, y(atY) + 4, atY);
   }
-  os << llvm::format("<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
-                     (kLeft + kRight) / 2, kBottom + 42,
-                     stringify(resource).str().c_str())
+  os << llvm::format(
+            "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+            (kLeft + kRight) / 2, kBottom + 42,
+            stringify(resource).str().c_str())
      << llvm::format("<text x=\"%d\" y=\"%d\">predicted loss (%s)</text>\n",
                      kLeft, kTop - 10, table.metric.c_str())
      << "<polyline fill=\"none\" stroke=\"#06c\" points=\"";
@@ -106,8 +110,9 @@ std::string qdialect::frontPicture(const CostTable &table,
     os << llvm::format("%.1f,%.1f ", x(plan.spent[r]), y(plan.loss));
   os << "\"/>\n";
   for (const PrecisionPlan &plan : front)
-    os << llvm::format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#06c\"/>\n",
-                       x(plan.spent[r]), y(plan.loss));
+    os << llvm::format(
+        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#06c\"/>\n",
+        x(plan.spent[r]), y(plan.loss));
   os << llvm::format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"6\" fill=\"none\" "
                      "stroke=\"#c00\" stroke-width=\"2\"/>\n</svg>\n",
                      x(chosen.spent[r]), y(chosen.loss));

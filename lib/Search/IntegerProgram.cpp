@@ -186,7 +186,8 @@ qdialect::solveIntegerProgram(IntegerProgram program) {
     bool isAllowed =
         llvm::all_of(llvm::ArrayRef(program.rows).take_front(numRows),
                      [&](const auto &row) { return row.holds(values); });
-    if (!isAllowed || (best && costOf(program, values) >= costOf(program, *best)))
+    if (!isAllowed ||
+        (best && costOf(program, values) >= costOf(program, *best)))
       continue;
     best = std::move(values);
     if (llvm::all_of(program.costs, [](double cost) { return cost == 0; }))

@@ -50,10 +50,10 @@ private:
   template <typename Cost>
   void setCosts(Cost cost) {
     program.costs.clear();
-    forEachVariable([&](const CostTable::Choice &first,
-                        const CostTable::Choice &choice) {
-      program.costs.push_back(cost(choice) - cost(first));
-    });
+    forEachVariable(
+        [&](const CostTable::Choice &first, const CostTable::Choice &choice) {
+          program.costs.push_back(cost(choice) - cost(first));
+        });
   }
   template <typename Visit>
   void forEachVariable(Visit visit) const {
@@ -244,9 +244,9 @@ llvm::Error explain(const CostTable &table, const Limits &limits) {
       if (spentOf(**least, resource) > *limits[r])
         return refuse(resource, **least, within == before ? others : "");
     }
-    others += (others.empty() ? " within " : " and ") +
-              (stringify(resource) + " <= " + format(resource, *limits[r]))
-                  .str();
+    others +=
+        (others.empty() ? " within " : " and ") +
+        (stringify(resource) + " <= " + format(resource, *limits[r])).str();
     before[r] = limits[r];
   }
   return llvm::createStringError("the ties leave no plan at all");

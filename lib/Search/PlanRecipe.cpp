@@ -57,9 +57,9 @@ LayerRule qdialect::activationRule(llvm::StringRef maker, unsigned bits,
   return rule;
 }
 
-std::vector<LayerRule>
-qdialect::planRules(const CostTable &table,
-                    const std::vector<unsigned> &choices, const Recipe &base) {
+std::vector<LayerRule> qdialect::planRules(const CostTable &table,
+                                           const std::vector<unsigned> &choices,
+                                           const Recipe &base) {
   std::vector<LayerRule> rules;
   llvm::StringMap<size_t> ruleOf;
   // A layer's weights and what it makes are one line.

@@ -6,8 +6,8 @@
 
 #include "QDialect/Search/SearchRequest.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace qdialect;
@@ -60,12 +60,11 @@ llvm::Error readLimit(Resource resource, llvm::StringRef text,
       allowed += known.name.str() + ", ";
   if (digits.getAsDouble(limit.value) || !(limit.value > 0))
     return refuse(stringify(resource) + "<=" + text +
-                  " is not a positive number with one of the units " +
-                  allowed + "x");
+                  " is not a positive number with one of the units " + allowed +
+                  "x");
   limit.isRelative = unit == "x";
-  const Unit *found =
-      llvm::find_if(unitsOf(resource),
-                    [&](const Unit &known) { return known.name == unit; });
+  const Unit *found = llvm::find_if(
+      unitsOf(resource), [&](const Unit &known) { return known.name == unit; });
   if (limit.isRelative) {
     request.limits[static_cast<unsigned>(resource)] = limit;
     return llvm::Error::success();

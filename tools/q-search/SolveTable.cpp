@@ -37,8 +37,7 @@ json::Value describe(const CostTable &table, const PrecisionPlan &plan,
                      double seconds) {
   json::Object choices, spent;
   for (auto [layer, choice] : zip_equal(table.layers, plan.choices))
-    choices[json::fixUTF8(layer.name)] =
-        layer.choices[choice].precision.str();
+    choices[json::fixUTF8(layer.name)] = layer.choices[choice].precision.str();
   for (unsigned r = 0; r < kNumResources; ++r)
     spent[stringify(static_cast<Resource>(r))] = plan.spent[r];
   return json::Object{{"loss", plan.loss},

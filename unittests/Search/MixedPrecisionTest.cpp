@@ -29,7 +29,8 @@ bool agrees(const CostTable &table, const std::vector<unsigned> &choices) {
   };
   for (unsigned a = 0; a < table.layers.size(); ++a)
     for (unsigned b = 0; b < a; ++b)
-      if (table.layers[a].grid && table.layers[a].grid == table.layers[b].grid &&
+      if (table.layers[a].grid &&
+          table.layers[a].grid == table.layers[b].grid &&
           precision(a).activationBits != precision(b).activationBits)
         return false;
   for (const std::vector<unsigned> &tie : table.ties)
@@ -71,10 +72,10 @@ CostTable randomTable(std::mt19937 &rng) {
       layer.grid = rng() % 2;
     for (Precision precision : all)
       if (rng() % 3 || precision == Precision{8, 8})
-        layer.choices.push_back({precision,
-                                 uniform(rng),
-                                 {1e6 * uniform(rng), 1e9 * uniform(rng),
-                                  uniform(rng)}});
+        layer.choices.push_back(
+            {precision,
+             uniform(rng),
+             {1e6 * uniform(rng), 1e9 * uniform(rng), uniform(rng)}});
     table.layers.push_back(layer);
   }
   if (table.layers.size() > 2 && rng() % 2)
@@ -127,16 +128,16 @@ TEST_F(MixedPrecisionTest, EqualsEnumeration) {
 TEST_F(MixedPrecisionTest, PreprocessingLosesNothing) {
   CostTable table;
   const std::pair<double, double> figures[] = {
-      {1843200, 0.0014854568455501167},  {14745600, 0.0031055553578028016},
-      {921600, 0.0018281233851611279},   {3276800, 0.0013423725002887318},
-      {14745600, 0.001544731861999251},  {29491200, 0.00012685548458942351},
+      {1843200, 0.0014854568455501167}, {14745600, 0.0031055553578028016},
+      {921600, 0.0018281233851611279},  {3276800, 0.0013423725002887318},
+      {14745600, 0.001544731861999251}, {29491200, 0.00012685548458942351},
       {20480, 0.00036515868981872181}};
   for (auto [bops, loss] : figures)
-    table.layers.push_back({"layer",
-                            "conv",
-                            std::nullopt,
-                            {{{4, 8}, loss, {0, bops, 0}},
-                             {{8, 8}, 0, {0, 2 * bops, 0}}}});
+    table.layers.push_back(
+        {"layer",
+         "conv",
+         std::nullopt,
+         {{{4, 8}, loss, {0, bops, 0}}, {{8, 8}, 0, {0, 2 * bops, 0}}}});
   auto plan = choosePlan(table, {std::nullopt, 91.07e6, std::nullopt});
   ASSERT_TRUE(static_cast<bool>(plan));
   EXPECT_EQ(plan->choices, (std::vector<unsigned>{1, 1, 1, 1, 0, 0, 1}));

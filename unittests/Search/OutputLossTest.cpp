@@ -28,8 +28,7 @@ TEST(OutputLossTest, Values) {
 }
 
 TEST(OutputLossTest, EqualOutputsLoseNothing) {
-  for (LossMetric metric :
-       {LossMetric::KL, LossMetric::SQNR, LossMetric::MSE})
+  for (LossMetric metric : {LossMetric::KL, LossMetric::SQNR, LossMetric::MSE})
     EXPECT_EQ(lossOf(metric, {1, -2, 1e3}, {1, -2, 1e3}, 3), 0);
 }
 

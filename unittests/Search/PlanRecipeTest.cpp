@@ -15,10 +15,8 @@ namespace {
 CostTable tableOf(std::vector<std::string> names) {
   CostTable table;
   for (const std::string &name : names) {
-    table.layers.push_back({name,
-                            "conv",
-                            std::nullopt,
-                            {{{4, 8}, 1, {}}, {{8, 8}, 0, {}}}});
+    table.layers.push_back(
+        {name, "conv", std::nullopt, {{{4, 8}, 1, {}}, {{8, 8}, 0, {}}}});
   }
   return table;
 }

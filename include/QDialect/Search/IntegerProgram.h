@@ -7,11 +7,11 @@
 //
 //   minimise sum costs[v] * x[v]   with   low <= sum factor * x <= high
 //
-// CBC's word is not taken for it. It computes in doubles with tolerances, so its
-// answer is checked against the rows in plain sums: one that holds within the
-// solver's tolerance alone is cut off, it only, and the rest is solved again.
-// And when it has found an optimum it is asked for something better, by more
-// than 2e-6 of the largest cost, until it proves that there is nothing.
+// CBC's word is not taken for it. It computes in doubles with tolerances, so
+// its answer is checked against the rows in plain sums: one that holds within
+// the solver's tolerance alone is cut off, it only, and the rest is solved
+// again. And when it has found an optimum it is asked for something better, by
+// more than 2e-6 of the largest cost, until it proves that there is nothing.
 
 #ifndef QDIALECT_SEARCH_INTEGERPROGRAM_H
 #define QDIALECT_SEARCH_INTEGERPROGRAM_H

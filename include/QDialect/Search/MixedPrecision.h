@@ -38,9 +38,10 @@ llvm::Expected<PrecisionPlan> choosePlan(const CostTable &table,
 /// Plans between the one that spends least of `resource` and the one of least
 /// loss, at `steps` limits in equal distances, from small to large; the other
 /// limits hold for all. Plans that another one beats are left out.
-llvm::Expected<std::vector<PrecisionPlan>>
-paretoFront(const CostTable &table, Resource resource, const Limits &limits,
-            unsigned steps = 16);
+llvm::Expected<std::vector<PrecisionPlan>> paretoFront(const CostTable &table,
+                                                       Resource resource,
+                                                       const Limits &limits,
+                                                       unsigned steps = 16);
 
 } // namespace qdialect
 
