@@ -17,7 +17,7 @@ import time
 import numpy as np
 import onnx
 
-from evaluation import bench_nbits, peers
+from evaluation import bench_nbits, bench_packed, peers
 from evaluation.report import Report
 from evaluation.tools import ROOT, Tools
 from models import build, magika, minilm, packages, photographs
@@ -139,7 +139,8 @@ def token_models(report, tools, args):
             compete(report, f"{name} {threads} thread", team, args)
 
 
-SUITES = {"models": models, "tokens": token_models, "nbits": bench_nbits.suite(Contestant)}
+SUITES = {"models": models, "tokens": token_models, "nbits": bench_nbits.suite(Contestant),
+          "packed": bench_packed.suite(Contestant)}
 
 
 def main():
