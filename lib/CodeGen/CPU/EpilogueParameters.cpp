@@ -17,8 +17,8 @@ namespace qdialect::cpu {
 /// Does the user compute with the number, whatever it is?
 static bool takesAnyNumber(Operation *user) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
-             arith::AddIOp, arith::SubIOp, qd::QuantizeOp, qd::DequantizeOp,
-             qd::RequantizeOp>(user);
+             arith::AddIOp, arith::SubIOp, arith::MulIOp, qd::QuantizeOp,
+             qd::DequantizeOp, qd::RequantizeOp, qd::RescaleOp>(user);
 }
 
 static bool isParameterUse(const KernelRegion &region, OpOperand &use,
@@ -41,13 +41,15 @@ static bool isSpecialNumber(Attribute value) {
     APFloat number = real.getValue();
     return !number.isFiniteNonZero() || number.getExactLog2Abs() != INT_MIN;
   }
-  return cast<IntegerAttr>(value).getValue().isZero();
+  const APInt &number = cast<IntegerAttr>(value).getValue();
+  return number.isZero() || number.isOne() || !number.isSignedIntN(32);
 }
 
 static bool isParameter(const KernelRegion &region, Value constant,
                         bool ofRoot) {
   Type element = getElementTypeOrSelf(constant.getType());
-  if (!(element.isF32() || element.isInteger(32)) || constant.use_empty())
+  if (!(element.isF32() || element.isInteger(32) || element.isInteger(64)) ||
+      constant.use_empty())
     return false;
   Attribute value = splatOf(constant);
   return value && !isSpecialNumber(value) &&

@@ -89,8 +89,9 @@ public:
   }
   /// qd.lookup -> position in `args` of its table, i32 in offset binary.
   llvm::DenseMap<mlir::Operation *, unsigned> tables;
-  /// Constants of payloads that the kernel reads from memory, four bytes each:
-  /// layers that differ in them alone (in scales and zero points) share it.
+  /// Constants of payloads that the kernel reads from memory, four bytes each
+  /// (an i64 that fits, too): layers that differ in them alone (in scales and
+  /// zero points) share it.
   llvm::SetVector<mlir::Value> parameters;
   unsigned parametersArgument = 0; ///< position in `args`
 
@@ -104,6 +105,19 @@ public:
   bool isOne(mlir::Value scale) const;
   /// Bounds of the real number that a quantize or requantize rounds.
   std::optional<Interval> roundedRange(mlir::Operation *cast) const;
+  /// What bounds prove of the right shift of a qd.rescale.
+  struct Shift {
+    /// No product lies half way between two codes, whatever the input.
+    bool neverTies = false;
+    /// All shifts are at least 33: the upper halves of the products suffice.
+    bool isHigh = false;
+    bool isLow = false; ///< All shifts are at most 32.
+  };
+  /// Nothing if a product, or one plus half a step, could leave i64, or a
+  /// rounded one the range that isSafe asks for.
+  std::optional<Shift> shiftOf(qd::RescaleOp rescale) const;
+  /// How often 2 divides the scalar at most, unless it is 0.
+  std::optional<unsigned> mostTrailingZeros(mlir::Value scalar) const;
   /// Small enough that rounded values and zero points add without wrapping.
   static bool isSafe(std::optional<Interval> range) {
     return range && range->magnitude() < (1 << 30);

@@ -70,6 +70,8 @@ Value loadParameter(Emitter &e, const Epilogue &epilogue, Value arguments,
   const auto *found = llvm::find(epilogue.parameters, constant);
   int64_t number = found - epilogue.parameters.begin();
   Type element = getElementTypeOrSelf(constant.getType());
+  if (element.isInteger(64))
+    element = e.i32();
   Value place = e.argument(arguments, epilogue.parametersArgument);
   return e.broadcast(e.load(element, e.at(place, 4 * number), 4),
                      Emitter::vector(element));
@@ -96,7 +98,7 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
   if (operand.kind == Epilogue::Operand::Splat)
     return splat(operand.splat);
   if (operand.kind == Epilogue::Operand::Parameter)
-    return Lanes::of(parameters.lookup(operand.value));
+    return constantLanes(operand.value);
   Type element = loadedType(operand.element);
   int64_t bytes = elementBytes(operand.element);
   auto type = Emitter::vector(element);
@@ -165,7 +167,9 @@ Lanes PayloadEmitter::splat(Attribute attribute) {
 
 Lanes PayloadEmitter::constantLanes(Value constant) {
   if (Value parameter = parameters.lookup(constant))
-    return Lanes::of(parameter);
+    return getElementTypeOrSelf(constant.getType()).isInteger(64)
+               ? Lanes::ofWords(parameter, 64)
+               : Lanes::of(parameter);
   Attribute value;
   bool isConstant = matchPattern(constant, m_Constant(&value));
   assert(isConstant && "payload uses a value that nothing computed");
@@ -191,7 +195,9 @@ Value PayloadEmitter::offset(Lanes &lanes) {
 }
 
 Value PayloadEmitter::plain(Lanes &lanes) {
-  if (!lanes.plain) {
+  if (!lanes.plain && !lanes.offset && (lanes.words || lanes.even)) {
+    lanes.plain = plainOfWide(lanes);
+  } else if (!lanes.plain) {
     auto type = Emitter::vector(e.i8());
     lanes.plain = arith::XOrIOp::create(
         e, arith::TruncIOp::create(e, type, offset(lanes)),
@@ -259,6 +265,8 @@ Lanes PayloadEmitter::scalarOp(Frame &frame, Operation *op) {
   if (auto extractOp = dyn_cast<tensor::ExtractOp>(op))
     return extract(frame, extractOp);
   if (std::optional<Lanes> lanes = codeOp(frame, op))
+    return *lanes;
+  if (std::optional<Lanes> lanes = wideOp(frame, op))
     return *lanes;
   return cloned(frame, op);
 }

@@ -27,6 +27,12 @@ struct Lanes {
   bool pending = false; ///< `offset` must still be clamped to [low, high]
   int64_t low = 0, high = 255;
   std::optional<int64_t> known; ///< the same integer in every lane
+  /// Integers: vector<16xi32> with the same numbers; the scalar has `bits`.
+  Value words;
+  unsigned bits = 32;
+  /// i64: vector<8xi64> each, of lanes 0, 2, ... and of lanes 1, 3, ..., as the
+  /// 64-bit products of a machine come.
+  Value even, odd;
 
   static Lanes of(Value plain) {
     Lanes lanes;
@@ -36,6 +42,18 @@ struct Lanes {
   static Lanes codes(Value offset) {
     Lanes lanes;
     lanes.offset = offset;
+    return lanes;
+  }
+  static Lanes ofWords(Value words, unsigned bits) {
+    Lanes lanes;
+    lanes.words = words;
+    lanes.bits = bits;
+    return lanes;
+  }
+  static Lanes halves(Value even, Value odd) {
+    Lanes lanes;
+    lanes.even = even;
+    lanes.odd = odd;
     return lanes;
   }
 };
@@ -81,6 +99,11 @@ public:
   Value plain(Lanes &lanes);
   /// i8 as clamped offset-binary i32 lanes.
   Value offset(Lanes &lanes);
+  /// An integer that fits as i32 lanes; null for i64 lanes of which that is not
+  /// known.
+  Value words(Lanes &lanes);
+  /// An i64 as its even and odd lanes.
+  void makeHalves(Lanes &lanes);
 
 private:
   struct Frame; // one evaluation
@@ -100,6 +123,15 @@ private:
   bool isUniform(mlir::Value scalar) const;
   Lanes ofLoaded(Value raw, mlir::Type element);
   std::optional<Lanes> codeOp(Frame &frame, mlir::Operation *op);
+  /// i64 arithmetic and dyadic rescaling (PayloadWide.cpp).
+  std::optional<Lanes> wideOp(Frame &frame, mlir::Operation *op);
+  std::optional<Lanes> rescale(Frame &frame, qd::RescaleOp op);
+  /// The product of two i64 that fit i32.
+  Lanes wideProduct(Lanes &a, Lanes &b);
+  /// i32 lanes of the halves >> shift, rounded half to even, plus `zero`.
+  Value roundingShift(const Lanes &halves, Value shift, Value zero,
+                      const Epilogue::Shift &facts);
+  Value plainOfWide(Lanes &lanes);
   /// `real` rounded to codes of 8 or 16 bits.
   Lanes toCodes(mlir::Type alphabet, Value real, Value zeroPoint,
                 std::optional<int64_t> knownZeroPoint,

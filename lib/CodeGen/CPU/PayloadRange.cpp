@@ -120,6 +120,82 @@ std::optional<Interval> Epilogue::rangeOf(Value scalar) const {
       .Default([&](Operation *) { return codesOf(scalar.getType()); });
 }
 
+/// The tensor that a payload's scalar is an element of; null if it is none.
+static Value tensorBehind(Value scalar) {
+  auto argument = dyn_cast<BlockArgument>(scalar);
+  if (!argument)
+    return {};
+  auto generic =
+      dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
+  if (!generic || argument.getArgNumber() >= generic.getNumDpsInputs())
+    return {};
+  return generic->getOperand(argument.getArgNumber());
+}
+
+std::optional<unsigned> Epilogue::mostTrailingZeros(Value scalar) const {
+  std::optional<Interval> range = rangeOf(scalar);
+  std::optional<unsigned> most;
+  if (range && range->magnitude() < 1)
+    return 0;
+  if (range) // what 2^k divides is no smaller
+    most = std::ilogb(range->magnitude());
+  auto atMost = [&](std::optional<unsigned> other) {
+    if (other && (!most || *other < *most))
+      most = other;
+  };
+  APInt number;
+  if (matchPattern(scalar, m_ConstantInt(&number)))
+    return number.isZero() ? 0 : number.countr_zero();
+  if (Operation *op = scalar.getDefiningOp()) {
+    if (isa<arith::ExtSIOp>(op))
+      atMost(mostTrailingZeros(op->getOperand(0)));
+    if (isa<arith::MulIOp>(op)) {
+      std::optional<unsigned> a = mostTrailingZeros(op->getOperand(0)),
+                              b = mostTrailingZeros(op->getOperand(1));
+      if (a && b)
+        atMost(*a + *b);
+    }
+    return most;
+  }
+  Value tensor = tensorBehind(scalar);
+  std::optional<ConstantView> view =
+      tensor && isa<IntegerType>(getElementTypeOrSelf(tensor.getType()))
+          ? constantView(tensor)
+          : std::nullopt;
+  if (!view)
+    return most;
+  unsigned ofConstant = 0;
+  for (int64_t i = 0, e = view->splat ? 1 : view->numElements(); i < e; ++i)
+    if (int64_t element = view->integer(i))
+      ofConstant = std::max<unsigned>(ofConstant, llvm::countr_zero(
+                                                      uint64_t(element)));
+  atMost(ofConstant);
+  return most;
+}
+
+std::optional<Epilogue::Shift> Epilogue::shiftOf(qd::RescaleOp rescale) const {
+  std::optional<Interval> input = rangeOf(rescale.getInput()),
+                          multiplier = rangeOf(rescale.getMultiplier()),
+                          shift = rangeOf(rescale.getShift());
+  if (!input && rescale.getInput().getType().isInteger(32))
+    input = Interval{-0x1p31, 0x1p31};
+  if (!input || !multiplier || !shift || shift->low < 1 || shift->high > 62)
+    return std::nullopt;
+  double bound = input->magnitude() * multiplier->magnitude() * 1.0001;
+  if (bound + std::ldexp(1.0, static_cast<int>(shift->high) - 1) >= 0x1p63 ||
+      std::ldexp(bound, -static_cast<int>(shift->low)) >= 0x1p29)
+    return std::nullopt;
+  Shift facts;
+  facts.isHigh = shift->low >= 33;
+  facts.isLow = shift->high <= 32;
+  // 2^k divides a product if it divides the factors that often together, and
+  // half a step is 2^(shift - 1).
+  std::optional<unsigned> a = mostTrailingZeros(rescale.getInput()),
+                          b = mostTrailingZeros(rescale.getMultiplier());
+  facts.neverTies = a && b && *a + *b < shift->low - 1;
+  return facts;
+}
+
 bool Epilogue::isOne(Value scale) const {
   std::optional<Interval> range = rangeOf(scale);
   return range && range->low == 1.0 && range->high == 1.0;
@@ -160,6 +236,11 @@ std::string Epilogue::provenFacts() const {
         noteZeroPoint(requantize.getZeroPoint());
       } else if (auto dequantize = dyn_cast<qd::DequantizeOp>(op)) {
         noteZeroPoint(dequantize.getZeroPoint());
+      } else if (auto rescale = dyn_cast<qd::RescaleOp>(op)) {
+        std::optional<Shift> facts = shiftOf(rescale);
+        text += !facts ? 'u' : facts->isHigh ? 'h' : facts->isLow ? 'l' : 'm';
+        text += facts && facts->neverTies ? 'n' : 't';
+        noteZeroPoint(rescale.getZeroPoint());
       }
     });
   return text;
