@@ -6,6 +6,7 @@
 #include "QDialect/Numerics/IntegerFunctions.h"
 
 #include "QDialect/Numerics/IntegerSequences.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -20,26 +21,28 @@ double evaluate(IntegerCurveKind kind, double x) {
   return x / (1 + std::exp(-x));
 }
 
-double curvature(IntegerCurveKind kind) {
-  return kind == IntegerCurveKind::Gelu ? 0.7979 : 0.5;
+/// The largest magnitude of its third derivative, rounded up.
+double thirdDerivative(IntegerCurveKind kind) {
+  return kind == IntegerCurveKind::Gelu ? 0.7788 : 0.3082;
 }
 
-/// qd: every value for 8-bit codes, interpolated segments of 256 codes for
+/// qd: every value for 8-bit codes, parabolas over segments of 1024 codes for
 /// wider ones.
 bool chooseSegments(IntegerCurve &curve) {
   const IntegerGrid &in = curve.input, &out = curve.output;
-  int64_t spacing = in.bits > 8 ? 256 : 1;
-  std::vector<double> values;
+  bool isTable = in.bits <= 8;
+  int64_t spacing = isTable ? 1 : 1 << (IntegerCurve::kSegmentBits - 1);
+  // Beyond the grid nothing but the side matters.
+  double margin = 4 * static_cast<double>(out.max() - out.min());
+  std::vector<double> values; // twice a segment
   for (int64_t code = in.min(); code <= in.max() + spacing; code += spacing) {
     double x = (static_cast<double>(code) - in.zeroPoint) * in.scale;
     double y = evaluate(curve.kind, x) / out.scale + out.zeroPoint;
     if (!std::isfinite(y))
       return false;
-    // Beyond the grid nothing but the side matters.
-    double margin = 4 * static_cast<double>(out.max() - out.min());
     values.push_back(std::clamp(y, out.min() - margin, out.max() + margin));
   }
-  if (spacing == 1) {
+  if (isTable) {
     values.pop_back();
     for (double y : values)
       curve.values.push_back(static_cast<int32_t>(std::nearbyint(std::clamp(
@@ -47,27 +50,46 @@ bool chooseSegments(IntegerCurve &curve) {
     return true;
   }
   double largest = 1, steepest = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    largest = std::max(largest, std::fabs(values[i]));
-    if (i)
-      steepest = std::max(steepest, std::fabs(values[i] - values[i - 1]));
+  for (double y : values)
+    largest = std::max(largest, std::fabs(y));
+  std::vector<double> steps, bends;
+  bool isKinked = false;
+  for (size_t i = 0; i + 2 < values.size(); i += 2) {
+    // A segment that leaves the margin is no part of the function any more,
+    // which matters unless all of it is beyond the grid.
+    auto [low, high] = std::minmax({values[i], values[i + 1], values[i + 2]});
+    if (high >= out.max() + margin || low <= out.min() - margin)
+      isKinked |= low < out.max() + margin / 2 && high > out.min() - margin / 2;
+    double all = values[i + 2] - values[i], half = values[i + 1] - values[i];
+    bends.push_back(2 * all - 4 * half);
+    steps.push_back(all - bends.back());
+    steepest = std::max(steepest,
+                        std::fabs(steps.back()) + std::fabs(bends.back()));
   }
-  // values + step + half < 2^31 and step * 255 + 128 < 2^31.
+  // value, step and bend sum up below 2^31, (step + bend) * 1023 too.
   curve.fraction = 20;
   while (curve.fraction > 0 &&
          (std::ldexp(largest, curve.fraction) >= 0x1p29 ||
-          std::ldexp(steepest, curve.fraction) >= 0x1p23 - 2))
+          std::ldexp(steepest, curve.fraction) >= 0x1p21 - 4))
     --curve.fraction;
-  for (double y : values)
-    curve.values.push_back(
-        static_cast<int32_t>(std::nearbyint(std::ldexp(y, curve.fraction))));
-  for (size_t i = 1; i < values.size(); ++i)
-    curve.steps.push_back(curve.values[i] - curve.values[i - 1]);
-  curve.values.pop_back();
-  double width = 256 * in.scale;
+  auto steps32 = [&](double y) {
+    return static_cast<int32_t>(
+        std::nearbyint(std::ldexp(y, curve.fraction)));
+  };
+  for (size_t i = 0; i < steps.size(); ++i) {
+    curve.values.push_back(steps32(values[2 * i]));
+    curve.steps.push_back(steps32(steps[i]));
+    curve.bends.push_back(steps32(bends[i]));
+  }
+  // |(x - a)(x - m)(x - b)| <= width^3 / (12 sqrt 3). No parabola through values
+  // of at most `largest` leaves 5/4 of it.
+  double width = 2 * static_cast<double>(spacing) * in.scale;
+  double ofParabola = width * width * width / (72 * std::sqrt(3.0)) *
+                      thirdDerivative(curve.kind) / out.scale;
+  if (isKinked)
+    ofParabola = 3 * largest;
   curve.errorLsb =
-      std::min(width * width / 8 * curvature(curve.kind) / out.scale, largest) +
-      std::ldexp(1.0, -curve.fraction);
+      std::min(ofParabola, 3 * largest) + std::ldexp(2.5, -curve.fraction);
   return true;
 }
 

@@ -46,11 +46,18 @@ IntegerExp chooseIntegerExp(IntegerScheme scheme, double scale, unsigned bits) {
     return static_cast<int32_t>(roundToInteger(std::ldexp(std::exp(-x), 30)));
   };
   if (scheme == IntegerScheme::QD) {
-    for (int i = 0; i < 256; ++i) {
-      exp.fine.push_back(steps30(scale * i));
-      if (bits > 8)
-        exp.coarse.push_back(steps30(scale * 256 * i));
+    // From there on it is less than half a step.
+    exp.most = static_cast<int32_t>(
+        std::min(std::ceil(14.6 / scale), std::ldexp(1, int(bits)) - 1));
+    constexpr int size = 1 << IntegerExp::kTableBits;
+    for (int i = 0; i < size; ++i) {
+      exp.low.push_back(steps30(scale * i));
+      exp.middle.push_back(steps30(scale * size * i));
     }
+    int places = exp.most / (size * size) + 1;
+    if (places > 1)
+      for (int i = 0; i < (places > size ? 2 * size : size); ++i)
+        exp.high.push_back(steps30(scale * size * size * i));
     return exp;
   }
   exp.fraction = 16;
@@ -111,7 +118,7 @@ std::optional<IntegerSoftmax> chooseIntegerSoftmax(IntegerScheme scheme,
     // e * (numerator / sum) < 2^50 whatever the row.
     softmax.shift = std::min(50 - exponent, 62);
     softmax.numerator = roundToInteger(std::ldexp(ratio, softmax.shift));
-    softmax.half = int64_t(1) << (softmax.shift - 1);
+    softmax.rounds = true;
     return softmax;
   }
   // The papers' floor(2^32 / sum) and floor(2^31 / sum), whose product with e
@@ -135,11 +142,12 @@ std::optional<IntegerSoftmax> chooseIntegerSoftmax(IntegerScheme scheme,
 double IntegerSoftmax::errorLsb(int64_t length) const {
   if (exp.scheme != IntegerScheme::QD)
     return kInfinity;
-  // Each exponential is off by half a step and what two roundings of table
-  // entries make; e = 2^fraction at the maximum is exact, so the sum is at
-  // least one.
-  double one =
-      std::ldexp(0.5 + std::ldexp(1.001, exp.fraction - 30), -exp.fraction);
+  // Each exponential is off by half a step and what the roundings of three
+  // table entries and the floor of a product make; e = 2^fraction at the
+  // maximum is exact, so the sum is at least one.
+  double one = std::ldexp(
+      0.5 + std::ldexp(2.501, exp.fraction - IntegerExp::kTableFraction),
+      -exp.fraction);
   double codes = std::ldexp(static_cast<double>(numerator), -shift);
   // The division rounds down by less than one of at least numerator / sum.
   double division = std::ldexp(static_cast<double>(length), exp.fraction) /
@@ -157,7 +165,9 @@ void integerSoftmaxRow(const IntegerSoftmax &softmax, const int64_t *codes,
     sum += result[i] = integerExp(softmax.exp, most - codes[i]);
   int64_t factor = sequences::softmaxFactor(o, softmax, sum);
   for (int64_t i = 0; i < length; ++i)
-    result[i] = sequences::softmaxCode(o, softmax, result[i], factor);
+    result[i] = sequences::clampedCode(
+        o, sequences::softmaxCode(o, softmax, result[i], factor), softmax.min,
+        softmax.max);
 }
 
 //===----------------------------------------------------------------------===//
@@ -247,8 +257,10 @@ void integerNormRow(IntegerScheme scheme, bool centred, int32_t inputZeroPoint,
     int64_t z =
         sequences::normElement(o, scheme, length, codes[i] - inputZeroPoint,
                                row.centre, row.multiplier, row.shift);
-    result[i] =
-        sequences::normCode(o, z, int64_t(gain[i]), bias[i], shift, outputBits);
+    int64_t half = int64_t(1) << (outputBits - 1);
+    result[i] = sequences::clampedCode(
+        o, sequences::normCode(o, z, int64_t(gain[i]), bias[i], shift), -half,
+        half - 1);
   }
 }
 

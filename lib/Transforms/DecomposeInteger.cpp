@@ -11,7 +11,7 @@
 //                   multiplier and shift from both; code of each element
 //   int_gelu:       one payload
 //
-// Tables stand in front of the op and are read by tensor.extract.
+// Tables are constants in front of the op, read by tensor.extract.
 
 #include "IntegerEmitter.h"
 #include "LinalgEmitter.h"
@@ -33,11 +33,9 @@ using Body = llvm::function_ref<Value(IntegerEmitter &, ValueRange)>;
 /// Emits the linalg ops of one function of codes.
 class Emitter {
 public:
-  /// `hasConstants`: may tables be constants, or is it too late for a kernel to
-  /// take them along?
-  Emitter(PatternRewriter &rewriter, Operation *op, bool hasConstants = true)
-      : rewriter(rewriter), front(op), loc(op->getLoc()), linalg(rewriter, loc),
-        hasConstants(hasConstants) {}
+  Emitter(PatternRewriter &rewriter, Operation *op)
+      : rewriter(rewriter), front(op), loc(op->getLoc()),
+        linalg(rewriter, loc) {}
 
   /// An element-wise op with elements of `element`. The payload gets i8 and i16
   /// elements as i32, and what it returns is truncated.
@@ -98,27 +96,14 @@ private:
                            element.getIntOrFloatBitWidth(), /*isSigned=*/true);
   }
 
-  /// The table in front of the op.
+  /// The table as a constant in front of the op.
   Value tableOf(const std::vector<int32_t> &numbers) {
     Value &table = tables[numbers.data()];
-    if (table)
-      return table;
     auto size = static_cast<int64_t>(numbers.size());
-    auto type = RankedTensorType::get(size, rewriter.getI32Type());
-    if (hasConstants)
-      return table = makeConstant(
-                 front, loc, type, "table",
-                 HostTensor::of<int32_t>(DType::I32, {size}, numbers));
-    // Element by element: what could fold would be a constant again.
-    table = tensor::EmptyOp::create(front, loc, ArrayRef<int64_t>{size},
-                                    rewriter.getI32Type());
-    for (auto [place, number] : llvm::enumerate(numbers)) {
-      Value element =
-          arith::ConstantIntOp::create(front, loc, number, /*width=*/32);
-      Value index = arith::ConstantIndexOp::create(front, loc,
-                                                   static_cast<int64_t>(place));
-      table = tensor::InsertOp::create(front, loc, element, table, index);
-    }
+    if (!table)
+      table = makeConstant(
+          front, loc, RankedTensorType::get(size, rewriter.getI32Type()),
+          "table", HostTensor::of<int32_t>(DType::I32, {size}, numbers));
     return table;
   }
 
@@ -126,7 +111,6 @@ private:
   OpBuilder front; ///< before the op, wherever a payload is being built
   Location loc;
   LinalgEmitter linalg;
-  bool hasConstants;
   llvm::DenseMap<const int32_t *, Value> tables;
 };
 
@@ -144,8 +128,7 @@ struct DecomposeIntSoftmax : OpRewritePattern<qd::IntSoftmaxOp> {
     std::optional<IntegerSoftmax> integers = integersOf(op);
     if (!integers)
       return rewriter.notifyMatchFailure(op, "no integers for its scales");
-    // Rows are decomposed within kernels, if at all.
-    Emitter emitter(rewriter, op, /*hasConstants=*/false);
+    Emitter emitter(rewriter, op);
     RankedTensorType type = op.getInput().getType();
     auto axis = static_cast<unsigned>(op.getAxis());
     unsigned rank = type.getRank();
@@ -175,7 +158,9 @@ struct DecomposeIntSoftmax : OpRewritePattern<qd::IntSoftmaxOp> {
     Value result = emitter.elementwise(
         shape, op.getType().getElementType(), {{e, all}, {factor, row}},
         [&](IntegerEmitter &o, ValueRange v) {
-          return sequences::softmaxCode(o, *integers, v[0], v[1]);
+          return sequences::clampedCode(
+              o, sequences::softmaxCode(o, *integers, v[0], v[1]),
+              integers->min, integers->max);
         });
     replace(rewriter, op, result);
     return success();
@@ -260,9 +245,10 @@ struct DecomposeNorm : OpRewritePattern<Op> {
         type.getShape(), element, inputs, [&](IntegerEmitter &o, ValueRange v) {
           Value z = sequences::normElement(o, scheme, length, code(o, v[0]),
                                            v[1], v[2], v[3]);
-          return sequences::normCode(o, z, v[4], v[5],
-                                     static_cast<int64_t>(op.getShift()),
-                                     element.getIntOrFloatBitWidth());
+          Value result = sequences::normCode(
+              o, z, v[4], v[5], static_cast<int64_t>(op.getShift()));
+          int64_t half = int64_t(1) << (element.getIntOrFloatBitWidth() - 1);
+          return sequences::clampedCode(o, result, -half, half - 1);
         });
     if (result.getType() != op.getType())
       result = tensor::ExpandShapeOp::create(

@@ -34,8 +34,11 @@ struct IntegerEmitter {
   Value div(Value x, Value y) { return b.make<mlir::arith::DivUIOp>(x, y); }
   Value shl(Value x, Value n) { return b.make<mlir::arith::ShLIOp>(x, n); }
   Value shr(Value x, Value n) { return b.make<mlir::arith::ShRSIOp>(x, n); }
+  Value upper(Value x, int64_t n) { return narrow(shr(x, number(x, n))); }
+  Value low(Value x) { return x; }
   Value table(const std::vector<int32_t> &numbers, Value index) {
-    return read(numbers, index);
+    auto last = static_cast<int64_t>(numbers.size()) - 1;
+    return read(numbers, b.make<mlir::arith::AndIOp>(index, number(index, last)));
   }
   Value bitLength(Value x) {
     int64_t width = mlir::getElementTypeOrSelf(x).getIntOrFloatBitWidth();

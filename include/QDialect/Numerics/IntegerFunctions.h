@@ -40,13 +40,15 @@ struct IntegerExp {
   IntegerScheme scheme = IntegerScheme::QD;
   /// exp is 2^fraction at d = 0 (less at most two with a paper's scheme).
   int fraction = 20;
-  /// qd: exp(-scale * i) and exp(-256 * scale * i) in steps of 2^-30; `coarse`
-  /// is empty for 8-bit codes.
-  std::vector<int32_t> fine, coarse;
+  int32_t most = 1; ///< d (the papers': what they make of it) is clamped here
+  /// qd: exp(-scale * i * 32^k) for k = 0, 1, 2 in steps of 2^-kTableFraction:
+  /// 32 numbers each, which fit two vector registers; `high` has 64 where
+  /// `most` asks for them, and none where it is below 1024.
+  std::vector<int32_t> low, middle, high;
+  static constexpr int kTableBits = 5, kTableFraction = 30;
   // The papers: d is shifted right first, so that scale * 2^preShift > 2^-13.
   int preShift = 0;
   int32_t period = 1;            ///< ln 2 (ibert) or 1 (ivit) in steps
-  int32_t most = 1;              ///< d is clamped here
   int32_t slope = 0, ground = 0; ///< ibert's q_b and q_c
   int32_t multiplier = 0;        ///< to 2^fraction
   int shift = 0;
@@ -60,7 +62,7 @@ struct IntegerSoftmax {
   /// The papers' second multiplication: from probabilities to codes.
   int32_t multiplier = 1;
   int shift = 0;
-  int64_t half = 0; ///< qd rounds, the papers take the floor
+  bool rounds = false; ///< qd rounds, the papers take the floor
   int32_t zeroPoint = 0;
   int64_t min = 0, max = 0;
   /// What a code is off by before its rounding, at most; `length` of the row.
@@ -115,10 +117,12 @@ struct IntegerCurve {
   IntegerScheme scheme = IntegerScheme::QD;
   IntegerCurveKind kind = IntegerCurveKind::Gelu;
   IntegerGrid input, output;
-  /// qd: results at every code (8 bits) or at every 256th, in steps of
-  /// 2^-fraction, and the difference to the next.
-  std::vector<int32_t> values, steps;
+  /// qd: results at every code (8 bits); or at the start of each of 64 segments
+  /// in steps of 2^-fraction, with the coefficients of the parabola through
+  /// start, middle and end.
+  std::vector<int32_t> values, steps, bends;
   int fraction = 0;
+  static constexpr int kSegmentBits = 10;
   // ibert's gelu: its q_b and q_c, how far L is shifted, q_one; all positive.
   int32_t bend = 0;
   int64_t top = 0;

@@ -11,7 +11,9 @@
 //   number(x, n)           the constant n, of x's width
 //   add, sub, mul, min, max, div (both operands positive)
 //   shl, shr (arithmetic)  by a number or a value
-//   table(numbers, index)
+//   upper(x, n)            narrow(x >> n) of a 64-bit x, n at least 32
+//   low(x)                 a 64-bit x that is known to fit 32 bits
+//   table(numbers, index)  the index modulo the table's size, a power of two
 //   bitLength(x)           of a positive x
 #ifndef QDIALECT_NUMERICS_INTEGERSEQUENCES_H
 #define QDIALECT_NUMERICS_INTEGERSEQUENCES_H
@@ -34,8 +36,10 @@ struct ScalarIntegers {
   Value div(Value a, Value b) { return a / b; }
   Value shl(Value a, Value n) { return static_cast<int64_t>(uint64_t(a) << n); }
   Value shr(Value a, Value n) { return a >> n; }
+  Value upper(Value a, int64_t n) { return a >> n; }
+  Value low(Value a) { return a; }
   Value table(const std::vector<int32_t> &numbers, Value index) {
-    return numbers[static_cast<size_t>(index)];
+    return numbers[static_cast<size_t>(index) & (numbers.size() - 1)];
   }
   Value bitLength(Value x) {
     Value bits = 0;
@@ -52,23 +56,30 @@ V shiftRight(O &o, V x, int64_t n) {
   return n == 0 ? x : o.shr(x, o.number(x, n));
 }
 
+/// x / 2^n to nearest, ties up, of 64 bits; 32 bits. The result is below 2^30.
+template <class O, class V>
+V roundedShift(O &o, V x, int64_t n) {
+  if (n < 33)
+    return o.narrow(
+        shiftRight(o, o.add(x, o.number(x, int64_t(1) << (n - 1))), n));
+  // The floor of halves of a step: the lower word of x matters to nobody.
+  V halves = o.upper(x, n - 1);
+  return shiftRight(o, o.add(halves, o.number(halves, 1)), 1);
+}
+
 /// exp(-scale * d), 32 bits; 0 <= d < 2^16, 32 bits.
 template <class O, class V>
 V integerExp(O &o, const IntegerExp &p, V d) {
   if (p.scheme == IntegerScheme::QD) {
-    constexpr int fraction = 30;
-    if (p.coarse.empty())
-      return shiftRight(o,
-                        o.add(o.table(p.fine, d),
-                              o.number(d, 1 << (fraction - p.fraction - 1))),
-                        fraction - p.fraction);
-    V high = shiftRight(o, d, 8);
-    V low = o.sub(d, o.shl(high, o.number(d, 8)));
-    V product =
-        o.mul(o.wide(o.table(p.coarse, high)), o.wide(o.table(p.fine, low)));
-    int drop = 2 * fraction - p.fraction;
-    V half = o.number(product, int64_t(1) << (drop - 1));
-    return o.narrow(shiftRight(o, o.add(product, half), drop));
+    constexpr int fraction = IntegerExp::kTableFraction,
+                  bits = IntegerExp::kTableBits;
+    d = o.min(d, o.number(d, p.most));
+    V product = o.mul(o.wide(o.table(p.low, d)),
+                      o.wide(o.table(p.middle, shiftRight(o, d, bits))));
+    if (!p.high.empty())
+      product = o.mul(o.low(shiftRight(o, product, fraction)),
+                      o.wide(o.table(p.high, shiftRight(o, d, 2 * bits))));
+    return roundedShift(o, product, 2 * fraction - p.fraction);
   }
   d = shiftRight(o, d, p.preShift);
   V x = o.sub(o.number(d, 0), d);      // the papers' q, at most 0
@@ -93,19 +104,24 @@ V softmaxFactor(O &o, const IntegerSoftmax &p, V sum) {
   return o.div(o.number(sum, p.numerator), sum);
 }
 
-/// The code of e / sum, 32 bits; e of 32 bits, the factor of 64.
+/// A code held to its grid, 32 bits.
+template <class O, class V>
+V clampedCode(O &o, V code, int64_t min, int64_t max) {
+  return o.max(o.min(code, o.number(code, max)), o.number(code, min));
+}
+
+/// The code of e / sum before it is clamped, 32 bits; e of 32 bits, the factor
+/// of 64.
 template <class O, class V>
 V softmaxCode(O &o, const IntegerSoftmax &p, V e, V factor) {
   V share = o.mul(o.wide(e), factor);
   if (p.multiplier != 1)
     share = o.mul(share, o.number(share, p.multiplier));
-  if (p.half != 0)
-    share = o.add(share, o.number(share, p.half));
-  // A row of one element is 1, which may be far beyond the grid.
-  V top = o.number(share, p.max - p.zeroPoint);
-  V code = o.narrow(o.min(shiftRight(o, share, p.shift), top));
-  code = o.add(code, o.number(code, p.zeroPoint));
-  return o.max(code, o.number(code, p.min));
+  // A row of one element is 1, which may be far beyond the grid, but not beyond
+  // 2^25.
+  V code = p.rounds ? roundedShift(o, share, p.shift)
+                    : o.narrow(shiftRight(o, share, p.shift));
+  return o.add(code, o.number(code, p.zeroPoint));
 }
 
 /// floor(sqrt(x)) of 0 < x < 2^62, 64 bits: Newton from a power of two above
@@ -176,14 +192,17 @@ V normElement(O &o, IntegerScheme scheme, int64_t length, V code, V centre,
   return o.shr(o.add(o.mul(o.wide(y), multiplier), half), shift);
 }
 
-/// (z * gain + bias) >> shift on the grid of `bits`, 32 bits; z and the bias of
-/// 64, the gain of 32.
+/// (z * gain + bias) >> shift before it is clamped, 32 bits; z and the bias of
+/// 64, the gain of 32. |z| < 2^31: of qd no element is more than sqrt(n) <= 2^7
+/// standard deviations from its mean, of the papers none is beyond 2^30.
 template <class O, class V>
-V normCode(O &o, V z, V gain, V bias, int64_t shift, unsigned bits) {
-  V code = shiftRight(o, o.add(o.mul(z, o.wide(gain)), bias), shift);
-  int64_t half = int64_t(1) << (bits - 1);
-  code = o.max(o.min(code, o.number(code, half - 1)), o.number(code, -half));
-  return o.narrow(code);
+V normCode(O &o, V z, V gain, V bias, int64_t shift) {
+  V code = o.add(o.mul(o.low(z), o.wide(gain)), bias);
+  if (shift >= 33) // |z * gain + bias| < 2^61 + 2^60
+    return o.upper(code, shift);
+  // Beyond every grid.
+  int64_t limit = 1 << 24;
+  return o.narrow(clampedCode(o, shiftRight(o, code, shift), -limit, limit));
 }
 
 /// |x|, 32 bits.
@@ -226,10 +245,14 @@ V integerCurve(O &o, const IntegerCurve &p, V code) {
     V index = o.sub(code, o.number(code, p.input.min()));
     if (p.steps.empty())
       return o.table(p.values, index);
-    V high = shiftRight(o, index, 8);
-    V low = o.sub(index, o.shl(high, o.number(index, 8)));
-    V rise = shiftRight(
-        o, o.add(o.mul(o.table(p.steps, high), low), o.number(low, 128)), 8);
+    // (c t + s) t + v, t in [0, 1) of a segment.
+    constexpr int bits = IntegerCurve::kSegmentBits;
+    V high = shiftRight(o, index, bits);
+    V t = o.sub(index, o.shl(high, o.number(index, bits)));
+    V half = o.number(index, 1 << (bits - 1));
+    V slope = shiftRight(o, o.add(o.mul(o.table(p.bends, high), t), half), bits);
+    slope = o.add(slope, o.table(p.steps, high));
+    V rise = shiftRight(o, o.add(o.mul(slope, t), half), bits);
     V value = o.add(o.table(p.values, high), rise);
     if (p.fraction > 0)
       value = o.add(value, o.number(value, 1 << (p.fraction - 1)));

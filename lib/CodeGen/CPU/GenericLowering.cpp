@@ -151,13 +151,15 @@ void flipCodes(ModuleOp module) {
 
 } // namespace
 
-LogicalResult lowerGenericModule(ModuleOp module) {
-  MLIRContext *context = module.getContext();
-  PassManager prepare(context);
+LogicalResult decomposeGenericModule(ModuleOp module) {
+  PassManager prepare(module.getContext());
   prepare.addPass(createDecomposePass());
   prepare.addPass(createCastToLinalgPass());
-  if (failed(prepare.run(module)))
-    return failure();
+  return prepare.run(module);
+}
+
+LogicalResult lowerGenericModule(ModuleOp module) {
+  MLIRContext *context = module.getContext();
   expandLookups(module);
   if (failed(decomposeConcats(module)))
     return failure();

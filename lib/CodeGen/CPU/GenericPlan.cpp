@@ -30,22 +30,26 @@ class GenericPlan : public KernelPlan {
 public:
   explicit GenericPlan(qd::DispatchOp dispatch) : dispatch(dispatch) {
     family = "generic";
-    // Tensors of constants become arguments: no global data beside the blobs.
-    dispatch.getBody().walk([&](arith::ConstantOp constant) {
-      std::optional<ConstantView> view;
-      if (isa<RankedTensorType>(constant.getType()) &&
-          (view = constantView(constant.getResult()))) {
-        constantOps.push_back(constant);
-        constants.push_back(tensorBlob(std::move(*view)));
-      }
-    });
     keyText = family + structureKey(dispatch);
+  }
+
+  LogicalResult init() {
+    source = buildModule();
+    if (failed(decomposeGenericModule(*source)))
+      return dispatch.emitOpError("cannot be decomposed for a kernel");
+    // Tensors of constants, those that operators were decomposed with too,
+    // become arguments: no global data beside the blobs.
+    visitConstants(*source, [&](arith::ConstantOp constant, ConstantView view) {
+      constants.push_back(tensorBlob(std::move(view)));
+    });
+    return success();
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
                      StringRef symbol) override {
     std::string bodyName = (symbol + "_body").str();
-    OwningOpRef<ModuleOp> module = buildModule(bodyName);
+    OwningOpRef<ModuleOp> module = source->clone();
+    takeConstants(*module, bodyName);
     if (failed(lowerGenericModule(*module)))
       return dispatch.emitOpError("cannot be lowered to a kernel");
     LLVM::LLVMFuncOp body =
@@ -57,6 +61,17 @@ public:
   }
 
 private:
+  using ConstantVisitor =
+      llvm::function_ref<void(arith::ConstantOp, ConstantView)>;
+  static void visitConstants(ModuleOp module, ConstantVisitor visit) {
+    module.walk([&](arith::ConstantOp constant) {
+      if (!isa<RankedTensorType>(constant.getType()))
+        return;
+      if (std::optional<ConstantView> view = constantView(constant.getResult()))
+        visit(constant, std::move(*view));
+    });
+  }
+
   static MemRefType bufferType(Type tensor) {
     auto type = cast<RankedTensorType>(tensor);
     return MemRefType::get(type.getShape(), type.getElementType());
@@ -107,8 +122,8 @@ private:
     return memref::CastOp::create(builder, loc, bufferType(type), view);
   }
 
-  /// func @body(inputs, output, constants) with the region inside.
-  OwningOpRef<ModuleOp> buildModule(StringRef bodyName) {
+  /// func @body(inputs, output, sizes) with the region inside.
+  OwningOpRef<ModuleOp> buildModule() {
     Location loc = dispatch.getLoc();
     OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
     OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
@@ -118,18 +133,12 @@ private:
         types.push_back(argumentType(argument.getType()));
     auto resultType = cast<RankedTensorType>(dispatch->getResult(0).getType());
     types.push_back(argumentType(resultType));
-    for (arith::ConstantOp constant : constantOps)
-      types.push_back(bufferType(constant.getType()));
     numPointers = types.size();
     types.append(kernelSizes(dispatch).size(), builder.getIndexType());
-    auto func = func::FuncOp::create(builder, loc, bodyName,
+    auto func = func::FuncOp::create(builder, loc, "body",
                                      builder.getFunctionType(types, {}));
     Block *block = func.addEntryBlock();
     builder.setInsertionPointToStart(block);
-    auto read = [&](Value memory, Type tensor) -> Value {
-      return bufferization::ToTensorOp::create(builder, loc, tensor, memory,
-                                               /*restrict=*/true);
-    };
     IRMapping mapping;
     ValueRange sizes =
         ValueRange(block->getArguments()).drop_front(numPointers);
@@ -143,35 +152,41 @@ private:
       Value memory =
           withSizes(builder, loc, block->getArgument(numInputs++),
                     cast<RankedTensorType>(argument.getType()), sizes);
-      mapping.map(argument, read(memory, argument.getType()));
+      mapping.map(argument, read(builder, memory, argument.getType()));
     }
     Value output = withSizes(builder, loc, block->getArgument(numInputs),
                              resultType, sizes);
-    SmallVector<Value> constantValues;
-    for (auto [i, constant] : llvm::enumerate(constantOps)) {
-      constantValues.push_back(
-          read(block->getArgument(numInputs + 1 + i), constant.getType()));
-      mapping.map(constant.getResult(), constantValues.back());
-    }
     for (Operation &op : dispatch.getBody().front().without_terminator())
-      if (!mapping.contains(&op) &&
-          !(op.getNumResults() == 1 && mapping.contains(op.getResult(0))))
-        builder.clone(op, mapping);
-    // Those inside branches and loops were cloned along with them.
-    for (auto [constant, value] :
-         llvm::zip_equal(constantOps, constantValues)) {
-      Value copy = mapping.lookup(constant.getResult());
-      if (copy == value)
-        continue;
-      copy.replaceAllUsesWith(value);
-      copy.getDefiningOp()->erase();
-    }
+      builder.clone(op, mapping);
     bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(),
         mapping.lookupOrDefault(dispatch.getYield().getOperand(0)), output,
         /*restrict=*/true, /*writable=*/true);
     func::ReturnOp::create(builder, loc);
     return module;
+  }
+
+  static Value read(OpBuilder &builder, Value memory, Type tensor) {
+    return bufferization::ToTensorOp::create(builder, memory.getLoc(), tensor,
+                                             memory, /*restrict=*/true);
+  }
+
+  /// func @name(inputs, output, constants, sizes).
+  void takeConstants(ModuleOp module, StringRef name) {
+    auto func = *module.getOps<func::FuncOp>().begin();
+    func.setSymName(name);
+    OpBuilder builder = OpBuilder::atBlockBegin(&func.front());
+    unsigned place = numPointers;
+    visitConstants(module, [&](arith::ConstantOp constant, const ConstantView &) {
+      Value memory =
+          func.front().insertArgument(place++, bufferType(constant.getType()),
+                                      constant.getLoc());
+      Value tensor = read(builder, memory, constant.getType());
+      constant.getResult().replaceAllUsesWith(tensor);
+      constant.erase();
+    });
+    func.setFunctionType(builder.getFunctionType(
+        func.front().getArgumentTypes(), TypeRange()));
   }
 
   /// Moves the lowered functions over; what exists there already (malloc)
@@ -215,7 +230,7 @@ private:
           values.push_back(e.argument(args, place));
         ++place;
       }
-      for (unsigned i = 0; i < 1 + constantOps.size(); ++i)
+      for (unsigned i = 0; i < 1 + constants.size(); ++i)
         values.push_back(e.argument(args, place++));
       unsigned numSizes = body.getNumArguments() - values.size();
       Value sizes = numSizes ? e.argument(args, place) : Value();
@@ -227,14 +242,15 @@ private:
   }
 
   qd::DispatchOp dispatch;
-  SmallVector<arith::ConstantOp> constantOps;
-  unsigned numPointers = 0;
+  OwningOpRef<ModuleOp> source;
+  unsigned numPointers = 0; ///< inputs and output
 };
 
 } // namespace
 
 PlanPtr planGeneric(qd::DispatchOp dispatch) {
-  return std::make_unique<GenericPlan>(dispatch);
+  auto plan = std::make_unique<GenericPlan>(dispatch);
+  return succeeded(plan->init()) ? std::move(plan) : nullptr;
 }
 
 } // namespace qdialect::cpu

@@ -50,8 +50,13 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result to become a kernel");
   loadKernelDialects(*dispatch->getContext());
+  auto generic = [&]() -> FailureOr<std::unique_ptr<KernelPlan>> {
+    if (cpu::PlanPtr kernel = cpu::planGeneric(dispatch))
+      return kernel;
+    return failure(); // which said why
+  };
   if (options.generic)
-    return cpu::planGeneric(dispatch);
+    return generic();
   std::optional<cpu::KernelRegion> region =
       cpu::KernelRegion::analyze(dispatch);
   if (!kernelSizes(dispatch).empty()) {
@@ -61,7 +66,7 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
            {cpu::planBatchMatmul, cpu::planRow, cpu::planIntegerRow})
         if (cpu::PlanPtr kernel = plan(*region))
           return kernel;
-    return cpu::planGeneric(dispatch);
+    return generic();
   }
   if (region)
     for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
@@ -70,7 +75,7 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
                       cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
-  return cpu::planGeneric(dispatch);
+  return generic();
 }
 
 } // namespace qdialect

@@ -195,7 +195,7 @@ Value PayloadEmitter::offset(Lanes &lanes) {
 }
 
 Value PayloadEmitter::plain(Lanes &lanes) {
-  if (!lanes.plain && !lanes.offset && (lanes.words || lanes.even)) {
+  if (!lanes.plain && !lanes.offset && (lanes.words || lanes.wide)) {
     lanes.plain = plainOfWide(lanes);
   } else if (!lanes.plain) {
     auto type = Emitter::vector(e.i8());

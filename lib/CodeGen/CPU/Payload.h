@@ -16,6 +16,7 @@
 
 #include "Emitter.h"
 #include "KernelRegion.h"
+#include "WideLanes.h"
 
 namespace qdialect::cpu {
 
@@ -30,9 +31,7 @@ struct Lanes {
   /// Integers: vector<16xi32> with the same numbers; the scalar has `bits`.
   Value words;
   unsigned bits = 32;
-  /// i64: vector<8xi64> each, of lanes 0, 2, ... and of lanes 1, 3, ..., as the
-  /// 64-bit products of a machine come.
-  Value even, odd;
+  Halves wide; ///< i64
 
   static Lanes of(Value plain) {
     Lanes lanes;
@@ -50,10 +49,9 @@ struct Lanes {
     lanes.bits = bits;
     return lanes;
   }
-  static Lanes halves(Value even, Value odd) {
+  static Lanes ofHalves(Halves wide) {
     Lanes lanes;
-    lanes.even = even;
-    lanes.odd = odd;
+    lanes.wide = wide;
     return lanes;
   }
 };
@@ -102,8 +100,8 @@ public:
   /// An integer that fits as i32 lanes; null for i64 lanes of which that is not
   /// known.
   Value words(Lanes &lanes);
-  /// An i64 as its even and odd lanes.
-  void makeHalves(Lanes &lanes);
+  /// An i64.
+  Halves halves(Lanes &lanes);
 
 private:
   struct Frame; // one evaluation
@@ -119,6 +117,7 @@ private:
   Lanes lookup(Lanes codes, qd::LookupOp op);
   Lanes scalarOp(Frame &frame, mlir::Operation *op);
   Lanes extract(Frame &frame, mlir::tensor::ExtractOp op);
+  std::optional<Lanes> tableEntry(Frame &frame, mlir::tensor::ExtractOp op);
   /// Is the scalar of a payload the same in all lanes?
   bool isUniform(mlir::Value scalar) const;
   Lanes ofLoaded(Value raw, mlir::Type element);
@@ -126,10 +125,8 @@ private:
   /// i64 arithmetic and dyadic rescaling (PayloadWide.cpp).
   std::optional<Lanes> wideOp(Frame &frame, mlir::Operation *op);
   std::optional<Lanes> rescale(Frame &frame, qd::RescaleOp op);
-  /// The product of two i64 that fit i32.
-  Lanes wideProduct(Lanes &a, Lanes &b);
-  /// i32 lanes of the halves >> shift, rounded half to even, plus `zero`.
-  Value roundingShift(const Lanes &halves, Value shift, Value zero,
+  /// i32 lanes of product >> shift, rounded half to even, plus `zero`.
+  Value roundingShift(Halves product, Value shift, Value zero,
                       const Epilogue::Shift &facts);
   Value plainOfWide(Lanes &lanes);
   /// `real` rounded to codes of 8 or 16 bits.

@@ -7,6 +7,7 @@
 // are loaded as one; else each lane reads its own. Places outside the tensor,
 // which only wrong data ask for, read its last element along that dimension.
 
+#include "LaneIntegers.h"
 #include "Payload.h"
 #include "PayloadFrame.h"
 
@@ -39,11 +40,46 @@ bool PayloadEmitter::isUniform(Value scalar) const {
                       [&](Value operand) { return isUniform(operand); });
 }
 
+/// An i32 of a short table at a place that is computed in 32 bits.
+std::optional<Lanes> PayloadEmitter::tableEntry(Frame &frame,
+                                                tensor::ExtractOp op) {
+  const Epilogue::Operand &source = epilogue.operand(op.getTensorMutable());
+  RankedTensorType tensor = op.getTensor().getType();
+  if (tensor.getRank() != 1 || !source.element.isInteger(32) ||
+      tensor.getDimSize(0) > 1 << 16)
+    return std::nullopt;
+  auto cast = op.getIndices()[0].getDefiningOp<arith::IndexCastOp>();
+  if (!cast || isUniform(cast))
+    return std::nullopt;
+  Value place = words(frame.scalar(*this, cast.getIn()));
+  if (!place || cast.getIn().getType().getIntOrFloatBitWidth() > 32)
+    return std::nullopt;
+  auto type = Emitter::vector(e.i32());
+  int64_t size = tensor.getDimSize(0);
+  // Negative places count as large ones.
+  place = arith::MinUIOp::create(e, place, e.constantInt(type, size - 1));
+  Value base = pointers.lookup(source.argument);
+  if (e.target.isa == CpuTarget::AVX512VNNI && (size == 32 || size == 64)) {
+    SmallVector<Value> registers;
+    for (int64_t i = 0; i < size; i += Emitter::kLanes)
+      registers.push_back(e.load(type, e.at(base, 4 * i), 4));
+    return Lanes::of(lookUpRegisters(e, registers, place));
+  }
+  Value addresses = LLVM::GEPOp::create(
+      e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i32(), base,
+      ArrayRef<LLVM::GEPArg>{place}, LLVM::GEPNoWrapFlags::inbounds);
+  return Lanes::of(LLVM::masked_gather::create(
+      e, type, addresses, e.prefixMask(Emitter::kLanes),
+      ValueRange{e.constantInt(type, 0)}, e.getI32IntegerAttr(4)));
+}
+
 Lanes PayloadEmitter::extract(Frame &frame, tensor::ExtractOp op) {
   const Epilogue::Operand &source = epilogue.operand(op.getTensorMutable());
   if (source.kind == Epilogue::Operand::Splat)
     return splat(source.splat);
   auto tensor = cast<RankedTensorType>(op.getTensor().getType());
+  if (std::optional<Lanes> entry = tableEntry(frame, op))
+    return *entry;
   SmallVector<int64_t> strides = rowMajorStrides(tensor.getShape());
   int64_t bytes = elementBytes(source.element);
   auto places = Emitter::vector(e.i64());

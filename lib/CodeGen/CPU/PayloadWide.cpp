@@ -2,18 +2,16 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// 64-bit integers on lanes, and the dyadic rescaling that they are for:
+// 64-bit integers of payloads (WideLanes.h), and the dyadic rescaling that they
+// are for:
 //
 //   q = z + round_half_even(x * multiplier / 2^shift)
 //
-// Machines multiply the even 32-bit lanes of a register into 64 bits, so i64
-// values live as two registers, of the even lanes and of the odd ones, and need
-// no widening move; the upper halves of both are one shuffle away from the
-// lanes of the result. Where the bounds of a layer prove that no product lies
-// half way between two codes and every shift is at least 33, the lower halves
-// matter to nobody:
+// Where the bounds of a layer prove that no product lies half way between two
+// codes and every shift is at least 33, the lower words of the products matter
+// to nobody:
 //
-//   q = z + ((upper(x * multiplier) >> (shift - 33)) + 1) >> 1
+//   q = ((upper(x * multiplier) >> (shift - 33)) + 1 + 2 z) >> 1
 
 #include "Payload.h"
 #include "PayloadFrame.h"
@@ -23,20 +21,6 @@
 using namespace mlir;
 
 namespace qdialect::cpu {
-
-static VectorType halfType(Emitter &e) {
-  return Emitter::vector(e.i64(), Emitter::kLanes / 2);
-}
-
-/// The 32-bit lanes `from`, `from` + 2, ... of both halves, in order.
-static Value joined(Emitter &e, const Lanes &halves, int64_t from) {
-  auto type = Emitter::vector(e.i32());
-  SmallVector<int64_t> lanes;
-  for (int64_t i = from; i < Emitter::kLanes; i += 2)
-    llvm::append_values(lanes, i, Emitter::kLanes + i);
-  return vector::ShuffleOp::create(e, e.bitcast(halves.even, type),
-                                   e.bitcast(halves.odd, type), lanes);
-}
 
 Value PayloadEmitter::words(Lanes &lanes) {
   auto type = Emitter::vector(e.i32());
@@ -57,88 +41,62 @@ Value PayloadEmitter::words(Lanes &lanes) {
   return lanes.words = arith::ExtSIOp::create(e, type, lanes.plain);
 }
 
-void PayloadEmitter::makeHalves(Lanes &lanes) {
-  if (lanes.even)
-    return;
-  VectorType type = halfType(e);
-  if (lanes.known) {
-    lanes.even = lanes.odd = e.constantInt(type, *lanes.known);
-    return;
+Halves PayloadEmitter::halves(Lanes &lanes) {
+  if (!lanes.wide) {
+    if (lanes.known)
+      lanes.wide = Halves::constant(e, *lanes.known);
+    else if (Value narrow = words(lanes))
+      lanes.wide = Halves::of(e, narrow);
+    else
+      lanes.wide = Halves::of(e, lanes.plain);
   }
-  if (Value narrow = words(lanes)) {
-    Value pairs = e.bitcast(narrow, type), bits = e.constantInt(type, 32);
-    lanes.even = arith::ShRSIOp::create(
-        e, arith::ShLIOp::create(e, pairs, bits), bits);
-    lanes.odd = arith::ShRSIOp::create(e, pairs, bits);
-    return;
-  }
-  auto every = [&](int64_t from) -> Value {
-    SmallVector<int64_t> order;
-    for (int64_t i = from; i < Emitter::kLanes; i += 2)
-      order.push_back(i);
-    return vector::ShuffleOp::create(e, lanes.plain, lanes.plain, order);
-  };
-  lanes.even = every(0);
-  lanes.odd = every(1);
+  return lanes.wide;
 }
 
 /// i16 or i64 lanes as their scalar type has them.
 Value PayloadEmitter::plainOfWide(Lanes &lanes) {
-  if (lanes.even) {
-    SmallVector<int64_t> order;
-    for (int64_t i = 0; i < Emitter::kLanes / 2; ++i)
-      llvm::append_values(order, i, Emitter::kLanes / 2 + i);
-    return vector::ShuffleOp::create(e, lanes.even, lanes.odd, order);
-  }
+  if (lanes.wide)
+    return lanes.wide.joined(e);
   auto type = Emitter::vector(IntegerType::get(e.getContext(), lanes.bits));
   if (lanes.bits < 32)
     return arith::TruncIOp::create(e, type, lanes.words);
   return arith::ExtSIOp::create(e, type, lanes.words);
 }
 
-Value PayloadEmitter::roundingShift(const Lanes &halves, Value shift,
-                                    Value zero, const Epilogue::Shift &facts) {
-  auto type = Emitter::vector(e.i32());
-  auto number = [&](int64_t n) { return e.constantInt(type, n); };
+Value PayloadEmitter::roundingShift(Halves product, Value shift, Value zero,
+                                    const Epilogue::Shift &facts) {
+  auto number = [&](int64_t n) {
+    return e.constantInt(Emitter::vector(e.i32()), n);
+  };
   Value one = number(1);
   if (facts.isHigh && facts.neverTies) {
     // The floor of halves of a step, rounded up with the zero point in it.
-    Value upper = joined(e, halves, 1);
     Value rest = arith::SubIOp::create(e, shift, number(33));
-    Value steps = arith::ShRSIOp::create(e, upper, rest);
-    Value twice = arith::AddIOp::create(
-        e, arith::ShLIOp::create(e, zero, one), one);
+    Value steps = arith::ShRSIOp::create(e, product.upper(e), rest);
+    Value twice = arith::ShLIOp::create(e, zero, one);
+    twice = arith::AddIOp::create(e, twice, one);
     return arith::ShRSIOp::create(e, arith::AddIOp::create(e, steps, twice),
                                   one);
   }
-  Lanes counts = Lanes::ofWords(shift, 64);
-  makeHalves(counts);
-  bool fromAbove = facts.neverTies || facts.isLow;
-  Lanes sums;
-  auto shifted = [&](Value half, Value count, Value &sum) -> Value {
-    Value unit = e.constantInt(half.getType(), 1);
-    Value middle = arith::ShLIOp::create(
-        e, unit, arith::SubIOp::create(e, count, unit));
-    if (!fromAbove) {
-      // One less, and one more where the floor is odd.
-      Value floor = arith::ShRSIOp::create(e, half, count);
-      middle = arith::AddIOp::create(e, arith::SubIOp::create(e, middle, unit),
-                                     arith::AndIOp::create(e, floor, unit));
-    }
-    sum = arith::AddIOp::create(e, half, middle);
-    return arith::ShRSIOp::create(e, sum, count);
-  };
-  Lanes quotients = Lanes::halves({}, {});
-  quotients.even = shifted(halves.even, counts.even, sums.even);
-  quotients.odd = shifted(halves.odd, counts.odd, sums.odd);
-  Value rounded = joined(e, quotients, 0);
+  Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
+  Halves half = Halves::make<arith::ShLIOp>(
+      e, unit, Halves::make<arith::SubIOp>(e, counts, unit));
+  if (!facts.neverTies && !facts.isLow) {
+    // One less, and one more where the floor is odd.
+    Halves floor = Halves::make<arith::ShRSIOp>(e, product, counts);
+    half = Halves::make<arith::AddIOp>(
+        e, Halves::make<arith::SubIOp>(e, half, unit),
+        Halves::make<arith::AndIOp>(e, floor, unit));
+  }
+  Halves sum = Halves::make<arith::AddIOp>(e, product, half);
+  Value rounded = Halves::make<arith::ShRSIOp>(e, sum, counts).lower(e);
   if (!facts.neverTies && facts.isLow) {
-    // Rounded up from the middle: an odd number goes back down.
-    Value places = arith::SubIOp::create(e, number(32), shift);
-    Value mask = arith::ShRUIOp::create(e, number(-1), places);
-    Value rest = arith::AndIOp::create(e, joined(e, sums, 0), mask);
-    Value tie = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, rest,
-                                      number(0));
+    // Rounded up from the middle, an odd number goes back down.
+    Value mask = arith::ShRUIOp::create(
+        e, number(-1), arith::SubIOp::create(e, number(32), shift));
+    Value rest = arith::AndIOp::create(e, sum.lower(e), mask);
+    Value tie =
+        arith::CmpIOp::create(e, arith::CmpIPredicate::eq, rest, number(0));
     Value even = arith::AndIOp::create(e, rounded, number(-2));
     rounded = arith::SelectOp::create(e, tie, even, rounded);
   }
@@ -157,13 +115,12 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
     return std::nullopt;
   Lanes input = frame.scalar(*this, op.getInput());
   Lanes multiplier = frame.scalar(*this, op.getMultiplier());
-  Lanes product = input;
-  if (multiplier.known == 1) {
-    makeHalves(product);
-  } else {
+  Halves product = halves(input);
+  if (multiplier.known != 1) {
     if (!words(input) || !words(multiplier))
       return std::nullopt;
-    product = wideProduct(input, multiplier);
+    product =
+        Halves::make<arith::MulIOp>(e, product, halves(multiplier));
   }
   auto type = Emitter::vector(e.i32());
   int64_t offset = isOffsetBinary(alphabet) ? 128 : 0;
@@ -183,13 +140,6 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
   codes = arith::MaxSIOp::create(e, codes, e.constantInt(type, INT16_MIN));
   codes = arith::MinSIOp::create(e, codes, e.constantInt(type, INT16_MAX));
   return Lanes::ofWords(codes, 16);
-}
-
-Lanes PayloadEmitter::wideProduct(Lanes &a, Lanes &b) {
-  makeHalves(a);
-  makeHalves(b);
-  return Lanes::halves(arith::MulIOp::create(e, a.even, b.even),
-                       arith::MulIOp::create(e, a.odd, b.odd));
 }
 
 std::optional<Lanes> PayloadEmitter::wideOp(Frame &frame, Operation *op) {
@@ -213,22 +163,15 @@ std::optional<Lanes> PayloadEmitter::wideOp(Frame &frame, Operation *op) {
   if (isa<arith::MulIOp>(op)) {
     if (!words(a) || !words(b))
       return std::nullopt;
-    return wideProduct(a, b);
+    return Lanes::ofHalves(
+        Halves::make<arith::MulIOp>(e, halves(a), halves(b)));
   }
-  if (!a.even && !b.even)
+  if (!a.wide && !b.wide)
     return std::nullopt;
-  makeHalves(a);
-  makeHalves(b);
-  auto both = [&](auto combine) {
-    return Lanes::halves(combine(a.even, b.even), combine(a.odd, b.odd));
-  };
-  if (isa<arith::AddIOp>(op))
-    return both([&](Value x, Value y) -> Value {
-      return arith::AddIOp::create(e, x, y);
-    });
-  return both([&](Value x, Value y) -> Value {
-    return arith::SubIOp::create(e, x, y);
-  });
+  return Lanes::ofHalves(
+      isa<arith::AddIOp>(op)
+          ? Halves::make<arith::AddIOp>(e, halves(a), halves(b))
+          : Halves::make<arith::SubIOp>(e, halves(a), halves(b)));
 }
 
 } // namespace qdialect::cpu

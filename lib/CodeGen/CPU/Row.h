@@ -75,8 +75,8 @@ protected:
   Value walk(Value init, Step step);
   /// Halves first, as the tree of Numerics/Reductions.h.
   template <class Op>
-  Value tree(Value lanes) {
-    for (int64_t half = kLanes / 2; half != 0; half /= 2)
+  Value tree(Value lanes, int64_t numLanes = kLanes) {
+    for (int64_t half = numLanes / 2; half != 0; half /= 2)
       lanes =
           Op::create(e, e.slice(lanes, 0, half), e.slice(lanes, half, half));
     return mlir::vector::ExtractOp::create(e, lanes, int64_t(0));

@@ -6,12 +6,12 @@
 // of Numerics/IntegerSequences.h on sixteen lanes; what is done once a row is
 // scalar. Sums of integers have one value in any order.
 
+#include "LaneIntegers.h"
 #include "Row.h"
 
 #include "QDialect/IR/IntegerOps.h"
 #include "QDialect/Numerics/IntegerSequences.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 
@@ -24,7 +24,8 @@ public:
   bool init();
 
   std::optional<IntegerSoftmax> softmax;
-  unsigned fine = 0, coarse = 0; ///< positions of its tables in `args`
+  /// Its tables and their positions in `args`.
+  SmallVector<std::pair<const std::vector<int32_t> *, unsigned>> tables;
   // Of a norm.
   IntegerScheme scheme = IntegerScheme::QD;
   bool centred = true;
@@ -36,74 +37,20 @@ protected:
   std::unique_ptr<RowEmitter> makeEmitter(Emitter &e, Value args) override;
 
 private:
-  unsigned addTable(const std::vector<int32_t> &numbers);
+  void addTable(const std::vector<int32_t> &numbers);
   template <typename Op>
   bool initNorm(Op op);
-};
-
-/// Numerics' set of operations on lanes or scalars.
-class LaneIntegers {
-public:
-  explicit LaneIntegers(Emitter &e) : e(e) {}
-
-  Value narrow(Value x) { return resize(x, e.i32()); }
-  Value wide(Value x) { return resize(x, e.i64()); }
-  Value number(Value x, int64_t n) { return e.constantInt(x.getType(), n); }
-  Value add(Value x, Value y) { return arith::AddIOp::create(e, x, y); }
-  Value sub(Value x, Value y) { return arith::SubIOp::create(e, x, y); }
-  Value mul(Value x, Value y) { return arith::MulIOp::create(e, x, y); }
-  Value min(Value x, Value y) { return arith::MinSIOp::create(e, x, y); }
-  Value max(Value x, Value y) { return arith::MaxSIOp::create(e, x, y); }
-  Value div(Value x, Value y) { return arith::DivUIOp::create(e, x, y); }
-  Value shl(Value x, Value n) { return arith::ShLIOp::create(e, x, n); }
-  Value shr(Value x, Value n) { return arith::ShRSIOp::create(e, x, n); }
-  Value table(const std::vector<int32_t> &numbers, Value index) {
-    Value base = tables.lookup(numbers.data());
-    auto places = Emitter::vector(e.i64());
-    Value offset = mul(wide(index), e.constantInt(places, 4));
-    Value addresses = LLVM::GEPOp::create(
-        e, VectorType::get({Emitter::kLanes}, e.ptr()), e.i8(), base,
-        ArrayRef<LLVM::GEPArg>{offset}, LLVM::GEPNoWrapFlags::inbounds);
-    auto type = Emitter::vector(e.i32());
-    return LLVM::masked_gather::create(
-        e, type, addresses, e.prefixMask(Emitter::kLanes),
-        ValueRange{e.constantInt(type, 0)}, e.getI32IntegerAttr(4));
-  }
-  Value bitLength(Value x) {
-    return sub(number(x, 64), math::CountLeadingZerosOp::create(e, x));
-  }
-
-  llvm::DenseMap<const int32_t *, Value> tables;
-
-private:
-  Value resize(Value x, Type element) {
-    Type type = element;
-    if (isa<VectorType>(x.getType()))
-      type = Emitter::vector(element);
-    unsigned from = getElementTypeOrSelf(x).getIntOrFloatBitWidth(),
-             to = element.getIntOrFloatBitWidth();
-    if (from == to)
-      return x;
-    return from < to ? Value(arith::ExtSIOp::create(e, type, x))
-                     : Value(arith::TruncIOp::create(e, type, x));
-  }
-
-  Emitter &e;
 };
 
 class IntegerRowEmitter : public RowEmitter {
 public:
   IntegerRowEmitter(Emitter &e, const IntegerRowPlan &plan, Value args)
       : RowEmitter(e, plan, args), plan(plan), o(e),
-        i32(Emitter::vector(e.i32())), i64(Emitter::vector(e.i64())),
+        i32(Emitter::vector(e.i32())),
         input(pointer(plan.input)) {
-    if (plan.softmax) {
-      const IntegerExp &exp = plan.softmax->exp;
-      if (plan.fine)
-        o.tables[exp.fine.data()] = e.argument(args, plan.fine);
-      if (plan.coarse)
-        o.tables[exp.coarse.data()] = e.argument(args, plan.coarse);
-    } else {
+    for (auto [numbers, argument] : plan.tables)
+      o.addTable(*numbers, e.argument(args, argument));
+    if (!plan.softmax) {
       gain = pointer(*plan.gain);
       bias = pointer(*plan.bias);
     }
@@ -120,35 +67,58 @@ public:
   }
 
 private:
-  /// Codes as i32, i8 ones 128 larger than they are: as they lie in memory.
+  /// Codes as they lie in memory: i16, or i8 in offset binary.
+  Value raw(Value element, Value mask) {
+    Type type = plan.input.element;
+    if (type.isInteger(8)) // 64 bytes behind may be read
+      mask = {};
+    return load(Emitter::vector(type), x, element, mask);
+  }
+
+  /// As i32, i8 ones 128 larger than they are.
   Value codes(Value element, Value mask) {
-    if (plan.input.element.isInteger(8)) // 64 bytes behind may be read
-      return arith::ExtUIOp::create(
-          e, i32, load(Emitter::vector(e.i8()), x, element, {}));
-    return arith::ExtSIOp::create(
-        e, i32, load(Emitter::vector(e.getI16Type()), x, element, mask));
+    Value lanes = raw(element, mask);
+    return plan.input.element.isInteger(8)
+               ? Value(arith::ExtUIOp::create(e, i32, lanes))
+               : Value(arith::ExtSIOp::create(e, i32, lanes));
+  }
+
+  /// The largest of the row, as `codes` has them.
+  Value largest() {
+    auto type = Emitter::vector(plan.input.element);
+    bool isByte = plan.input.element.isInteger(8);
+    Value least = e.constantInt(type, isByte ? 0 : -(1 << 15));
+    auto larger = [&](Value a, Value b) {
+      return isByte ? Value(arith::MaxUIOp::create(e, a, b))
+                    : Value(arith::MaxSIOp::create(e, a, b));
+    };
+    Value lanes = walk(least, [&](Value element, Value mask, Value seen) {
+      return larger(seen, onlyExisting(raw(element, mask), mask, least));
+    });
+    if (isByte)
+      return arith::ExtUIOp::create(e, e.i32(), tree<arith::MaxUIOp>(lanes));
+    return arith::ExtSIOp::create(e, e.i32(), tree<arith::MaxSIOp>(lanes));
   }
 
   /// scratch = exponentials, factor = numerator / sum.
   void softmax() {
-    Value least = e.constantInt(i32, -(1 << 15)), zero = e.constantInt(i32, 0);
-    Value lanes = walk(least, [&](Value element, Value mask, Value seen) {
-      return o.max(seen, onlyExisting(codes(element, mask), mask, least));
-    });
-    Value most = e.broadcast(tree<arith::MaxSIOp>(lanes), i32);
+    Value zero = e.constantInt(i32, 0), most = e.broadcast(largest(), i32);
     // A lane sums at most 2^10 of the 2^14 elements, each at most 2^20.
     Value sums = walk(zero, [&](Value element, Value mask, Value sum) -> Value {
-      // Lanes that do not exist may not read beyond a table.
-      Value d = onlyExisting(o.sub(most, codes(element, mask)), mask, zero);
-      Value power = sequences::integerExp(o, plan.softmax->exp, d);
+      Value d = arith::SubIOp::create(e, most, codes(element, mask));
+      Value power =
+          sequences::integerExp(o, plan.softmax->exp, LaneNumber{d}).value;
       keep(power, element);
       // Seeded fault 85: lanes behind the row count as elements.
       if constexpr (QDIALECT_MUTATE == 85)
         mask = {};
-      return o.add(sum, onlyExisting(power, mask, zero));
+      return arith::AddIOp::create(e, sum, onlyExisting(power, mask, zero));
     });
-    Value sum = tree<arith::AddIOp>(o.wide(sums));
-    factor = e.broadcast(sequences::softmaxFactor(o, *plan.softmax, sum), i64);
+    Value sum = tree<arith::AddIOp>(
+        arith::ExtSIOp::create(e, Emitter::vector(e.i64()), sums));
+    factor = o.ofRow(
+        sequences::softmaxFactor(o, *plan.softmax, LaneNumber{sum}).value,
+        /*fitsWord=*/true);
   }
 
   /// The codes less the zero point, where it matters.
@@ -157,57 +127,70 @@ private:
     if (plan.centred)
       return q;
     int64_t offset = plan.input.element.isInteger(8) ? 128 : 0;
-    return o.sub(q, e.constantInt(i32, plan.zeroPoint + offset));
+    return arith::SubIOp::create(e, q,
+                                 e.constantInt(i32, plan.zeroPoint + offset));
   }
 
   void norm() {
-    Value zero = e.constantInt(i32, 0);
-    auto existing = [&](Value element, Value mask) {
-      return onlyExisting(centred(element, mask), mask, zero);
-    };
+    Value zero = e.constantInt(i32, 0), wideZero = e.constantInt(half(), 0);
     Value sum = walk(zero, [&](Value element, Value mask, Value partial) {
-      return o.add(partial, existing(element, mask));
+      return Value(arith::AddIOp::create(
+          e, partial, onlyExisting(centred(element, mask), mask, zero)));
     });
-    Value squares = walk(e.constantInt(i64, 0),
-                         [&](Value element, Value mask, Value partial) {
-                           Value q = o.wide(existing(element, mask));
-                           return o.add(partial, o.mul(q, q));
-                         });
-    Value parts[3];
-    sequences::normRow(o, plan.scheme, plan.centred, plan.length, plan.epsilon,
-                       tree<arith::AddIOp>(o.wide(sum)),
-                       tree<arith::AddIOp>(squares), parts[0], parts[1],
-                       parts[2]);
-    centre = e.broadcast(parts[0], i64);
-    factor = e.broadcast(parts[1], i64);
-    shift = e.broadcast(parts[2], i64);
+    Value squares =
+        walk(wideZero, [&](Value element, Value mask, Value partial) -> Value {
+          Value q = onlyExisting(centred(element, mask), mask, zero);
+          Halves wide = Halves::of(e, q);
+          Halves square = Halves::make<arith::MulIOp>(e, wide, wide);
+          return arith::AddIOp::create(
+              e, partial, arith::AddIOp::create(e, square.even, square.odd));
+        });
+    LaneNumber parts[3];
+    sequences::normRow(
+        o, plan.scheme, plan.centred, plan.length, plan.epsilon,
+        LaneNumber{tree<arith::AddIOp>(
+            arith::ExtSIOp::create(e, Emitter::vector(e.i64()), sum))},
+        LaneNumber{tree<arith::AddIOp>(squares, kLanes / 2)}, parts[0],
+        parts[1], parts[2]);
+    bool isOurs = plan.scheme == IntegerScheme::QD;
+    centre = o.ofRow(parts[0].value, isOurs);
+    factor = o.ofRow(parts[1].value, isOurs);
+    shift = o.ofRow(parts[2].value, /*fitsWord=*/false);
   }
 
   Lanes result(Value element, Value mask) override {
-    Value code;
+    LaneNumber code;
     if (plan.softmax) {
-      code =
-          sequences::softmaxCode(o, *plan.softmax, kept(i32, element), factor);
+      code = sequences::softmaxCode(o, *plan.softmax,
+                                    LaneNumber{kept(i32, element)}, factor);
     } else {
-      Value z =
-          sequences::normElement(o, plan.scheme, plan.length,
-                                 centred(element, mask), centre, factor, shift);
+      LaneNumber z = sequences::normElement(
+          o, plan.scheme, plan.length, LaneNumber{centred(element, mask)},
+          centre, factor, shift);
       // Constants have room behind them.
-      Value g = load(i32, gain, element, {}), b = load(i64, bias, element, {});
-      code = sequences::normCode(o, z, g, b, plan.shift, plan.resultBits);
+      Value b = load(Emitter::vector(e.i64()), bias, element, {});
+      code = sequences::normCode(
+          o, z, LaneNumber{load(i32, gain, element, {})},
+          LaneNumber{{}, Halves::of(e, b), /*isWide=*/true}, plan.shift);
     }
-    if (plan.resultBits == 8)
-      return Lanes::codes(o.add(code, e.constantInt(i32, 128)));
-    return Lanes::of(
-        arith::TruncIOp::create(e, Emitter::vector(e.getI16Type()), code));
+    if (plan.resultBits == 8) {
+      Lanes lanes = Lanes::codes(
+          arith::AddIOp::create(e, code.value, e.constantInt(i32, 128)));
+      lanes.pending = true;
+      return lanes;
+    }
+    code = sequences::clampedCode(o, code, INT16_MIN, INT16_MAX);
+    return Lanes::ofWords(code.value, 16);
   }
+
+  VectorType half() { return Emitter::vector(e.i64(), kLanes / 2); }
 
   const IntegerRowPlan &plan;
   LaneIntegers o;
-  VectorType i32, i64;
+  VectorType i32;
   Value input, gain, bias;
   Value x; ///< the row
-  Value centre, factor, shift;
+  LaneNumber centre, factor, shift;
 };
 
 std::unique_ptr<RowEmitter> IntegerRowPlan::makeEmitter(Emitter &e,
@@ -215,13 +198,15 @@ std::unique_ptr<RowEmitter> IntegerRowPlan::makeEmitter(Emitter &e,
   return std::make_unique<IntegerRowEmitter>(e, *this, args);
 }
 
-unsigned IntegerRowPlan::addTable(const std::vector<int32_t> &numbers) {
+void IntegerRowPlan::addTable(const std::vector<int32_t> &numbers) {
+  if (numbers.empty())
+    return;
   ConstantBlob blob;
   blob.size = static_cast<int64_t>(numbers.size() * sizeof(int32_t));
   blob.fill = [numbers](MutableArrayRef<char> out) {
     std::memcpy(out.data(), numbers.data(), numbers.size() * sizeof(int32_t));
   };
-  return addConstant(std::move(blob));
+  tables.push_back({&numbers, addConstant(std::move(blob))});
 }
 
 template <typename Op>
@@ -253,10 +238,9 @@ bool IntegerRowPlan::init() {
     // Beyond that a lane's sum needs more than 32 bits.
     if ((shapes ? shapes->sizes.bounds(length).high : length) > 1 << 14)
       return false;
-    if (!softmax->exp.fine.empty())
-      fine = addTable(softmax->exp.fine);
-    if (!softmax->exp.coarse.empty())
-      coarse = addTable(softmax->exp.coarse);
+    addTable(softmax->exp.low);
+    addTable(softmax->exp.middle);
+    addTable(softmax->exp.high);
   } else if (auto norm = dyn_cast<qd::IntLayerNormOp>(root)) {
     if (!initNorm(norm))
       return false;
