@@ -63,8 +63,8 @@ bool chooseSegments(IntegerCurve &curve) {
     double all = values[i + 2] - values[i], half = values[i + 1] - values[i];
     bends.push_back(2 * all - 4 * half);
     steps.push_back(all - bends.back());
-    steepest = std::max(steepest,
-                        std::fabs(steps.back()) + std::fabs(bends.back()));
+    steepest =
+        std::max(steepest, std::fabs(steps.back()) + std::fabs(bends.back()));
   }
   // value, step and bend sum up below 2^31, (step + bend) * 1023 too.
   curve.fraction = 20;
@@ -73,16 +73,15 @@ bool chooseSegments(IntegerCurve &curve) {
           std::ldexp(steepest, curve.fraction) >= 0x1p21 - 4))
     --curve.fraction;
   auto steps32 = [&](double y) {
-    return static_cast<int32_t>(
-        std::nearbyint(std::ldexp(y, curve.fraction)));
+    return static_cast<int32_t>(std::nearbyint(std::ldexp(y, curve.fraction)));
   };
   for (size_t i = 0; i < steps.size(); ++i) {
     curve.values.push_back(steps32(values[2 * i]));
     curve.steps.push_back(steps32(steps[i]));
     curve.bends.push_back(steps32(bends[i]));
   }
-  // |(x - a)(x - m)(x - b)| <= width^3 / (12 sqrt 3). No parabola through values
-  // of at most `largest` leaves 5/4 of it.
+  // |(x - a)(x - m)(x - b)| <= width^3 / (12 sqrt 3). No parabola through
+  // values of at most `largest` leaves 5/4 of it.
   double width = 2 * static_cast<double>(spacing) * in.scale;
   double ofParabola = width * width * width / (72 * std::sqrt(3.0)) *
                       thirdDerivative(curve.kind) / out.scale;

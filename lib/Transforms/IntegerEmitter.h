@@ -38,7 +38,8 @@ struct IntegerEmitter {
   Value low(Value x) { return x; }
   Value table(const std::vector<int32_t> &numbers, Value index) {
     auto last = static_cast<int64_t>(numbers.size()) - 1;
-    return read(numbers, b.make<mlir::arith::AndIOp>(index, number(index, last)));
+    return read(numbers,
+                b.make<mlir::arith::AndIOp>(index, number(index, last)));
   }
   Value bitLength(Value x) {
     int64_t width = mlir::getElementTypeOrSelf(x).getIntOrFloatBitWidth();

@@ -7,7 +7,7 @@
 // CHECK:       linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]{{.*}} ins({{.*}} : tensor<3x4xi8>)
 // CHECK:         arith.maxsi
 // CHECK:       linalg.generic {{.*}} outs({{.*}} : tensor<3x4xi32>)
-// CHECK:         tensor.extract {{.*}} : tensor<256xi32>
+// CHECK:         tensor.extract {{.*}} : tensor<32xi32>
 // CHECK:       linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]{{.*}} outs({{.*}} : tensor<3xi64>)
 // CHECK:         arith.addi {{.*}} : i64
 // CHECK:       linalg.generic {{.*}} outs({{.*}} : tensor<3xi64>)

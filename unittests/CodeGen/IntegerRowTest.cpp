@@ -92,4 +92,38 @@ TEST_F(IntegerRowTest, NormOfSeveralDimensions) {
                 "row", random);
 }
 
+TEST_F(IntegerRowTest, SoftmaxScales) {
+  // Differences that need one table, two, three, and one of 64 numbers.
+  for (const char *scale : {"20.0", "2.0e-2", "1.0e-3", "3.0e-4"}) {
+    SCOPED_TRACE(scale);
+    std::string input = shapeText({3, 40}, "i16"),
+                result = shapeText({3, 40}, "i16");
+    checkDispatch(
+        mainText({input}, result,
+                 std::string("    %y = qd.int_softmax %x0 scheme(qd) "
+                             "axis = 1 scale = ") +
+                     scale + " to 1.6e-5 zero_point = -32768 : " + input +
+                     " -> " + result + "\n    qd.yield %y : " + result + "\n"),
+        "row", random);
+  }
+}
+
+TEST_F(IntegerRowTest, Curves) {
+  for (const char *op : {"int_gelu", "int_silu"})
+    for (const char *scheme : {"qd", "ibert", "ivit"})
+      for (bool wide : {false, true}) {
+        SCOPED_TRACE(std::string(scheme) + " " + op);
+        std::string input = shapeText({3, 37}, wide ? "i16" : "i8"),
+                    result = shapeText({3, 37}, "i8");
+        checkDispatch(
+            mainText(
+                {input}, result,
+                std::string("    %y = qd.") + op + " %x0 scheme(" + scheme +
+                    ") scale = " + (wide ? "2.0e-4" : "3.0e-2") +
+                    " zero_point = 5 to 2.0e-2 zero_point = -100 : " + input +
+                    " -> " + result + "\n    qd.yield %y : " + result + "\n"),
+            "generic", random, 0, false);
+      }
+}
+
 } // namespace

@@ -64,11 +64,12 @@ class QD_IntCurveOp<string mnemonic, string function> : QD_IntegerOp<mnemonic> {
     A function of one code at a time, codes to codes.
 
     *Semantics.* Numerics/IntegerFunctions.h (docs/Numerics.md, section 11). `qd`: i8
-    codes by a table of every result; i16 codes u = x + 32768 between results at
-    every 256th, with f binary digits:
+    codes by a table of every result; i16 codes u = x + 32768 by a parabola for
+    each of 64 segments, k = u >> 10, t = u & 1023, with f binary digits:
 
     ```
-    y = clamp((value[u >> 8] + ((step[u >> 8] * (u & 255) + 128) >> 8) + half) >> f)
+    slope = ((bend[k] * t + 512) >> 10) + step[k]
+    y = clamp((value[k] + ((slope * t + 512) >> 10) + half) >> f)
     ```
 
     `ibert`, `ivit`: the papers' formula of q = x - zero_point, a product that is

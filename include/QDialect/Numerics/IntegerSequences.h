@@ -250,7 +250,8 @@ V integerCurve(O &o, const IntegerCurve &p, V code) {
     V high = shiftRight(o, index, bits);
     V t = o.sub(index, o.shl(high, o.number(index, bits)));
     V half = o.number(index, 1 << (bits - 1));
-    V slope = shiftRight(o, o.add(o.mul(o.table(p.bends, high), t), half), bits);
+    V slope =
+        shiftRight(o, o.add(o.mul(o.table(p.bends, high), t), half), bits);
     slope = o.add(slope, o.table(p.steps, high));
     V rise = shiftRight(o, o.add(o.mul(slope, t), half), bits);
     V value = o.add(o.table(p.values, high), rise);

@@ -42,7 +42,15 @@ static bool isSpecialNumber(Attribute value) {
     return !number.isFiniteNonZero() || number.getExactLog2Abs() != INT_MIN;
   }
   const APInt &number = cast<IntegerAttr>(value).getValue();
-  return number.isZero() || number.isOne() || !number.isSignedIntN(32);
+  return number.isZero() || !number.isSignedIntN(32);
+}
+
+/// Is nothing multiplied, because the sums are in steps already?
+static bool isUnitMultiplier(Attribute value, OpOperand &use) {
+  auto rescale = dyn_cast<qd::RescaleOp>(use.getOwner());
+  auto number = dyn_cast<IntegerAttr>(value);
+  return rescale && number && number.getValue().isOne() &&
+         use.get() == rescale.getMultiplier();
 }
 
 static bool isParameter(const KernelRegion &region, Value constant,
@@ -54,7 +62,8 @@ static bool isParameter(const KernelRegion &region, Value constant,
   Attribute value = splatOf(constant);
   return value && !isSpecialNumber(value) &&
          llvm::all_of(constant.getUses(), [&](OpOperand &use) {
-           return isParameterUse(region, use, ofRoot);
+           return isParameterUse(region, use, ofRoot) &&
+                  !isUnitMultiplier(value, use);
          });
 }
 

@@ -15,8 +15,8 @@ namespace qdialect::cpu {
 /// Makes linalg ops of what has no loops of its own; may make constants.
 mlir::LogicalResult decomposeGenericModule(mlir::ModuleOp module);
 
-/// Lowers such a module, of functions over memrefs with tensor code inside to the
-/// llvm dialect. Memrefs become bare pointers; i8 elements in memory are in
+/// Lowers such a module, of functions over memrefs with tensor code inside to
+/// the llvm dialect. Memrefs become bare pointers; i8 elements in memory are in
 /// offset binary.
 mlir::LogicalResult lowerGenericModule(mlir::ModuleOp module);
 

@@ -177,16 +177,16 @@ private:
     func.setSymName(name);
     OpBuilder builder = OpBuilder::atBlockBegin(&func.front());
     unsigned place = numPointers;
-    visitConstants(module, [&](arith::ConstantOp constant, const ConstantView &) {
-      Value memory =
-          func.front().insertArgument(place++, bufferType(constant.getType()),
-                                      constant.getLoc());
-      Value tensor = read(builder, memory, constant.getType());
-      constant.getResult().replaceAllUsesWith(tensor);
-      constant.erase();
-    });
-    func.setFunctionType(builder.getFunctionType(
-        func.front().getArgumentTypes(), TypeRange()));
+    visitConstants(
+        module, [&](arith::ConstantOp constant, const ConstantView &) {
+          Value memory = func.front().insertArgument(
+              place++, bufferType(constant.getType()), constant.getLoc());
+          Value tensor = read(builder, memory, constant.getType());
+          constant.getResult().replaceAllUsesWith(tensor);
+          constant.erase();
+        });
+    func.setFunctionType(
+        builder.getFunctionType(func.front().getArgumentTypes(), TypeRange()));
   }
 
   /// Moves the lowered functions over; what exists there already (malloc)

@@ -21,7 +21,8 @@ Value lookUpRegisters(Emitter &e, ArrayRef<Value> registers, Value index) {
     return e.intrinsic("llvm.x86.avx512.vpermi2var.d.512", type,
                        {registers[first], index, registers[first + 1]});
   };
-  assert((registers.size() == 2 || registers.size() == 4) && "32 or 64 numbers");
+  assert((registers.size() == 2 || registers.size() == 4) &&
+         "32 or 64 numbers");
   if (registers.size() == 2)
     return pair(0);
   Value bit = arith::AndIOp::create(e, index, e.constantInt(type, 32));
@@ -38,9 +39,9 @@ void LaneIntegers::addTable(const std::vector<int32_t> &numbers,
   if (!isSmall || e.target.isa != CpuTarget::AVX512VNNI)
     return;
   for (size_t i = 0; i < numbers.size(); i += Emitter::kLanes)
-    table.registers.push_back(
-        e.load(Emitter::vector(e.i32()),
-               e.at(pointer, static_cast<int64_t>(4 * i)), 4));
+    table.registers.push_back(e.load(Emitter::vector(e.i32()),
+                                     e.at(pointer, static_cast<int64_t>(4 * i)),
+                                     4));
 }
 
 LaneNumber LaneIntegers::ofRow(Value scalar, bool fitsWord) {
@@ -115,8 +116,8 @@ LaneNumber LaneIntegers::upper(LaneNumber x, int64_t n) {
   if (!x.isWide)
     return narrow(shr(x, number(x, n)));
   Value words = halvesOf(x).upper(e);
-  return {arith::ShRSIOp::create(e, words,
-                                 e.constantInt(words.getType(), n - 32))};
+  return {
+      arith::ShRSIOp::create(e, words, e.constantInt(words.getType(), n - 32))};
 }
 
 LaneNumber LaneIntegers::low(LaneNumber x) {

@@ -167,8 +167,8 @@ std::optional<unsigned> Epilogue::mostTrailingZeros(Value scalar) const {
   unsigned ofConstant = 0;
   for (int64_t i = 0, e = view->splat ? 1 : view->numElements(); i < e; ++i)
     if (int64_t element = view->integer(i))
-      ofConstant = std::max<unsigned>(ofConstant, llvm::countr_zero(
-                                                      uint64_t(element)));
+      ofConstant =
+          std::max<unsigned>(ofConstant, llvm::countr_zero(uint64_t(element)));
   atMost(ofConstant);
   return most;
 }

@@ -31,9 +31,9 @@ Value PayloadEmitter::words(Lanes &lanes) {
   if (lanes.offset)
     return lanes.words = arith::SubIOp::create(e, offset(lanes),
                                                e.constantInt(type, 128));
-  auto element =
-      lanes.plain ? dyn_cast<IntegerType>(getElementTypeOrSelf(lanes.plain))
-                  : IntegerType();
+  auto element = lanes.plain
+                     ? dyn_cast<IntegerType>(getElementTypeOrSelf(lanes.plain))
+                     : IntegerType();
   if (!element || element.getWidth() > 32)
     return {};
   if (element.getWidth() == 32)
@@ -110,8 +110,8 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
       op.getOverflow() != qd::Overflow::Saturate)
     return std::nullopt;
   std::optional<Epilogue::Shift> facts = epilogue.shiftOf(op);
-  if (!facts || (op.getZeroPoint() &&
-                 !Epilogue::isSafeZeroPoint(epilogue.rangeOf(op.getZeroPoint()))))
+  if (!facts || (op.getZeroPoint() && !Epilogue::isSafeZeroPoint(
+                                          epilogue.rangeOf(op.getZeroPoint()))))
     return std::nullopt;
   Lanes input = frame.scalar(*this, op.getInput());
   Lanes multiplier = frame.scalar(*this, op.getMultiplier());
@@ -119,8 +119,7 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
   if (multiplier.known != 1) {
     if (!words(input) || !words(multiplier))
       return std::nullopt;
-    product =
-        Halves::make<arith::MulIOp>(e, product, halves(multiplier));
+    product = Halves::make<arith::MulIOp>(e, product, halves(multiplier));
   }
   auto type = Emitter::vector(e.i32());
   int64_t offset = isOffsetBinary(alphabet) ? 128 : 0;
@@ -130,8 +129,8 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
     zero = lanes.known ? e.constantInt(type, *lanes.known + offset)
                        : Value(arith::AddIOp::create(e, words(lanes), zero));
   }
-  Value codes = roundingShift(product, words(frame.scalar(*this, op.getShift())),
-                              zero, *facts);
+  Value codes = roundingShift(
+      product, words(frame.scalar(*this, op.getShift())), zero, *facts);
   if (isOffsetBinary(alphabet)) {
     Lanes lanes = Lanes::codes(codes);
     lanes.pending = true;

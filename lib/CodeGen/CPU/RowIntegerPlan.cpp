@@ -46,8 +46,7 @@ class IntegerRowEmitter : public RowEmitter {
 public:
   IntegerRowEmitter(Emitter &e, const IntegerRowPlan &plan, Value args)
       : RowEmitter(e, plan, args), plan(plan), o(e),
-        i32(Emitter::vector(e.i32())),
-        input(pointer(plan.input)) {
+        i32(Emitter::vector(e.i32())), input(pointer(plan.input)) {
     for (auto [numbers, argument] : plan.tables)
       o.addTable(*numbers, e.argument(args, argument));
     if (!plan.softmax) {
@@ -146,12 +145,11 @@ private:
               e, partial, arith::AddIOp::create(e, square.even, square.odd));
         });
     LaneNumber parts[3];
-    sequences::normRow(
-        o, plan.scheme, plan.centred, plan.length, plan.epsilon,
-        LaneNumber{tree<arith::AddIOp>(
-            arith::ExtSIOp::create(e, Emitter::vector(e.i64()), sum))},
-        LaneNumber{tree<arith::AddIOp>(squares, kLanes / 2)}, parts[0],
-        parts[1], parts[2]);
+    sequences::normRow(o, plan.scheme, plan.centred, plan.length, plan.epsilon,
+                       LaneNumber{tree<arith::AddIOp>(arith::ExtSIOp::create(
+                           e, Emitter::vector(e.i64()), sum))},
+                       LaneNumber{tree<arith::AddIOp>(squares, kLanes / 2)},
+                       parts[0], parts[1], parts[2]);
     bool isOurs = plan.scheme == IntegerScheme::QD;
     centre = o.ofRow(parts[0].value, isOurs);
     factor = o.ofRow(parts[1].value, isOurs);
@@ -164,9 +162,9 @@ private:
       code = sequences::softmaxCode(o, *plan.softmax,
                                     LaneNumber{kept(i32, element)}, factor);
     } else {
-      LaneNumber z = sequences::normElement(
-          o, plan.scheme, plan.length, LaneNumber{centred(element, mask)},
-          centre, factor, shift);
+      LaneNumber z = sequences::normElement(o, plan.scheme, plan.length,
+                                            LaneNumber{centred(element, mask)},
+                                            centre, factor, shift);
       // Constants have room behind them.
       Value b = load(Emitter::vector(e.i64()), bias, element, {});
       code = sequences::normCode(

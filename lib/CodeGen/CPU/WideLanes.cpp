@@ -27,7 +27,8 @@ Halves Halves::constant(Emitter &e, int64_t number) {
 Halves Halves::of(Emitter &e, Value lanes) {
   if (getElementTypeOrSelf(lanes).isInteger(32)) {
     Value pairs = e.bitcast(lanes, halfType(e));
-    Value odd = arith::ShRSIOp::create(e, pairs, e.constantInt(halfType(e), 32));
+    Value odd =
+        arith::ShRSIOp::create(e, pairs, e.constantInt(halfType(e), 32));
     return Halves{Halves{pairs, pairs}.narrow(e).even, odd};
   }
   auto every = [&](int64_t from) -> Value {
