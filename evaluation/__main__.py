@@ -14,7 +14,8 @@ SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.effic
           "topologies": "evaluation.topologies", "carried": "evaluation.carried",
           "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
           "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo",
-          "integer-only": "evaluation.integer_only", "hawq": "evaluation.hawq"}
+          "integer-only": "evaluation.integer_only", "hawq": "evaluation.hawq",
+          "certificates": "evaluation.certificates"}
 
 
 def main():
