@@ -167,6 +167,62 @@ TEST_F(ChannelGroupTest, OneFactorOfAProduct) {
   EXPECT_EQ(found->makers[0].operand, &first->getOpOperand(1));
 }
 
+// x * g(x) is of degree 2 as soon as g(x) joins, in whatever order the readers
+// of x stand in its list of uses.
+TEST_F(ChannelGroupTest, ProductsOfAValueWithALinearFunctionOfItBlock) {
+  std::string g = elementwise("%p", "#id", "tensor<2x4xf32>", "%a: f32",
+                              "%v = math.absf %a : f32\n", "%g"),
+              product = elementwise(
+                  "%p, %g", "#id, #id", "tensor<2x4xf32>, tensor<2x4xf32>",
+                  "%a: f32, %b: f32", "%v = arith.mulf %a, %b : f32\n");
+  parse(g + product);
+  for (bool reversed : {false, true}) {
+    if (reversed) {
+      SmallVector<unsigned> order = {1, 0};
+      first->getResult(0).shuffleUseList(order);
+    }
+    EXPECT_FALSE(group());
+    EXPECT_THAT(why, HasSubstr("blocks factors"));
+    EXPECT_FALSE(findChannelGroup(last->getOperand(0), {{1}, {4}}, &why));
+  }
+}
+
+// Of three factors exactly one takes part, whichever is free to.
+TEST_F(ChannelGroupTest, AProductAddedToAConstant) {
+  parse(elementwise(
+      "%p, %other, %c4", "#id, #id, #ch",
+      "tensor<2x4xf32>, tensor<2x4xf32>, tensor<4xf32>",
+      "%a: f32, %b: f32, %c: f32",
+      "%m = arith.mulf %a, %b : f32\n%v = arith.addf %m, %c : f32\n"));
+  std::optional<ChannelGroup> found =
+      findChannelGroup(last->getOperand(0), {{1}, {4}}, &why);
+  ASSERT_TRUE(found) << why;
+  EXPECT_TRUE(found->values.contains(first->getResult(0)));
+  ASSERT_EQ(found->addends.size(), 1u);
+  EXPECT_EQ(found->addends[0].operand->getOperandNumber(), 2u);
+}
+
+// The factors are sought among what blocks them: once a value, not once a way
+// to get there.
+TEST_F(ChannelGroupTest, ChainsOfProductsTakeTimeOfTheirLength) {
+  std::string text, value = "%other";
+  for (int i = 0; i < 100; ++i) {
+    std::string relu = "%r" + std::to_string(i), m = "%m" + std::to_string(i);
+    text += elementwise(value, "#id", "tensor<2x4xf32>", "%a: f32",
+                        "%v = arith.maximumf %a, %zero : f32\n", relu);
+    text += elementwise(value + ", " + relu, "#id, #id",
+                        "tensor<2x4xf32>, tensor<2x4xf32>", "%a: f32, %b: f32",
+                        "%v = arith.mulf %a, %b : f32\n", m);
+    value = m;
+  }
+  parse(text + elementwise("%p, " + value, "#id, #id",
+                           "tensor<2x4xf32>, tensor<2x4xf32>",
+                           "%a: f32, %b: f32",
+                           "%v = arith.addf %a, %b : f32\n"));
+  EXPECT_FALSE(group());
+  EXPECT_THAT(why, HasSubstr("an argument is an input"));
+}
+
 TEST_F(ChannelGroupTest, SumsTieBothSides) {
   std::string sum =
       elementwise("%p, %q", "#id, #id", "tensor<2x4xf32>, tensor<2x4xf32>",

@@ -91,11 +91,28 @@ class Network:
         gate = self.op("Conv", [mean, self.const((c, c, 1, 1))], kernel_shape=[1, 1])
         return self.op("Mul", [x, self.op("Sigmoid", [gate])]), c, h, w
 
+    def product(self, x, c, h, w):
+        """The value times a positively homogeneous function of itself: degree 2, where every factor shows."""
+        kind = int(self.random.integers(3))
+        if kind == 0:
+            g = self.op("GlobalAveragePool", [x])
+        elif kind == 1:
+            g = self.op("MaxPool", [x], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        else:
+            g = self.op("Abs", [x])
+        return self.op("Mul", [x, g] if self.random.random() < 0.5 else [g, x]), c, h, w
+
+    def gated_unit(self, x, c, h, w):
+        """The product of two convolutions of the value: one of them may take factors."""
+        a, b = (self.op("Conv", [x, self.const((c, c, 1, 1))], kernel_shape=[1, 1]) for _ in range(2))
+        y = self.op("Mul", [a, b])
+        return self.op("Conv", [y, self.const((c, c, 1, 1))], kernel_shape=[1, 1]), c, h, w
+
     def build(self, path):
         shape = (int(self.random.integers(1, 3)), int(self.random.integers(1, 5)), int(self.random.integers(4, 10)),
                  int(self.random.integers(4, 10)))
         blocks = [self.conv, self.conv, self.batch_norm, self.relu, self.sigmoid, self.scale, self.shift, self.pool,
-                  self.residual, self.branches, self.gate]
+                  self.residual, self.branches, self.gate, self.product, self.gated_unit]
         state = ("x",) + shape[1:]
         for _ in range(int(self.random.integers(4, 10))):
             state = blocks[int(self.random.integers(len(blocks)))](*state)
