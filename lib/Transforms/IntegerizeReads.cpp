@@ -7,9 +7,10 @@
 //   quantize(table[%id])          =>  codes[%id], the table rounded beforehand
 //   quantize(a * float(%i) + b)   =>  table[clamp(%i)]
 //
-// The second is what becomes of attention masks: an affine function that has
-// left the grid on both sides within the integers of a byte stays outside, so
-// a table of 256 results is the whole of it.
+// The second is what becomes of attention masks: a monotone function has one
+// code for all integers from 127 upwards if it has the same for 127 and for the
+// largest, and likewise downwards; then a table of 256 results is the whole of
+// it.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
@@ -19,7 +20,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <numeric>
 
 using namespace mlir;
 
@@ -110,18 +113,20 @@ bool isAffineOfInteger(linalg::GenericOp op) {
   });
 }
 
-/// The codes of the integers -128 to 127, in this order.
+/// The codes of `numbers`.
 std::optional<std::vector<int64_t>> tabulate(linalg::GenericOp op,
-                                             const CodeGrid &grid) {
+                                             const CodeGrid &grid,
+                                             std::vector<int64_t> numbers) {
+  auto count = static_cast<int64_t>(numbers.size());
   MLIRContext *context = op.getContext();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context));
   OpBuilder builder(context);
   builder.setInsertionPointToEnd(module->getBody());
   Location loc = op.getLoc();
   auto integers = RankedTensorType::get(
-      {256}, getElementTypeOrSelf(op.getDpsInputs()[0].getType()));
+      {count}, getElementTypeOrSelf(op.getDpsInputs()[0].getType()));
   auto reals = RankedTensorType::get(
-      {256}, getElementTypeOrSelf(op->getResult(0).getType()));
+      {count}, getElementTypeOrSelf(op->getResult(0).getType()));
   auto function = func::FuncOp::create(
       builder, loc, "table",
       builder.getFunctionType(integers, integers.clone(grid.alphabet)));
@@ -137,10 +142,7 @@ std::optional<std::vector<int64_t>> tabulate(linalg::GenericOp op,
   op.getRegion().cloneInto(&generic.getRegion(), map);
   Value codes = makeQuantize(builder, loc, generic->getResult(0), grid);
   func::ReturnOp::create(builder, loc, codes);
-  std::vector<int64_t> numbers(256);
-  for (int64_t i = 0; i < 256; ++i)
-    numbers[i] = i - 128;
-  HostTensor input = HostTensor::of<int64_t>(DType::I64, {256}, numbers);
+  HostTensor input = HostTensor::of<int64_t>(DType::I64, {count}, numbers);
   std::optional<DType> memory = hostType(integers.getElementType());
   if (!memory)
     return std::nullopt;
@@ -149,7 +151,7 @@ std::optional<std::vector<int64_t>> tabulate(linalg::GenericOp op,
     llvm::consumeError(results.takeError());
     return std::nullopt;
   }
-  for (int64_t i = 0; i < 256; ++i)
+  for (int64_t i = 0; i < count; ++i)
     numbers[i] = results->front().asInteger(i);
   return numbers;
 }
@@ -168,14 +170,20 @@ Value integerizeIntegerInput(IntegerizeContext &context,
       getElementTypeOrSelf(input.getType()).getIntOrFloatBitWidth();
   if (width < 8)
     return context.refuse("it reads integers of fewer than 8 bits");
-  std::optional<std::vector<int64_t>> table = tabulate(generic, *grid);
+  if (width > 64)
+    return context.refuse("it reads integers of more than 64 bits");
+  // The bytes, then the ends of the type. As unsigned numbers, those between
+  // the bytes and either end are in order as well.
+  std::vector<int64_t> numbers(256);
+  std::iota(numbers.begin(), numbers.end(), -128);
+  numbers.push_back(llvm::minIntN(width));
+  numbers.push_back(llvm::maxIntN(width));
+  std::optional<std::vector<int64_t>> table = tabulate(generic, *grid, numbers);
   if (!table)
     return context.refuse("its function cannot be evaluated at compile time");
-  auto isEnd = [&](int64_t code) {
-    return code == grid->min || code == grid->max;
-  };
-  if (width > 8 && (!isEnd(table->front()) || !isEnd(table->back())))
-    return context.refuse("its integers are not bounded");
+  if ((*table)[256] != (*table)[0] || (*table)[257] != (*table)[255])
+    return context.refuse("its codes change beyond the integers of a byte");
+  table->resize(256);
   OpBuilder &builder = context.builder;
   Location loc = quantize.getLoc();
   Type i8 = builder.getI8Type();

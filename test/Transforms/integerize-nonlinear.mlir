@@ -112,6 +112,93 @@ func.func @unbounded(%m: tensor<4xi64>) -> tensor<4xi16> {
 
 // -----
 
+// Below the grid for every byte, yet 1000 is 0 and 2000 is the largest code: no table of bytes.
+// CHECK-LABEL: func @left_on_one_side
+// CHECK: arith.sitofp
+// CHECK-NOT: qd.lookup
+func.func @left_on_one_side(%m: tensor<4xi64>) -> tensor<4xi8> {
+  %s = arith.constant dense<0.00390625> : tensor<f32>
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%m : tensor<4xi64>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %a = arith.constant 0.001 : f32
+    %b = arith.constant -1.0 : f32
+    %x = arith.sitofp %i : i64 to f32
+    %y = arith.mulf %x, %a : f32
+    %p = arith.addf %y, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  %r = qd.quantize %f scale %s rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32> -> tensor<4xi8>
+  return %r : tensor<4xi8>
+}
+
+// -----
+
+// The same for -1000 and -2000.
+// CHECK-LABEL: func @left_on_one_side_below
+// CHECK: arith.sitofp
+// CHECK-NOT: qd.lookup
+func.func @left_on_one_side_below(%m: tensor<4xi64>) -> tensor<4xi8> {
+  %s = arith.constant dense<0.00390625> : tensor<f32>
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%m : tensor<4xi64>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %a = arith.constant -0.001 : f32
+    %b = arith.constant -1.0 : f32
+    %x = arith.sitofp %i : i64 to f32
+    %y = arith.mulf %x, %a : f32
+    %p = arith.addf %y, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  %r = qd.quantize %f scale %s rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32> -> tensor<4xi8>
+  return %r : tensor<4xi8>
+}
+
+// -----
+
+// As an unsigned number -1 is the largest: left on that side too.
+// CHECK-LABEL: func @unsigned_mask
+// CHECK: qd.lookup
+func.func @unsigned_mask(%m: tensor<4xi32>) -> tensor<4xi8> {
+  %s = arith.constant dense<0.00390625> : tensor<f32>
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%m : tensor<4xi32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: i32, %o: f32):
+    %a = arith.constant -1.0e4 : f32
+    %b = arith.constant 0.0 : f32
+    %x = arith.uitofp %i : i32 to f32
+    %y = arith.mulf %x, %a : f32
+    %p = arith.addf %y, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  %r = qd.quantize %f scale %s rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32> -> tensor<4xi8>
+  return %r : tensor<4xi8>
+}
+
+// -----
+
+// 127 to 2^31 - 1 cross the grid.
+// CHECK-LABEL: func @unsigned_slow
+// CHECK: arith.uitofp
+// CHECK-NOT: qd.lookup
+func.func @unsigned_slow(%m: tensor<4xi32>) -> tensor<4xi8> {
+  %s = arith.constant dense<0.00390625> : tensor<f32>
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%m : tensor<4xi32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: i32, %o: f32):
+    %a = arith.constant 1.0e-9 : f32
+    %b = arith.constant -1.0 : f32
+    %x = arith.uitofp %i : i32 to f32
+    %y = arith.mulf %x, %a : f32
+    %p = arith.addf %y, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<4xf32>
+  %r = qd.quantize %f scale %s rounding(half_even) overflow(saturate) : tensor<4xf32>, tensor<f32> -> tensor<4xi8>
+  return %r : tensor<4xi8>
+}
+
+// -----
+
 // Rows of a table that are rounded at once are rows of codes.
 // CHECK-LABEL: func @gather
 // CHECK: %[[T:.*]] = arith.constant dense<{{\[\[}}-128, 2], [4, 127]]> : tensor<2x2xi8>
