@@ -7,19 +7,23 @@
 // powers of e below it; the mask itself needs no more than to reach the end of
 // that grid.
 //
-//   scores in [-20, 25], mask in [-10000, 0]
+//   scores in [-20, 25], mask 0 or -10000
 //   =>  sum on [-36, 25], mask on [-61, 0], which saturate
+//
+// A mask is told from scores by what calibration saw of it: it leaves elements
+// as they are, or takes them below all that it leaves. A position bias does
+// neither, nor do scores, however far apart their rows are.
 
 #include "ActivationGrid.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <tuple>
 
 using namespace mlir;
 
 namespace qdialect {
 namespace {
 
-/// Beyond this span something must have been masked.
-constexpr double kWide = 64;
 /// exp(-16) is less than the last digit of a probability of 16 bits.
 constexpr double kVanishing = 16;
 
@@ -43,32 +47,83 @@ void setRange(ActivationGrid &grid, double low, double high, bool symmetric) {
   grid.params = chooseParams(qdialect::ValueRange{low, high}, options);
 }
 
-/// The observed parts of the sum that `observe` holds: what is masked, then the
-/// mask. None if it is no such sum.
-SmallVector<ActivationGrid *, 2> maskedSum(qd::ObserveOp observe,
-                                           const QuantizableUnit *sum,
-                                           ActivationGrids &grids) {
-  SmallVector<ActivationGrid *, 2> parts;
-  SmallVector<bool, 2> isFixed;
-  if (!sum || sum->kind != "add")
-    return parts;
-  for (Value part : sum->inputs) {
-    auto source = gridSource(part).getDefiningOp<qd::ObserveOp>();
+/// A part of a sum as it changes the sum: what is subtracted has its sign.
+struct Part {
+  ActivationGrid *grid;
+  bool isSubtracted, isMadeOfIntegers;
+
+  double low() const {
+    const ValueStatistics &all = grid->statistics();
+    return isSubtracted ? -all.max : all.min;
+  }
+  double high() const {
+    const ValueStatistics &all = grid->statistics();
+    return isSubtracted ? -all.min : all.max;
+  }
+  /// How far below 0 what a histogram counts as 0 may lie.
+  double zeroDepth() const {
+    return isSubtracted ? grid->statistics().histogram.getBinWidth() : 0;
+  }
+  void setRange(double low, double high, bool symmetric) const {
+    if (isSubtracted)
+      std::tie(low, high) = std::pair(-high, -low);
+    qdialect::setRange(*grid, low, high, symmetric);
+  }
+};
+
+/// Is `part` a mask of what is in [kept.low(), kept.high()]? Its zeros are the
+/// bin that holds 0; calibration must have seen both kinds of elements, except
+/// of integers, whose other masks may come later.
+bool isMaskOf(const Part &part, const Part &kept) {
+  const Histogram &seen = part.grid->statistics().histogram;
+  double vanished = kept.low() - kept.high() - kVanishing;
+  bool anyKept = false, anyMasked = false;
+  for (auto [index, count] : llvm::enumerate(seen.getCounts())) {
+    if (count == 0)
+      continue;
+    double edge = seen.lowerEdge(index);
+    if (seen.getFirst() + static_cast<int64_t>(index) == 0)
+      anyKept = true;
+    else if ((part.isSubtracted ? -edge : edge + seen.getBinWidth()) <=
+             vanished)
+      anyMasked = true;
+    else
+      return false;
+  }
+  return part.isMadeOfIntegers || (anyKept && anyMasked);
+}
+
+/// The observed parts of a sum or difference: what is masked, then the mask.
+/// Nothing if it is no such sum.
+std::optional<std::pair<Part, Part>> maskedSum(const QuantizableUnit *sum,
+                                               ActivationGrids &grids) {
+  if (!sum || sum->kind != "add" || sum->ops.size() != 1)
+    return std::nullopt;
+  auto op = cast<linalg::GenericOp>(sum->ops[0]);
+  auto difference = op.getBlock()
+                        ->getTerminator()
+                        ->getOperand(0)
+                        .getDefiningOp<arith::SubFOp>();
+  Value subtracted;
+  if (difference)
+    if (auto argument = dyn_cast<BlockArgument>(difference.getRhs()))
+      subtracted = op.getMatchingOpOperand(argument)->get();
+  SmallVector<Part, 2> parts;
+  for (Value value : sum->inputs) {
+    auto source = gridSource(value).getDefiningOp<qd::ObserveOp>();
     auto found = grids.find(source);
     if (found == grids.end())
-      return {};
-    parts.push_back(&found->second);
-    isFixed.push_back(isMadeOfIntegers(source));
+      return std::nullopt;
+    parts.push_back(
+        {&found->second, value == subtracted, isMadeOfIntegers(source)});
   }
-  const ValueStatistics &all = grids.find(observe)->second.statistics();
-  if (isFixed[0] == isFixed[1] && all.max - all.min <= kWide)
-    return {};
-  bool firstIsMask = isFixed[0] != isFixed[1] ? isFixed[0]
-                                              : parts[0]->statistics().min <
-                                                    parts[1]->statistics().min;
-  if (firstIsMask)
+  // Of two that could be masks the one of integers is.
+  if (parts[0].isMadeOfIntegers && !parts[1].isMadeOfIntegers)
     std::swap(parts[0], parts[1]);
-  return parts;
+  for (auto [mask, kept] : {std::pair(1, 0), std::pair(0, 1)})
+    if (isMaskOf(parts[mask], parts[kept]))
+      return std::pair(parts[kept], parts[mask]);
+  return std::nullopt;
 }
 
 } // namespace
@@ -90,12 +145,12 @@ void boundSoftmaxInputs(ArrayRef<PlannedUnit> units, ActivationGrids &grids,
            high = grid->second.statistics().max;
     const QuantizableUnit *sum =
         makers.lookup(input.getInput().getDefiningOp());
-    if (auto parts = maskedSum(input, sum, grids); !parts.empty()) {
-      const ValueStatistics &kept = parts[0]->statistics();
-      low = kept.min;
-      high = std::max(high, kept.max);
-      setRange(*parts[1], low - kept.max - kVanishing,
-               std::max(parts[1]->statistics().max, 0.0), symmetric);
+    if (auto parts = maskedSum(sum, grids)) {
+      const auto &[kept, mask] = *parts;
+      low = kept.low() - std::min(mask.zeroDepth(), kVanishing);
+      high = std::max(high, kept.high());
+      mask.setRange(low - kept.high() - kVanishing, std::max(mask.high(), 0.0),
+                    symmetric);
     }
     setRange(grid->second, low - kVanishing, high, symmetric);
   }

@@ -45,6 +45,75 @@ func.func @attention(%x: tensor<4x8xf32>, %m: tensor<8xi64>) -> tensor<4x2xf32> 
 
 // -----
 
+// A float mask of 0 and -10000, of which calibration saw both: the same grids as above.
+// CHECK-LABEL: func @gap
+// CHECK: %[[M:.+]] = arith.constant dense<9.308{{.*}}E-4> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[M]] {{.*}} {qd.name = "gap"}
+// CHECK: %[[S:.+]] = arith.constant dense<9.308{{.*}}E-4> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[S]] {{.*}} {qd.name = "gap_masked"}
+func.func @gap(%x: tensor<4x8xf32>, %m: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {qd.program = "0123456789abcdef"} {
+  %scores = qd.observe %x "scores" : tensor<4x8xf32>
+  %mask = qd.observe %m "gap" : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%scores, %mask : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %masked = qd.observe %sum "gap_masked" : tensor<4x8xf32>
+  %p = qd.softmax %masked axis = 1 : tensor<4x8xf32>
+  %prob = qd.observe %p "prob" : tensor<4x8xf32>
+  return %prob : tensor<4x8xf32>
+}
+
+// -----
+
+// 0 and 10000 that are subtracted, zeros within a bin of 8192: the mask on [0, 77], the difference on [-52, 25].
+// CHECK-LABEL: func @subtracted
+// CHECK: %[[M:.+]] = arith.constant dense<0.00117{{.*}}> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[M]] {{.*}} {qd.name = "subtracted"}
+// CHECK: %[[S:.+]] = arith.constant dense<0.00117{{.*}}> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[S]] {{.*}} {qd.name = "subtracted_masked"}
+func.func @subtracted(%x: tensor<4x8xf32>, %m: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {qd.program = "0123456789abcdef"} {
+  %scores = qd.observe %x "scores" : tensor<4x8xf32>
+  %mask = qd.observe %m "subtracted" : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%scores, %mask : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.subf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %masked = qd.observe %sum "subtracted_masked" : tensor<4x8xf32>
+  %p = qd.softmax %masked axis = 1 : tensor<4x8xf32>
+  %prob = qd.observe %p "prob" : tensor<4x8xf32>
+  return %prob : tensor<4x8xf32>
+}
+
+// -----
+
+// A position bias of [-40, 6] masks nothing, although the sum is wide: its own range, and all of [-60, 25] with 16 below.
+// CHECK-LABEL: func @bias
+// CHECK: %[[M:.+]] = arith.constant dense<7.019{{.*}}> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[M]] {{.*}} {qd.name = "bias"}
+// CHECK: %[[S:.+]] = arith.constant dense<0.00154{{.*}}> : tensor<f32>
+// CHECK: qd.quantize %{{.*}} scale %[[S]] {{.*}} {qd.name = "bias_masked"}
+func.func @bias(%x: tensor<4x8xf32>, %m: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {qd.program = "0123456789abcdef"} {
+  %scores = qd.observe %x "scores" : tensor<4x8xf32>
+  %mask = qd.observe %m "bias" : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%scores, %mask : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %masked = qd.observe %sum "bias_masked" : tensor<4x8xf32>
+  %p = qd.softmax %masked axis = 1 : tensor<4x8xf32>
+  %prob = qd.observe %p "prob" : tensor<4x8xf32>
+  return %prob : tensor<4x8xf32>
+}
+
+// -----
+
 // A layer norm and a product read "x": 16 bits, and bytes made of those in front of the product.
 // CHECK-LABEL: func @both
 // CHECK: %[[Q:.+]] = qd.quantize %{{.*}} {qd.name = "x"} : {{.*}} -> tensor<4x2x!qd.uint<16>>
