@@ -10,7 +10,7 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           np.uint16, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16: its bits
-ABI_VERSION = 4
+ABI_VERSION = 5
 
 
 SHAPE_MISMATCH = 6

@@ -7,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <immintrin.h>
@@ -130,6 +131,18 @@ protected:
   float input[kSize] = {0, 1, 2, 3, 4, 5, 6, 7};
   float output[kSize] = {};
 };
+
+// Programs of other compilers read these structs: whoever changes a size here
+// changes QDIALECT_MODEL_ABI, in model.h and python/qdialect/model.py.
+TEST(ModelLayout, IsThatOfItsVersion) {
+  EXPECT_EQ(QDIALECT_MODEL_ABI, 5);
+  EXPECT_EQ(sizeof(qd_tensor_info), 48u);
+  EXPECT_EQ(sizeof(qd_symbol), 40u);
+  EXPECT_EQ(sizeof(qd_info), 112u);
+  EXPECT_EQ(offsetof(qd_info, receipt), 64u);
+  EXPECT_EQ(sizeof(qd_options), 24u);
+  EXPECT_EQ(sizeof(qd_profile), 24u);
+}
 
 TEST_F(ModelTest, DefaultOptionsRunTheBestVariant) {
   ASSERT_EQ(qd_rt_create(&program, nullptr, &model), QD_OK);

@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 4
+#define QDIALECT_MODEL_ABI 5
 
 #include <stddef.h>
 #include <stdint.h>
@@ -123,7 +123,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 4
+#elif QDIALECT_MODEL_ABI != 5
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 
