@@ -50,14 +50,16 @@ def inner_layers(receipt):
 
 
 def float_instructions(so, receipt):
-    """{function: mnemonics} of the float instructions in the kernels of inner layers, and how many functions were read."""
+    """{function: mnemonics} of the float instructions in the kernels of inner layers, which of these were found in
+    the library, and which were not."""
     wanted = {layer["function"] for layer in inner_layers(receipt)}
-    bad, read = {}, 0
+    bad, read = {}, set()
     for name, mnemonics in functions(so):
-        if not any(name == function or name.startswith(function + "_") for function in wanted):
+        kernels = {function for function in wanted if name == function or name.startswith(function + "_")}
+        if not kernels:
             continue
-        read += 1
+        read |= kernels
         floats = sorted({m for m in mnemonics if is_float(m)})
         if floats:
             bad[name] = floats
-    return bad, read
+    return bad, read, wanted - read

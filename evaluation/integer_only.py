@@ -61,10 +61,12 @@ def check_binary(report, case, so, receipt):
     """What the receipt says, and the machine code."""
     report.add("integer-only", case, "receipt says integer-only", int(receipt["integer_only"]), ("==", 1))
     report.add("integer-only", case, "fallbacks", receipt["totals"]["fallbacks"], ("==", 0))
-    bad, read = assembly.float_instructions(so, receipt)
+    bad, read, missing = assembly.float_instructions(so, receipt)
+    report.add("integer-only", case, "kernels read", len(read), (">=", 1))
+    report.add("integer-only", case, "kernels not found", len(missing), ("==", 0), " ".join(sorted(missing)[:3]))
     for name, mnemonics in list(bad.items())[:5]:
         print(f"integer-only: {name}: {' '.join(mnemonics)}")
-    report.add("integer-only", case, "kernels with float instructions", len(bad), ("==", 0), f"of {read}")
+    report.add("integer-only", case, "kernels with float instructions", len(bad), ("==", 0), f"of {len(read)}")
 
 
 def evaluate_digits(report, tools):

@@ -37,6 +37,14 @@ static LogicalResult verifyAxis(Operation *op, int64_t axis) {
   return op->emitOpError("axis ") << axis << " is outside [0, " << rank << ")";
 }
 
+static LogicalResult verifyZeroPoint(Operation *op, int64_t zero, Value codes) {
+  int64_t half = int64_t(1) << (codeBits(codes) - 1);
+  if (zero >= -half && zero < half)
+    return success();
+  return op->emitOpError("zero point ")
+         << zero << " is no code of " << codes.getType();
+}
+
 namespace qdialect {
 
 std::optional<IntegerSoftmax> integersOf(qd::IntSoftmaxOp op) {
@@ -80,6 +88,10 @@ LogicalResult IntSoftmaxOp::verify() {
   if (length > kLongestIntegerSoftmax)
     return emitOpError("rows of ")
            << length << " elements are longer than " << kLongestIntegerSoftmax;
+  // int_softmax_c6, before it becomes one of 32 bits
+  if (failed(verifyZeroPoint(*this, static_cast<int64_t>(getZeroPoint()),
+                             getResult())))
+    return failure();
   // int_softmax_c5
   if (!qdialect::integersOf(*this))
     return emitOpError("has no integers for scale ")
@@ -91,6 +103,12 @@ template <typename Op>
 static LogicalResult verifyCurve(Op op) {
   // int_gelu_c2, int_silu_c2
   if (failed(verifySameShape(op)))
+    return failure();
+  // int_gelu_c4, int_silu_c4, before they become numbers of 32 bits
+  if (failed(verifyZeroPoint(op, static_cast<int64_t>(op.getInputZeroPoint()),
+                             op.getInput())) ||
+      failed(verifyZeroPoint(op, static_cast<int64_t>(op.getOutputZeroPoint()),
+                             op.getResult())))
     return failure();
   // int_gelu_c3, int_silu_c3
   if (!qdialect::integersOf(op))
@@ -146,10 +164,6 @@ LogicalResult IntRmsNormOp::verify() {
   if (failed(verifyNorm(*this)))
     return failure();
   // int_rms_norm_c7
-  auto zero = static_cast<int64_t>(getZeroPoint());
-  int64_t half = int64_t(1) << (codeBits(getInput()) - 1);
-  if (zero < -half || zero >= half)
-    return emitOpError("zero point ")
-           << zero << " is no code of " << getInput().getType();
-  return success();
+  return verifyZeroPoint(*this, static_cast<int64_t>(getZeroPoint()),
+                         getInput());
 }

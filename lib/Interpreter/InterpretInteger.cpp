@@ -73,6 +73,13 @@ interpretNorm(Operation *op, ArrayRef<HostTensor> operands, const Context &) {
     zero = static_cast<int32_t>(norm.getZeroPoint());
   const HostTensor &x = operands[0];
   int64_t n = operands[1].size();
+  // int_layer_norm_c7, int_rms_norm_c8
+  constexpr int64_t largest = int64_t(1) << 62;
+  for (int64_t i = 0; i < n; ++i)
+    if (int64_t bias = operands[2].asInteger(i);
+        bias < -largest || bias > largest)
+      return opError(op, "has the bias " + Twine(bias) + " at " + Twine(i) +
+                             ", outside [-2^62, 2^62]");
   std::vector<int64_t> numbers = unpack(x), result(n);
   for (int64_t row = 0; row < x.size() / n; ++row) {
     int64_t *codes = numbers.data() + row * n;

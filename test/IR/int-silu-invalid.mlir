@@ -22,3 +22,19 @@ func.func @int_silu_c3_scale(%x: tensor<4xi8>) {
   %0 = qd.int_silu %x scheme(ivit) scale = 1.0 zero_point = 0 to 0.0 zero_point = 0 : tensor<4xi8> -> tensor<4xi8>
   return
 }
+
+// -----
+
+func.func @int_silu_c4_input_zero_point(%x: tensor<4xi8>) {
+  // expected-error@+1 {{zero point 3000000000 is no code of 'tensor<4xi8>'}}
+  %0 = qd.int_silu %x scheme(qd) scale = 1.0 zero_point = 3000000000 to 1.0 zero_point = 0 : tensor<4xi8> -> tensor<4xi16>
+  return
+}
+
+// -----
+
+func.func @int_silu_c4_output_zero_point(%x: tensor<4xi8>) {
+  // expected-error@+1 {{zero point 32768 is no code of 'tensor<4xi16>'}}
+  %0 = qd.int_silu %x scheme(qd) scale = 1.0 zero_point = 0 to 1.0 zero_point = 32768 : tensor<4xi8> -> tensor<4xi16>
+  return
+}

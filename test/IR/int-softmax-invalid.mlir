@@ -38,3 +38,19 @@ func.func @int_softmax_c5_scale(%x: tensor<4xi8>) {
   %0 = qd.int_softmax %x scheme(qd) axis = 0 scale = -1.0 to 1.0 zero_point = 0 : tensor<4xi8> -> tensor<4xi8>
   return
 }
+
+// -----
+
+func.func @int_softmax_c6_zero_point(%x: tensor<4xi16>) {
+  // expected-error@+1 {{zero point -4294967297 is no code of 'tensor<4xi8>'}}
+  %0 = qd.int_softmax %x scheme(qd) axis = 0 scale = 1.0 to 1.0 zero_point = -4294967297 : tensor<4xi16> -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @int_softmax_c6_zero_point(%x: tensor<4xi16>) {
+  // expected-error@+1 {{zero point 128 is no code of 'tensor<4xi8>'}}
+  %0 = qd.int_softmax %x scheme(qd) axis = 0 scale = 1.0 to 1.0 zero_point = 128 : tensor<4xi16> -> tensor<4xi8>
+  return
+}

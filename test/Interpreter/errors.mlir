@@ -1,6 +1,7 @@
 // What q-run says and how it exits when something is wrong.
 // RUN: not q-run --interpret %s --function unknown_op --input x=1 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not q-run --interpret %s --function divide 2>&1 | FileCheck %s --check-prefix=DIVIDE
+// RUN: not q-run --interpret %s --function bias --input [0,0] 2>&1 | FileCheck %s --check-prefix=BIAS
 // RUN: not q-run --interpret %s --function none 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not q-run --interpret %s --function input 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: not q-run --interpret %s --function input --input y=1 2>&1 | FileCheck %s --check-prefix=NAME
@@ -14,6 +15,14 @@
 func.func @unknown_op(%x: tensor<2xf32> {qd.name = "x"}) -> tensor<2xf32> {
   %0 = math.cbrt %x : tensor<2xf32>
   return %0 : tensor<2xf32>
+}
+
+// BIAS: errors.mlir:[[#@LINE+4]]:8: 'qd.int_layer_norm' has the bias 9223372036854775807 at 1, outside [-2^62, 2^62]
+func.func @bias(%x: tensor<1x2xi16>) -> tensor<1x2xi8> {
+  %g = arith.constant dense<1> : tensor<2xi32>
+  %b = arith.constant dense<[4611686018427387904, 9223372036854775807]> : tensor<2xi64>
+  %0 = qd.int_layer_norm %x, %g, %b scheme(qd) axis = 1 epsilon = 1 shift = 62 : tensor<1x2xi16>, tensor<2xi32>, tensor<2xi64> -> tensor<1x2xi8>
+  return %0 : tensor<1x2xi8>
 }
 
 // DIVIDE: errors.mlir:[[#@LINE+3]]:8: 'arith.divsi' divides by zero

@@ -42,6 +42,7 @@ def QD_IntSoftmaxOp : QD_IntegerOp<"int_softmax"> {
     * C3: 0 <= axis < rank.
     * C4: a row has at most 32768 elements.
     * C5: the scales are positive and finite, that of the result between 2^-24 and 2^24.
+    * C6: the zero point is a code of the result.
 
     *Example.*
     ```mlir
@@ -81,6 +82,7 @@ class QD_IntCurveOp<string mnemonic, string function> : QD_IntegerOp<mnemonic> {
     * C2: the result has the input's shape.
     * C3: the scales are positive and finite, and the scheme has integers for
       them (`ibert`'s gelu: a scale of the input of at least 2^-14).
+    * C4: the zero points are codes of the input and of the result.
 
     *Example.*
     ```mlir
@@ -137,6 +139,8 @@ def QD_IntLayerNormOp : QD_IntNormOp<"int_layer_norm"> {
     * C4: the row's dimensions are static, with 1 to 16384 elements.
     * C5: gain and bias have the trailing dimensions of the input from `axis` on.
     * C6: 0 < epsilon <= 2^60 and 0 <= shift <= 62.
+    * C7: every element of the bias is in [-2^62, 2^62], so that no sum with a product leaves
+      64 bits. Asked of the elements when the op runs.
 
     *Example.*
     ```mlir
@@ -164,6 +168,7 @@ def QD_IntRmsNormOp : QD_IntNormOp<"int_rms_norm"> {
     * C5: gain and bias have the trailing dimensions of the input from `axis` on.
     * C6: 0 < epsilon <= 2^60 and 0 <= shift <= 62.
     * C7: the zero point is a code of the input.
+    * C8: every element of the bias is in [-2^62, 2^62]. Asked of the elements when the op runs.
 
     *Example.*
     ```mlir
