@@ -63,10 +63,11 @@ IntegerExp chooseIntegerExp(IntegerScheme scheme, double scale, unsigned bits) {
   exp.fraction = 16;
   // Finer steps would need more than 31 bits for the polynomial, and mean
   // nothing to it.
-  while (std::ldexp(scale, exp.preShift) < 0x1p-13)
+  // 17 bits are all that a difference has: nothing is left of it.
+  while (exp.preShift < 17 && std::ldexp(scale, exp.preShift) < 0x1p-13)
     ++exp.preShift;
   // Steps beyond a period: one of them is exp(-inf) for every purpose.
-  scale = std::min(std::ldexp(scale, exp.preShift), 0.5);
+  scale = std::clamp(std::ldexp(scale, exp.preShift), 0x1p-13, 0.5);
   int64_t top = 0;
   if (scheme == IntegerScheme::IBert) {
     exp.period = static_cast<int32_t>(std::floor(kLn2 / scale));
@@ -219,8 +220,10 @@ std::optional<IntegerNorm> chooseIntegerNorm(IntegerScheme scheme,
   }
   double real = std::ldexp(n * n * epsilon / inputScale / inputScale,
                            normFraction(length));
-  norm.epsilon = real >= 0x1p60 ? int64_t(1) << 60
-                                : std::max<int64_t>(roundToInteger(real), 1);
+  // So much epsilon leaves nothing of a row; there is no root for it.
+  if (!(real < 0x1p60))
+    return std::nullopt;
+  norm.epsilon = std::max<int64_t>(roundToInteger(real), 1);
   if (scheme != IntegerScheme::QD) {
     norm.errorLsb = kInfinity;
     return norm;

@@ -47,6 +47,15 @@ func.func @softmax_empty() -> tensor<0x2xi8> {
   return %y : tensor<0x2xi8>
 }
 
+// Rows without elements divide by nothing.
+// CHECK-LABEL: @softmax_of_no_elements
+// CHECK-NEXT: 2x0xint8 [ [], [] ]
+func.func @softmax_of_no_elements() -> tensor<2x0xi8> {
+  %x = arith.constant dense<1> : tensor<2x0xi8>
+  %y = qd.int_softmax %x scheme(qd) axis = 1 scale = 1.0 to 1.0 zero_point = 0 : tensor<2x0xi8> -> tensor<2x0xi8>
+  return %y : tensor<2x0xi8>
+}
+
 // Equal elements give the bias.
 // CHECK-LABEL: @layer_norm_qd
 // CHECK-NEXT: 3x4xint8 [ [0, 0, 10, 0], [-16, 32, -6, -16], [-21, -14, 3, 21] ]

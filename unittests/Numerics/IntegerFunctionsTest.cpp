@@ -6,6 +6,7 @@
 // (and the study of them) state, the bounds that we state, and the traps.
 #include "QDialect/Numerics/IntegerFunctions.h"
 
+#include "QDialect/Numerics/IntegerSequences.h"
 #include "Random.h"
 #include "gtest/gtest.h"
 
@@ -79,6 +80,33 @@ TEST(IntegerExp, EveryInt8DifferenceAndScale) {
                               std::exp(-scale * double(d))),
                     0x1p-21 * 1.01);
     }
+}
+
+TEST(IntegerExp, ScalesThatMeanNothing) {
+  // Whatever the difference, exp is 1; no shift reaches the width of a word.
+  for (double scale : {0x1p-45, 0x1p-126, 1e-310})
+    for (IntegerScheme scheme : kSchemes) {
+      IntegerExp exp = chooseIntegerExp(scheme, scale, 16);
+      EXPECT_LE(exp.preShift, 17);
+      for (int64_t d : {0, 1, 65535})
+        EXPECT_NEAR(std::ldexp(double(integerExp(exp, d)), -exp.fraction), 1,
+                    1e-4)
+            << int(scheme) << " " << d;
+    }
+}
+
+TEST(IntegerSoftmax, RowsOfNoElementsDivideByNothing) {
+  ScalarIntegers o;
+  auto p = chooseIntegerSoftmax(IntegerScheme::QD, 0.01, 8, {0x1p-8, -128, 8});
+  EXPECT_EQ(sequences::softmaxFactor(o, *p, int64_t(0)), p->numerator);
+}
+
+TEST(IntegerNorm, EpsilonThatDominatesIsRefused) {
+  float one[4] = {1, 1, 1, 1};
+  EXPECT_FALSE(chooseIntegerNorm(IntegerScheme::QD, one, nullptr, 4, 1e-10,
+                                 1e-5, {0.01, 0, 8}));
+  EXPECT_TRUE(chooseIntegerNorm(IntegerScheme::QD, one, nullptr, 4, 1e-5, 1e-5,
+                                {0.01, 0, 8}));
 }
 
 static std::vector<double> softmax(const std::vector<int64_t> &codes,

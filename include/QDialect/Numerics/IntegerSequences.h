@@ -98,10 +98,11 @@ V integerExp(O &o, const IntegerExp &p, V d) {
   return o.narrow(o.shr(scaled, drop));
 }
 
-/// numerator / sum, once a row, 64 bits.
+/// numerator / sum, once a row, 64 bits. A row of no elements has a sum of 0
+/// and nobody who asks for its factor.
 template <class O, class V>
 V softmaxFactor(O &o, const IntegerSoftmax &p, V sum) {
-  return o.div(o.number(sum, p.numerator), sum);
+  return o.div(o.number(sum, p.numerator), o.max(sum, o.number(sum, 1)));
 }
 
 /// A code held to its grid, 32 bits.
