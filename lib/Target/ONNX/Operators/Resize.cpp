@@ -136,30 +136,26 @@ Taps tapsOf(const Axis &a, const Method &m) {
   return taps;
 }
 
-/// How often each position of `axis` stands in a row in the result; 1 where
-/// that is not the same number for each.
+/// How often each position of `axis` stands in a row in the result; 1 where that
+/// is not the same number for each.
 int64_t timesRepeated(SymbolicSizes &sizes, const Axis &axis,
                       const Method &method) {
   constexpr int64_t most = 64;
-  if (method.mode != "nearest" || method.coordinates == "tf_crop_and_resize")
+  // With aligned corners what a position reads hangs on the whole size.
+  if (method.mode != "nearest" || method.coordinates == "tf_crop_and_resize" ||
+      method.coordinates == "align_corners")
     return 1;
   int64_t times = 1;
   while (times <= most && sizes.mul(axis.input, times) != axis.output)
     ++times;
-  if (times > most ||
+  if (times == 1 || times > most ||
       (axis.scale != 0 && axis.scale != static_cast<double>(times)))
     return 1;
-  // What a position reads hangs on its place in the image alone where corners
-  // are aligned; else the first few stand for all.
-  bool isLocal = method.coordinates != "align_corners";
+  // Else on its place between two positions alone: a short image shows it.
   Axis sample = axis;
-  if (SymbolicSizes::isSymbolic(axis.input)) {
-    if (!isLocal)
-      return 1;
-    sample.input = 8;
-    sample.output = 8 * times;
-    sample.scale = static_cast<double>(times);
-  }
+  sample.input = 8;
+  sample.output = 8 * times;
+  sample.scale = static_cast<double>(times);
   Taps taps = tapsOf(sample, method);
   for (auto [position, index] : llvm::enumerate(taps.indices))
     if (index != static_cast<int64_t>(position) / times)
