@@ -233,6 +233,36 @@ struct MappingTraits<BaseKey> {
 };
 
 template <>
+struct ScalarTraits<SmoothingRecipe> {
+  static constexpr std::pair<StringLiteral, SmoothingMethod> kNames[] = {
+      {"search", SmoothingMethod::Search},
+      {"log", SmoothingMethod::Log},
+      {"percentile", SmoothingMethod::Percentile},
+      {"awq", SmoothingMethod::AWQ}};
+
+  static void output(const SmoothingRecipe &value, void *, raw_ostream &os) {
+    for (const auto &[name, method] : kNames)
+      if (method == value.method)
+        os << name;
+    if (value.method == SmoothingMethod::Alpha)
+      os << value.alpha;
+  }
+  static StringRef input(StringRef text, void *, SmoothingRecipe &value) {
+    for (const auto &[name, method] : kNames)
+      if (name == text) {
+        value.method = method;
+        return {};
+      }
+    if (text.getAsDouble(value.alpha) ||
+        !(value.alpha >= 0 && value.alpha <= 1))
+      return "smoothing must be between 0 and 1, or search, log, percentile or "
+             "awq";
+    return {};
+  }
+  static QuotingType mustQuote(StringRef) { return QuotingType::None; }
+};
+
+template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
     ActivationKeys activations;
@@ -250,7 +280,7 @@ struct MappingTraits<Recipe> {
     io.mapOptional("equalization", recipe.equalization);
     io.mapOptional("bias_correction", recipe.biasCorrection);
     // An optional that is absent would lose what the base says.
-    std::optional<double> smoothing;
+    std::optional<SmoothingRecipe> smoothing;
     std::optional<NonlinearRecipe> nonlinearities;
     io.mapOptional("smoothing", smoothing);
     io.mapOptional("rescale", recipe.rescale);
@@ -269,8 +299,6 @@ struct MappingTraits<Recipe> {
       recipe.nonlinearities = nonlinearities;
   }
   static std::string validate(IO &, Recipe &recipe) {
-    if (recipe.smoothing && !(*recipe.smoothing >= 0 && *recipe.smoothing <= 1))
-      return "smoothing must be between 0 and 1";
     if (recipe.integerOnly &&
         (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))
       return "integer_only wants rescale: dyadic and nonlinearities";

@@ -16,6 +16,7 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QDialect/Transforms/Quantize.h"
+#include "SmoothSearch.h"
 #include "Summary.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -247,6 +248,19 @@ llvm::Error Driver::calibrateAndQuantize() {
                 : "already quantized";
   if (finished(Phase::Calibrate, remark))
     return llvm::Error::success();
+  if (observed && recipe->smoothing &&
+      recipe->smoothing->method == SmoothingMethod::Search) {
+    if (options.calibration.empty())
+      return fail(ExitCode::Usage,
+                  "recipe '" + options.recipe +
+                      "' searches its smoothing on calibration data: give "
+                      "--calibration PATH with --statistics, too");
+    auto found = searchSmoothing(*module, *recipe, rescale, statistics,
+                                 options.calibration, options.log);
+    if (!found)
+      return wrap(ExitCode::Failure, found.takeError());
+    recipe->smoothing = *found;
+  }
   if (!options.search.empty())
     if (llvm::Error error = searchPlan(isFloat))
       return error;

@@ -9,14 +9,30 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/PTQ/Smoothing.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
 namespace qdialect {
 
-QuantizationPlan::QuantizationPlan(func::FuncOp function,
-                                   const Recipe &recipe) {
+/// Is the activation of a contraction beyond what equalization helps?
+static bool exceedsStaticGrids(const QuantizableUnit &unit,
+                               const Recipe &recipe,
+                               const Statistics *statistics) {
+  if (!statistics || !recipe.smoothing ||
+      recipe.smoothing->method != SmoothingMethod::Log)
+    return false;
+  Value activation = cast<linalg::LinalgOp>(unit.root)
+                         .getDpsInputs()[unit.contraction->activationOperand];
+  auto observe = gridSource(activation).getDefiningOp<qd::ObserveOp>();
+  const ValueStatistics *values =
+      observe ? statistics->lookup(observe.getValueName()) : nullptr;
+  return values && values->absMax() >= kLogTo;
+}
+
+QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
+                                   const Statistics *statistics) {
   bool hasFine =
       recipe.nonlinearities && recipe.nonlinearities->format.bits > 8;
   for (QuantizableUnit &unit :
@@ -27,9 +43,10 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function,
     // What a payload reads belongs to the unit.
     unit.root->walk(
         [&](tensor::ExtractOp read) { unitOf[read] = units.size(); });
-    bool isDynamic = layer.activations.isDynamic() && unit.contraction &&
-                     unit.contraction->weightIsConstant &&
-                     !unit.contraction->isConvolution();
+    bool isDynamic = unit.contraction && unit.contraction->weightIsConstant &&
+                     !unit.contraction->isConvolution() &&
+                     (layer.activations.isDynamic() ||
+                      exceedsStaticGrids(unit, recipe, statistics));
     units.push_back({std::move(unit), layer, false, false, isDynamic});
   }
   // Users come after what they use: one sweep sees every demand.

@@ -15,6 +15,7 @@
 #ifndef QDIALECT_TRANSFORMS_QUANTIZATIONPLAN_H
 #define QDIALECT_TRANSFORMS_QUANTIZATIONPLAN_H
 
+#include "QDialect/PTQ/Statistics.h"
 #include "QuantizableUnits.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -31,7 +32,11 @@ struct PlannedUnit {
 
 class QuantizationPlan {
 public:
-  QuantizationPlan(mlir::func::FuncOp function, const Recipe &recipe);
+  /// `statistics`, where they are known already, tell which activations are so
+  /// large that the recipe's smoothing leaves them to scales chosen at run time
+  /// (kLogTo in PTQ/Smoothing.h).
+  QuantizationPlan(mlir::func::FuncOp function, const Recipe &recipe,
+                   const Statistics *statistics = nullptr);
 
   std::vector<PlannedUnit> units;
 

@@ -45,7 +45,8 @@ public:
   ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
                    const Statistics &statistics, QuantizeSummary &summary)
       : function(function), recipe(recipe), statistics(statistics),
-        summary(summary), plan(function, recipe), units(plan.units) {}
+        summary(summary), plan(function, recipe, &statistics),
+        units(plan.units) {}
 
   LogicalResult run() {
     if (failed(chooseGrids()))
@@ -60,6 +61,10 @@ public:
       function->setAttr(kIntegerOnlyAttr, UnitAttr::get(function.getContext()));
     for (PlannedUnit &planned : units)
       quantizeUnit(planned);
+    for (qd::ObserveOp observe : unread) {
+      observe.getResult().replaceAllUsesWith(observe.getInput());
+      observe.erase();
+    }
     for (Block *block : programBlocks(function))
       for (Operation &op : *block)
         requestGridKeeper(&op);
@@ -105,10 +110,18 @@ private:
     llvm::erase_if(observers, [&](qd::ObserveOp observe) {
       return neverRan.contains(observe);
     });
+    // What the statistics leave to scales chosen at run time has no grid.
+    auto isUnread = [&](qd::ObserveOp observe) {
+      return recipe.smoothing &&
+             recipe.smoothing->method == SmoothingMethod::Log &&
+             !plan.isWanted(observe.getResult());
+    };
+    llvm::copy_if(observers, std::back_inserter(unread), isUnread);
+    llvm::erase_if(observers, isUnread);
     llvm::MapVector<qd::ObserveOp, Smoothed> smoothed;
     if (recipe.smoothing)
-      summary.smoothed += smoothActivations(observers, plan, statistics,
-                                            *recipe.smoothing, smoothed);
+      summary.smoothed +=
+          smoothActivations(observers, plan, statistics, recipe, smoothed);
     for (qd::ObserveOp observe : observers) {
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
       auto it = recipes.find(observe.getInput());
@@ -429,6 +442,8 @@ private:
   ActivationGrids grids;
   /// Those without statistics, in branches.
   llvm::SetVector<qd::ObserveOp> neverRan;
+  /// Those that nothing reads as codes.
+  SmallVector<qd::ObserveOp> unread;
   llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;
   llvm::DenseMap<Operation *, std::pair<QuantParams, RecipeFormat>> coarseGrids;
   /// The scale of each dequantize that this pass made.
@@ -514,6 +529,10 @@ LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
     return function.emitError()
            << "statistics are of program \"" << statistics.program
            << "\", this is \"" << getProgramDigest(function) << "\"";
+  if (recipe.smoothing && recipe.smoothing->method == SmoothingMethod::Search)
+    return function.emitError()
+           << "smoothing: search runs the network on calibration data, which "
+              "q-compile does; give an exponent";
   QuantizeSummary local;
   ProgramQuantizer quantizer(function, recipe, statistics,
                              summary ? *summary : local);

@@ -10,6 +10,7 @@
 #include "QDialect/Analysis/ChannelGroup.h"
 #include "QDialect/PTQ/Smoothing.h"
 #include "QDialect/Support/ConstantView.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -20,8 +21,10 @@ namespace {
 class Smoother {
 public:
   Smoother(const QuantizationPlan &plan, const Statistics &statistics,
-           double alpha, llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed)
-      : plan(plan), statistics(statistics), alpha(alpha), smoothed(smoothed) {}
+           const Recipe &recipe,
+           llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed)
+      : plan(plan), statistics(statistics), recipe(recipe), smoothed(smoothed) {
+  }
 
   /// Smooths one value; false if it has no factors to choose.
   bool smooth(qd::ObserveOp observe);
@@ -33,10 +36,14 @@ private:
   std::optional<ChannelGroup> groupOf(qd::ObserveOp observe,
                                       const ChannelDims &channels,
                                       bool byScale) const;
+  /// The factors that the recipe's method chooses; empty if it leaves the
+  /// channels as they are.
+  std::vector<float> chooseFactors(const ValueStatistics &values,
+                                   const ChannelGroup &group) const;
 
   const QuantizationPlan &plan;
   const Statistics &statistics;
-  double alpha;
+  const Recipe &recipe;
   llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed;
 };
 
@@ -79,6 +86,85 @@ std::optional<ChannelGroup> Smoother::groupOf(qd::ObserveOp observe,
   return group;
 }
 
+/// The largest magnitudes of the readers' weights by channel.
+std::vector<float> weightMagnitudes(const ChannelGroup &group) {
+  std::vector<float> weights(group.channels, 0);
+  for (const ChannelConstant &reader : group.readers) {
+    ConstantView view = *constantView(reader.operand->get());
+    reader.forEach([&](int64_t element, int64_t channel) {
+      weights[channel] =
+          std::max(weights[channel], std::abs(view.get<float>(element)));
+    });
+  }
+  return weights;
+}
+
+/// What rounding the weights of `reader`, multiplied by `factors`, to symmetric
+/// codes up to `qmax` with a scale for each output channel adds to the mean
+/// squares of its outputs, for channels of these mean squares that do not hang
+/// together.
+double roundingError(const ChannelConstant &reader,
+                     const std::vector<double> &meanSquares,
+                     const std::vector<float> &factors, double qmax) {
+  auto op = cast<linalg::LinalgOp>(reader.operand->getOwner());
+  ContractionStructure structure = *getContractionStructure(op);
+  ConstantView view = *constantView(reader.operand->get());
+  std::vector<int64_t> outputs(view.numElements());
+  forEachWeight(
+      view.type.getShape(), weightChannelStrides(structure),
+      [&](int64_t element, int64_t output) { outputs[element] = output; });
+  std::vector<double> scales(structure.numOutputChannels(), 0);
+  reader.forEach([&](int64_t element, int64_t channel) {
+    double weight = view.number(element) * factors[channel];
+    double &scale = scales[outputs[element]];
+    scale = std::max(scale, std::abs(weight) / qmax);
+  });
+  double error = 0;
+  reader.forEach([&](int64_t element, int64_t channel) {
+    double scale = scales[outputs[element]];
+    if (scale == 0)
+      return;
+    double weight = view.number(element) * factors[channel] / scale;
+    double change =
+        (std::nearbyint(weight) - weight) * scale / factors[channel];
+    error += change * change * meanSquares[channel];
+  });
+  return error;
+}
+
+std::vector<float> Smoother::chooseFactors(const ValueStatistics &values,
+                                           const ChannelGroup &group) const {
+  std::vector<float> magnitudes = channelMagnitudes(values);
+  double largest = *llvm::max_element(magnitudes);
+  switch (recipe.smoothing->method) {
+  case SmoothingMethod::Search: // somebody else has to choose
+    return {};
+  case SmoothingMethod::Alpha:
+    return smoothingFactors(magnitudes, weightMagnitudes(group),
+                            recipe.smoothing->alpha);
+  case SmoothingMethod::Log:
+    return largest > kLogFrom && largest < kLogTo ? logFactors(magnitudes)
+                                                  : std::vector<float>();
+  case SmoothingMethod::Percentile:
+    return percentileFactors(magnitudes);
+  case SmoothingMethod::AWQ:
+    break;
+  }
+  std::vector<double> meanSquares;
+  for (size_t c = 0; c < magnitudes.size(); ++c) {
+    double mean = values.channelMean(c);
+    meanSquares.push_back(values.channelVariance(c) + mean * mean);
+  }
+  auto qmax = static_cast<double>(recipe.weights.format.maxCode());
+  return activationAwareFactors(
+      meanSquares, [&](const std::vector<float> &factors) {
+        double error = 0;
+        for (const ChannelConstant &reader : group.readers)
+          error += roundingError(reader, meanSquares, factors, qmax);
+        return error;
+      });
+}
+
 bool Smoother::smooth(qd::ObserveOp observe) {
   auto type = cast<RankedTensorType>(observe.getType());
   int64_t rank = type.getRank();
@@ -93,16 +179,9 @@ bool Smoother::smooth(qd::ObserveOp observe) {
   if (!group)
     return false;
 
-  std::vector<float> weights(channels.count(), 0);
-  for (const ChannelConstant &reader : group->readers) {
-    ConstantView view = *constantView(reader.operand->get());
-    reader.forEach([&](int64_t element, int64_t channel) {
-      weights[channel] =
-          std::max(weights[channel], std::abs(view.get<float>(element)));
-    });
-  }
-  std::vector<float> factors =
-      smoothingFactors(channelMagnitudes(*values), weights, alpha);
+  std::vector<float> factors = chooseFactors(*values, *group);
+  if (factors.empty())
+    return false;
   SmallVector<double> inverses;
   for (float factor : factors)
     inverses.push_back(1.0 / static_cast<double>(factor));
@@ -119,9 +198,9 @@ bool Smoother::smooth(qd::ObserveOp observe) {
 
 int64_t smoothActivations(ArrayRef<qd::ObserveOp> observers,
                           const QuantizationPlan &plan,
-                          const Statistics &statistics, double alpha,
+                          const Statistics &statistics, const Recipe &recipe,
                           llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed) {
-  Smoother smoother(plan, statistics, alpha, smoothed);
+  Smoother smoother(plan, statistics, recipe, smoothed);
   return llvm::count_if(observers, [&](qd::ObserveOp observe) {
     return smoother.smooth(observe);
   });

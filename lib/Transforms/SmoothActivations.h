@@ -41,7 +41,7 @@ struct Smoothed {
 /// readers of their own.
 int64_t smoothActivations(llvm::ArrayRef<qd::ObserveOp> observers,
                           const QuantizationPlan &plan,
-                          const Statistics &statistics, double alpha,
+                          const Statistics &statistics, const Recipe &recipe,
                           llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed);
 
 } // namespace qdialect

@@ -149,6 +149,26 @@ integer_only: true
               std::string::npos);
 }
 
+TEST(RecipeTest, SmoothingIsAnExponentOrTheNameOfAMethod) {
+  EXPECT_FALSE(parsed("name: x\n").smoothing.has_value());
+  Recipe alpha = parsed("name: x\nsmoothing: 0.75\n");
+  EXPECT_EQ(alpha.smoothing->method, SmoothingMethod::Alpha);
+  EXPECT_EQ(alpha.smoothing->alpha, 0.75);
+  for (auto [name, method] :
+       {std::pair("search", SmoothingMethod::Search),
+        std::pair("log", SmoothingMethod::Log),
+        std::pair("percentile", SmoothingMethod::Percentile),
+        std::pair("awq", SmoothingMethod::AWQ)})
+    EXPECT_EQ(parsed("name: x\nsmoothing: " + std::string(name) + "\n")
+                  .smoothing->method,
+              method);
+  for (const char *value : {"1.5", "-0.1", "much", "nan"})
+    EXPECT_EQ(errorOf("name: x\nsmoothing: " + std::string(value) + "\n"),
+              "r.yaml:2: smoothing must be between 0 and 1, or search, log, "
+              "percentile or awq in 'smoothing: " +
+                  std::string(value) + "'");
+}
+
 TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("description: x\n"),
             "r.yaml:1: missing required key 'name' in 'description: x'");

@@ -118,6 +118,22 @@ struct NonlinearRecipe {
   RecipeFormat format{/*isSigned=*/false, 16};
 };
 
+/// How channels are evened out between activations and the weights that read
+/// them (PTQ/Smoothing.h).
+enum class SmoothingMethod {
+  Alpha,      ///< SmoothQuant's factors with one exponent
+  Search,     ///< the exponent of least error of the whole network, or none
+  Log,        ///< FPTQ's, with static, equalized and dynamic activations
+  Percentile, ///< DGQ's
+  AWQ,        ///< for the weights alone
+};
+
+/// `smoothing: 0.75` or the name of a method.
+struct SmoothingRecipe {
+  SmoothingMethod method = SmoothingMethod::Alpha;
+  double alpha = 0.5;
+};
+
 struct Recipe {
   std::string name;
   std::string description;
@@ -131,9 +147,8 @@ struct Recipe {
   /// (qd-equalize-cross-layer).
   bool equalization = false;
   bool biasCorrection = false;
-  /// The exponent of SmoothQuant's factors (PTQ/Smoothing.h); none: channels
-  /// stay as they are.
-  std::optional<double> smoothing;
+  /// None: channels stay as they are.
+  std::optional<SmoothingRecipe> smoothing;
   RescaleMode rescale = RescaleMode::Float;
   /// None: softmax and layer norm stay floats.
   std::optional<NonlinearRecipe> nonlinearities;
