@@ -250,7 +250,8 @@ TEST(RecipeTest, BaseIsAFileBesideTheRecipe) {
   std::string second = write("second.yaml", "name: second\nbase: first.yaml\n");
   llvm::Expected<Recipe> recipe = Recipe::load(second);
   ASSERT_TRUE(static_cast<bool>(recipe)) << llvm::toString(recipe.takeError());
-  EXPECT_EQ(recipe->smoothing, 0.25);
+  ASSERT_TRUE(recipe->smoothing.has_value());
+  EXPECT_EQ(recipe->smoothing->alpha, 0.25);
   // One that has itself for a base ends in an error, not in the stack.
   std::string loop = write("loop.yaml", "name: loop\nbase: loop.yaml\n");
   recipe = Recipe::load(loop);
