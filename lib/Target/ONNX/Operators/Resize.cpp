@@ -136,8 +136,8 @@ Taps tapsOf(const Axis &a, const Method &m) {
   return taps;
 }
 
-/// How often each position of `axis` stands in a row in the result; 1 where that
-/// is not the same number for each.
+/// How often each position of `axis` stands in a row in the result; 1 where
+/// that is not the same number for each.
 int64_t timesRepeated(SymbolicSizes &sizes, const Axis &axis,
                       const Method &method) {
   constexpr int64_t most = 64;
