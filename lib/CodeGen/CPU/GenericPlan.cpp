@@ -175,10 +175,12 @@ private:
   void takeConstants(ModuleOp module, StringRef name) {
     auto func = *module.getOps<func::FuncOp>().begin();
     func.setSymName(name);
-    OpBuilder builder = OpBuilder::atBlockBegin(&func.front());
+    OpBuilder builder(func);
     unsigned place = numPointers;
     visitConstants(
         module, [&](arith::ConstantOp constant, const ConstantView &) {
+          // Where the block begins now: its first operation may be erased.
+          builder.setInsertionPointToStart(&func.front());
           Value memory = func.front().insertArgument(
               place++, bufferType(constant.getType()), constant.getLoc());
           Value tensor = read(builder, memory, constant.getType());

@@ -18,7 +18,7 @@ namespace {
 
 /// More operations in a condition than this are a program.
 constexpr size_t maxOperations = 64;
-/// Steps that are run, and elements of values that are kept: seconds.
+/// Steps that are run, and elements of values that are kept: a second.
 constexpr int64_t maxWork = 1 << 20;
 
 /// Arguments of the body in front of the carried values.
@@ -137,13 +137,13 @@ bool TripCounter::runBody() {
 
 std::optional<KnownTrips> TripCounter::run(std::optional<int64_t> limit) {
   KnownTrips trips;
-  int64_t work = 1;
+  // An operation costs more than its steps, and so does an iteration.
+  constexpr int64_t perOperation = 64;
+  int64_t work = perOperation;
   for (size_t number : needed) {
     trips.values[number] = {*carried[number].data};
     work += carried[number].size();
   }
-  // An operation costs more than its steps, and the loop its iterations.
-  constexpr int64_t perOperation = 64;
   for (Operation *op : slice)
     work += perOperation + stepsOf(op);
   int64_t most = maxWork / work;
