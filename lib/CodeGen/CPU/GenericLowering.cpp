@@ -160,6 +160,12 @@ LogicalResult decomposeGenericModule(ModuleOp module) {
 
 LogicalResult lowerGenericModule(ModuleOp module) {
   MLIRContext *context = module.getContext();
+  // Blocks of weights were left to kernels that take the codes as long as these
+  // were constants.
+  PassManager casts(context);
+  casts.addPass(createCastToLinalgPass());
+  if (failed(casts.run(module)))
+    return failure();
   expandLookups(module);
   if (failed(decomposeConcats(module)))
     return failure();
