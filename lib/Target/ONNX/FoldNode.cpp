@@ -137,8 +137,9 @@ void NodeFolder::fold(MutableArrayRef<std::optional<Tensor>> results) {
     if (isValue(result))
       result =
           Tensor(result->elementType(), *knownValue(result->value, computed));
+  // The builder keeps constants, sizes among them, for later nodes.
   for (Operation *op : llvm::reverse(made))
-    if (op->use_empty())
+    if (op->use_empty() && !op->hasTrait<OpTrait::ConstantLike>())
       op->erase();
 }
 
