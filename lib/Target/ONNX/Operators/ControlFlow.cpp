@@ -165,9 +165,12 @@ FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
   results->resize(carried.size() + 1); // what is gathered is another's
   if (failed(checkCondition(n, *results)))
     return failure();
+  {
+    OpBuilder::InsertionGuard guard(b.builder);
+    b.builder.setInsertionPointToEnd(&body);
+    results->front() = b.reshape(results->front(), {});
+  }
   for (auto [index, result] : llvm::enumerate(*results)) {
-    if (index == 0)
-      result = b.reshape(result, {});
     if (result.type != states[index + 1].type)
       return n.emitError() << "carried value " << index << " changes from "
                            << describeType(states[index + 1].type) << " to "
