@@ -6,8 +6,8 @@
 It computes f32(accumulator) * f32(a_scale * b_scale / y_scale) and rounds that, as our float rescaling does
 (docs/Numerics.md, section 4); the exact value rounded once differs where it lies next to a tie, a few codes in ten million.
 So products agree, and what is left is the floats between them (softmax, norms, gelu): an ulp there may move a code, and
-each such code grows through the layers of a transformer. Outputs are about 20 dB apart, as they are between ONNX Runtime and
-itself with its embeddings an ulp away.
+each such code grows through the layers of a transformer. Outputs are about 20 dB apart, as they are between ONNX
+Runtime and itself with its embeddings an ulp away.
 """
 
 import numpy as np
