@@ -143,6 +143,12 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
 
 ArrayRef<TensorSpec> CompiledModel::inputs() const { return impl->inputs; }
 ArrayRef<TensorSpec> CompiledModel::outputs() const { return impl->outputs; }
+llvm::Expected<InputSource> CompiledModel::openSamples(StringRef path) const {
+  std::vector<InputSpec> specs;
+  for (const TensorSpec &input : inputs())
+    specs.push_back({input.name, input.type, input.shape});
+  return InputSource::open(path, specs);
+}
 std::vector<SymbolSpec> CompiledModel::symbols() const {
   const qd_info *info = impl->file->info;
   std::vector<SymbolSpec> list;

@@ -103,10 +103,7 @@ llvm::Expected<Statistics> calibrate(ModuleOp module, StringRef path,
   if (!program)
     return program.takeError();
   CompiledModel &model = program->model();
-  std::vector<InputSpec> specs;
-  for (const TensorSpec &input : model.inputs())
-    specs.push_back({input.name, input.type, input.shape});
-  auto source = InputSource::open(path, specs);
+  auto source = model.openSamples(path);
   if (!source)
     return source.takeError();
   if (source->numSamples() == 0)

@@ -80,10 +80,7 @@ VariantRunner::compileFloat(ModuleOp program) {
 
 llvm::Error VariantRunner::loadSamples(llvm::StringRef path, int64_t count,
                                        const CompiledModel &model) {
-  std::vector<InputSpec> specs;
-  for (const TensorSpec &input : model.inputs())
-    specs.push_back({input.name, input.type, input.shape});
-  auto source = InputSource::open(path, specs);
+  auto source = model.openSamples(path);
   if (!source)
     return source.takeError();
   while (static_cast<int64_t>(inputs.size()) < count) {

@@ -79,6 +79,7 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
       family = Family::Pool;
       return integerizePool(context, island);
     }
+    family = Family::Elementwise;
     return integerizeInterpolation(context, island);
   }
   if (island.formula.slope)

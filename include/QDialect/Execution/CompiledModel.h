@@ -8,6 +8,7 @@
 #define QDIALECT_EXECUTION_COMPILEDMODEL_H
 
 #include "QDialect/Support/HostTensor.h"
+#include "QDialect/Support/InputSource.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -63,6 +64,8 @@ public:
 
   llvm::ArrayRef<TensorSpec> inputs() const;
   llvm::ArrayRef<TensorSpec> outputs() const;
+  /// Samples of the inputs in files at `path`.
+  llvm::Expected<InputSource> openSamples(llvm::StringRef path) const;
   std::vector<SymbolSpec> symbols() const;
   llvm::StringRef prefix() const;
   /// The CPU variant this instance runs, and all in the library, best first.
