@@ -71,7 +71,7 @@ public:
 private:
   CompiledKernel() = default;
   struct Buffer;
-  std::unique_ptr<KernelPlan> plan;
+  std::unique_ptr<CpuKernelPlan> plan;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   void (*entry)(void **, int64_t, int64_t) = nullptr;
   std::vector<Buffer> constants, operands;

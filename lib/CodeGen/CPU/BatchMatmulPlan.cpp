@@ -23,7 +23,7 @@ constexpr int64_t kMinRows = 24;
 /// Parts of a symbolic number of panels.
 constexpr int64_t kSymbolicTasks = 16;
 
-class BatchMatmulPlan : public KernelPlan {
+class BatchMatmulPlan : public CpuKernelPlan {
 public:
   BatchMatmulPlan(const KernelRegion &source, BatchMatmulGeometry geometry)
       : region(source), g(std::move(geometry)) {

@@ -17,7 +17,7 @@ namespace {
 /// Every tile height but those of fewer rows than one divides it.
 constexpr int64_t kRowsTogether = 12;
 
-class BlockDotPlan : public KernelPlan {
+class BlockDotPlan : public CpuKernelPlan {
 public:
   BlockDotPlan(const KernelRegion &source, BlockWeights weights,
                BlockDotInputs inputs, int64_t rows)

@@ -99,7 +99,7 @@ std::optional<Rows> readRows(linalg::LinalgOp op,
   return rows;
 }
 
-class BlockMatmulPlan : public KernelPlan {
+class BlockMatmulPlan : public CpuKernelPlan {
 public:
   BlockMatmulPlan(const KernelRegion &source, BlockWeights weights, Rows rows)
       : region(source), w(std::move(weights)), rows(rows) {}

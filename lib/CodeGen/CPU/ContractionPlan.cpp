@@ -12,7 +12,7 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
-class ContractionPlan : public KernelPlan {
+class ContractionPlan : public CpuKernelPlan {
 public:
   ContractionPlan(const KernelRegion &source, ContractionGeometry geometry)
       : region(source), geometry(std::move(geometry)),

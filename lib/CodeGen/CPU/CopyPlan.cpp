@@ -34,7 +34,7 @@ struct Segment {
   int64_t sourceOffset = 0; ///< bytes
 };
 
-class CopyPlan : public KernelPlan {
+class CopyPlan : public CpuKernelPlan {
 public:
   explicit CopyPlan(const KernelRegion &source) : region(source) {
     family = "copy";

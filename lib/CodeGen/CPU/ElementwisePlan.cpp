@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kTaskElements = 4096;
 constexpr int64_t kMaxTasks = 64;
 
-class ElementwisePlan : public KernelPlan {
+class ElementwisePlan : public CpuKernelPlan {
 public:
   explicit ElementwisePlan(const KernelRegion &source) : region(source) {}
 

@@ -12,7 +12,7 @@
 
 namespace qdialect::cpu {
 
-using PlanPtr = std::unique_ptr<KernelPlan>;
+using PlanPtr = std::unique_ptr<CpuKernelPlan>;
 
 PlanPtr planBlockDot(const KernelRegion &region);
 PlanPtr planBlockMatmul(const KernelRegion &region);

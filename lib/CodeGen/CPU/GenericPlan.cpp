@@ -26,7 +26,7 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
-class GenericPlan : public KernelPlan {
+class GenericPlan : public CpuKernelPlan {
 public:
   explicit GenericPlan(qd::DispatchOp dispatch) : dispatch(dispatch) {
     family = "generic";

@@ -15,7 +15,7 @@ namespace qdialect {
 
 KernelPlan::~KernelPlan() = default;
 
-std::string KernelPlan::instruction(const CpuTarget &target) const {
+std::string CpuKernelPlan::instruction(const CpuTarget &target) const {
   switch (target.isa) {
   case CpuTarget::AVX512VNNI:
     return "avx512";
@@ -45,12 +45,12 @@ SmallVector<KernelSize> kernelSizes(qd::DispatchOp dispatch) {
   return sizes;
 }
 
-FailureOr<std::unique_ptr<KernelPlan>>
+FailureOr<std::unique_ptr<CpuKernelPlan>>
 planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (dispatch->getNumResults() != 1)
     return dispatch.emitOpError("must have one result to become a kernel");
   loadKernelDialects(*dispatch->getContext());
-  auto generic = [&]() -> FailureOr<std::unique_ptr<KernelPlan>> {
+  auto generic = [&]() -> FailureOr<std::unique_ptr<CpuKernelPlan>> {
     if (cpu::PlanPtr kernel = cpu::planGeneric(dispatch))
       return kernel;
     return failure(); // which said why

@@ -17,7 +17,7 @@ namespace qdialect::cpu {
 
 class RowEmitter;
 
-class RowPlan : public KernelPlan {
+class RowPlan : public CpuKernelPlan {
 public:
   explicit RowPlan(const KernelRegion &source) : region(source) {
     family = "row";

@@ -33,7 +33,7 @@ constexpr int64_t kMaxTasks = 64;
 /// Vectors in flight: the latency of a maximum.
 constexpr int64_t kUnroll = 4;
 
-class RowExtremePlan : public KernelPlan {
+class RowExtremePlan : public CpuKernelPlan {
 public:
   explicit RowExtremePlan(const KernelRegion &source) : region(source) {
     family = "row";

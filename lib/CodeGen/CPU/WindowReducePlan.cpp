@@ -15,7 +15,7 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
-class WindowReducePlan : public KernelPlan {
+class WindowReducePlan : public CpuKernelPlan {
 public:
   WindowReducePlan(const KernelRegion &source, WindowReduceGeometry geometry)
       : region(source), g(std::move(geometry)) {}
@@ -44,7 +44,7 @@ public:
     bool bytes = !g.isFloat && g.kind != WindowReduceGeometry::Max;
     if (bytes && target.isa == CpuTarget::AVX512VNNI)
       return "vpdpbusd zmm";
-    return KernelPlan::instruction(target);
+    return CpuKernelPlan::instruction(target);
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,

@@ -28,7 +28,7 @@ constexpr unsigned kNoBuffer = ~0u;
 
 class Planner {
 public:
-  Planner(mlir::ModuleOp module, const KernelOptions &options)
+  Planner(mlir::ModuleOp module, const ProgramOptions &options)
       : module(module), options(options) {}
 
   mlir::FailureOr<Program> plan();
@@ -80,7 +80,7 @@ private:
   void placeBuffers();
 
   mlir::ModuleOp module;
-  KernelOptions options;
+  ProgramOptions options;
   std::optional<SymbolicShapes> shapes;
   Program program;
   /// The buffer of each tensor, as its producer left it.

@@ -208,8 +208,10 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes);
   if (rows && rows->isStatic)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
-  if (std::optional<TileBlocks> tiles = TileBlocks::analyze(dispatch, *shapes))
-    return addTileBlocks(dispatch, *tiles, args, bufferOf[result]);
+  if (options.tiles)
+    if (std::optional<TileBlocks> tiles =
+            TileBlocks::analyze(dispatch, *shapes))
+      return addTileBlocks(dispatch, *tiles, args, bufferOf[result]);
   if (rows)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
   ProgramStep step;
@@ -319,7 +321,7 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
 /// `constants`: where an earlier step's lie that are likely the same.
 LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
                                  std::optional<unsigned> constants) {
-  FailureOr<std::unique_ptr<KernelPlan>> plan = planKernel(dispatch, options);
+  FailureOr<std::unique_ptr<KernelPlan>> plan = options.planner(dispatch);
   if (failed(plan))
     return failure();
   step.dispatch = dispatch;
@@ -494,7 +496,22 @@ FailureOr<Program> Planner::plan() {
   return std::move(program);
 }
 
+KernelPlanner qdialect::planCpuKernel(const KernelOptions &options) {
+  return
+      [options](
+          qd::DispatchOp dispatch) -> FailureOr<std::unique_ptr<KernelPlan>> {
+        FailureOr<std::unique_ptr<CpuKernelPlan>> plan =
+            planKernel(dispatch, options);
+        if (failed(plan))
+          return failure();
+        return std::unique_ptr<KernelPlan>(std::move(*plan));
+      };
+}
+
 FailureOr<Program> qdialect::planProgram(ModuleOp module,
-                                         const KernelOptions &options) {
-  return Planner(module, options).plan();
+                                         const ProgramOptions &options) {
+  ProgramOptions chosen = options;
+  if (!chosen.planner)
+    chosen.planner = planCpuKernel();
+  return Planner(module, chosen).plan();
 }

@@ -66,8 +66,9 @@ void run(Job &job, MLIRContext &context) {
   for (auto [kernel, lock] : llvm::zip_equal(job.kernels, job.locks)) {
     OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
     std::lock_guard<std::mutex> guard(*lock);
-    if (failed(kernel.plan->emit(builder, *job.target,
-                                 kernelSymbol(kernel, *job.target)))) {
+    if (failed(llvm::cast<CpuKernelPlan>(kernel.plan)
+                   ->emit(builder, *job.target,
+                          kernelSymbol(kernel, *job.target)))) {
       job.error = "kernel '" + kernel.symbol + "' cannot be emitted for " +
                   job.target->name;
       return;

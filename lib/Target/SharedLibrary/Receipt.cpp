@@ -275,7 +275,9 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     out.attribute("function", program.kernels[step.kernel].symbol);
     out.attributeObject("instructions", [&] {
       for (const CpuTarget &target : targets)
-        out.attribute(target.name, step.plan->instruction(target));
+        out.attribute(
+            target.name,
+            llvm::cast<CpuKernelPlan>(step.plan)->instruction(target));
     });
     if (step.plan->weightBits > 0)
       out.attribute("weight_bits", step.plan->weightBits);

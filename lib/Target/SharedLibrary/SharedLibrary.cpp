@@ -310,9 +310,9 @@ Expected<EmitSummary> LibraryEmitter::run() {
   if (Error error = temporaries.create(output))
     return std::move(error);
 
-  KernelOptions kernelOptions;
-  kernelOptions.generic = options.genericKernels;
-  mlir::FailureOr<Program> planned = planProgram(module, kernelOptions);
+  ProgramOptions programOptions;
+  programOptions.planner = planCpuKernel({options.genericKernels});
+  mlir::FailureOr<Program> planned = planProgram(module, programOptions);
   if (failed(planned))
     return createStringError("the program cannot be planned");
   program = std::move(*planned);

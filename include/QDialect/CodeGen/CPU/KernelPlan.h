@@ -42,7 +42,10 @@ struct ConstantBlob {
 /// outlive it.
 class KernelPlan {
 public:
+  enum class Processor { CPU, GPU };
+
   virtual ~KernelPlan();
+  Processor processor() const { return kind; }
 
   /// "contraction", "depthwise", "pool", "elementwise", "lookup", "copy",
   /// "generic".
@@ -54,6 +57,26 @@ public:
   /// Bits that a weight takes among the constants; 0 where there are none.
   int64_t weightBits = 0;
 
+  /// Plans with equal, non-empty keys may share one function (each with its own
+  /// constants). Computed from everything but the constants' contents.
+  const std::string &key() const { return keyText; }
+
+protected:
+  explicit KernelPlan(Processor kind) : kind(kind) {}
+  std::string keyText;
+
+private:
+  Processor kind;
+};
+
+/// A kernel whose tasks are shared by the threads of a CPU.
+class CpuKernelPlan : public KernelPlan {
+public:
+  CpuKernelPlan() : KernelPlan(Processor::CPU) {}
+  static bool classof(const KernelPlan *plan) {
+    return plan->processor() == Processor::CPU;
+  }
+
   /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm",
   /// ...).
   virtual std::string instruction(const CpuTarget &target) const;
@@ -64,13 +87,6 @@ public:
   virtual mlir::LogicalResult emit(mlir::OpBuilder &moduleBuilder,
                                    const CpuTarget &target,
                                    llvm::StringRef symbol) = 0;
-
-  /// Plans with equal, non-empty keys may share one function (each with its own
-  /// constants). Computed from everything but the constants' contents.
-  const std::string &key() const { return keyText; }
-
-protected:
-  std::string keyText;
 };
 
 /// A size that a kernel reads while it runs: dimension `axis` of input number
@@ -90,7 +106,7 @@ llvm::SmallVector<KernelSize> kernelSizes(qd::DispatchOp dispatch);
 /// Plans the kernel of a dispatch. Every legal dispatch has a plan: what no
 /// family recognises goes to "generic". Fails (with a diagnostic) only on a
 /// region that breaks the contract of docs/PhaseContract.md section 6.
-mlir::FailureOr<std::unique_ptr<KernelPlan>>
+mlir::FailureOr<std::unique_ptr<CpuKernelPlan>>
 planKernel(qd::DispatchOp dispatch, const KernelOptions &options = {});
 
 /// From the mix that `emit` makes to the llvm dialect.

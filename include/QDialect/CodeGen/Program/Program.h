@@ -20,6 +20,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/SmallVector.h"
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -150,10 +151,25 @@ struct Program {
   bool isDynamic() const { return !sizes.symbols().empty(); }
 };
 
+/// Plans one kernel, or fails with a diagnostic.
+using KernelPlanner =
+    std::function<mlir::FailureOr<std::unique_ptr<KernelPlan>>(qd::DispatchOp)>;
+
+/// That of planKernel.
+KernelPlanner planCpuKernel(const KernelOptions &options = {});
+
+struct ProgramOptions {
+  /// Empty: planCpuKernel().
+  KernelPlanner planner;
+  /// Windows over images of symbolic sizes are computed tile by tile
+  /// (TileBlocks.h).
+  bool tiles = true;
+};
+
 /// Plans the program of a module after the dispatch phase. Refers to the
 /// module, which must outlive it unchanged. Emits diagnostics.
 mlir::FailureOr<Program> planProgram(mlir::ModuleOp module,
-                                     const KernelOptions &options = {});
+                                     const ProgramOptions &options = {});
 
 } // namespace qdialect
 

@@ -1,0 +1,24 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The families of GPU kernels. Each looks at a region and either plans it or
+// declines; planGpuKernel asks them in order, from the most special to the last
+// resort.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_FAMILIES_H
+#define QDIALECT_LIB_CODEGEN_NVVM_FAMILIES_H
+
+#include "KernelRegion.h"
+#include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
+
+namespace qdialect::gpu {
+
+using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
+
+/// Null where even the CPU has no kernel, which said why.
+GpuPlanPtr planTasks(qd::DispatchOp dispatch, const KernelOptions &options);
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_FAMILIES_H

@@ -1,0 +1,27 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Chooses the family of a dispatch.
+
+#include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
+#include "Families.h"
+#include "QDialect/CodeGen/NVVM/Ptx.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+std::string GpuKernelPlan::instruction(const GpuTarget &target) const {
+  return "scalar";
+}
+
+FailureOr<std::unique_ptr<GpuKernelPlan>>
+planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
+  loadGpuDialects(*dispatch->getContext());
+  if (gpu::GpuPlanPtr plan = gpu::planTasks(dispatch, options))
+    return plan;
+  return failure();
+}
+
+} // namespace qdialect

@@ -1,0 +1,60 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The beginning of every kernel.
+
+#include "KernelFunction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+LLVM::LLVMFuncOp startKernel(ImplicitLocOpBuilder &builder, StringRef symbol,
+                             unsigned numArguments, int64_t threads) {
+  MLIRContext *context = builder.getContext();
+  auto global = LLVM::LLVMPointerType::get(
+      context, static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                  SmallVector<Type>(numArguments, global));
+  auto kernel = LLVM::LLVMFuncOp::create(builder, symbol, type);
+  kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                  builder.getUnitAttr());
+  kernel->setAttr(
+      NVVM::NVVMDialect::getMaxntidAttrName(),
+      builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads)}));
+  builder.setInsertionPointToStart(kernel.addEntryBlock(builder));
+  return kernel;
+}
+
+SmallVector<Value> genericPointers(ImplicitLocOpBuilder &builder,
+                                   LLVM::LLVMFuncOp kernel) {
+  auto generic = LLVM::LLVMPointerType::get(builder.getContext());
+  SmallVector<Value> pointers;
+  for (BlockArgument argument : kernel.getArguments())
+    pointers.push_back(
+        LLVM::AddrSpaceCastOp::create(builder, generic, argument));
+  return pointers;
+}
+
+Value threadInBlock(ImplicitLocOpBuilder &builder) {
+  return NVVM::ThreadIdXOp::create(builder, builder.getI32Type());
+}
+
+Value blockInGrid(ImplicitLocOpBuilder &builder) {
+  return NVVM::BlockIdXOp::create(builder, builder.getI32Type());
+}
+
+Value threadInGrid(ImplicitLocOpBuilder &builder, int64_t threads) {
+  Type i64 = builder.getI64Type();
+  Value block = arith::ExtUIOp::create(builder, i64, blockInGrid(builder));
+  Value thread = arith::ExtUIOp::create(builder, i64, threadInBlock(builder));
+  Value size = arith::ConstantIntOp::create(builder, i64, threads);
+  return arith::AddIOp::create(
+      builder, arith::MulIOp::create(builder, block, size), thread);
+}
+
+} // namespace qdialect::gpu

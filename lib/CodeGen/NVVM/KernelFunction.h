@@ -1,0 +1,36 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The beginning of every kernel: its function and where its threads stand.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
+#define QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace qdialect::gpu {
+
+/// Starts the kernel @symbol of `numArguments` global pointers and blocks of at
+/// most `threads` threads, and moves the insertion point into its empty entry
+/// block.
+mlir::LLVM::LLVMFuncOp startKernel(mlir::ImplicitLocOpBuilder &builder,
+                                   llvm::StringRef symbol,
+                                   unsigned numArguments, int64_t threads);
+
+/// The kernel's parameters as pointers of the generic address space, which is
+/// what emitters shared with the CPU take; NVPTX finds the space again.
+llvm::SmallVector<mlir::Value>
+genericPointers(mlir::ImplicitLocOpBuilder &builder,
+                mlir::LLVM::LLVMFuncOp kernel);
+
+/// The number of a thread in its block and of its block in the grid, i32.
+mlir::Value threadInBlock(mlir::ImplicitLocOpBuilder &builder);
+mlir::Value blockInGrid(mlir::ImplicitLocOpBuilder &builder);
+/// blockInGrid * threads + threadInBlock, i64.
+mlir::Value threadInGrid(mlir::ImplicitLocOpBuilder &builder, int64_t threads);
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
