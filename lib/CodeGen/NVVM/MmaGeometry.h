@@ -1,0 +1,103 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Products of u8 or s8 codes on tensor cores: rows of activations (of a matrix,
+// or windows over a channel-last image) times columns of weights,
+//
+//   out[z][m][n] = start[z][n] + sum over taps t and k < run of
+//                  row(m, t)[z * groupStep + k] * weight(z, n, t, k)
+//
+// wrapped to i32, and how they are cut into blocks, warps and steps.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
+#define QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
+
+#include "Window.h"
+
+namespace qdialect::gpu {
+
+/// The shares of a block and of a warp in the output. A warp always has 64
+/// columns: four lanes with 16 neighbouring columns of a row each.
+struct MmaTile {
+  int64_t rows, columns, warpRows;
+  int64_t stages; ///< steps of depth that shared memory holds
+
+  static constexpr int64_t kDepth = 64; ///< bytes of a step
+  static constexpr int64_t kWarpColumns = 64;
+  static constexpr int64_t kLaneColumns = 16;
+
+  int64_t rowWarps() const { return rows / warpRows; }
+  int64_t columnWarps() const { return columns / kWarpColumns; }
+  int64_t threads() const { return 32 * rowWarps() * columnWarps(); }
+  /// Of one stage.
+  int64_t rowBytes() const { return rows * kDepth; }
+  int64_t columnBytes() const { return columns * kDepth; }
+  int64_t stageBytes() const { return rowBytes() + columnBytes(); }
+  int64_t sharedBytes() const { return stages * stageBytes(); }
+};
+
+/// The tiles that kernels are built for, the largest first.
+llvm::ArrayRef<MmaTile> mmaTiles();
+
+struct MmaGeometry {
+  /// Where row(m, t) starts; its input and padding are not looked at.
+  cpu::WindowGeometry window;
+  int64_t run = 1;     ///< products of a tap
+  int64_t columns = 1; ///< of one group
+  int64_t groups = 1;
+  int64_t groupStep = 0;   ///< bytes from a group's rows to those of the next
+  bool isUnsigned = false; ///< activations are u8
+
+  int64_t rows() const { return window.numPixels(); }
+  /// Bytes that are copied at once: what all rows of all taps are aligned to;
+  /// 1 where that is less than the 4 bytes that asynchronous copies take.
+  int64_t copyBytes() const;
+  /// Bytes of a tap among the steps.
+  int64_t tapDepth() const;
+  int64_t depth() const { return window.numTaps() * tapDepth(); }
+  int64_t steps() const {
+    return (depth() + MmaTile::kDepth - 1) / MmaTile::kDepth;
+  }
+
+  int64_t rowBlocks(const MmaTile &tile) const;
+  int64_t columnBlocks(const MmaTile &tile) const;
+  int64_t blocks(const MmaTile &tile) const {
+    return rowBlocks(tile) * columnBlocks(tile) * groups;
+  }
+  /// Panels of 64 columns of a group in the packed image.
+  int64_t panels(const MmaTile &tile) const {
+    return columnBlocks(tile) * tile.columnWarps();
+  }
+  int64_t panelBytes() const {
+    return steps() * MmaTile::kDepth * MmaTile::kWarpColumns;
+  }
+  int64_t weightBytes(const MmaTile &tile) const {
+    return groups * panels(tile) * panelBytes();
+  }
+  /// Start values: i32, all columns of all panels.
+  int64_t startBytes(const MmaTile &tile) const {
+    return groups * panels(tile) * MmaTile::kWarpColumns * 4;
+  }
+
+  /// The tile that keeps the most of this many multiprocessors busy with the
+  /// least waste.
+  MmaTile chooseTile(int64_t processors) const;
+};
+
+/// The column within a panel whose products fragment column `n` (0 to 7) of
+/// fragment `tile` (0 to 7) holds: lanes get 16 neighbours each.
+constexpr int64_t mmaColumn(int64_t tile, int64_t n) {
+  return n / 2 * MmaTile::kLaneColumns + 2 * tile + n % 2;
+}
+
+/// Writes the weights of all groups in the order in which lanes read them: 16
+/// bytes are two fragments of a lane. `weight(group, column, tap, k)`.
+void packMmaWeights(
+    const MmaGeometry &geometry, const MmaTile &tile,
+    llvm::function_ref<int8_t(int64_t, int64_t, int64_t, int64_t)> weight,
+    llvm::MutableArrayRef<char> out);
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H

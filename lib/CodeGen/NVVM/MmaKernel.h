@@ -1,0 +1,98 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Emits the body of a product on tensor cores (MmaGeometry.h) into a kernel of
+// MmaTile::threads() threads a block and MmaGeometry::blocks() blocks:
+//
+//   stages of activations and weights come by asynchronous copies, those of
+//   the weights as they lie, those of the activations with their 16-byte chunks
+//   permuted, so that ldmatrix meets no bank twice; while one step multiplies,
+//   the fragments of the next are read.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_MMAKERNEL_H
+#define QDIALECT_LIB_CODEGEN_NVVM_MMAKERNEL_H
+
+#include "MmaGeometry.h"
+#include "WarpEmitter.h"
+
+namespace qdialect::gpu {
+
+/// Pointers to global memory; those to constants are aligned to 16 bytes.
+struct MmaOperands {
+  mlir::Value activations;
+  mlir::Value weights; ///< what packMmaWeights wrote
+  mlir::Value starts;  ///< i32 by group and panel column; null: zeros
+  mlir::Value padding; ///< the row that stands for pixels outside
+};
+
+/// Neighbouring sums of a row that exist: `sums[i]` is i32, of column
+/// `column` + i of group `group`.
+struct MmaSums {
+  mlir::Value row, column, group;
+  llvm::ArrayRef<mlir::Value> sums;
+};
+
+void emitMmaKernel(WarpEmitter &e, const MmaGeometry &geometry,
+                   const MmaTile &tile, llvm::StringRef sharedName,
+                   const MmaOperands &operands,
+                   llvm::function_ref<void(const MmaSums &)> epilogue);
+
+/// What the threads of a block know about where they are.
+struct MmaPlace {
+  using Value = mlir::Value;
+  Value thread;
+  Value blockRow; ///< the block's first row
+  Value group;
+};
+
+/// The copies of the activations of a block's steps, in order.
+class MmaRowCopy {
+public:
+  using Value = mlir::Value;
+  using Values = WarpEmitter::Values;
+
+  MmaRowCopy(WarpEmitter &e, const MmaGeometry &g, const MmaTile &tile,
+             const MmaOperands &operands, const MmaPlace &place, Value shared);
+
+  /// What changes from step to step, for the first.
+  Values start();
+  /// Copies a step to the stage at byte `stage` of shared memory; returns what
+  /// the next step starts from.
+  Values issue(mlir::ValueRange state, Value stage);
+
+private:
+  struct Row {
+    Value pointer; ///< of tap 0
+    Value inside;  ///< bit t: tap t lies in the image; null: all do
+  };
+  /// Taps of padded windows must have a bit each.
+  Row rowOf(Value row);
+  Values issueRun(mlir::ValueRange state, Value stage);
+  Values issueTaps(Value depth, Value stage);
+  Values issueBytes(Value depth, Value stage);
+  /// Where products `depth` of a row lie behind its pointer.
+  struct TapPlace {
+    Value tap, inTap, offset;
+  };
+  TapPlace placeOf(Value depth);
+  Value pointerOf(const Row &row, const TapPlace &place);
+  Value sharedOf(int64_t pass, Value stage);
+  /// One tap, inside of the image: pointers just move on.
+  bool isOneRun() const {
+    return g.window.numTaps() == 1 && !g.window.padded() && g.copyBytes() > 1;
+  }
+
+  WarpEmitter &e;
+  const MmaGeometry &g;
+  Value padding;
+  int64_t unitBytes, unitsPerRow, passRows, passes;
+  Value unitOffset; ///< of this thread's unit in a row's step
+  llvm::SmallVector<Row> rows;
+  llvm::SmallVector<Value> shared; ///< by row modulo 8, over what passes add
+  llvm::DenseMap<int64_t, Value> staged;
+};
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_MMAKERNEL_H

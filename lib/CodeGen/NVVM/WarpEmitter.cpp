@@ -1,0 +1,187 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The words of kernels of warps, spelled in upstream ops.
+
+#include "WarpEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+Value WarpEmitter::constantOf(Type type, int64_t value) {
+  return arith::ConstantOp::create(*this, getIntegerAttr(type, value));
+}
+Value WarpEmitter::add(Value a, Value b) {
+  return createOrFold<arith::AddIOp>(a, b);
+}
+Value WarpEmitter::sub(Value a, Value b) {
+  return createOrFold<arith::SubIOp>(a, b);
+}
+Value WarpEmitter::mul(Value a, Value b) {
+  return createOrFold<arith::MulIOp>(a, b);
+}
+Value WarpEmitter::div(Value a, int64_t b) {
+  return createOrFold<arith::DivUIOp>(a, like(a, b));
+}
+Value WarpEmitter::rem(Value a, int64_t b) {
+  return createOrFold<arith::RemUIOp>(a, like(a, b));
+}
+Value WarpEmitter::andBits(Value a, int64_t b) {
+  return createOrFold<arith::AndIOp>(a, like(a, b));
+}
+Value WarpEmitter::orBits(Value a, Value b) {
+  return createOrFold<arith::OrIOp>(a, b);
+}
+Value WarpEmitter::xorBits(Value a, Value b) {
+  return createOrFold<arith::XOrIOp>(a, b);
+}
+Value WarpEmitter::shiftLeft(Value a, Value b) {
+  return createOrFold<arith::ShLIOp>(a, b);
+}
+Value WarpEmitter::shiftRight(Value a, Value b) {
+  return createOrFold<arith::ShRUIOp>(a, b);
+}
+Value WarpEmitter::min(Value a, Value b) {
+  return createOrFold<arith::MinSIOp>(a, b);
+}
+Value WarpEmitter::max(Value a, Value b) {
+  return createOrFold<arith::MaxSIOp>(a, b);
+}
+Value WarpEmitter::isLess(Value a, Value b) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, a, b);
+}
+Value WarpEmitter::isLessUnsigned(Value a, Value b) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, b);
+}
+Value WarpEmitter::select(Value condition, Value a, Value b) {
+  return createOrFold<arith::SelectOp>(condition, a, b);
+}
+Value WarpEmitter::toI64(Value a) {
+  return createOrFold<arith::ExtUIOp>(getI64Type(), a);
+}
+
+Value WarpEmitter::toI32(Value a) {
+  return createOrFold<arith::ExtUIOp>(getI32Type(), a);
+}
+
+Value WarpEmitter::threadId() {
+  return NVVM::ThreadIdXOp::create(*this, getI32Type());
+}
+Value WarpEmitter::blockId() {
+  return NVVM::BlockIdXOp::create(*this, getI32Type());
+}
+
+Value WarpEmitter::at(Value pointer, Value offset) {
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+Value WarpEmitter::at(Value pointer, int64_t offset) {
+  if (offset == 0)
+    return pointer;
+  // A GEP constant is 32 bits wide.
+  if (offset != static_cast<int32_t>(offset))
+    return at(pointer, constantOf(getI64Type(), offset));
+  return LLVM::GEPOp::create(
+      *this, pointer.getType(), getI8Type(), pointer,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+}
+Value WarpEmitter::load(Type type, Value pointer, unsigned alignment) {
+  return LLVM::LoadOp::create(*this, type, pointer, alignment);
+}
+void WarpEmitter::store(Value value, Value pointer, unsigned alignment) {
+  LLVM::StoreOp::create(*this, value, pointer, alignment);
+}
+
+Value WarpEmitter::shared(StringRef name, int64_t bytes) {
+  Operation *module =
+      SymbolTable::getNearestSymbolTable(getInsertionBlock()->getParentOp());
+  auto type = LLVM::LLVMArrayType::get(getI8Type(), bytes);
+  LLVM::GlobalOp global;
+  {
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(&module->getRegion(0).front());
+    global = LLVM::GlobalOp::create(*this, type, /*isConstant=*/false,
+                                    LLVM::Linkage::Internal, name, Attribute(),
+                                    /*alignment=*/128, /*addrSpace=*/3);
+    Block *body = createBlock(&global.getInitializerRegion());
+    setInsertionPointToStart(body);
+    LLVM::ReturnOp::create(*this, LLVM::UndefOp::create(*this, type));
+  }
+  return LLVM::AddressOfOp::create(*this, global);
+}
+
+void WarpEmitter::copyAsync(Value to, Value from, int64_t bytes, Value size) {
+  // Only whole chunks may pass by the first-level cache.
+  NVVM::CpAsyncOp::create(*this, to, from, static_cast<uint32_t>(bytes),
+                          bytes == 16 ? NVVM::LoadCacheModifierKind::CG
+                                      : NVVM::LoadCacheModifierKind::CA,
+                          size);
+}
+void WarpEmitter::commitCopies() { NVVM::CpAsyncCommitGroupOp::create(*this); }
+void WarpEmitter::waitCopies(int64_t groups) {
+  NVVM::CpAsyncWaitGroupOp::create(*this, static_cast<uint32_t>(groups));
+}
+void WarpEmitter::barrier() { NVVM::Barrier0Op::create(*this); }
+
+static WarpEmitter::Values fields(WarpEmitter &e, Value structure) {
+  WarpEmitter::Values values;
+  auto type = cast<LLVM::LLVMStructType>(structure.getType());
+  for (int64_t i = 0, n = type.getBody().size(); i < n; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(e, structure, i));
+  return values;
+}
+
+WarpEmitter::Values WarpEmitter::loadMatrices(Value rows) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getI32Type()));
+  auto shape = NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8);
+  return fields(*this, NVVM::LdMatrixOp::create(*this, type, rows, 4,
+                                                NVVM::MMALayout::row, shape,
+                                                NVVM::LdStMatrixEltType::B16));
+}
+
+WarpEmitter::Values WarpEmitter::multiply(ValueRange a, ValueRange b,
+                                          ValueRange c, bool isUnsignedA,
+                                          bool isUnsignedB) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getI32Type()));
+  auto code = [](bool isUnsigned) {
+    return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+  };
+  return fields(*this,
+                NVVM::MmaOp::create(
+                    *this, type, a, b, c, ArrayRef<int64_t>{16, 8, 32},
+                    std::nullopt, NVVM::MMAIntOverflow::wrapped,
+                    std::array{code(isUnsignedA), code(isUnsignedB)},
+                    std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
+WarpEmitter::Values
+WarpEmitter::loop(int64_t count, ValueRange init,
+                  function_ref<Values(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(
+      *this, constant(0), constant(count), constant(1), init,
+      [&](OpBuilder &inner, Location loc, Value counter, ValueRange carried) {
+        InsertionGuard guard(*this);
+        restoreInsertionPoint(inner.saveInsertionPoint());
+        Values next = body(counter, carried);
+        scf::YieldOp::create(*this, next);
+      });
+  return Values(loop.getResults());
+}
+
+void WarpEmitter::ifThen(Value condition, function_ref<void()> then) {
+  auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  InsertionGuard guard(*this);
+  setInsertionPoint(ifOp.thenBlock()->getTerminator());
+  then();
+}
+
+} // namespace qdialect::gpu

@@ -1,0 +1,91 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An op builder with the words that kernels of warps are written in: 32-bit
+// arithmetic that folds, pointers of global (1) and shared (3) memory,
+// asynchronous copies, matrix fragments.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_WARPEMITTER_H
+#define QDIALECT_LIB_CODEGEN_NVVM_WARPEMITTER_H
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace qdialect::gpu {
+
+class WarpEmitter : public mlir::ImplicitLocOpBuilder {
+public:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<Value>;
+
+  WarpEmitter(mlir::Location loc, mlir::OpBuilder &builder)
+      : ImplicitLocOpBuilder(loc, builder) {}
+
+  Value constant(int64_t value) { return constantOf(getI32Type(), value); }
+  Value constantOf(mlir::Type type, int64_t value);
+
+  // Arithmetic on i32 and i64; an int64_t becomes a constant of the other
+  // operand's type.
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b) { return add(a, like(a, b)); }
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t b) { return mul(a, like(a, b)); }
+  Value div(Value a, int64_t b);
+  Value rem(Value a, int64_t b);
+  Value andBits(Value a, int64_t b);
+  Value orBits(Value a, Value b);
+  Value xorBits(Value a, Value b);
+  Value shiftLeft(Value a, Value b);
+  Value shiftRight(Value a, Value b);
+  Value shiftRight(Value a, int64_t b) { return shiftRight(a, like(a, b)); }
+  Value min(Value a, Value b);
+  Value max(Value a, Value b);
+  Value isLess(Value a, Value b);         ///< signed
+  Value isLessUnsigned(Value a, Value b); ///< unsigned
+  Value select(Value condition, Value a, Value b);
+  Value toI64(Value unsignedI32);
+  Value toI32(Value unsignedI8);
+
+  Value threadId();
+  Value blockId();
+
+  // Memory; offsets in bytes.
+  Value at(Value pointer, Value offset);
+  Value at(Value pointer, int64_t offset);
+  Value load(mlir::Type type, Value pointer, unsigned alignment);
+  void store(Value value, Value pointer, unsigned alignment);
+  /// Uninitialized shared memory of the block, as an internal global of the
+  /// module around the insertion point.
+  Value shared(llvm::StringRef name, int64_t bytes);
+
+  /// cp.async of 4, 8 or 16 bytes, of which `size` (i32; null: all) are read
+  /// and the rest are zeros.
+  void copyAsync(Value to, Value from, int64_t bytes, Value size = {});
+  void commitCopies();
+  /// Until at most `groups` of the committed groups are on their way.
+  void waitCopies(int64_t groups);
+  void barrier();
+
+  /// Four 8 x 8 matrices of 16 bits (8 x 16 bytes): lane l points to row l % 8
+  /// of matrix l / 8.
+  Values loadMatrices(Value rows);
+  /// 16 x 8 sums of products over 32 bytes, wrapped: c + a * b.
+  Values multiply(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c,
+                  bool isUnsignedA, bool isUnsignedB);
+
+  /// A counted loop over i32; `body` gets the counter and the carried values
+  /// and returns the next ones.
+  Values loop(int64_t count, mlir::ValueRange init,
+              llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  void ifThen(Value condition, llvm::function_ref<void()> then);
+
+private:
+  Value like(Value a, int64_t b) { return constantOf(a.getType(), b); }
+};
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_WARPEMITTER_H
