@@ -10,12 +10,13 @@ from onnx import TensorProto, helper, numpy_helper
 KINDS = ["conv", "depthwise", "matmul", "gemm", "add", "concat", "maxpool", "averagepool", "globalaveragepool",
          "product", "depthwise by channel", "add by channel", "mul by channel", "averagepool by channel",
          "maxpool by channel", "globalaveragepool by channel"]
+WEIGHTED = ["conv", "depthwise", "matmul", "gemm", "depthwise by channel"]
 CODES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "u4": ml_dtypes.uint4, "s4": ml_dtypes.int4}
 
 
 class Builder:
-    def __init__(self, rng, activation):
-        self.rng, self.dtype = rng, CODES[activation]
+    def __init__(self, rng, activation, weight_bits=8):
+        self.rng, self.dtype, self.weight_bits = rng, CODES[activation], weight_bits
         self.info = ml_dtypes.iinfo(self.dtype)
         self.nodes, self.inits, self.inputs, self.feeds, self.count = [], [], [], {}, 0
 
@@ -64,6 +65,8 @@ class Builder:
 
     def weight(self, shape, axis, per_channel):
         """Symmetric s8 codes with a scale per index of `axis` (or one), dequantized."""
+        if self.weight_bits == 16:
+            return self.wide_weight(shape, axis, per_channel)
         codes = self.rng.integers(-127, 128, shape).astype(np.int8)
         fan_in = np.prod(shape) / shape[axis]
         count = shape[axis] if per_channel else 1
@@ -74,9 +77,29 @@ class Builder:
         zero = self.const(np.zeros(count, np.int8))
         return self.op("DequantizeLinear", [self.const(codes), self.const(scale), zero], axis=axis)
 
+    def wide_weight(self, shape, axis, per_channel):
+        """16-bit codes, some symmetric, some around zero points of their own, some that reach the end of the alphabet."""
+        dtype = CODES[str(self.rng.choice(["s16", "s16", "u16"]))]
+        info = ml_dtypes.iinfo(dtype)
+        count = shape[axis] if per_channel else 1
+        middle = (int(info.min) + int(info.max) + 1) // 2
+        far = int(self.rng.choice([0, 0, 300, 32000]))
+        zero = middle + (self.rng.integers(-far, far + 1, count) if far else np.zeros(count, int))
+        reach = int(self.rng.choice([100, 32000, 32767]))
+        codes = np.clip(middle + self.rng.integers(-reach, reach + 1, shape), info.min, info.max).astype(dtype)
+        fan_in = np.prod(shape) / shape[axis]
+        steps = np.maximum(reach * 0.6, np.abs(zero - middle))  # of a typical weight
+        scale = (self.rng.uniform(0.5, 1.5, count) / (steps * np.sqrt(fan_in))).astype(np.float32)
+        self.weight_scale = scale
+        if not per_channel:
+            zero, scale, attrs = zero[0], scale[0], {}
+        else:
+            attrs = {"axis": axis}
+        return self.op("DequantizeLinear", [self.const(codes), self.const(scale), self.const(zero.astype(dtype))], **attrs)
+
     def bias(self, channels, input_scale):
         scale = (np.float32(input_scale).reshape(-1) * self.weight_scale).astype(np.float32)
-        bound = 4000 * 2 ** (self.info.bits - 8)
+        bound = 4000 * 2 ** (self.info.bits + self.weight_bits - 16)
         codes = np.rint(self.rng.uniform(-bound, bound, channels)).astype(np.int32)
         per_channel = len(scale) > 1
         zero = self.const(np.zeros(len(scale), np.int32) if per_channel else np.int32(0))
@@ -124,9 +147,9 @@ def pool(b, kind, by_channel):
     return b.op("MaxPool", [x], **attrs)
 
 
-def build(kind, rng, bits=8):
+def build(kind, rng, bits=8, weight_bits=8):
     """(model, feeds, output steps); the output is the dequantized result of the one operator."""
-    b = Builder(rng, str(rng.choice([f"u{bits}", f"s{bits}"])))
+    b = Builder(rng, str(rng.choice([f"u{bits}", f"s{bits}"])), weight_bits)
     by_channel = kind.endswith(" by channel")
     kind = kind.removesuffix(" by channel")
     if kind in ("conv", "depthwise"):
@@ -161,6 +184,6 @@ def build(kind, rng, bits=8):
     b.nodes[-1].output[0] = "y"
     graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               b.inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19 if bits == 8 else 21)],
-                              ir_version=9 if bits == 8 else 10)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19 if bits == weight_bits == 8 else 21)],
+                              ir_version=9 if bits == weight_bits == 8 else 10)
     return model, b.feeds, b.scale

@@ -15,13 +15,14 @@ from evaluation.tools import Tools
 from integration import qdq_graphs
 
 
-def check(tools, index, seed, bits, rescale, with_ort):
+def check(tools, index, seed, bits, weight_bits, rescale, with_ort):
     """(elements, unequal to the interpreter, unequal to ORT, most steps away from ORT) of graph `index`."""
     from qdialect import Model
 
     rng = np.random.default_rng([seed, index])
-    kind = qdq_graphs.KINDS[index % len(qdq_graphs.KINDS)]
-    model, feeds, step = qdq_graphs.build(kind, rng, bits)
+    kinds = qdq_graphs.KINDS if weight_bits == 8 else qdq_graphs.WEIGHTED
+    kind = kinds[index % len(kinds)]
+    model, feeds, step = qdq_graphs.build(kind, rng, bits, weight_bits)
     path = tools.path(f"g{index}.onnx")
     onnx.save(model, path)
     flags = (f"--rescale={rescale}", "--fail-on-fallback")
@@ -47,6 +48,7 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--bits", type=int, default=8, choices=[4, 8, 16], help="of the activations' codes")
+    parser.add_argument("--weight-bits", type=int, default=8, choices=[8, 16], help="16: only operators with weights")
     parser.add_argument("--rescale", default="float", choices=["float", "dyadic"])
     parser.add_argument("--no-ort", action="store_true", help="compare with the interpreter alone")
     parser.add_argument("--only", type=int, help="the one graph with this index")
@@ -56,7 +58,7 @@ def main():
     for index in [args.only] if args.only is not None else range(args.count):
         try:
             kind, size, from_interpreter, from_ort, worst = check(
-                tools, index, args.seed, args.bits, args.rescale, not args.no_ort)
+                tools, index, args.seed, args.bits, args.weight_bits, args.rescale, not args.no_ort)
         except Exception as error:  # report the graph and go on to the next
             print(f"seed {args.seed} graph {index}: {str(error).strip()[-2000:]}")
             failed += 1
@@ -67,9 +69,11 @@ def main():
                   f"interpreter, {from_ort} from ONNX Runtime by at most {worst} steps")
             failed += 1
     share = 100 * (1 - unequal / max(total, 1))
+    # ONNX Runtime sums floats of 24 digits: products of 16-bit weights have more, and codes of 16 bits show it.
+    goal = 99.8 if args.bits == args.weight_bits == 16 else 99.9
     print(f"random QDQ graphs, seed {args.seed}: {share:.4f} % of {total} elements equal ONNX Runtime's "
-          f"(goal > 99.9 %), {failed} graphs failed")
-    return 1 if failed or share <= 99.9 else 0
+          f"(goal > {goal} %), {failed} graphs failed")
+    return 1 if failed or share <= goal else 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ TESTS = [
     ("equivalent rewrites", ["integration.rewrites"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("random QDQ graphs of 16 bits", ["integration.random_qdq", "--bits", "16", "--count", "36"]),
+    ("random QDQ graphs of 16-bit weights", ["integration.random_qdq", "--bits", "16", "--weight-bits", "16", "--count",
+                                             "25"]),
     ("random QDQ graphs of 4 bits", ["integration.random_qdq", "--bits", "4", "--count", "18"]),
     ("random float graphs", ["integration.random_float"]),
     ("carried models", ["evaluation", "carried", "--quick"]),

@@ -85,9 +85,10 @@ AccumulatorBound boundAccumulator(const WeightSums &weights,
   return bound;
 }
 
-std::vector<WeightSums> sumWeights(const ContractionStructure &s,
-                                   ArrayRef<int64_t> shape,
-                                   ArrayRef<int8_t> weights) {
+template <typename T>
+static std::vector<WeightSums> sumOf(const ContractionStructure &s,
+                                     ArrayRef<int64_t> shape,
+                                     ArrayRef<T> weights) {
   std::vector<WeightSums> sums(s.numOutputChannels());
   forEachWeight(
       shape, weightChannelStrides(s), [&](int64_t element, int64_t channel) {
@@ -96,6 +97,18 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &s,
         (w > 0 ? sums[channel].positive : sums[channel].negative) += w;
       });
   return sums;
+}
+
+std::vector<WeightSums> sumWeights(const ContractionStructure &s,
+                                   ArrayRef<int64_t> shape,
+                                   ArrayRef<int8_t> weights) {
+  return sumOf(s, shape, weights);
+}
+
+std::vector<WeightSums> sumWeights(const ContractionStructure &s,
+                                   ArrayRef<int64_t> shape,
+                                   ArrayRef<int16_t> weights) {
+  return sumOf(s, shape, weights);
 }
 
 std::optional<AccumulatorBound>

@@ -11,9 +11,11 @@
 // accumulator. Pads are codes by now (the zero point's), so the sum of w is
 // over the whole filter everywhere. The accumulator is proven to fit i32 for
 // every input, or the layer stays float. Codes of more than 8 bits make two
-// sums, of their high and their low bytes (IntegerizeParts.cpp).
+// sums, of their high and their low bytes (IntegerizeParts.cpp); weights of
+// more do, too (IntegerizeWideWeights.cpp).
 
-#include "IntegerizeFamilies.h"
+#include "IntegerizeOffsets.h"
+#include "IntegerizeWideWeights.h"
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/WeightChannels.h"
@@ -21,81 +23,11 @@
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 using namespace mlir;
 
 namespace qdialect {
-namespace {
-
-/// Beyond this a bias is clipped where that provably changes nothing.
-constexpr double kLargestOffset = 1 << 30;
-/// Zero points beyond this are slow in kernels.
-constexpr double kLargestShift = 1 << 18;
-
-/// The even number of output steps nearest to an offset in output steps.
-double evenShift(double inOutput) { return 2 * std::nearbyint(inOutput / 2); }
-
-/// Does what `shift` leaves of the offset fit, in steps of `perStep` output
-/// steps?
-bool fitsShifted(double shift, double inOutput, double perStep) {
-  return std::fabs(shift) <= kLargestShift &&
-         std::fabs((inOutput - shift) / perStep) <= kLargestOffset / 2;
-}
-
-/// The bias in accumulator steps, per element of the init.
-struct Offsets {
-  Coefficient steps;
-  Coefficient lost;  ///< steps that rounding took away
-  Coefficient shift; ///< output steps left to the zero point
-};
-
-/// Rounds offsets; those out of reach are clipped if the output saturates all
-/// the same, or leave an even number of output steps to the zero point (even,
-/// so that ties go where they went). `stepSize` is in output steps; there is an
-/// `output` if the sum is rounded.
-std::optional<Offsets>
-roundOffsets(IntegerizeContext &context, const Coefficient &exact,
-             const Coefficient &stepSize, ArrayRef<WeightSums> sums,
-             const Coefficient &channel, const CodeGrid &input,
-             const CodeGrid *output) {
-  Offsets result{exact, exact, exact.map([](double) { return 0; })};
-  for (size_t i = 0; i < exact.values.size(); ++i) {
-    double &steps = result.steps.values[i];
-    double rounded = std::nearbyint(steps);
-    const WeightSums &w = sums[static_cast<size_t>(channel.values[i])];
-    double reach = input.range() * static_cast<double>(w.positive - w.negative);
-    double step = std::fabs(stepSize.values[i]);
-    if (std::fabs(rounded) > kLargestOffset) {
-      double inOutput = steps * stepSize.values[i];
-      double shift = evenShift(inOutput);
-      if (output && fitsShifted(shift, inOutput, stepSize.values[i])) {
-        result.shift.values[i] = shift;
-        steps -= shift / stepSize.values[i];
-        rounded = std::nearbyint(steps);
-      }
-    }
-    if (std::fabs(rounded) > kLargestOffset) {
-      if (!output ||
-          !((kLargestOffset - reach) * step > 2 * (output->range() + 1)))
-        return context.reason =
-                   llvm::formatv("its bias is {0:e2} accumulator steps, which "
-                                 "exceeds 32 bits",
-                                 steps)
-                       .str(),
-               std::nullopt;
-      rounded = std::copysign(kLargestOffset, rounded);
-      result.lost.values[i] = 0; // saturates the output either way
-    } else {
-      result.lost.values[i] = steps - rounded;
-    }
-    steps = rounded;
-  }
-  return result;
-}
-
-} // namespace
 
 Coefficient perOutputChannel(const ContractionStructure &s) {
   Coefficient channels;
@@ -165,6 +97,8 @@ private:
   AccumulatorBound boundSums(const Coefficient &init, CodeInterval codes);
   bool proveBound(const Coefficient &factor, bool isRounded);
   bool planBytes(const Coefficient &factor);
+  bool joinWide(const Coefficient &factor, bool isRounded,
+                const AccumulatorBound &whole);
   void build();
 
   IntegerizeContext &context;
@@ -176,10 +110,11 @@ private:
   Coefficient activationScale, activationZero;
   IntegerWeights weights;
   std::vector<WeightSums> sums; ///< per channel, of code - zero point
-  Coefficient weightZero;       ///< in the output's dimensions
-  Coefficient channel;          ///< channel numbers in the output's dimensions
-  Coefficient init;             ///< of the accumulator, per element of it
-  double droppedReach = 0;      ///< real value of weights that were dropped
+  /// In the output's dimensions.
+  Coefficient weightZero = Coefficient::scalar(0);
+  Coefficient channel;     ///< channel numbers in the output's dimensions
+  Coefficient init;        ///< of the accumulator, per element of it
+  double droppedReach = 0; ///< real value of weights that were dropped
   /// The sums over the codes' bytes, the high ones first.
   struct Part {
     Coefficient init;
@@ -187,6 +122,8 @@ private:
   };
   SmallVector<Part, 2> parts;
   SumJoin how = SumJoin::Exact;
+  OffsetRounding offsets;
+  WideJoin wide; ///< of weights of more than 8 bits
   IntegerContraction result;
 };
 
@@ -234,7 +171,15 @@ bool Rewriter::readOperands() {
   if (!read)
     return false;
   weights = std::move(*read);
-  sums = sumWeights(s, weights.shape, weights.codes);
+  sums = weights.isWide()
+             ? sumWeights(s, weights.shape, ArrayRef(weights.wide))
+             : sumWeights(s, weights.shape, ArrayRef(weights.codes));
+  if (weights.isWide()) {
+    offsets.largest = kLargestWideOffset;
+    if (s.reductionSize() > kMostWideProducts)
+      return refuse("its sums of " + llvm::Twine(s.reductionSize()) +
+                    " products of bytes do not fit 32 bits");
+  }
   return !weights.zeroPoint || centerSums();
 }
 
@@ -281,7 +226,7 @@ bool Rewriter::readScales() {
 void Rewriter::dropNegligibleWeights(const Coefficient &offset,
                                      const Coefficient &factor,
                                      double outputScale) {
-  if (offset.dims != channel.dims || weights.zeroPoint ||
+  if (offset.dims != channel.dims || weights.zeroPoint || weights.isWide() ||
       !llvm::all_of(factor.dims, [&](unsigned dim) {
         return llvm::is_contained(channel.dims, dim);
       }))
@@ -297,9 +242,10 @@ void Rewriter::dropNegligibleWeights(const Coefficient &offset,
     double inOutput = offset.values[i] * factors[i] / outputScale;
     double perStep = step * factors[i] / outputScale;
     if (sums[i].allZero() ||
-        std::fabs(offset.values[i]) <= kLargestOffset * step ||
+        std::fabs(offset.values[i]) <= offsets.largest * step ||
         reach > outputScale / 16 ||
-        fitsShifted(evenShift(inOutput), inOutput, perStep))
+        offsets.fitsShifted(OffsetRounding::evenShift(inOutput), inOutput,
+                            perStep))
       continue;
     dropped.insert(i);
     droppedReach = std::max(droppedReach, reach);
@@ -329,7 +275,7 @@ void Rewriter::coarsenDeadChannels(const Coefficient &offset) {
     return; // it varies inside a channel
   for (size_t i = 0; i < sums.size(); ++i)
     if (sums[i].allZero() && std::fabs(offset.values[i]) >
-                                 kLargestOffset / 64 * result.scale.values[i])
+                                 offsets.largest / 64 * result.scale.values[i])
       result.scale.values[i] = result.scaleF32.values[i] =
           static_cast<float>(std::fabs(offset.values[i]) / (1 << 20));
 }
@@ -346,16 +292,16 @@ bool Rewriter::foldOffset(const Coefficient &bias, const Coefficient &factor,
       combine(bias, step, [](double b, double size) { return b / size; });
   step = step.spread(exact.dims, exact.sizes);
   channel = channel.spread(exact.dims, exact.sizes);
-  std::optional<Offsets> offsets = roundOffsets(
+  std::optional<Offsets> rounded = offsets.round(
       context, exact, step.map([&](double v) { return v / outputScale; }), sums,
       channel, grid, output);
-  if (!offsets)
+  if (!rounded)
     return false;
-  result.lostOffset = combine(offsets->lost, step, std::multiplies<double>());
+  result.lostOffset = combine(rounded->lost, step, std::multiplies<double>());
   result.error = droppedReach;
-  init = std::move(offsets->steps);
-  if (!offsets->shift.isExactly(0))
-    result.zeroShift = std::move(offsets->shift);
+  init = std::move(rounded->steps);
+  if (!rounded->shift.isExactly(0))
+    result.zeroShift = std::move(rounded->shift);
   Coefficient zero = activationZero.spread(exact.dims, exact.sizes);
   for (size_t i = 0; i < init.values.size(); ++i)
     // Seeded fault 28: no compensation for the activation's zero point.
@@ -383,6 +329,8 @@ AccumulatorBound Rewriter::boundSums(const Coefficient &init,
 bool Rewriter::proveBound(const Coefficient &factor, bool isRounded) {
   AccumulatorBound whole = boundSums(init, {grid.min, grid.max});
   result.maxAbs = whole.maxAbs();
+  if (weights.isWide())
+    return joinWide(factor, isRounded, whole);
   if (grid.bits() <= 8) {
     parts.push_back({init, whole});
   } else {
@@ -400,6 +348,29 @@ bool Rewriter::proveBound(const Coefficient &factor, bool isRounded) {
                     llvm::Twine(part.bound.partialLow) + ", " +
                     llvm::Twine(part.bound.partialHigh) + "], which needs " +
                     llvm::Twine(part.bound.width()) + " bits");
+  return true;
+}
+
+/// Sums of weights in bytes are joined in i32 where they fit, in i64 else; what
+/// is rounded goes on in i32, in steps that let it fit.
+bool Rewriter::joinWide(const Coefficient &factor, bool isRounded,
+                        const AccumulatorBound &whole) {
+  if (whole.width() > 62)
+    return refuse("its accumulator needs " + llvm::Twine(whole.width()) +
+                  " bits");
+  wide.isExact = whole.fitsInt32();
+  if (wide.isExact || !isRounded)
+    return true;
+  wide.shift = whole.width() - 31;
+  result.maxAbs = (whole.maxAbs() >> wide.shift) + 1;
+  double half = std::ldexp(0.5, wide.shift);
+  Coefficient lost = combine(result.scale, factor, [&](double s, double f) {
+    return half * std::fabs(s * f);
+  });
+  result.error += *llvm::max_element(lost.values);
+  auto coarsen = [&](double step) { return 2 * half * step; };
+  result.scale = result.scale.map(coarsen);
+  result.scaleF32 = result.scaleF32.map(coarsen);
   return true;
 }
 
@@ -440,6 +411,11 @@ bool Rewriter::planBytes(const Coefficient &factor) {
 
 void Rewriter::build() {
   OpBuilder &builder = context.builder;
+  if (weights.isWide()) {
+    result.value = multiplyWide(context, op, s, {codes, grid}, weights, sums,
+                                weightZero, init, wide);
+    return;
+  }
   SmallVector<Value> totals;
   for (auto [part, bytes] :
        llvm::zip_equal(parts, splitCodes(builder, codes, grid))) {
@@ -454,8 +430,7 @@ void Rewriter::build() {
                                          {part.bound.low, part.bound.high}));
     Value total = integer->getResult(0);
     if (weights.zeroPoint)
-      total = subtractWeightZeroPoint(context, op, s, bytes.codes, total,
-                                      weightZero);
+      total = subtractWeightZeroPoint(context, op, s, bytes, total, weightZero);
     totals.push_back(total);
   }
   result.value = totals.back();

@@ -258,17 +258,28 @@ mlir::Value joinSums(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value addSums(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value a,
                     mlir::Value b);
 
-/// A constant contraction operand as signed 8-bit weights.
+/// A constant contraction operand as signed weights of 8 or 16 bits.
 struct IntegerWeights {
   mlir::Value value; ///< an i8 constant of the operand's shape
   std::vector<int8_t> codes;
+  /// Weights that do not fit i8: neither value nor codes are there.
+  std::vector<int16_t> wide;
   llvm::SmallVector<int64_t> shape;
   Coefficient scale; ///< over the operand's dimensions
-  /// Taken into the codes where the differences fit i8.
+  /// Taken into the codes where the differences fit.
   std::optional<Coefficient> zeroPoint;
+
+  bool isWide() const { return !wide.empty(); }
 };
 std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
                                           mlir::Value operand);
+
+/// The sum of codes that each element of the result of `op` is made of, as an
+/// input of an element-wise op of its shape.
+ElementwiseInput sumActivations(IntegerizeContext &context,
+                                mlir::linalg::LinalgOp op,
+                                const ContractionStructure &structure,
+                                const CodeBytes &activation);
 
 /// The i32 `accumulator` of the integer form of `op` (the sum of code * weight)
 /// less `zero`, which may vary over its output channels, times the sum of
@@ -276,7 +287,8 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
 mlir::Value subtractWeightZeroPoint(IntegerizeContext &context,
                                     mlir::linalg::LinalgOp op,
                                     const ContractionStructure &structure,
-                                    mlir::Value codes, mlir::Value accumulator,
+                                    const CodeBytes &activation,
+                                    mlir::Value accumulator,
                                     const Coefficient &zero);
 
 } // namespace qdialect

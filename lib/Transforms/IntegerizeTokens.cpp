@@ -138,6 +138,9 @@ FailureOr<Value> integerizeTokenProduct(IntegerizeContext &context,
       readWeights(context, op->getOperand(s.weightOperand));
   if (!weights)
     return failure();
+  if (weights->isWide())
+    return refuse("its weight has codes of more than 8 bits, its activation "
+                  "scales of rows");
   std::optional<Coefficient> weightScale = toOutputDims(weights->scale, s);
   if (!weightScale || weights->zeroPoint)
     return refuse("its weight's scale varies along a summed dimension "
@@ -146,7 +149,8 @@ FailureOr<Value> integerizeTokenProduct(IntegerizeContext &context,
   std::optional<Tokens> tokens = readTokens(builder, dequantize, s);
   if (!tokens)
     return refuse("its activation's scale varies along a summed dimension");
-  std::vector<WeightSums> sums = sumWeights(s, weights->shape, weights->codes);
+  std::vector<WeightSums> sums =
+      sumWeights(s, weights->shape, ArrayRef(weights->codes));
   std::optional<AccumulatorBound> bound =
       proveSums(sums, tokens->zeroPoint != nullptr);
   if (!bound)

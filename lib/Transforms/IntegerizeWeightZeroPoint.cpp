@@ -30,9 +30,9 @@ Value makeOnes(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
 
 } // namespace
 
-Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
-                              const ContractionStructure &s, Value codes,
-                              Value accumulator, const Coefficient &zero) {
+ElementwiseInput sumActivations(IntegerizeContext &context, linalg::LinalgOp op,
+                                const ContractionStructure &s,
+                                const CodeBytes &activation) {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
   auto weights =
@@ -49,19 +49,34 @@ Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
     llvm::erase(kept, *s.outputDim(loop));
   }
   SmallVector<Value> operands(3);
-  operands[s.activationOperand] = codes;
+  operands[s.activationOperand] = activation.codes;
   operands[s.weightOperand] = makeOnes(builder, loc, onesShape);
   operands[2] = makeZeroSums(builder, loc, sumSizes);
-  Value sums = dropUnitDims(
-      builder, loc, retypeLinalg(builder, op, operands)->getResult(0), kept);
+  Operation *integer = retypeLinalg(builder, op, operands);
+  const CodeGrid &grid = activation.grid;
+  integer->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
+                                       {s.reductionSize() * grid.min,
+                                        s.reductionSize() * grid.max}));
+  Value sums = dropUnitDims(builder, loc, integer->getResult(0), kept);
 
-  unsigned rank = output.getRank();
   SmallVector<AffineExpr> read;
   for (unsigned dim : kept)
     read.push_back(builder.getAffineDimExpr(dim));
+  return {sums,
+          AffineMap::get(output.getRank(), 0, read, builder.getContext())};
+}
+
+Value subtractWeightZeroPoint(IntegerizeContext &context, linalg::LinalgOp op,
+                              const ContractionStructure &s,
+                              const CodeBytes &activation, Value accumulator,
+                              const Coefficient &zero) {
+  OpBuilder &builder = context.builder;
+  Location loc = op.getLoc();
+  auto output = cast<RankedTensorType>(op->getResult(0).getType());
+  unsigned rank = output.getRank();
   SmallVector<ElementwiseInput> inputs{
       {accumulator, builder.getMultiDimIdentityMap(rank)},
-      {sums, AffineMap::get(rank, 0, read, builder.getContext())}};
+      sumActivations(context, op, s, activation)};
   PayloadConstant factor(context, loc, zero, builder.getI32Type(), rank,
                          inputs);
   return makeElementwise(

@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Reads a dequantized constant, behind transposes and reshapes if there are
-// any, as signed 8-bit weights. A zero point is subtracted from the codes when
-// every difference still fits i8, and stays a number beside them otherwise.
+// any, as signed weights of 8 bits, or of 16. A zero point is subtracted from
+// the codes when every difference still fits, and stays a number beside them
+// otherwise.
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Support/ConstantView.h"
@@ -72,7 +73,7 @@ std::optional<Array<int32_t>> readCodes(Value value) {
   auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
       getElementTypeOrSelf(value.getType()));
   if (!view || !alphabet || alphabet.getIntegerShift() != 0 ||
-      alphabet.getCodeBits() > 8)
+      alphabet.getCodeBits() > 16)
     return std::nullopt;
   Array<int32_t> codes;
   codes.shape = llvm::to_vector(view->type.getShape());
@@ -199,7 +200,7 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
   std::optional<Array<int32_t>> codes = readCodes(dequantize.getInput());
   if (!codes)
     return refuse(context, "its weight is no constant of integers of at most "
-                           "8 bits");
+                           "16 bits");
   if (dequantize.getScales().size() != 1 || dequantize.getGroupIndex() ||
       dequantize.getZeroPointDomain() != qd::ZeroPointDomain::Code)
     return refuse(context, "its weight has several scales, a group index or a "
@@ -212,8 +213,12 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
     return refuse(context, "its weight has scales that are not constant or "
                            "span blocks of several elements");
   // Subtract zero points while codes and parameters are in one layout.
-  auto isByte = [](int32_t code) { return code >= -128 && code <= 127; };
-  bool separate = false;
+  auto fit = [](ArrayRef<int32_t> weights, int32_t reach) {
+    return llvm::all_of(weights,
+                        [&](int32_t w) { return w >= -reach && w < reach; });
+  };
+  constexpr int32_t kBytes = 128, kWords = 1 << 15;
+  bool isWide = !fit(codes->values, kBytes), separate = false;
   if (!llvm::all_of(zero->values, [](double z) { return z == 0; })) {
     Coefficient zeros = toCoefficient(*zero);
     SmallVector<unsigned> all =
@@ -222,14 +227,17 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
     std::vector<int32_t> centered = codes->values;
     for (size_t i = 0; i < spread.size(); ++i)
       centered[i] -= static_cast<int32_t>(spread[i]);
-    separate = !llvm::all_of(centered, isByte);
+    // Bytes beside their zero point are cheaper than words without.
+    bool areBytes = fit(centered, kBytes);
+    separate = !areBytes && (!isWide || !fit(centered, kWords));
+    isWide &= !areBytes;
     if (!separate)
       codes->values = std::move(centered);
   }
   for (int32_t code : codes->values)
-    if (!isByte(code))
+    if (isWide && !fit(code, kWords))
       return refuse(context, "its weight has a code " + llvm::Twine(code) +
-                                 ", which is outside [-128, 127]");
+                                 ", which is outside [-32768, 32767]");
   // Then move both as the operand moves them.
   std::function<Array<int32_t>(Value)> move = [&](Value value) {
     Operation *op = value.getDefiningOp();
@@ -255,13 +263,17 @@ std::optional<IntegerWeights> readWeights(IntegerizeContext &context,
     weights.zeroPoint = toCoefficient(*moved);
   }
   bool untouched =
-      operand.getDefiningOp() == dequantize &&
+      !isWide && operand.getDefiningOp() == dequantize &&
       getElementTypeOrSelf(dequantize.getInput()).isSignlessInteger(8) &&
       (separate ||
        llvm::all_of(zero->values, [](double z) { return z == 0; })) &&
       matchPattern(dequantize.getInput(), m_Constant());
   Array<int32_t> moved = untouched ? std::move(*codes) : move(operand);
   weights.shape = moved.shape;
+  if (isWide) {
+    weights.wide.assign(moved.values.begin(), moved.values.end());
+    return weights;
+  }
   weights.codes.assign(moved.values.begin(), moved.values.end());
   if (untouched) {
     weights.value = dequantize.getInput();

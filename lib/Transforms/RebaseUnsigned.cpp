@@ -128,6 +128,17 @@ Value behindRearrangements(Value value, llvm::function_ref<Value(Value)> leaf) {
   return builder.clone(*op, map)->getResult(0);
 }
 
+/// The codes of a constant less `offset`.
+template <typename Unsigned, typename Signed>
+HostTensor lowered(const ConstantView &view, DType dtype, int64_t offset) {
+  ArrayRef<int64_t> shape = view.type.getShape();
+  HostTensor codes(dtype, std::vector<int64_t>(shape.begin(), shape.end()));
+  Signed *out = codes.mutableData<Signed>();
+  for (int64_t i = 0, e = view.numElements(); i < e; ++i)
+    out[i] = static_cast<Signed>(view.get<Unsigned>(i) - offset);
+  return codes;
+}
+
 /// The signed codes of an unsigned value, made where the value is defined.
 Value Rebaser::signedForm(Value value) {
   if (Value known = forms.lookup(value))
@@ -143,12 +154,13 @@ Value Rebaser::signedForm(Value value) {
     result = codes;
   } else if (std::optional<ConstantView> view = constantView(value);
              view && view->dtype == DType::U8) {
-    uint8_t offset = offsetOf(unsignedElement(value));
-    HostTensor codes(DType::I8, std::vector<int64_t>(type.getShape().begin(),
-                                                     type.getShape().end()));
-    int8_t *out = codes.mutableData<int8_t>();
-    for (int64_t i = 0, e = view->numElements(); i < e; ++i)
-      out[i] = static_cast<int8_t>(view->get<uint8_t>(i) - offset);
+    HostTensor codes = lowered<uint8_t, int8_t>(
+        *view, DType::I8, offsetOf(unsignedElement(value)));
+    result = makeConstant(builder, loc, type, "codes", std::move(codes));
+    copyMarks(value.getDefiningOp(), result.getDefiningOp());
+  } else if (view && view->dtype == DType::U16) {
+    HostTensor codes = lowered<uint16_t, int16_t>(
+        *view, DType::I16, offsetOf(unsignedElement(value)));
     result = makeConstant(builder, loc, type, "codes", std::move(codes));
     copyMarks(value.getDefiningOp(), result.getDefiningOp());
   } else {

@@ -208,7 +208,7 @@ func.func @must_not_fire_edges(%x: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK-LABEL: func.func @weight_zero_point_too_far
 // CHECK: %[[ACC:.*]] = linalg.matmul {{.*}}ins(%arg0, %{{.*}} : tensor<3x2xi8>, tensor<2x2xi8>)
 // CHECK: %[[ONES:.*]] = arith.constant dense<1> : tensor<2x1xi8>
-// CHECK: %[[SUM:.*]] = linalg.matmul ins(%arg0, %[[ONES]] : tensor<3x2xi8>, tensor<2x1xi8>)
+// CHECK: %[[SUM:.*]] = linalg.matmul {qd.acc_bound = array<i64: -256, 254>} ins(%arg0, %[[ONES]] : tensor<3x2xi8>, tensor<2x1xi8>)
 // CHECK: %[[ROW:.*]] = tensor.collapse_shape %[[SUM]] {{.*}} : tensor<3x1xi32> into tensor<3xi32>
 // CHECK: linalg.generic {{.*}} ins(%[[ACC]], %[[ROW]] : tensor<3x2xi32>, tensor<3xi32>)
 // CHECK: arith.muli

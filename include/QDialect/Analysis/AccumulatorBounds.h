@@ -67,6 +67,9 @@ AccumulatorBound boundAccumulator(const WeightSums &weights,
 std::vector<WeightSums> sumWeights(const ContractionStructure &structure,
                                    llvm::ArrayRef<int64_t> weightShape,
                                    llvm::ArrayRef<int8_t> weights);
+std::vector<WeightSums> sumWeights(const ContractionStructure &structure,
+                                   llvm::ArrayRef<int64_t> weightShape,
+                                   llvm::ArrayRef<int16_t> weights);
 
 /// The bound over all channels of an integer contraction in the form of
 /// docs/PhaseContract.md section 5: constant i8 weights, an init that is a
