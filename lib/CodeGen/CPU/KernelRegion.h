@@ -112,6 +112,9 @@ public:
     /// All shifts are at least 33: the upper halves of the products suffice.
     bool isHigh = false;
     bool isLow = false; ///< All shifts are at most 32.
+    /// Nothing is multiplied, and the input and half a step together fit 32
+    /// bits.
+    bool isNarrow = false;
   };
   /// Nothing if a product, or one plus half a step, could leave i64, or a
   /// rounded one the range that isSafe asks for.

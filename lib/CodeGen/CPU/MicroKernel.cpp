@@ -180,18 +180,21 @@ private:
   void finishTile(MutableArrayRef<Value> accumulators) {
     PayloadEmitter payload(e, epilogue, args);
     payload.begin();
-    for (int64_t r = 0; r < shape.rows; ++r) {
-      Position position = positionOf(r);
-      SmallVector<Lanes> parts;
-      for (int64_t j = 0; j < shape.vectors; ++j) {
-        Value sums = sumsOf(accumulators, r, j);
-        Position here = position;
+    // Channel by channel, and stores at the end: what belongs to channels is
+    // loaded once for all rows, in the registers that the sums leave free.
+    SmallVector<SmallVector<Lanes>> parts(shape.rows);
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      for (int64_t r = 0; r < shape.rows; ++r) {
+        Position here = positionOf(r);
         here.laneOffset = Emitter::kLanes * j;
         here.mask = maskOf(j);
-        parts.push_back(payload.evaluate(here, Lanes::of(sums)));
+        Value sums = sumsOf(accumulators, r, j);
+        parts[r].push_back(payload.evaluate(here, Lanes::of(sums)));
       }
+    for (int64_t r = 0; r < shape.rows; ++r) {
+      Position position = positionOf(r);
       position.mask = maskOf(shape.vectors - 1);
-      payload.store(parts, position);
+      payload.store(parts[r], position);
     }
   }
 

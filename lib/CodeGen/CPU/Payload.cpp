@@ -179,6 +179,11 @@ Lanes PayloadEmitter::constantLanes(Value constant) {
 
 Value PayloadEmitter::offset(Lanes &lanes) {
   auto type = Emitter::vector(e.i32());
+  if (!lanes.offset && lanes.steps) {
+    Value doubled = arith::AddIOp::create(e, lanes.steps, lanes.twice);
+    lanes.offset =
+        arith::ShRSIOp::create(e, doubled, e.constantInt(type, 1));
+  }
   if (!lanes.offset) {
     Value flipped = arith::XOrIOp::create(
         e, lanes.plain, e.constantInt(lanes.plain.getType(), -128));

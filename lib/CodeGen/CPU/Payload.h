@@ -25,6 +25,9 @@ struct Lanes {
   using Value = mlir::Value;
   Value plain;          ///< vector<16xT>; absent while only `offset` exists
   Value offset;         ///< i8: vector<16xi32> of code + 128
+  /// i8: code + 128 is (steps + twice) >> 1, not yet clamped; stands in for
+  /// `offset`, because packed stores halve faster.
+  Value steps, twice;
   bool pending = false; ///< `offset` must still be clamped to [low, high]
   int64_t low = 0, high = 255;
   std::optional<int64_t> known; ///< the same integer in every lane
@@ -41,6 +44,13 @@ struct Lanes {
   static Lanes codes(Value offset) {
     Lanes lanes;
     lanes.offset = offset;
+    return lanes;
+  }
+  static Lanes doubled(Value steps, Value twice) {
+    Lanes lanes;
+    lanes.steps = steps;
+    lanes.twice = twice;
+    lanes.pending = true;
     return lanes;
   }
   static Lanes ofWords(Value words, unsigned bits) {
@@ -127,6 +137,9 @@ private:
   std::optional<Lanes> rescale(Frame &frame, qd::RescaleOp op);
   /// i32 lanes of product >> shift, rounded half to even, plus `zero`.
   Value roundingShift(Halves product, Value shift, Value zero,
+                      const Epilogue::Shift &facts);
+  /// The same of numbers that leave room for half a step in 32 bits.
+  Value roundingShift(Value number, Value shift, Value zero,
                       const Epilogue::Shift &facts);
   Value plainOfWide(Lanes &lanes);
   /// `real` rounded to codes of 8 or 16 bits.

@@ -136,7 +136,7 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     if (a.known && !b.known)
       std::swap(a, b);
     if (b.known) {
-      if (!a.offset)
+      if (!a.offset && !a.steps)
         offset(a);
       if (!a.pending) {
         a.low = 0;
@@ -227,16 +227,27 @@ bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer,
   if (e.target.isa != CpuTarget::AVX512VNNI || parts.size() != 4 || mask ||
       !isOffsetBinary(epilogue.region->resultType().getElementType()))
     return false;
+  bool isDoubled = parts[0].steps && !parts[0].offset;
   for (const Lanes &part : parts)
-    if (!part.offset || part.known || part.pending != parts[0].pending ||
-        part.low != parts[0].low || part.high != parts[0].high)
+    if ((isDoubled ? part.offset || !part.steps : !part.offset) || part.known ||
+        part.pending != parts[0].pending || part.low != parts[0].low ||
+        part.high != parts[0].high)
       return false;
   auto words = Emitter::vector(e.getI16Type(), 32);
   auto bytes = Emitter::vector(e.i8(), 64);
   auto doubles = Emitter::vector(e.i32());
-  auto pack = [&](unsigned i) {
-    return e.intrinsic("llvm.x86.avx512.packssdw.512", words,
-                       {parts[i].offset, parts[i + 1].offset});
+  auto packWords = [&](Value low, Value high) {
+    return e.intrinsic("llvm.x86.avx512.packssdw.512", words, {low, high});
+  };
+  auto pack = [&](unsigned i) -> Value {
+    const Lanes &low = parts[i], &high = parts[i + 1];
+    if (!isDoubled)
+      return packWords(low.offset, high.offset);
+    // What saturates here is far beyond the codes on the same side.
+    Value steps = packWords(low.steps, high.steps);
+    Value doubled = e.intrinsic("llvm.sadd.sat.v32i16", words,
+                                {steps, packWords(low.twice, high.twice)});
+    return arith::ShRSIOp::create(e, doubled, e.constantInt(words, 1));
   };
   Value packed =
       e.intrinsic("llvm.x86.avx512.packuswb.512", bytes, {pack(0), pack(2)});

@@ -188,6 +188,11 @@ std::optional<Epilogue::Shift> Epilogue::shiftOf(qd::RescaleOp rescale) const {
   Shift facts;
   facts.isHigh = shift->low >= 33;
   facts.isLow = shift->high <= 32;
+  facts.isNarrow =
+      multiplier->low == 1 && multiplier->high == 1 && shift->high <= 31 &&
+      rescale.getInput().getType().isInteger(32) &&
+      input->magnitude() + std::ldexp(1.0, static_cast<int>(shift->high) - 1) <
+          0x1p31 - 2;
   // 2^k divides a product if it divides the factors that often together, and
   // half a step is 2^(shift - 1).
   std::optional<unsigned> a = mostTrailingZeros(rescale.getInput()),
@@ -238,7 +243,9 @@ std::string Epilogue::provenFacts() const {
         noteZeroPoint(dequantize.getZeroPoint());
       } else if (auto rescale = dyn_cast<qd::RescaleOp>(op)) {
         std::optional<Shift> facts = shiftOf(rescale);
-        text += !facts ? 'u' : facts->isHigh ? 'h' : facts->isLow ? 'l' : 'm';
+        text += !facts             ? 'u'
+                : facts->isNarrow ? 'i'
+                : facts->isHigh ? 'h' : facts->isLow ? 'l' : 'm';
         text += facts && facts->neverTies ? 'n' : 't';
         noteZeroPoint(rescale.getZeroPoint());
       }

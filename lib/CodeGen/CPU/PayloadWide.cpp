@@ -28,7 +28,7 @@ Value PayloadEmitter::words(Lanes &lanes) {
     return lanes.words;
   if (lanes.known && llvm::isInt<32>(*lanes.known))
     return lanes.words = e.constantInt(type, *lanes.known);
-  if (lanes.offset)
+  if (lanes.offset || lanes.steps)
     return lanes.words = arith::SubIOp::create(e, offset(lanes),
                                                e.constantInt(type, 128));
   auto element = lanes.plain
@@ -68,19 +68,12 @@ Value PayloadEmitter::roundingShift(Halves product, Value shift, Value zero,
   auto number = [&](int64_t n) {
     return e.constantInt(Emitter::vector(e.i32()), n);
   };
-  Value one = number(1);
-  if (facts.isHigh && facts.neverTies) {
-    // The floor of halves of a step, rounded up with the zero point in it.
-    Value rest = arith::SubIOp::create(e, shift, number(33));
-    Value steps = arith::ShRSIOp::create(e, product.upper(e), rest);
-    Value twice = arith::ShLIOp::create(e, zero, one);
-    twice = arith::AddIOp::create(e, twice, one);
-    return arith::ShRSIOp::create(e, arith::AddIOp::create(e, steps, twice),
-                                  one);
-  }
   Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
-  Halves half = Halves::make<arith::ShLIOp>(
-      e, unit, Halves::make<arith::SubIOp>(e, counts, unit));
+  // 2^(shift - 1), from above: SSE2 has no left shift of a count a lane, LLVM
+  // makes one of a float's exponent there.
+  Halves half = Halves::make<arith::ShRUIOp>(
+      e, Halves::constant(e, int64_t{1} << 62),
+      Halves::make<arith::SubIOp>(e, Halves::constant(e, 63), counts));
   if (!facts.neverTies && !facts.isLow) {
     // One less, and one more where the floor is odd.
     Halves floor = Halves::make<arith::ShRSIOp>(e, product, counts);
@@ -103,6 +96,24 @@ Value PayloadEmitter::roundingShift(Halves product, Value shift, Value zero,
   return arith::AddIOp::create(e, rounded, zero);
 }
 
+Value PayloadEmitter::roundingShift(Value number, Value shift, Value zero,
+                                    const Epilogue::Shift &facts) {
+  auto constant = [&](int64_t n) {
+    return e.constantInt(Emitter::vector(e.i32()), n);
+  };
+  Value half = arith::ShRUIOp::create(
+      e, constant(1 << 30), arith::SubIOp::create(e, constant(31), shift));
+  if (!facts.neverTies) {
+    // One less, and one more where the floor is odd.
+    Value floor = arith::ShRSIOp::create(e, number, shift);
+    Value odd = arith::AndIOp::create(e, floor, constant(1));
+    half = arith::AddIOp::create(e, half, constant(-1));
+    number = arith::AddIOp::create(e, number, odd);
+  }
+  Value sum = arith::AddIOp::create(e, number, half);
+  return arith::AddIOp::create(e, arith::ShRSIOp::create(e, sum, shift), zero);
+}
+
 std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
   Type alphabet = op.getType();
   if (!(alphabet.isInteger(8) || alphabet.isInteger(16)) ||
@@ -115,12 +126,6 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
     return std::nullopt;
   Lanes input = frame.scalar(*this, op.getInput());
   Lanes multiplier = frame.scalar(*this, op.getMultiplier());
-  Halves product = halves(input);
-  if (multiplier.known != 1) {
-    if (!words(input) || !words(multiplier))
-      return std::nullopt;
-    product = Halves::make<arith::MulIOp>(e, product, halves(multiplier));
-  }
   auto type = Emitter::vector(e.i32());
   int64_t offset = isOffsetBinary(alphabet) ? 128 : 0;
   Value zero = e.constantInt(type, offset);
@@ -129,8 +134,32 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
     zero = lanes.known ? e.constantInt(type, *lanes.known + offset)
                        : Value(arith::AddIOp::create(e, words(lanes), zero));
   }
-  Value codes = roundingShift(
-      product, words(frame.scalar(*this, op.getShift())), zero, *facts);
+  Value shift = words(frame.scalar(*this, op.getShift()));
+  Value codes;
+  if (facts->isNarrow) {
+    codes = roundingShift(words(input), shift, zero, *facts);
+  } else {
+    Halves product = halves(input);
+    if (multiplier.known != 1) {
+      if (!words(input) || !words(multiplier))
+        return std::nullopt;
+      product = Halves::make<arith::MulIOp>(e, product, halves(multiplier));
+    }
+    if (facts->isHigh && facts->neverTies) {
+      // The floor of halves of a step, rounded up with the zero point in it.
+      Value rest = arith::SubIOp::create(e, shift, e.constantInt(type, 33));
+      Value steps = arith::ShRSIOp::create(e, product.upper(e), rest);
+      Value one = e.constantInt(type, 1);
+      Value twice = arith::ShLIOp::create(e, zero, one);
+      twice = arith::AddIOp::create(e, twice, one);
+      if (isOffsetBinary(alphabet))
+        return Lanes::doubled(steps, twice);
+      Value doubled = arith::AddIOp::create(e, steps, twice);
+      codes = arith::ShRSIOp::create(e, doubled, one);
+    } else {
+      codes = roundingShift(product, shift, zero, *facts);
+    }
+  }
   if (isOffsetBinary(alphabet)) {
     Lanes lanes = Lanes::codes(codes);
     lanes.pending = true;
