@@ -114,6 +114,28 @@ TEST_F(RescaleTest, OneProduct) {
     }
 }
 
+TEST_F(RescaleTest, NarrowSums) {
+  // Sums of 32 bits that leave room for half a step, ties everywhere or never,
+  // and the last one that leaves none.
+  struct Case {
+    int64_t a, b, shift;
+  };
+  for (Case c : {Case{8192, 16384, 14}, Case{8191, 16383, 14}, Case{3, 5, 1},
+                 Case{1 << 12, 1 << 11, 20}, Case{20000, 12000, 24},
+                 Case{32768, 16384, 29}, Case{32768, 32000, 30}})
+    for (const char *element : {"i8", "i16"}) {
+      SCOPED_TRACE(std::to_string(c.a) + " " + std::to_string(c.shift));
+      check(2, element,
+            number("m", c.a, "i32") + number("n", c.b, "i32") +
+                "      %x = arith.extsi %a : i16 to i32\n"
+                "      %y = arith.extsi %b : i16 to i32\n"
+                "      %p = arith.muli %x, %m : i32\n"
+                "      %q = arith.muli %y, %n : i32\n"
+                "      %s = arith.addi %p, %q : i32\n" +
+                rescale("r", "s", "i32", 1, c.shift, 21, element));
+    }
+}
+
 TEST_F(RescaleTest, ChainsThroughCodes) {
   // To 16 bits (saturating), from there with another input to 8.
   std::string first = "      %w = arith.extsi %a : i16 to i32\n" +

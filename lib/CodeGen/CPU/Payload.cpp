@@ -181,8 +181,7 @@ Value PayloadEmitter::offset(Lanes &lanes) {
   auto type = Emitter::vector(e.i32());
   if (!lanes.offset && lanes.steps) {
     Value doubled = arith::AddIOp::create(e, lanes.steps, lanes.twice);
-    lanes.offset =
-        arith::ShRSIOp::create(e, doubled, e.constantInt(type, 1));
+    lanes.offset = arith::ShRSIOp::create(e, doubled, e.constantInt(type, 1));
   }
   if (!lanes.offset) {
     Value flipped = arith::XOrIOp::create(

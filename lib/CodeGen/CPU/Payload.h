@@ -23,8 +23,8 @@ namespace qdialect::cpu {
 /// 16 lanes of one scalar value.
 struct Lanes {
   using Value = mlir::Value;
-  Value plain;          ///< vector<16xT>; absent while only `offset` exists
-  Value offset;         ///< i8: vector<16xi32> of code + 128
+  Value plain;  ///< vector<16xT>; absent while only `offset` exists
+  Value offset; ///< i8: vector<16xi32> of code + 128
   /// i8: code + 128 is (steps + twice) >> 1, not yet clamped; stands in for
   /// `offset`, because packed stores halve faster.
   Value steps, twice;

@@ -243,9 +243,11 @@ std::string Epilogue::provenFacts() const {
         noteZeroPoint(dequantize.getZeroPoint());
       } else if (auto rescale = dyn_cast<qd::RescaleOp>(op)) {
         std::optional<Shift> facts = shiftOf(rescale);
-        text += !facts             ? 'u'
+        text += !facts            ? 'u'
                 : facts->isNarrow ? 'i'
-                : facts->isHigh ? 'h' : facts->isLow ? 'l' : 'm';
+                : facts->isHigh   ? 'h'
+                : facts->isLow    ? 'l'
+                                  : 'm';
         text += facts && facts->neverTies ? 'n' : 't';
         noteZeroPoint(rescale.getZeroPoint());
       }
