@@ -166,7 +166,8 @@ void Integerizer::rewrite(qd::QuantizeOp quantize) {
   context.reason.clear();
   Family family = Family::Table;
   // A small table is better than arithmetic, arithmetic than a large one.
-  std::optional<IslandTable> table = IslandTable::evaluate(quantize);
+  std::optional<IslandTable> table =
+      IslandTable::evaluate(quantize, /*inFloats=*/!context.dyadic);
   Value codes = table ? table->makeClamp(context) : Value();
   if (!codes && table && table->entries.size() <= 256)
     codes = table->makeLookup(context);

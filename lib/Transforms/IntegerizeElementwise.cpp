@@ -5,7 +5,9 @@
 // Sums of scaled tensors (residual adds, affine maps per channel) and products
 // of two tensors.
 //
-//   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy)
+//   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy), the
+//                 constants of a single summand such that every code is what
+//                 the island's own f32 operations give
 //   sum, dyadic:  (sum of (q_i - z_i) * m_i + b') / 2^shift, rounded once, with
 //                 m_i = round(s_i / sy * 2^shift) and the largest shift for
 //                 which no i32 product or sum can overflow; in i64 for codes
@@ -13,7 +15,9 @@
 //   product:      (q_1 - z_1) * (q_2 - z_2) in i32, or i64 if it needs more
 //                 bits, then as any accumulator
 
+#include "CodeFunction.h"
 #include "IntegerizeFamilies.h"
+#include "QDialect/Numerics/AffineCodes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 
@@ -126,9 +130,72 @@ private:
   SmallVector<PayloadConstant, 3> factors;
 };
 
+/// Codes of functions that are computed to choose constants, at most.
+constexpr int64_t kMostCodes = int64_t(1) << 21;
+
+/// Moves the float constants of a sum of one summand until every code is what
+/// the island's own f32 operations make of it. Gives how far those are from the
+/// exact value; nothing where no constants do, or too many codes would have to
+/// be tried.
+std::optional<double> followFloats(const Island &island, Sum &sum) {
+  if (sum.summands.size() != 1)
+    return std::nullopt;
+  std::optional<CodeFunction> function = CodeFunction::match(island.quantize);
+  if (!function || function->numIndices() > kMostCodes / function->numCodes())
+    return std::nullopt;
+  std::optional<CodeFunction::Values> values =
+      function->evaluate(/*inFloats=*/true);
+  if (!values)
+    return std::nullopt;
+  auto spread = [&](const Coefficient &c) {
+    return c.spread(function->dims, function->sizes);
+  };
+  Summand &summand = sum.summands[0];
+  bool adds = !sum.constant.isExactly(0);
+  bool movedFactor = false, movedConstant = false;
+  Coefficient factors = spread(summand.ratioF32),
+              constants = spread(sum.constant);
+  auto bounds = [&](const std::optional<Coefficient> &codes, int64_t none) {
+    return spread(codes ? *codes
+                        : Coefficient::scalar(static_cast<double>(none)));
+  };
+  Coefficient lower = bounds(island.lowerCodes(), island.grid.min),
+              upper = bounds(island.upperCodes(), island.grid.max);
+  int64_t half = function->numCodes() / 2;
+  AffineCodes wanted;
+  wanted.low = static_cast<int32_t>(-half - function->from.zeroPoint);
+  wanted.codes.resize(2 * half);
+  wanted.zeroPoint = island.grid.zeroPoint;
+  for (int64_t i = 0, e = function->numIndices(); i < e; ++i) {
+    // The entries stand in the order of bit patterns: negative codes last.
+    const int64_t *entries = values->codes.data() + i * 2 * half;
+    for (int64_t code = -half; code < half; ++code)
+      wanted.codes[code + half] =
+          static_cast<int32_t>(entries[code & (2 * half - 1)]);
+    wanted.min = static_cast<int32_t>(lower.values[i]);
+    wanted.max = static_cast<int32_t>(upper.values[i]);
+    FloatAffine nearest{static_cast<float>(factors.values[i]),
+                        static_cast<float>(constants.values[i])};
+    std::optional<FloatAffine> found = chooseFloatAffine(wanted, nearest, adds);
+    if (!found)
+      return std::nullopt;
+    movedFactor |= found->factor != nearest.factor;
+    movedConstant |= found->offset != nearest.offset;
+    factors.values[i] = found->factor;
+    constants.values[i] = found->offset;
+  }
+  // One number for all channels stays one where none moved.
+  if (movedFactor)
+    summand.ratioF32 = std::move(factors);
+  if (movedConstant)
+    sum.constant = std::move(constants);
+  return values->error;
+}
+
 Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
   OpBuilder &builder = context.builder;
   Location loc = island.quantize->getLoc();
+  std::optional<double> known = followFloats(island, sum);
   SumPayload payload(
       context, island, sum, builder.getF32Type(),
       [](const Summand &summand) { return summand.ratioF32; }, sum.constant);
@@ -143,8 +210,9 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
         return end.clamp(b, l, args, code);
       });
   // A rounding of each ratio, product and partial sum, and of the constant.
-  double error =
-      sum.reach() * (sum.summands.size() + 3) * std::ldexp(1.0, -24) * 1.001;
+  double error = known.value_or(sum.reach() *
+                                (static_cast<double>(sum.summands.size()) + 3) *
+                                std::ldexp(1.0, -24) * 1.001);
   finish(island, op, error);
   return op.getResult(0);
 }

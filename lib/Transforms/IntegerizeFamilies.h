@@ -127,10 +127,13 @@ struct IslandTable {
   mlir::Value codes; ///< what the function reads
   /// Its codes for each bit pattern of those.
   std::vector<int64_t> entries;
+  double error;            ///< of those to the exact ones, in codes
   mlir::Operation *marked; ///< whose name the result takes
 
-  /// Nothing if the quantize reads no such function.
-  static std::optional<IslandTable> evaluate(qd::QuantizeOp quantize);
+  /// Nothing if the quantize reads no such function. `inFloats`: arithmetic is
+  /// that of f32, not of real numbers.
+  static std::optional<IslandTable> evaluate(qd::QuantizeOp quantize,
+                                             bool inFloats);
   /// Null if it is more than that.
   mlir::Value makeClamp(IntegerizeContext &context);
   mlir::Value makeLookup(IntegerizeContext &context);
