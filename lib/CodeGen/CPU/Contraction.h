@@ -60,6 +60,14 @@ struct ContractionGeometry : WindowGeometry {
   /// Reads the geometry off the region's root; nothing if it does not fit.
   static std::optional<ContractionGeometry> create(const KernelRegion &region);
 
+  /// Offset in the weight constant of the first product of tap `tap` for
+  /// channel `n` of group `group`, and from there to product `k` of the run.
+  int64_t weightBase(int64_t group, int64_t n, int64_t tap) const;
+  int64_t weightInRun(int64_t k) const;
+  /// What the accumulator of channel `n`, of these codes, starts from where
+  /// activations are read as code + 128.
+  int32_t codeStart(int64_t n, const ChannelCodes &codes) const;
+
   /// The codes of each channel, in one sweep over the weights.
   std::vector<ChannelCodes> channelCodes() const;
   /// The kernel's constants by number, after the weights and the starts.

@@ -13,33 +13,26 @@
 using namespace mlir;
 
 namespace qdialect::cpu {
-namespace {
 
-/// Offsets in the weight constant, by the coordinates of the packed image.
-struct WeightIndex {
-  const ContractionGeometry &g;
-
-  /// Element 0 of filter position of tap `tap` for channel `n` of group
-  /// `group`.
-  int64_t base(int64_t group, int64_t n, int64_t tap) const {
-    int64_t columns = g.tapColumns();
-    int64_t y = tap / columns, x = tap % columns;
+int64_t ContractionGeometry::weightBase(int64_t group, int64_t n,
+                                        int64_t tap) const {
+  int64_t y = tap / tapColumns(), x = tap % tapColumns();
 #if QDIALECT_MUTATE == 20
-    std::swap(y, x);
-    y = std::min(y, g.axes[0].filterSize - 1);
-    x = std::min(x, columns - 1);
+  std::swap(y, x);
+  y = std::min(y, axes[0].filterSize - 1);
+  x = std::min(x, tapColumns() - 1);
 #endif
-    return g.weightOffset + group * g.weightGroup + n * g.weightChannel +
-           y * g.weightFilter[0] + x * g.weightFilter[1];
-  }
-  /// Offset of product `k` of the run.
-  int64_t inRun(int64_t k) const {
-    if (!g.mergedRows)
-      return k * g.weightInput;
-    return k / g.inputChannels * g.weightFilter[1] +
-           k % g.inputChannels * g.weightInput;
-  }
-};
+  return weightOffset + group * weightGroup + n * weightChannel +
+         y * weightFilter[0] + x * weightFilter[1];
+}
+
+int64_t ContractionGeometry::weightInRun(int64_t k) const {
+  if (!mergedRows)
+    return k * weightInput;
+  return k / inputChannels * weightFilter[1] + k % inputChannels * weightInput;
+}
+
+namespace {
 
 /// Calls `visit(group, panel, first byte of the panel's image, vectors)`.
 template <class Visit>
@@ -60,7 +53,6 @@ void forEachPanel(const ContractionGeometry &g, Visit visit) {
 template <class T, class Visit>
 void forEachRun(const ContractionGeometry &g, MutableArrayRef<char> out,
                 Visit visit) {
-  WeightIndex index{g};
   const T *weights = reinterpret_cast<const T *>(g.weights->raw.data());
   forEachPanel(g, [&](int64_t group, int64_t panel, int64_t start,
                       int64_t vectors, int64_t channels) {
@@ -70,7 +62,7 @@ void forEachRun(const ContractionGeometry &g, MutableArrayRef<char> out,
       for (int64_t n = 0; n < channels; ++n) {
         int64_t inGroup = panel * 64 + n;
         visit(group * g.groupChannels + inGroup,
-              weights + index.base(group, inGroup, tap), image + n * 4,
+              weights + g.weightBase(group, inGroup, tap), image + n * 4,
               rowBytes);
       }
     }
@@ -80,7 +72,7 @@ void forEachRun(const ContractionGeometry &g, MutableArrayRef<char> out,
 SmallVector<int64_t> offsetsInRun(const ContractionGeometry &g) {
   SmallVector<int64_t> offsets;
   for (int64_t k = 0; k < g.run; ++k)
-    offsets.push_back(WeightIndex{g}.inRun(k));
+    offsets.push_back(g.weightInRun(k));
   return offsets;
 }
 
@@ -133,16 +125,8 @@ void packStarts(const ContractionGeometry &g, MutableArrayRef<char> out) {
       std::memcpy(cell, &start, 4);
       continue;
     }
-    int64_t start = g.init->integer(initIndex(g, n));
-#if QDIALECT_MUTATE == 19
-    start = 0;
-#endif
-#if QDIALECT_MUTATE != 17
-    // Activations are read as code + 128.
-    start -= 128 * channels[n].sum();
-#endif
-    int32_t wrapped = static_cast<int32_t>(start);
-    std::memcpy(cell, &wrapped, 4);
+    int32_t start = g.codeStart(n, channels[n]);
+    std::memcpy(cell, &start, 4);
   }
 }
 
@@ -156,19 +140,30 @@ void packBases(const ContractionGeometry &g, MutableArrayRef<char> out) {
 } // namespace
 
 std::vector<ChannelCodes> ContractionGeometry::channelCodes() const {
-  WeightIndex index{*this};
   std::vector<ChannelCodes> channels(numChannels());
   const int8_t *codes = reinterpret_cast<const int8_t *>(weights->raw.data());
   // In the order in which they usually lie.
   for (int64_t group = 0; group < groups; ++group)
     for (int64_t tap = 0; tap < numTaps(); ++tap)
       for (int64_t k = 0; k < run; ++k) {
-        const int8_t *row = codes + index.base(group, 0, tap) + index.inRun(k);
+        const int8_t *row = codes + weightBase(group, 0, tap) + weightInRun(k);
         ChannelCodes *of = channels.data() + group * groupChannels;
         for (int64_t n = 0; n < groupChannels; ++n)
           of[n].add(row[n * weightChannel]);
       }
   return channels;
+}
+
+int32_t ContractionGeometry::codeStart(int64_t n,
+                                       const ChannelCodes &codes) const {
+  int64_t start = init->integer(initIndex(*this, n));
+#if QDIALECT_MUTATE == 19
+  start = 0;
+#endif
+#if QDIALECT_MUTATE != 17
+  start -= 128 * codes.sum();
+#endif
+  return static_cast<int32_t>(start);
 }
 
 std::vector<ConstantBlob> packContraction(const ContractionGeometry &geometry) {

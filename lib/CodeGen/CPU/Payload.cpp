@@ -10,6 +10,7 @@
 #include "PayloadFrame.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -93,6 +94,20 @@ Value PayloadEmitter::address(unsigned argument, Type element,
   return e.at(e.at(pointers.lookup(argument), offset), constant * bytes);
 }
 
+unsigned PayloadEmitter::alignmentOf(Type element, const LinearForm &form,
+                                     const Position &position) const {
+  int64_t bytes = elementBytes(element);
+  int64_t last = form.coefficients.back();
+  int64_t alignment = std::gcd(
+      baseAlignment, bytes * (form.offset + position.laneOffset * last));
+  for (int64_t coefficient : ArrayRef(form.coefficients).drop_back())
+    alignment = std::gcd(alignment, SymbolicSizes::isSymbolic(coefficient)
+                                        ? bytes
+                                        : bytes * coefficient);
+  alignment = std::gcd(alignment, bytes * columnAlignment * last);
+  return static_cast<unsigned>(alignment);
+}
+
 Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
                            const Position &position) {
   if (operand.kind == Epilogue::Operand::Splat)
@@ -104,10 +119,11 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
   auto type = Emitter::vector(element);
   Value pointer =
       address(operand.argument, operand.element, operand.form, position);
+  unsigned alignment = alignmentOf(operand.element, operand.form, position);
   Value raw;
   int64_t stride = operand.form.coefficients.back();
   if (stride == 0) {
-    raw = e.broadcast(e.load(element, pointer), type);
+    raw = e.broadcast(e.load(element, pointer, alignment), type);
   } else if (stride != 1) {
     // Lanes that do not exist must not be read: the stride may leave the
     // buffer.
@@ -125,7 +141,7 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
     raw = e.maskedLoad(type, pointer, position.mask);
   } else {
     // Codes lie in buffers with slack behind them: a whole vector may be read.
-    raw = e.load(type, pointer);
+    raw = e.load(type, pointer, alignment);
   }
   return ofLoaded(raw, operand.element);
 }

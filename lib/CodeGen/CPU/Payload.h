@@ -88,6 +88,13 @@ public:
   PayloadEmitter(Emitter &e, const Epilogue &epilogue, Value arguments)
       : e(e), epilogue(epilogue), arguments(arguments) {}
 
+  /// Promises that all operands start at multiples of `base` bytes and that
+  /// positions have columns that are multiples of `columns`.
+  void promiseAlignment(int64_t base, int64_t columns) {
+    baseAlignment = base;
+    columnAlignment = columns;
+  }
+
   /// Loads the pointers of all operands here; must dominate every other call.
   void begin();
 
@@ -118,6 +125,9 @@ private:
 
   Value address(unsigned argument, mlir::Type element, const LinearForm &form,
                 const Position &position);
+  /// Of the first lane's address, in bytes.
+  unsigned alignmentOf(mlir::Type element, const LinearForm &form,
+                       const Position &position) const;
   Lanes load(const Epilogue::Operand &operand, const Position &position);
   Lanes splat(mlir::Attribute attribute);
   /// A parameter of the kernel or a part of its code.
@@ -156,6 +166,7 @@ private:
   llvm::DenseMap<unsigned, Value> pointers;
   /// The lanes of Epilogue::parameters.
   llvm::DenseMap<Value, Value> parameters;
+  int64_t baseAlignment = 1, columnAlignment = 1;
 };
 
 /// All lanes of a constant among the epilogue's parameters.

@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -277,13 +278,16 @@ void PayloadEmitter::store(ArrayRef<Lanes> parts, const Position &position) {
   if (storePacked(parts, pointer, position.mask))
     return;
   int64_t step = Emitter::kLanes * elementBytes(element);
+  unsigned alignment = static_cast<unsigned>(
+      std::gcd<int64_t>(alignmentOf(element, epilogue.output, position),
+                        parts.size() > 1 ? step : 0));
   for (auto [i, part] : llvm::enumerate(parts)) {
     Value value = narrowed(part);
     Value to = e.at(pointer, static_cast<int64_t>(i) * step);
     if (position.mask && i + 1 == parts.size())
       e.maskedStore(value, to, position.mask);
     else
-      e.store(value, to);
+      e.store(value, to, alignment);
   }
 }
 

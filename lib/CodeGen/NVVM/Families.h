@@ -16,6 +16,8 @@ namespace qdialect::gpu {
 
 using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 
+/// Products of codes and constant weights on tensor cores.
+GpuPlanPtr planMma(const cpu::KernelRegion &region);
 /// Null where even the CPU has no kernel, which said why.
 GpuPlanPtr planTasks(qd::DispatchOp dispatch, const KernelOptions &options);
 

@@ -40,6 +40,28 @@ SmallVector<Value> genericPointers(ImplicitLocOpBuilder &builder,
   return pointers;
 }
 
+Value argumentArray(ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp kernel) {
+  auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  auto type = LLVM::LLVMArrayType::get(pointer, kernel.getNumArguments());
+  Value one = arith::ConstantIntOp::create(builder, builder.getI64Type(), 1);
+  Value array = LLVM::AllocaOp::create(builder, pointer, type, one, 8);
+  for (auto [place, value] :
+       llvm::enumerate(genericPointers(builder, kernel))) {
+    Value entry = LLVM::GEPOp::create(
+        builder, pointer, pointer, array,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(place)});
+    LLVM::StoreOp::create(builder, value, entry, 8);
+  }
+  return array;
+}
+
+void markConstants(LLVM::LLVMFuncOp kernel, unsigned first) {
+  for (unsigned i = first; i < kernel.getNumArguments(); ++i)
+    for (StringRef name : {LLVM::LLVMDialect::getNoAliasAttrName(),
+                           LLVM::LLVMDialect::getReadonlyAttrName()})
+      kernel.setArgAttr(i, name, UnitAttr::get(kernel.getContext()));
+}
+
 Value threadInBlock(ImplicitLocOpBuilder &builder) {
   return NVVM::ThreadIdXOp::create(builder, builder.getI32Type());
 }

@@ -25,6 +25,14 @@ llvm::SmallVector<mlir::Value>
 genericPointers(mlir::ImplicitLocOpBuilder &builder,
                 mlir::LLVM::LLVMFuncOp kernel);
 
+/// The address of an array of genericPointers, as CPU kernels take it; it never
+/// reaches memory.
+mlir::Value argumentArray(mlir::ImplicitLocOpBuilder &builder,
+                          mlir::LLVM::LLVMFuncOp kernel);
+
+/// Says that nobody writes what the parameters from `first` on point to.
+void markConstants(mlir::LLVM::LLVMFuncOp kernel, unsigned first);
+
 /// The number of a thread in its block and of its block in the grid, i32.
 mlir::Value threadInBlock(mlir::ImplicitLocOpBuilder &builder);
 mlir::Value blockInGrid(mlir::ImplicitLocOpBuilder &builder);

@@ -6,6 +6,7 @@
 // functions from the start, so no gpu.module is needed.
 
 #include "QDialect/CodeGen/NVVM/Ptx.h"
+#include "Legalize.h"
 #include "QDialect/CodeGen/CPU/KernelPlan.h"
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -89,18 +90,9 @@ static void optimize(Module &module, TargetMachine &machine) {
       .run(module, modules);
 }
 
-/// An error if the code calls what no GPU has.
-static Error checkCalls(const Module &module) {
-  for (const Function &function : module)
-    if (function.isDeclaration() && !function.isIntrinsic() &&
-        !function.use_empty())
-      return createStringError("a GPU kernel cannot call '" +
-                               function.getName() + "'");
-  return Error::success();
-}
-
 Expected<std::string> translateToPtx(mlir::ModuleOp module,
                                      const GpuTarget &target) {
+  gpu::expandRounding(module);
   mlir::PassManager passes(module.getContext(),
                            mlir::ModuleOp::getOperationName());
   passes.addPass(mlir::createConvertNVVMToLLVMPass());
@@ -119,7 +111,7 @@ Expected<std::string> translateToPtx(mlir::ModuleOp module,
   code->setDataLayout((*machine)->createDataLayout());
   inlineHelpers(*code);
   optimize(*code, **machine);
-  if (Error error = checkCalls(*code))
+  if (Error error = gpu::replaceAllocations(*code))
     return std::move(error);
 
   SmallString<0> text;

@@ -47,10 +47,7 @@ public:
     unsigned numArguments = dispatch.getInputs().size() + 1 + constants.size() +
                             !kernelSizes(dispatch).empty();
     LLVM::LLVMFuncOp kernel = startKernel(e, symbol, numArguments, kThreads);
-    auto array = LLVM::LLVMArrayType::get(e.ptr(), numArguments);
-    Value args = LLVM::AllocaOp::create(e, e.ptr(), array, e.index(1), 8);
-    for (auto [place, pointer] : llvm::enumerate(genericPointers(e, kernel)))
-      e.store(pointer, e.at(args, static_cast<int64_t>(8 * place)), 8);
+    Value args = argumentArray(e, kernel);
     Value task = threadInGrid(e, kThreads);
     e.ifThen(e.less(task, e.index(numTasks)),
              [&] { e.call(body, {args, task, e.add(task, 1)}); });

@@ -1,0 +1,23 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The check of GPU kernels: their PTX, run by the emulator with all checkers,
+// agrees with the interpreter bit for bit.
+
+#ifndef QDIALECT_UNITTESTS_CODEGEN_GPUCHECK_H
+#define QDIALECT_UNITTESTS_CODEGEN_GPUCHECK_H
+
+#include "KernelHarness.h"
+#include "QDialect/PTX/Report.h"
+
+namespace qdialect::testing {
+
+/// Plans, translates and runs the dispatch of `text` on random inputs.
+ptx::LaunchResult checkGpuDispatch(const std::string &text,
+                                   const std::string &family,
+                                   std::mt19937 &random);
+
+} // namespace qdialect::testing
+
+#endif // QDIALECT_UNITTESTS_CODEGEN_GPUCHECK_H
