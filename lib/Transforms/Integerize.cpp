@@ -67,6 +67,10 @@ Value integerizeFormula(IntegerizeContext &context, const Island &island,
   for (const Term &term : terms)
     if (Operation *one = rootOf(term))
       root = one;
+  if (llvm::any_of(terms, [](const Term &term) { return term.divisor; }) &&
+      (!root || !getReductionKind(root)))
+    return context.refuse("a division by a size has an integer form behind a "
+                          "sum along axes only");
   if (root) {
     if (terms.size() != 1 || terms[0].leaves.size() != 1)
       return context.refuse("its accumulator is combined with another tensor "

@@ -47,8 +47,7 @@ OffsetRounding::round(IntegerizeContext &context, const Coefficient &exact,
       }
     }
     if (std::fabs(rounded) > largest) {
-      if (!output ||
-          !((largest - reach) * step > 2 * (output->range() + 1)))
+      if (!output || !((largest - reach) * step > 2 * (output->range() + 1)))
         return context.reason =
                    llvm::formatv("its bias is {0:e2} accumulator steps, which "
                                  "exceeds {1} bits",

@@ -9,8 +9,7 @@
 // The i32 accumulator starts from -z * count. Maxima need no arithmetic:
 // qd-commute-dequantize has them on codes already.
 
-#include "IntegerizeFamilies.h"
-#include "QDialect/Analysis/AccumulatorBounds.h"
+#include "IntegerizePool.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,13 +19,6 @@ using namespace mlir;
 
 namespace qdialect {
 namespace {
-
-/// The grid of the codes that are summed. Its numbers, in the dimensions of the
-/// sums, may vary along what is not summed.
-struct PooledGrid {
-  CodeGrid codes;
-  Coefficient scale, zeroPoint;
-};
 
 std::optional<PooledGrid> readGrid(IntegerizeContext &context,
                                    linalg::LinalgOp op) {
@@ -66,6 +58,34 @@ std::optional<PooledGrid> readGrid(IntegerizeContext &context,
 
 } // namespace
 
+Value sumCodes(IntegerizeContext &context, linalg::LinalgOp op,
+               const CodeBytes &bytes, const Coefficient &init,
+               const AccumulatorBound &bound) {
+  OpBuilder &builder = context.builder;
+  SmallVector<Value> operands{bytes.codes};
+  if (op.getNumDpsInputs() ==
+      2) // a pool's window, of which only the shape counts
+    operands.push_back(tensor::EmptyOp::create(
+        builder, op.getLoc(),
+        cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
+        builder.getI8Type()));
+  operands.push_back(makeInit(context, op, init));
+  Operation *integer = retypeLinalg(builder, op, operands);
+  copyMarks(op, integer);
+  integer->setAttr("qd.acc_bound",
+                   builder.getDenseI64ArrayAttr({bound.low, bound.high}));
+  return integer->getResult(0);
+}
+
+SmallVector<unsigned> islandDims(const Leaf &leaf) {
+  SmallVector<unsigned> dims;
+  for (AffineExpr expr : leaf.map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    dims.push_back(dim ? dim.getPosition() : ~0u);
+  }
+  return dims;
+}
+
 Value integerizePool(IntegerizeContext &context, const Island &island) {
   const Term &term = island.formula.terms[0];
   const Leaf &leaf = island.leaves[term.leaves[0]];
@@ -90,9 +110,12 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     if (iterator != utils::IteratorType::reduction)
       continue;
     if (ShapedType::isDynamic(size))
-      return context.refuse("its shape is not static");
+      return integerizeSymbolicPool(context, island, *grid, isNegated);
     count *= size;
   }
+  if (term.divisor)
+    return context.refuse("its sum is divided by a size that is not the number "
+                          "of its terms");
   // Seeded fault 32: one element too many is compensated.
   if constexpr (QDIALECT_MUTATE == 32)
     count += 1;
@@ -115,21 +138,8 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
   OpBuilder &builder = context.builder;
   Location loc = op.getLoc();
   auto sum = [&](const CodeBytes &bytes, const Coefficient &first) {
-    AccumulatorBound reached =
-        boundSums(first, {bytes.grid.min, bytes.grid.max});
-    SmallVector<Value> operands{bytes.codes};
-    if (op.getNumDpsInputs() ==
-        2) // a pool's window, of which only the shape counts
-      operands.push_back(tensor::EmptyOp::create(
-          builder, loc,
-          cast<RankedTensorType>(op->getOperand(1).getType()).getShape(),
-          builder.getI8Type()));
-    operands.push_back(makeInit(context, op, first));
-    Operation *integer = retypeLinalg(builder, op, operands);
-    copyMarks(op, integer);
-    integer->setAttr("qd.acc_bound",
-                     builder.getDenseI64ArrayAttr({reached.low, reached.high}));
-    return integer->getResult(0);
+    return sumCodes(context, op, bytes, first,
+                    boundSums(first, {bytes.grid.min, bytes.grid.max}));
   };
   SmallVector<CodeBytes, 2> bytes = splitCodes(
       builder, op->getOperand(0).getDefiningOp()->getOperand(0), grid->codes);
@@ -144,11 +154,7 @@ Value integerizePool(IntegerizeContext &context, const Island &island) {
     total = joinSums(builder, loc, high, low, SumJoin::Exact);
   }
 
-  SmallVector<unsigned> toIsland;
-  for (AffineExpr expr : leaf.map.getResults()) {
-    auto dim = dyn_cast<AffineDimExpr>(expr);
-    toIsland.push_back(dim ? dim.getPosition() : ~0u);
-  }
+  SmallVector<unsigned> toIsland = islandDims(leaf);
   double sy = island.grid.scale;
   Accumulator accumulator;
   accumulator.inputs = {{total, leaf.map}};

@@ -129,12 +129,10 @@ Value Multiplier::run(ArrayRef<WeightSums> sums, const Coefficient &zeroPoint,
     totals.values.push_back(static_cast<double>(sum.sum));
   // Seeded fault 88: low bytes of activations count from 0.
   double start = parts.size() == 2 && QDIALECT_MUTATE != 88 ? 128 : 0;
-  Coefficient first =
-      combine(init, totals, [&](double constant, double total) {
-        double all = constant + start * total + half;
-        return join.isExact ? static_cast<int32_t>(static_cast<int64_t>(all))
-                            : all;
-      });
+  Coefficient first = combine(init, totals, [&](double constant, double total) {
+    double all = constant + start * total + half;
+    return join.isExact ? static_cast<int32_t>(static_cast<int64_t>(all)) : all;
+  });
   PayloadConstant constant(context, loc, first, integer, rank, inputs);
 
   auto payload = [&](OpBuilder &b, Location l, ValueRange args) -> Value {
@@ -149,8 +147,8 @@ Value Multiplier::run(ArrayRef<WeightSums> sums, const Coefficient &zeroPoint,
     };
     Value total = constant.get(b, l, args);
     for (auto [i, product] : llvm::enumerate(products))
-      total = arith::AddIOp::create(b, l, total,
-                                    widened(args[i], product.shift));
+      total =
+          arith::AddIOp::create(b, l, total, widened(args[i], product.shift));
     if (factor) {
       Value codes;
       for (unsigned part = 0; part < parts.size(); ++part) {
@@ -165,8 +163,8 @@ Value Multiplier::run(ArrayRef<WeightSums> sums, const Coefficient &zeroPoint,
     }
     if (join.shift == 0)
       return total;
-    Value shift = arith::ConstantOp::create(
-        b, l, b.getIntegerAttr(integer, join.shift));
+    Value shift =
+        arith::ConstantOp::create(b, l, b.getIntegerAttr(integer, join.shift));
     total = arith::ShRSIOp::create(b, l, total, shift);
     return arith::TruncIOp::create(b, l, b.getI32Type(), total);
   };

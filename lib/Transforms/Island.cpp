@@ -10,6 +10,7 @@
 #include "QDialect/Analysis/AxisInterpolation.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/Analysis/SizeDivision.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -60,7 +61,7 @@ std::optional<Formula> Walker::leaf(Leaf leaf) {
   if (number == island.leaves.size())
     island.leaves.push_back(leaf);
   Formula formula;
-  formula.terms.push_back({{number}, Coefficient::scalar(1)});
+  formula.terms.push_back({{number}, Coefficient::scalar(1), {}});
   return formula;
 }
 
@@ -83,8 +84,9 @@ std::optional<Formula> Walker::sum(Formula a, Formula b) {
   if (a.isClamped() || b.isClamped())
     return fail("a sum of clamped values is not rounded in between");
   for (Term &term : b.terms) {
-    auto same = llvm::find_if(a.terms,
-                              [&](Term &t) { return t.leaves == term.leaves; });
+    auto same = llvm::find_if(a.terms, [&](Term &t) {
+      return t.leaves == term.leaves && t.divisor == term.divisor;
+    });
     if (same != a.terms.end())
       same->factor = combine(same->factor, term.factor, add);
     else
@@ -122,10 +124,11 @@ std::optional<Formula> Walker::product(Formula a, Formula b) {
     return scaled(std::move(a), b.constant);
   if (a.isClamped() || b.isClamped() || a.terms.size() != 1 ||
       b.terms.size() != 1 || !a.constant.isExactly(0) ||
-      !b.constant.isExactly(0))
+      !b.constant.isExactly(0) || a.terms[0].divisor || b.terms[0].divisor)
     return fail("a product of sums is not rounded in between");
   Term term{a.terms[0].leaves,
-            combine(a.terms[0].factor, b.terms[0].factor, multiply)};
+            combine(a.terms[0].factor, b.terms[0].factor, multiply),
+            {}};
   llvm::append_range(term.leaves, b.terms[0].leaves);
   llvm::sort(term.leaves);
   Formula formula;
@@ -263,6 +266,20 @@ std::optional<Formula> Walker::tensor(Value value, AffineMap map) {
   if (dyadic && getAxisInterpolation(op)) {
     island.members.insert(op);
     return leaf({value, map, std::nullopt, op});
+  }
+  if (std::optional<SizeDivision> division = getSizeDivision(op)) {
+    island.members.insert(op);
+    auto generic = cast<linalg::GenericOp>(op);
+    std::optional<Formula> a =
+        tensor(division->dividend->get(),
+               generic.getMatchingIndexingMap(division->dividend).compose(map));
+    if (!a)
+      return std::nullopt;
+    if (a->isClamped() || a->terms.size() != 1 || a->terms[0].divisor ||
+        !a->constant.isExactly(0))
+      return fail("what is divided by a size is more than one sum");
+    a->terms[0].divisor = division->size;
+    return a;
   }
   if (isElementwiseGeneric(op)) {
     island.members.insert(op);

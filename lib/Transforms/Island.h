@@ -8,6 +8,8 @@
 //
 //   clamp( sum over terms of factor * leaf * ... + constant, lower, upper )
 //
+// where a term may be divided by a size that the program computes.
+//
 // A leaf is a dequantized tensor or the result of a contraction or sum, which
 // is where the walk stops. Factors and bounds are constants that may vary along
 // some dimensions of the result (a bias per channel): Coefficients.
@@ -43,6 +45,8 @@ struct Leaf {
 struct Term {
   llvm::SmallVector<unsigned, 2> leaves; ///< sorted; their product
   Coefficient factor;
+  /// The size of the program that divides it, if one does: a mean.
+  mlir::Value divisor;
 };
 
 struct Formula {

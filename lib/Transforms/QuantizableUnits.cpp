@@ -8,6 +8,7 @@
 #include "QDialect/Analysis/AxisInterpolation.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
+#include "QDialect/Analysis/SizeDivision.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -277,6 +278,16 @@ static void followTail(QuantizableUnit &unit, bool nonlinearities) {
         user->getBlock() != unit.root->getBlock())
       return;
     auto generic = cast<linalg::GenericOp>(user);
+    // A mean along axes of symbolic size.
+    if (std::optional<SizeDivision> division = getSizeDivision(user);
+        division && division->dividend->get() == value && unit.kind == "pool" &&
+        unit.ops.size() == 1) {
+      unit.ops.append(pending);
+      unit.ops.push_back(user);
+      pending.clear();
+      value = user->getResult(0);
+      continue;
+    }
     bool clamp = clamps && isClamp(generic);
     bool affine = accumulates && !clamped && isAffine(generic) &&
                   hasChannelConstants(generic, channels);
