@@ -7,6 +7,7 @@
 
 #include "QDialect/Execution/CompiledModel.h"
 #include "LibraryFile.h"
+#include "QDialect/Execution/EmulatedDevice.h"
 #include "QDialect/Support/SymbolicSizes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -33,12 +34,13 @@ struct CompiledModel::Impl {
   std::string path;
   LoadOptions options;
   std::shared_ptr<LibraryFile> file;
+  std::unique_ptr<EmulatedDevice> device;
   qd_model *instance = nullptr;
   std::vector<TensorSpec> inputs, outputs;
 
   Error failure(qd_status status, const Twine &what) const {
     StringRef why = file->statusString(status);
-    if (status == QD_SHAPE_MISMATCH)
+    if (status == QD_SHAPE_MISMATCH || status == QD_DEVICE_FAILURE)
       why = file->error(instance);
     return createStringError(what + " model '" + path + "' failed: " + why);
   }
@@ -98,6 +100,8 @@ Error CompiledModel::Impl::instantiate() {
   raw.threads = options.threads;
   raw.profile = options.profile;
   raw.variant = options.variant.empty() ? nullptr : options.variant.c_str();
+  if (device)
+    raw.device = device->table();
   qd_model *created = nullptr;
   qd_status status = file->create(&raw, &created);
   if (status == QD_OK) {
@@ -115,6 +119,11 @@ Error CompiledModel::Impl::instantiate() {
       message += std::string(" (asked for: ") + forced + ")";
     message += "; the library has " + join(variantNames(file->info), ", ");
   }
+  if (status == QD_UNSUPPORTED_DEVICE)
+    message += "; the library has " + join(variantNames(file->info), ", ");
+  if (status == QD_DEVICE_FAILURE && device)
+    message +=
+        std::string(": ") + device->table()->error(device->table()->state);
   if (status == QD_INVALID_ARGUMENT)
     message += " (threads = " + std::to_string(options.threads) + ")";
   return createStringError(message);
@@ -136,6 +145,12 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
   const qd_info *info = impl.file->info;
   impl.inputs = readSpecs(info->inputs, info->num_inputs);
   impl.outputs = readSpecs(info->outputs, info->num_outputs);
+  if (!options.device.empty() && model->isForGpu()) {
+    auto device = EmulatedDevice::create(options.device, options.threads);
+    if (!device)
+      return device.takeError();
+    impl.device = std::move(*device);
+  }
   if (Error error = impl.instantiate())
     return std::move(error);
   return model;
@@ -163,6 +178,13 @@ StringRef CompiledModel::variant() const {
 }
 std::vector<std::string> CompiledModel::variants() const {
   return variantNames(impl->file->info);
+}
+bool CompiledModel::isForGpu() const {
+  const qd_info *info = impl->file->info;
+  return info->num_variants && StringRef(info->variants[0]).starts_with("sm_");
+}
+const EmulatedDevice *CompiledModel::emulator() const {
+  return impl->device.get();
 }
 StringRef CompiledModel::receipt() const {
   const qd_info *info = impl->file->info;

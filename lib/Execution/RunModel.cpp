@@ -7,6 +7,7 @@
 #include "QDialect/Execution/RunModel.h"
 #include "ModelInputs.h"
 #include "QDialect/Execution/CompareTensors.h"
+#include "QDialect/Execution/EmulatedDevice.h"
 #include "QDialect/Support/Npy.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -38,6 +39,7 @@ private:
   Error compare();
   Error benchmark();
   Error printProfile();
+  Error printCounters();
 
   const RunModelOptions &options;
   raw_ostream &out;
@@ -201,6 +203,20 @@ Error Runner::printProfile() {
   return Error::success();
 }
 
+Error Runner::printCounters() {
+  const EmulatedDevice *device = model->emulator();
+  if (!device)
+    return createStringError("--counters needs --device ptx-emulator");
+  for (const auto &step : device->counters())
+    out << "counters   " << step.step << "  kernel " << step.kernel
+        << "  launches " << step.launches << "  instructions "
+        << step.warpInstructions << "  mma " << step.matrixInstructions
+        << "  sectors " << step.memory.sectors << " of at least "
+        << step.memory.idealSectors << "  bank conflicts "
+        << step.memory.conflicts << "\n";
+  return Error::success();
+}
+
 Error Runner::run() {
   LoadOptions load = options.load;
   load.profile |= options.profile;
@@ -208,6 +224,10 @@ Error Runner::run() {
   if (!loaded)
     return loaded.takeError();
   model = std::move(*loaded);
+  if (!options.load.device.empty() && !model->isForGpu())
+    return createStringError("model '" + options.model +
+                             "' was compiled for CPUs, --device " +
+                             options.load.device + " runs those for GPUs");
   if (options.info)
     printInfo();
   if (options.receipt)
@@ -237,6 +257,9 @@ Error Runner::run() {
       return error;
   if (!options.compare.empty())
     if (Error error = compare())
+      return error;
+  if (options.counters)
+    if (Error error = printCounters())
       return error;
   if (options.benchmark)
     if (Error error = benchmark())

@@ -31,6 +31,13 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, bool initialized,
   return allocations.back()->base;
 }
 
+void DeviceMemory::release(uint64_t address) {
+  auto it = std::find_if(allocations.begin(), allocations.end(),
+                         [&](const auto &a) { return a->base == address; });
+  if (it != allocations.end())
+    allocations.erase(it);
+}
+
 Allocation *DeviceMemory::find(uint64_t address, uint64_t bytes) const {
   auto it = std::upper_bound(
       allocations.begin(), allocations.end(), address,

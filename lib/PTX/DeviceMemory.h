@@ -34,8 +34,13 @@ class DeviceMemory {
 public:
   /// 0 where memory is refused.
   uint64_t allocate(uint64_t bytes, bool initialized, bool writable);
+  /// Nothing where no allocation begins.
+  void release(uint64_t address);
   /// Null where [address, address + bytes) is not inside one allocation.
   Allocation *find(uint64_t address, uint64_t bytes) const;
+
+  /// Of kernels on this memory so far.
+  uint32_t launches = 0;
 
 private:
   std::vector<std::unique_ptr<Allocation>> allocations; // by address

@@ -23,10 +23,9 @@ static constexpr uint64_t kMaxThreads = 1024;
 
 struct Emulator::Impl {
   Module module;
-  DeviceMemory memory;
+  std::shared_ptr<DeviceMemory> memory;
   SymbolTable symbols;
   uint64_t parameters = 0;
-  uint32_t launches = 0;
   std::vector<std::unique_ptr<Code>> codes; // of the present launch
 
   bool placeVariables(Diagnostic &why);
@@ -45,8 +44,11 @@ Emulator::~Emulator() = default;
 const Module &Emulator::module() const { return impl->module; }
 
 std::unique_ptr<Emulator> Emulator::create(std::string_view text,
-                                           Diagnostic &why) {
+                                           Diagnostic &why,
+                                           const Emulator *sharing) {
   auto impl = std::make_unique<Impl>();
+  impl->memory =
+      sharing ? sharing->impl->memory : std::make_shared<DeviceMemory>();
   std::optional<Module> module = parseModule(text, why);
   if (!module)
     return nullptr;
@@ -57,11 +59,13 @@ std::unique_ptr<Emulator> Emulator::create(std::string_view text,
 }
 
 uint64_t Emulator::allocate(uint64_t bytes, bool initialized, bool writable) {
-  return impl->memory.allocate(bytes, initialized, writable);
+  return impl->memory->allocate(bytes, initialized, writable);
 }
 
+void Emulator::release(uint64_t address) { impl->memory->release(address); }
+
 bool Emulator::write(uint64_t address, const void *data, uint64_t bytes) {
-  Allocation *a = impl->memory.find(address, bytes);
+  Allocation *a = impl->memory->find(address, bytes);
   if (!a)
     return false;
   std::memcpy(a->bytes.get() + (address - a->base), data, bytes);
@@ -71,7 +75,7 @@ bool Emulator::write(uint64_t address, const void *data, uint64_t bytes) {
 }
 
 bool Emulator::read(uint64_t address, void *data, uint64_t bytes) const {
-  Allocation *a = impl->memory.find(address, bytes);
+  Allocation *a = impl->memory->find(address, bytes);
   if (a)
     std::memcpy(data, a->bytes.get() + (address - a->base), bytes);
   return a != nullptr;
@@ -90,14 +94,14 @@ bool Emulator::Impl::place(const Variable &v, Diagnostic &why) {
   if (v.isExtern && symbols.variables.count(v.name))
     return true;
   uint64_t address =
-      memory.allocate(v.size, true, /*writable=*/v.space != Space::Const);
+      memory->allocate(v.size, true, /*writable=*/v.space != Space::Const);
   if (!address) {
     why = {v.line, "no memory for '" + v.name + "' of " +
                        std::to_string(v.size) + " bytes"};
     return false;
   }
   symbols.variables[v.name] = {v.space, address};
-  Allocation *a = memory.find(address, v.size);
+  Allocation *a = memory->find(address, v.size);
   std::copy(v.init.begin(), v.init.end(), a->bytes.get());
   return true;
 }
@@ -105,7 +109,7 @@ bool Emulator::Impl::place(const Variable &v, Diagnostic &why) {
 bool Emulator::Impl::relocate(const Variable &v, Diagnostic &why) {
   Allocation *a = v.relocations.empty()
                       ? nullptr
-                      : memory.find(symbols.variables[v.name].address, v.size);
+                      : memory->find(symbols.variables[v.name].address, v.size);
   for (const Variable::Relocation &r : v.relocations) {
     uint64_t target;
     if (auto it = symbols.variables.find(r.symbol);
@@ -127,7 +131,7 @@ bool Emulator::Impl::relocate(const Variable &v, Diagnostic &why) {
 }
 
 bool Emulator::Impl::placeVariables(Diagnostic &why) {
-  parameters = memory.allocate(kParameterBytes, true, false);
+  parameters = memory->allocate(kParameterBytes, true, false);
   for (uint32_t f = 0; f < module.functions.size(); ++f)
     if (module.functions[f].hasBody ||
         !symbols.functions.count(module.functions[f].name))
@@ -281,7 +285,7 @@ bool Emulator::Impl::setArguments(const Function &kernel,
                std::to_string(config.arguments.size()) + " are given"};
     return false;
   }
-  Allocation *a = memory.find(parameters, kParameterBytes);
+  Allocation *a = memory->find(parameters, kParameterBytes);
   uint64_t at = 0;
   for (size_t k = 0; k < kernel.params.size(); ++k) {
     const Variable &v = kernel.params[k];
@@ -385,8 +389,8 @@ bool Emulator::launch(std::string_view kernel, const LaunchConfig &config,
     return false;
   Launch launch;
   launch.config = &config;
-  launch.memory = &impl->memory;
-  launch.number = ++impl->launches;
+  launch.memory = impl->memory.get();
+  launch.number = ++impl->memory->launches;
   if (!impl->decode(*f, launch, why))
     return false;
   if (launch.sharedBytes > kMaxSharedBytes) {

@@ -106,6 +106,9 @@ void CompileOptions::bindOptions() {
       targetCpu, "target-cpu", "list",
       "CPU variants in the library: native, avx512vnni, avx2, scalar or LLVM "
       "CPU names, separated by commas (default: all)");
+  declareOption(target, "target", "cpu|nvptx:list",
+                "nvptx:sm_80,sm_90: a library for GPUs (sm_80, sm_86, sm_89, "
+                "sm_90, sm_100, sm_120), whose code is PTX");
   declareOption(
       stopAfter, "stop-after", "phase",
       "Write the module after import, normalize, calibrate, quantize, "

@@ -76,6 +76,7 @@ private:
   std::optional<Recipe> recipe;
   std::string rescale = "float";
   llvm::SmallVector<CpuTarget> targets;
+  llvm::SmallVector<GpuTarget> gpuTargets;
   Phase last = Phase::Emit;
   Phase reached = Phase::Import;
   MLIRContext context;
@@ -124,6 +125,24 @@ llvm::Error Driver::check() {
   if (options.kernels != "auto" && options.kernels != "generic")
     return fail(ExitCode::Usage, "unknown kernels '" + options.kernels +
                                      "', expected auto or generic");
+  StringRef target = options.target;
+  if (target.consume_front("nvptx:")) {
+    auto parsed = parseGpuTargets(target);
+    if (!parsed)
+      return wrap(ExitCode::Usage, parsed.takeError());
+    gpuTargets = std::move(*parsed);
+    if (!options.targetCpu.empty())
+      return fail(ExitCode::Usage,
+                  "--target-cpu is for CPUs, but --target is '" +
+                      options.target + "'");
+    if (!options.search.empty())
+      return fail(ExitCode::Usage,
+                  "--search measures libraries for CPUs, but --target is '" +
+                      options.target + "'");
+  } else if (target != "cpu") {
+    return fail(ExitCode::Usage, "unknown target '" + options.target +
+                                     "', expected cpu or nvptx:sm_80,...");
+  }
   if (!options.targetCpu.empty()) {
     auto parsed = parseTargetCpus(options.targetCpu);
     if (!parsed)
@@ -323,6 +342,7 @@ llvm::Error Driver::dispatch() {
 llvm::Error Driver::emit() {
   EmitOptions emit;
   emit.targets.assign(targets.begin(), targets.end());
+  emit.gpuTargets.assign(gpuTargets.begin(), gpuTargets.end());
   if (!options.symbolPrefix.empty())
     emit.prefix = options.symbolPrefix;
   emit.genericKernels = options.kernels == "generic";

@@ -10,10 +10,11 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           np.uint16, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16: its bits
-ABI_VERSION = 5
+ABI_VERSION = 6
 
 
 SHAPE_MISMATCH = 6
+DEVICE_FAILURE = 8
 
 
 class ModelError(RuntimeError):
@@ -40,7 +41,8 @@ class _Info(c.Structure):
 
 
 class _Options(c.Structure):
-    _fields_ = [("struct_size", c.c_uint32), ("threads", c.c_int32), ("profile", c.c_int32), ("variant", c.c_char_p)]
+    _fields_ = [("struct_size", c.c_uint32), ("threads", c.c_int32), ("profile", c.c_int32), ("variant", c.c_char_p),
+                ("device", c.c_void_p)]
 
 
 class TensorInfo:
@@ -88,13 +90,13 @@ class Model:
         self.steps = {s.name.decode(): s.step for s in symbols if not s.computed}
         self._is_dynamic = bool(symbols)
         self.receipt = json.loads(info.receipt)
-        options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None)
+        options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None, None)
         self._handle = c.c_void_p()
         self._check(self._call["create"](c.byref(options), c.byref(self._handle)), f"{path}: create")
         self.variant = self._call["variant"](self._handle).decode()
 
     def _check(self, status, what):
-        if status == SHAPE_MISMATCH:
+        if status in (SHAPE_MISMATCH, DEVICE_FAILURE) and self._handle:
             raise ModelError(f"{what}: {self._call['error'](self._handle).decode()}")
         if status:
             raise ModelError(f"{what}: {self._call['status_string'](status).decode()}")

@@ -7,8 +7,6 @@
  */
 #include "program.h"
 
-enum { kMostArgs = 256 };
-
 typedef struct blocks {
   qd_kernel kernel;
   void **args;
@@ -19,7 +17,7 @@ typedef struct blocks {
 
 static void block_kernel(void **wrapped, int64_t begin, int64_t end) {
   const blocks *b = wrapped[0];
-  void *args[kMostArgs];
+  void *args[QD_MOST_KERNEL_ARGS];
   while (begin < end) {
     int64_t block = begin / b->num_tasks, first = begin % b->num_tasks;
     int64_t last = first + (end - begin);
@@ -36,6 +34,9 @@ void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, uint32_t num_args, const int64_t *offsets,
                   const int64_t *strides, int64_t num_tasks,
                   int64_t num_blocks) {
+  if (qd_rt_blocks_on_gpu(context, step, kernel, args, num_args, offsets,
+                          strides, num_blocks))
+    return;
   blocks b = {kernel, args, num_args, offsets, strides, num_tasks};
   void *wrapped[] = {&b};
   if (num_blocks > 0)

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #endif
 #include "cpu.h"
+#include "gpu.h"
 #include "pool.h"
 #include "program.h"
 #include "sizes.h"
@@ -24,14 +25,16 @@ enum { kMaxThreads = 1024, kCopyChunk = 1 << 16, kHugePage = 2 << 20 };
 /* What the program's main function hands back to qd_rt_parallel. */
 struct qd_context {
   qd_pool *pool;
+  const qd_gpu_runtime *gpu_runtime; /* NULL: the kernels run on the pool */
+  qd_gpu *gpu;
   uint64_t *nanoseconds; /* NULL: no profile */
-  qd_status status;      /* of a size that the program computed */
+  qd_status status; /* of a size that the program computed, or of the GPU */
 };
 
 struct qd_model {
   qd_context context; /* first: qd_rt_size finds the rest behind it */
   const qd_program *program;
-  const qd_variant *variant;
+  const qd_kernel *kernels;
   const char *variant_name;
   char **arenas;         /* 1 + num_arenas of the program */
   uint64_t *arena_bytes; /* of each */
@@ -48,8 +51,27 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Behind a failure nothing more is launched; run() asks for it. */
+static void launch(qd_context *context, uint32_t step, qd_kernel kernel,
+                   void **args) {
+  uint64_t start = context->nanoseconds ? now() : 0;
+  if (context->status != QD_OK)
+    return;
+  context->status =
+      context->gpu_runtime->launch(context->gpu, step, kernel, args);
+  if (!context->nanoseconds)
+    return;
+  if (context->status == QD_OK)
+    context->status = context->gpu_runtime->wait(context->gpu);
+  context->nanoseconds[step] += now() - start;
+}
+
 void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
                     void **args, int64_t num_tasks) {
+  if (context->gpu) {
+    launch(context, step, kernel, args);
+    return;
+  }
   if (!context->nanoseconds) {
     qd_pool_run(context->pool, kernel, args, num_tasks);
     return;
@@ -61,11 +83,30 @@ void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
 
 void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, int64_t num_tasks) {
+  if (context->gpu) {
+    launch(context, step, kernel, args);
+    return;
+  }
   uint64_t start = context->nanoseconds ? now() : 0;
   if (num_tasks > 0)
     kernel(args, 0, num_tasks);
   if (context->nanoseconds)
     context->nanoseconds[step] += now() - start;
+}
+
+int32_t qd_rt_blocks_on_gpu(qd_context *context, uint32_t step,
+                            qd_kernel kernel, void **args, uint32_t num_args,
+                            const int64_t *offsets, const int64_t *strides,
+                            int64_t num_blocks) {
+  void *moved[QD_MOST_KERNEL_ARGS];
+  if (!context->gpu)
+    return 0;
+  for (int64_t block = 0; block < num_blocks; ++block) {
+    for (uint32_t i = 0; i < num_args; ++i)
+      moved[i] = (char *)args[i] + offsets[i] + block * strides[i];
+    launch(context, step, kernel, moved);
+  }
+  return 1;
 }
 
 /* args: target, source, &bytes, &flip; a task is kCopyChunk bytes. */
@@ -82,20 +123,36 @@ static void copy_kernel(void **args, int64_t begin, int64_t end) {
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,
                 const char *source, int64_t bytes, int32_t flip) {
   void *args[] = {target, (void *)source, &bytes, &flip};
+  if (context->gpu) {
+    if (context->status == QD_OK)
+      context->status = context->gpu_runtime->copy(context->gpu, step, target,
+                                                   source, bytes, flip);
+    return;
+  }
   qd_rt_parallel(context, step, copy_kernel, args,
                  (bytes + kCopyChunk - 1) / kCopyChunk);
 }
 
 /* The variant asked for by name, else the best that this machine runs. */
-static int choose_variant(const qd_program *program, const char *wanted) {
+static qd_status choose_variant(const qd_program *program, const char *wanted,
+                                uint32_t *variant) {
   if (!wanted)
     wanted = getenv("QDIALECT_CPU");
   int any = !wanted || !*wanted;
   for (uint32_t i = 0; i < program->info.num_variants; ++i)
     if ((any || !strcmp(wanted, program->info.variants[i])) &&
-        qd_cpu_supports(program->variants[i].isa))
-      return (int)i;
-  return -1;
+        qd_cpu_supports(program->variants[i].isa)) {
+      *variant = i;
+      return QD_OK;
+    }
+  return QD_UNSUPPORTED_CPU;
+}
+
+static void free_arena(qd_model *model, char *arena) {
+  if (model->context.gpu && arena)
+    model->program->gpu->release(model->context.gpu, arena);
+  else
+    free(arena);
 }
 
 /* Makes an arena at least `bytes` large; what it held is lost. */
@@ -103,9 +160,16 @@ static qd_status grow_arena(qd_model *model, uint32_t number, uint64_t bytes) {
   char **arena = &model->arenas[number];
   if (*arena && bytes <= model->arena_bytes[number])
     return QD_OK;
-  free(*arena);
+  free_arena(model, *arena);
   *arena = NULL;
   model->arena_bytes[number] = 0;
+  if (model->context.gpu) {
+    qd_status status = model->program->gpu->allocate(
+        model->context.gpu, arena, bytes ? bytes : QD_ALIGNMENT);
+    if (status == QD_OK)
+      model->arena_bytes[number] = bytes;
+    return status;
+  }
   int huge = bytes >= kHugePage;
   /* A page fault for every 4 KiB of a large arena costs more than it saves. */
   if (posix_memalign((void **)arena, huge ? kHugePage : QD_ALIGNMENT,
@@ -119,17 +183,41 @@ static qd_status grow_arena(qd_model *model, uint32_t number, uint64_t bytes) {
   return QD_OK;
 }
 
+/* Copies what a kernel has left at `source`. */
+static void fetch(qd_context *context, void *target, const void *source,
+                  uint64_t bytes) {
+  if (!context->gpu)
+    memcpy(target, source, bytes);
+  else if (context->status == QD_OK)
+    context->status =
+        context->gpu_runtime->read(context->gpu, target, source, bytes);
+}
+
+int32_t qd_rt_flag(qd_context *context, const char *flag) {
+  char value = 0;
+  fetch(context, &value, flag, 1);
+  return value != 0;
+}
+
 int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
                    int32_t limit, uint32_t arena, const int64_t *number) {
   qd_model *model = (qd_model *)context;
   uint64_t start = context->nanoseconds ? now() : 0;
-  int64_t value = *number > 0 ? *number : 0;
+  int64_t value = 0;
+  fetch(context, &value, number, sizeof(value));
+  if (context->status != QD_OK)
+    return context->status;
+  if (value < 0)
+    value = 0;
   if (limit >= 0 && value > model->sizes.values[limit])
     value = model->sizes.values[limit];
   context->status =
       qd_sizes_compute(model->program, &model->sizes, symbol, arena, value);
   if (context->status == QD_OK)
     context->status = grow_arena(model, arena, model->sizes.arena_bytes[arena]);
+  if (context->status == QD_OK && context->gpu)
+    context->status =
+        context->gpu_runtime->write_sizes(context->gpu, &model->sizes);
   if (context->nanoseconds)
     context->nanoseconds[step] += now() - start;
   return context->status;
@@ -138,11 +226,15 @@ int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
 int32_t qd_rt_check_count(qd_context *context, int32_t limit,
                           const int64_t *number, const char *what) {
   qd_sizes *sizes = &((qd_model *)context)->sizes;
-  if (*number < 0)
-    context->status = qd_sizes_refuse(sizes, what, *number, "at least ", 0);
-  else if (limit >= 0 && *number > sizes->values[limit])
+  int64_t value = 0;
+  fetch(context, &value, number, sizeof(value));
+  if (context->status != QD_OK)
+    return context->status;
+  if (value < 0)
+    context->status = qd_sizes_refuse(sizes, what, value, "at least ", 0);
+  else if (limit >= 0 && value > sizes->values[limit])
     context->status =
-        qd_sizes_refuse(sizes, what, *number, "at most ", sizes->values[limit]);
+        qd_sizes_refuse(sizes, what, value, "at most ", sizes->values[limit]);
   return context->status;
 }
 
@@ -160,21 +252,32 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
   if (!result)
     return QD_INVALID_ARGUMENT;
   *result = NULL;
-  qd_options defaults = {sizeof(qd_options), 0, 0, NULL};
+  qd_options defaults = {sizeof(qd_options), 0, 0, NULL, NULL};
   if (!options)
     options = &defaults;
   if (options->struct_size != sizeof(qd_options) || options->threads < 0 ||
       options->threads > kMaxThreads)
     return QD_INVALID_ARGUMENT;
-  int variant = choose_variant(program, options->variant);
-  if (variant < 0)
-    return QD_UNSUPPORTED_CPU;
+  qd_gpu *gpu = NULL;
+  uint32_t variant = 0;
+  qd_status chosen =
+      program->gpu ? program->gpu->create(program, options, options->variant,
+                                          &gpu, &variant)
+                   : choose_variant(program, options->variant, &variant);
+  if (chosen != QD_OK)
+    return chosen;
 
   qd_model *model = calloc(1, sizeof(qd_model));
-  if (!model)
+  if (!model) {
+    if (gpu)
+      program->gpu->destroy(gpu);
     return QD_OUT_OF_MEMORY;
+  }
   model->program = program;
-  model->variant = &program->variants[variant];
+  model->context.gpu_runtime = program->gpu;
+  model->context.gpu = gpu;
+  model->kernels =
+      gpu ? program->gpu->kernels(gpu) : program->variants[variant].kernels;
   model->variant_name = program->info.variants[variant];
   atomic_flag_clear(&model->busy);
   model->arenas = calloc(program->num_arenas + 1, sizeof(char *));
@@ -192,7 +295,7 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
     if (!model->context.nanoseconds)
       status = QD_OUT_OF_MEMORY;
   }
-  if (status == QD_OK)
+  if (status == QD_OK && !gpu)
     status =
         qd_pool_create(options->threads ? options->threads : qd_cpu_count(),
                        &model->context.pool);
@@ -226,6 +329,30 @@ static void leave(qd_model *model) {
   atomic_flag_clear_explicit(&model->busy, memory_order_release);
 }
 
+static void run_on_gpu(qd_model *model, const void *const *inputs,
+                       void *const *outputs) {
+  const qd_program *program = model->program;
+  const qd_gpu_runtime *runtime = program->gpu;
+  qd_gpu *gpu = model->context.gpu;
+  qd_status *status = &model->context.status;
+  const void *const *device_inputs = NULL;
+  void *const *device_outputs = NULL;
+  *status = runtime->begin(gpu, &model->sizes, inputs, &device_inputs,
+                           &device_outputs);
+  if (*status == QD_OK)
+    *status = runtime->write_sizes(gpu, &model->sizes);
+  if (*status == QD_OK)
+    program->main(&model->context, model->arenas, model->kernels, device_inputs,
+                  device_outputs, model->sizes.values, model->sizes.offsets,
+                  runtime->weights(gpu), runtime->sizes(gpu));
+  if (*status == QD_OK)
+    *status = runtime->wait(gpu);
+  if (*status == QD_OK)
+    *status = runtime->end(gpu, &model->sizes, outputs);
+  if (*status == QD_DEVICE_FAILURE)
+    qd_sizes_say(&model->sizes, runtime->error(gpu));
+}
+
 static qd_status run(qd_model *model, const void *const *inputs,
                      const int64_t *const *input_dims, void *const *outputs) {
   const qd_program *program = model->program;
@@ -240,8 +367,12 @@ static qd_status run(qd_model *model, const void *const *inputs,
     return status;
   uint32_t state = qd_cpu_default_float();
   model->context.status = QD_OK;
-  program->main(&model->context, model->arenas, model->variant->kernels, inputs,
-                outputs, model->sizes.values, model->sizes.offsets);
+  if (model->context.gpu)
+    run_on_gpu(model, inputs, outputs);
+  else
+    program->main(&model->context, model->arenas, model->kernels, inputs,
+                  outputs, model->sizes.values, model->sizes.offsets,
+                  program->weights, model->sizes.values);
   qd_cpu_restore_float(state);
   if (model->context.status != QD_OK)
     return model->context.status;
@@ -305,8 +436,13 @@ const void *qd_rt_result(const qd_model *model, uint32_t output,
       program->output_buffers ? program->output_buffers[output] : -1;
   if (buffer < 0)
     return model->outputs[output];
-  return model->arenas[program->buffers[buffer].arena] +
-         model->sizes.offsets[buffer];
+  const char *place = model->arenas[program->buffers[buffer].arena] +
+                      model->sizes.offsets[buffer];
+  if (model->context.gpu)
+    return program->gpu->result(
+        model->context.gpu, output, place,
+        (uint64_t)model->sizes.values[program->buffers[buffer].bytes]);
+  return place;
 }
 
 const char *qd_rt_error(const qd_model *model) {
@@ -319,11 +455,13 @@ void qd_rt_destroy(qd_model *model) {
   qd_pool_destroy(model->context.pool);
   free(model->context.nanoseconds);
   for (uint32_t i = 0; model->arenas && i <= model->program->num_arenas; ++i)
-    free(model->arenas[i]);
+    free_arena(model, model->arenas[i]);
   free(model->arenas);
   free(model->arena_bytes);
   free(model->outputs);
   qd_sizes_destroy(&model->sizes);
+  if (model->context.gpu)
+    model->program->gpu->destroy(model->context.gpu);
   free(model);
 }
 
@@ -357,6 +495,11 @@ const char *qd_rt_status_string(qd_status status) {
     return "the model instance is in use by another caller";
   case QD_SHAPE_MISMATCH:
     return "an input has a size that the model does not take";
+  case QD_UNSUPPORTED_DEVICE:
+    return "no GPU that the library has code for, no driver (libcuda.so.1), or "
+           "the variant asked for is missing in the library";
+  case QD_DEVICE_FAILURE:
+    return "the GPU failed";
   }
   return "unknown status";
 }

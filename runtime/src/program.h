@@ -23,11 +23,29 @@ typedef enum qd_isa {
 
 typedef struct qd_context qd_context;
 
-/* One CPU variant: its kernels in the order the program numbers them. */
+enum { QD_MOST_KERNEL_ARGS = 256 };
+
+/* A kernel for GPUs: parameters of 8 bytes, a grid and blocks of one dimension.
+ */
+typedef struct qd_gpu_kernel {
+  const char *symbol;
+  const char *code; /* PTX with this kernel; ends with a zero byte */
+  int64_t blocks;
+  uint32_t threads, shared_bytes; /* of a block */
+  uint32_t num_args;
+} qd_gpu_kernel;
+
+/* One variant: its kernels in the order the program numbers them. */
 typedef struct qd_variant {
-  uint64_t isa;
+  uint64_t isa; /* qd_isa, or the compute capability */
   const qd_kernel *kernels;
+  /* Of a variant for GPUs: num_kernels and one more that copies: target,
+   * source, bytes, what each byte is xor-ed with. Its grid is whatever. */
+  const qd_gpu_kernel *gpu_kernels;
+  uint32_t num_kernels;
 } qd_variant;
+
+struct qd_gpu_runtime;
 
 /* One number of a program with symbols, computed from those before it. */
 typedef enum qd_size_kind {
@@ -60,11 +78,14 @@ typedef struct qd_program {
   const qd_variant *variants; /* info.num_variants, best first */
   /* sizes and offsets: the values of `sizes` and the places of `buffers` in
    * their arenas; NULL without symbols. Arenas but the first, and what is in
-   * them, are there once their qd_rt_size step is done. */
+   * them, are there once their qd_rt_size step is done. Only kernels and the
+   * runtime follow the pointers to arenas, inputs, outputs, weights and
+   * kernel_sizes (the same as sizes): they may be addresses of a device. */
   void (*main)(qd_context *context, char *const *arenas,
                const qd_kernel *kernels, const void *const *inputs,
                void *const *outputs, const int64_t *sizes,
-               const int64_t *offsets);
+               const int64_t *offsets, const char *weights,
+               const int64_t *kernel_sizes);
   uint32_t num_sizes, num_buffers, num_arenas; /* arenas but the first */
   const qd_size *sizes;
   const qd_buffer *buffers;
@@ -74,6 +95,9 @@ typedef struct qd_program {
   /* The buffers of outputs with a computed size, -1 for others; NULL without
    * symbols. */
   const int32_t *output_buffers;
+  const char *weights; /* info.weights_bytes */
+  /* Programs for GPUs: qd_gpu_functions; NULL for CPUs. */
+  const struct qd_gpu_runtime *gpu;
 } qd_program;
 
 /* Called by the emitted main function: runs all tasks of one kernel on the
@@ -91,6 +115,12 @@ void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, uint32_t num_args, const int64_t *offsets,
                   const int64_t *strides, int64_t num_tasks,
                   int64_t num_blocks);
+
+/* Launches a kernel for each block; 0 where there is no GPU. */
+int32_t qd_rt_blocks_on_gpu(qd_context *context, uint32_t step,
+                            qd_kernel kernel, void **args, uint32_t num_args,
+                            const int64_t *offsets, const int64_t *strides,
+                            int64_t num_blocks);
 
 /* The tiles of a step: sizes in pixels of the result. */
 typedef struct qd_tiles {
@@ -138,6 +168,9 @@ int32_t qd_rt_check_count(qd_context *context, int32_t limit,
                           const int64_t *number, const char *what);
 int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,
                          const char *what);
+
+/* Is the byte at `flag` not 0? */
+int32_t qd_rt_flag(qd_context *context, const char *flag);
 
 /* Copies bytes as one step of the program, each xor `flip` (0x80 turns plain i8
  * codes into the offset binary of the kernels and back; 0 copies). */

@@ -56,6 +56,10 @@ qd_status qd_sizes_refuse(qd_sizes *sizes, const char *what, int64_t found,
   return QD_SHAPE_MISMATCH;
 }
 
+void qd_sizes_say(qd_sizes *sizes, const char *error) {
+  snprintf(sizes->error, kErrorBytes, "%s", error);
+}
+
 /* One dimension of an input against the program's. */
 static qd_status bind_dim(const qd_program *program, qd_sizes *sizes,
                           const qd_tensor_info *input, int axis, int64_t found,

@@ -41,6 +41,9 @@ qd_status qd_sizes_compute(const qd_program *program, qd_sizes *sizes,
 qd_status qd_sizes_refuse(qd_sizes *sizes, const char *what, int64_t found,
                           const char *relation, int64_t wanted);
 
+/* An error that is not about a size. */
+void qd_sizes_say(qd_sizes *sizes, const char *error);
+
 /* Those that the program computes are -1. */
 void qd_sizes_outputs(const qd_program *program, const qd_sizes *sizes,
                       int64_t *const *dims);

@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "CodeGen": ["IR", "Numerics", "Support", "Analysis", "Transforms", "Interpreter"],
     "Target/ONNX": ["IR", "Numerics", "Support", "Analysis", "Interpreter"],
     "Target/SharedLibrary": ["IR", "Numerics", "Support", "Analysis", "CodeGen"],
-    "Execution": ["IR", "Numerics", "Support", "CodeGen", "Target/SharedLibrary", "Interpreter"],
+    "Execution": ["IR", "Numerics", "Support", "CodeGen", "Target/SharedLibrary", "Interpreter", "PTX"],
     "Pipelines": None,  # may see everything
     "tools": None,
 }

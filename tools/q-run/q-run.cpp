@@ -25,6 +25,7 @@ static constexpr const char *kOverview =
   q-run model.onnx --input x.npy --print               the interpreter
   q-run model.onnx --benchmark                         compiled as float first
   q-run model.onnx --dump-codes codes                  its quantized constants
+  q-run gpu.so --device ptx-emulator --compare cpu.so  without a GPU
 
 A program (.onnx, .mlir, .mlirbc) is interpreted op by op: slow, and by
 definition right. With --benchmark, --profile, --receipt or --info it is compiled
@@ -71,6 +72,10 @@ struct Options {
                       cl::desc("seconds a benchmark lasts at least")};
   Text json{"json", cl::desc("write the benchmark's figures there")};
   Opt<int> threads{"threads", cl::init(1), cl::desc("0: one for each CPU")};
+  Text device{"device",
+              cl::desc("of a library for GPUs: ptx-emulator, or "
+                       "ptx-emulator:sm_80 (else the driver's first GPU)")};
+  Flag counters{"counters", cl::desc("print what the emulator counted")};
   Flag profile{"profile", cl::desc("print the time of each step")};
   Flag receipt{"receipt", cl::desc("print the precision receipt")};
   Flag info{"info", cl::desc("print what the model is")};
@@ -105,10 +110,11 @@ int main(int argc, char **argv) {
   if (o.interpret || (!isLibrary && !needsCode) || !o.dumpCodes.empty())
     return interpretProgram(program, outs(), errs());
   RunModelOptions options{
-      o.model,     o.inputs,  o.outputDir, o.compare, o.requireEqual,
-      o.benchmark, o.minTime, o.json,      o.profile, o.receipt,
-      o.info,      {},        {},          {}};
+      o.model,     o.inputs,   o.outputDir, o.compare, o.requireEqual,
+      o.benchmark, o.minTime,  o.json,      o.profile, o.receipt,
+      o.info,      o.counters, {},          {},        {}};
   options.load.threads = o.threads;
+  options.load.device = o.device;
   options.reference = [&](StringRef path, const auto &named) {
     return interpretReference(path, named, program);
   };

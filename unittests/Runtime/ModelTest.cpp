@@ -61,7 +61,8 @@ constexpr int64_t kSize = 8;
 /// Step 0 copies the input into the arena, step 1 adds.
 void programMain(qd_context *context, char *const *arenas,
                  const qd_kernel *kernels, const void *const *inputs,
-                 void *const *outputs, const int64_t *, const int64_t *) {
+                 void *const *outputs, const int64_t *, const int64_t *,
+                 const char *, const int64_t *) {
   qd_rt_copy(context, 0, arenas[0], static_cast<const char *>(inputs[0]),
              kSize * sizeof(float), 0);
   void *args[] = {arenas[0], outputs[0]};
@@ -76,9 +77,9 @@ const char *const kVariantNames[] = {"avx512vnni", "avx2", "scalar"};
 const qd_kernel kAvx512Kernels[] = {addKernel<3>};
 const qd_kernel kAvx2Kernels[] = {addKernel<2>};
 const qd_kernel kScalarKernels[] = {addKernel<1>};
-const qd_variant kVariants[] = {{QD_ISA_AVX512VNNI, kAvx512Kernels},
-                                {QD_ISA_AVX2, kAvx2Kernels},
-                                {QD_ISA_SCALAR, kScalarKernels}};
+const qd_variant kVariants[] = {{QD_ISA_AVX512VNNI, kAvx512Kernels, nullptr, 1},
+                                {QD_ISA_AVX2, kAvx2Kernels, nullptr, 1},
+                                {QD_ISA_SCALAR, kScalarKernels, nullptr, 1}};
 
 qd_program makeProgram(unsigned firstVariant = 0, unsigned numVariants = 3) {
   qd_program program = {};
@@ -117,7 +118,8 @@ protected:
   }
   qd_status create(int threads, const char *variant = nullptr,
                    int profile = 0) {
-    qd_options options = {sizeof(qd_options), threads, profile, variant};
+    qd_options options = {sizeof(qd_options), threads, profile, variant,
+                          nullptr};
     return qd_rt_create(&program, &options, &model);
   }
   qd_status run() {
@@ -135,12 +137,13 @@ protected:
 // Programs of other compilers read these structs: whoever changes a size here
 // changes QDIALECT_MODEL_ABI, in model.h and python/qdialect/model.py.
 TEST(ModelLayout, IsThatOfItsVersion) {
-  EXPECT_EQ(QDIALECT_MODEL_ABI, 5);
+  EXPECT_EQ(QDIALECT_MODEL_ABI, 6);
   EXPECT_EQ(sizeof(qd_tensor_info), 48u);
   EXPECT_EQ(sizeof(qd_symbol), 40u);
   EXPECT_EQ(sizeof(qd_info), 112u);
   EXPECT_EQ(offsetof(qd_info, receipt), 64u);
-  EXPECT_EQ(sizeof(qd_options), 24u);
+  EXPECT_EQ(sizeof(qd_options), 32u);
+  EXPECT_EQ(sizeof(qd_device), 96u);
   EXPECT_EQ(sizeof(qd_profile), 24u);
 }
 
@@ -195,7 +198,7 @@ TEST_F(ModelTest, BadArguments) {
   EXPECT_EQ(qd_rt_create(&program, nullptr, nullptr), QD_INVALID_ARGUMENT);
   EXPECT_EQ(create(-1), QD_INVALID_ARGUMENT);
   EXPECT_EQ(create(100000), QD_INVALID_ARGUMENT);
-  qd_options old = {sizeof(qd_options) - 8, 1, 0, nullptr};
+  qd_options old = {sizeof(qd_options) - 8, 1, 0, nullptr, nullptr};
   EXPECT_EQ(qd_rt_create(&program, &old, &model), QD_INVALID_ARGUMENT);
   EXPECT_EQ(model, nullptr);
 
@@ -230,7 +233,8 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
 TEST_F(ModelTest, SerialStepsRunOnTheCaller) {
   program.main = [](qd_context *context, char *const *,
                     const qd_kernel *kernels, const void *const *inputs,
-                    void *const *outputs, const int64_t *, const int64_t *) {
+                    void *const *outputs, const int64_t *, const int64_t *,
+                    const char *, const int64_t *) {
     void *args[] = {const_cast<void *>(inputs[0]), outputs[0]};
     qd_rt_serial(context, 1, kernels[0], args, kSize);
     qd_rt_serial(context, 1, kernels[0], args, 0);
@@ -267,7 +271,8 @@ TEST_F(ModelTest, InstancesRunSideBySide) {
   std::atomic<int> failures{0};
   for (int caller = 0; caller < 4; ++caller)
     callers.emplace_back([&, caller] {
-      qd_options options = {sizeof(qd_options), 1 + caller % 3, 0, "scalar"};
+      qd_options options = {sizeof(qd_options), 1 + caller % 3, 0, "scalar",
+                            nullptr};
       qd_model *own = nullptr;
       failures += qd_rt_create(&program, &options, &own) != QD_OK;
       for (int i = 0; i < 200; ++i) {
@@ -314,7 +319,7 @@ TEST(CopyTest, EveryByteIsCopiedAndFlipped) {
   qd_program program = makeProgram();
   program.main = Copy::main;
   for (int threads : {1, 3}) {
-    qd_options options = {sizeof(qd_options), threads, 0, "scalar"};
+    qd_options options = {sizeof(qd_options), threads, 0, "scalar", nullptr};
     qd_model *model = nullptr;
     ASSERT_EQ(qd_rt_create(&program, &options, &model), QD_OK);
     for (int64_t size : {0, 1, 63, 65535, 65536, 65537, 500001})

@@ -18,6 +18,8 @@
 
 namespace qdialect {
 
+class EmulatedDevice;
+
 /// Name, type and shape of one input or output.
 struct TensorSpec {
   std::string name;
@@ -47,6 +49,9 @@ struct LoadOptions {
   int threads = 1;      ///< 0: one for each CPU of this process
   bool profile = false; ///< measure each step
   std::string variant;  ///< CPU variant; empty: $QDIALECT_CPU, else the best
+  /// Of libraries for GPUs: empty for the driver's first, else the name of an
+  /// EmulatedDevice.
+  std::string device;
 };
 
 /// One instance of a model. Runs of one instance must not overlap; instances
@@ -71,6 +76,9 @@ public:
   /// The CPU variant this instance runs, and all in the library, best first.
   llvm::StringRef variant() const;
   std::vector<std::string> variants() const;
+  /// Whether the kernels run on a GPU; the emulator if they run there.
+  bool isForGpu() const;
+  const EmulatedDevice *emulator() const;
   llvm::StringRef receipt() const; ///< JSON
   int64_t scratchBytes() const;
   int64_t weightsBytes() const;

@@ -32,6 +32,7 @@ struct RunModelOptions {
   bool profile = false;
   bool receipt = false;
   bool info = false;
+  bool counters = false; ///< what the emulator has counted, by step
   LoadOptions load;
   /// For a reference that is neither a library nor a folder; may be empty.
   ReferenceRunner reference;

@@ -66,8 +66,10 @@ std::set<std::string> decodedForms();
 
 class Emulator {
 public:
+  /// `sharing`: an emulator whose device memory this one has too.
   static std::unique_ptr<Emulator> create(std::string_view text,
-                                          Diagnostic &why);
+                                          Diagnostic &why,
+                                          const Emulator *sharing = nullptr);
   ~Emulator();
 
   const Module &module() const;
@@ -76,6 +78,7 @@ public:
   /// has not so much.
   uint64_t allocate(uint64_t bytes, bool initialized = true,
                     bool writable = true);
+  void release(uint64_t address);
   bool write(uint64_t address, const void *data, uint64_t bytes);
   bool read(uint64_t address, void *data, uint64_t bytes) const;
   /// The address of a global variable of the module; 0 where there is none.

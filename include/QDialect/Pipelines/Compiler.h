@@ -82,6 +82,8 @@ struct CompileOptions {
   std::string rescale;
   /// CPU variants, names or "native", separated by commas; empty: all.
   std::string targetCpu;
+  /// "cpu", or "nvptx:" and GPUs separated by commas ("nvptx:sm_80,sm_90").
+  std::string target = "cpu";
   std::string stopAfter;
   /// Mixed precision: what the plan may spend (Search/SearchRequest.h); empty
   /// for none. The plan is written beside the output unless `searchPlan` says

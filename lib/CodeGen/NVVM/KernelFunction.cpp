@@ -12,14 +12,23 @@ using namespace mlir;
 
 namespace qdialect::gpu {
 
+Type globalPointer(MLIRContext *context) {
+  return LLVM::LLVMPointerType::get(
+      context, static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
+}
+
 LLVM::LLVMFuncOp startKernel(ImplicitLocOpBuilder &builder, StringRef symbol,
                              unsigned numArguments, int64_t threads) {
-  MLIRContext *context = builder.getContext();
-  auto global = LLVM::LLVMPointerType::get(
-      context, static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
-                                  SmallVector<Type>(numArguments, global));
+  return startKernel(
+      builder, symbol,
+      SmallVector<Type>(numArguments, globalPointer(builder.getContext())),
+      threads);
+}
+
+LLVM::LLVMFuncOp startKernel(ImplicitLocOpBuilder &builder, StringRef symbol,
+                             ArrayRef<Type> parameters, int64_t threads) {
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(builder.getContext()), parameters);
   auto kernel = LLVM::LLVMFuncOp::create(builder, symbol, type);
   kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                   builder.getUnitAttr());

@@ -12,9 +12,16 @@
 
 namespace qdialect::gpu {
 
-/// Starts the kernel @symbol of `numArguments` global pointers and blocks of at
-/// most `threads` threads, and moves the insertion point into its empty entry
-/// block.
+/// A pointer to memory of the device.
+mlir::Type globalPointer(mlir::MLIRContext *context);
+
+/// Starts the kernel @symbol for blocks of at most `threads` threads, and moves
+/// the insertion point into its empty entry block.
+mlir::LLVM::LLVMFuncOp startKernel(mlir::ImplicitLocOpBuilder &builder,
+                                   llvm::StringRef symbol,
+                                   llvm::ArrayRef<mlir::Type> parameters,
+                                   int64_t threads);
+/// The same with `numArguments` global pointers.
 mlir::LLVM::LLVMFuncOp startKernel(mlir::ImplicitLocOpBuilder &builder,
                                    llvm::StringRef symbol,
                                    unsigned numArguments, int64_t threads);

@@ -13,6 +13,7 @@
 // runtime/src/program.h field by field.
 
 #include "QDialect/CodeGen/Program/EmitProgram.h"
+#include "DescriptionBuilder.h"
 #include "SizeTable.h"
 #include "program.h"
 #include "llvm/IR/IRBuilder.h"
@@ -24,84 +25,26 @@ using namespace llvm;
 using namespace qdialect;
 using Storage = ProgramBuffer::Storage;
 
+std::vector<ProgramVariant> qdialect::cpuVariants(const Program &program,
+                                                  ArrayRef<CpuTarget> targets) {
+  std::vector<ProgramVariant> variants;
+  for (const CpuTarget &target : targets) {
+    variants.push_back({target.name, target.isa, {}, {}, {}});
+    for (const ProgramKernel &kernel : program.kernels) {
+      variants.back().symbols.push_back(kernelSymbol(kernel, target));
+      variants.back().instructions.push_back(
+          cast<CpuKernelPlan>(kernel.plan)->instruction(target));
+    }
+  }
+  return variants;
+}
+
 std::string qdialect::kernelSymbol(const ProgramKernel &kernel,
                                    const CpuTarget &target) {
   return kernel.symbol + "_" + target.name;
 }
 
 namespace {
-
-/// Constants of the description, as the C compiler would lay them out.
-class DescriptionBuilder {
-public:
-  explicit DescriptionBuilder(Module &module)
-      : module(module), context(module.getContext()),
-        pointer(PointerType::getUnqual(context)) {}
-
-  Constant *i32(uint64_t value) {
-    return ConstantInt::get(Type::getInt32Ty(context), value);
-  }
-  Constant *i64(uint64_t value) {
-    return ConstantInt::get(Type::getInt64Ty(context), value);
-  }
-  Constant *record(ArrayRef<Constant *> fields) {
-    return ConstantStruct::getAnon(context, fields);
-  }
-  Constant *string(StringRef text) {
-    return global(ConstantDataArray::getString(context, text));
-  }
-  /// The address of an array of equal types; null if it is empty.
-  Constant *array(ArrayRef<Constant *> elements) {
-    if (elements.empty())
-      return ConstantPointerNull::get(pointer);
-    auto *type = ArrayType::get(elements.front()->getType(), elements.size());
-    return global(ConstantArray::get(type, elements));
-  }
-  GlobalVariable *global(Constant *value) {
-    auto *result =
-        new GlobalVariable(module, value->getType(), /*constant=*/true,
-                           GlobalValue::PrivateLinkage, value, "qd");
-    result->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
-    return result;
-  }
-  Constant *tensors(ArrayRef<ProgramTensor> list, const SymbolicSizes &sizes);
-  Constant *strings(ArrayRef<std::string> list);
-
-private:
-  Module &module;
-  LLVMContext &context;
-  PointerType *pointer;
-};
-
-Constant *DescriptionBuilder::tensors(ArrayRef<ProgramTensor> list,
-                                      const SymbolicSizes &sizes) {
-  SmallVector<Constant *> records;
-  for (const ProgramTensor &tensor : list) {
-    SmallVector<Constant *> dims, names;
-    for (int64_t dim : tensor.shape)
-      dims.push_back(i64(dim));
-    bool dynamic = SymbolicSizes::anySymbolic(tensor.sizes);
-    for (int64_t size : tensor.sizes)
-      if (dynamic)
-        names.push_back(SymbolicSizes::isSymbolic(size)
-                            ? string(sizes.print(size))
-                            : ConstantPointerNull::get(pointer));
-    records.push_back(
-        record({string(tensor.name), i32(static_cast<uint32_t>(tensor.type)),
-                i32(tensor.shape.size()), array(dims),
-                i64(dynamic ? 0 : tensor.bytes), array(names),
-                tensor.codes.empty() ? ConstantPointerNull::get(pointer)
-                                     : string(tensor.codes)}));
-  }
-  return array(records);
-}
-
-Constant *DescriptionBuilder::strings(ArrayRef<std::string> list) {
-  SmallVector<Constant *> pointers;
-  for (const std::string &text : list)
-    pointers.push_back(string(text));
-  return array(pointers);
-}
 
 class ProgramEmitter {
 public:
@@ -112,7 +55,7 @@ public:
         table(program.sizes), pointer(PointerType::getUnqual(context)) {}
 
   Function *emitMain();
-  GlobalVariable *emitDescription(ArrayRef<CpuTarget> targets,
+  GlobalVariable *emitDescription(ArrayRef<ProgramVariant> variants,
                                   const ProgramIdentity &identity,
                                   Function *main);
   void emitEntryPoints(StringRef prefix, GlobalVariable *description);
@@ -131,6 +74,7 @@ private:
   void emitTiles(unsigned number, const ProgramStep &step, unsigned numArgs);
   Constant *dims(ArrayRef<ProgramTensor> tensors);
   Constant *outputBuffers();
+  Constant *variant(const ProgramVariant &variant);
   Value *sizeAddress(unsigned node) {
     return builder.CreateConstGEP1_64(builder.getInt64Ty(), sizes, node);
   }
@@ -141,7 +85,9 @@ private:
                               sizeAddress(table.node(value)));
   }
   Value *address(const ProgramBuffer &buffer);
-  Value *constantAddress(unsigned number);
+  Value *constantAddress(unsigned number) {
+    return byteOffset(weightsBase, weights.offsets[number]);
+  }
   Value *bytes(const ProgramBuffer &buffer) { return size(buffer.bytes); }
   Value *byteOffset(Value *base, int64_t offset) {
     return builder.CreateGEP(builder.getInt8Ty(), base,
@@ -170,10 +116,11 @@ private:
   /// Of the regions entered so far, in their order; null for branches.
   SmallVector<Value *> counters;
   Value *args = nullptr;
+  Value *weightsBase = nullptr, *kernelSizes = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
            *blocked = nullptr, *tiled = nullptr, *computed = nullptr,
-           *checkedCount = nullptr, *checkedSize = nullptr;
+           *checkedCount = nullptr, *checkedSize = nullptr, *flag = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -184,10 +131,6 @@ Function *ProgramEmitter::runtimeFunction(StringRef name, Type *result,
   function->setVisibility(GlobalValue::HiddenVisibility);
   function->setDSOLocal(true);
   return function;
-}
-
-Value *ProgramEmitter::constantAddress(unsigned number) {
-  return byteOffset(weightsImage, weights.offsets[number]);
 }
 
 Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
@@ -243,7 +186,8 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
   for (unsigned i = 0; i < step.plan->constants.size(); ++i)
     pointers.push_back(constantAddress(step.firstConstant + i));
   if (!step.sizes.empty())
-    pointers.push_back(sizeAddress(table.run(step.sizes)));
+    pointers.push_back(builder.CreateConstGEP1_64(
+        builder.getInt64Ty(), kernelSizes, table.run(step.sizes)));
   for (auto [i, value] : enumerate(pointers))
     builder.CreateStore(value, builder.CreateConstGEP1_64(pointer, args, i));
   if (step.blocks)
@@ -364,8 +308,8 @@ void ProgramEmitter::emitLoop(const ProgramRegion &loop) {
 
 void ProgramEmitter::emitBranch(const ProgramRegion &branch) {
   counters.push_back(nullptr);
-  Value *condition = builder.CreateIsNotNull(builder.CreateLoad(
-      builder.getInt8Ty(), address(program.buffers[branch.condition])));
+  Value *condition = builder.CreateIsNotNull(builder.CreateCall(
+      flag, {runtime, address(program.buffers[branch.condition])}));
   Function *main = builder.GetInsertBlock()->getParent();
   auto *taken = BasicBlock::Create(context, "then", main),
        *other = BasicBlock::Create(context, "else", main),
@@ -401,6 +345,7 @@ Function *ProgramEmitter::emitMain() {
                                  {pointer, i32, pointer, pointer});
   checkedSize =
       runtimeFunction("qd_rt_check_size", i32, {pointer, i32, i32, pointer});
+  flag = runtimeFunction("qd_rt_flag", i32, {pointer, pointer});
   weightsImage = new GlobalVariable(
       module, ArrayType::get(builder.getInt8Ty(), 0), /*constant=*/true,
       GlobalValue::ExternalLinkage, nullptr, kWeightsSymbol);
@@ -410,7 +355,7 @@ Function *ProgramEmitter::emitMain() {
   weightsImage->setCodeModel(CodeModel::Large);
 
   auto *main = Function::Create(
-      FunctionType::get(none, SmallVector<Type *>(7, pointer), false),
+      FunctionType::get(none, SmallVector<Type *>(9, pointer), false),
       GlobalValue::InternalLinkage, "qd_program_main", module);
   builder.SetInsertPoint(BasicBlock::Create(context, "entry", main));
   runtime = main->getArg(0);
@@ -419,6 +364,8 @@ Function *ProgramEmitter::emitMain() {
   kernels = main->getArg(2);
   sizes = main->getArg(5);
   offsets = main->getArg(6);
+  weightsBase = main->getArg(7);
+  kernelSizes = main->getArg(8);
   for (const ProgramBuffer &buffer : program.buffers)
     if (program.isDynamic() && buffer.storage == Storage::Arena && buffer.bytes)
       placed.push_back(&buffer);
@@ -458,21 +405,34 @@ Constant *ProgramEmitter::outputBuffers() {
   return describe.array(list);
 }
 
-GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
-                                                const ProgramIdentity &identity,
-                                                Function *main) {
+/// A qd_variant.
+Constant *ProgramEmitter::variant(const ProgramVariant &variant) {
   Type *i64 = builder.getInt64Ty();
-  SmallVector<Constant *> variants;
+  SmallVector<Constant *> functions, gpuKernels;
+  for (const std::string &symbol : variant.symbols)
+    functions.push_back(
+        runtimeFunction(symbol, builder.getVoidTy(), {pointer, i64, i64}));
+  for (const GpuKernelCode &kernel : variant.gpuKernels)
+    gpuKernels.push_back(describe.record(
+        {describe.string(kernel.symbol), describe.string(kernel.code),
+         describe.i64(kernel.blocks), describe.i32(kernel.threads),
+         describe.i32(kernel.sharedBytes), describe.i32(kernel.numArguments)}));
+  return describe.record({describe.i64(variant.isa), describe.array(functions),
+                          describe.array(gpuKernels),
+                          describe.i32(program.kernels.size())});
+}
+
+GlobalVariable *
+ProgramEmitter::emitDescription(ArrayRef<ProgramVariant> variants,
+                                const ProgramIdentity &identity,
+                                Function *main) {
+  SmallVector<Constant *> variantRecords;
   std::vector<std::string> variantNames, stepNames;
-  for (const CpuTarget &target : targets) {
-    SmallVector<Constant *> table;
-    for (const ProgramKernel &kernel : program.kernels)
-      table.push_back(runtimeFunction(kernelSymbol(kernel, target),
-                                      builder.getVoidTy(),
-                                      {pointer, i64, i64}));
-    variants.push_back(
-        describe.record({describe.i64(target.isa), describe.array(table)}));
-    variantNames.push_back(target.name);
+  bool isGpu = false;
+  for (const ProgramVariant &one : variants) {
+    variantRecords.push_back(variant(one));
+    variantNames.push_back(one.name);
+    isGpu |= !one.gpuKernels.empty();
   }
   for (const ProgramStep &step : program.steps)
     stepNames.push_back(step.name);
@@ -512,11 +472,20 @@ GlobalVariable *ProgramEmitter::emitDescription(ArrayRef<CpuTarget> targets,
        describe.string(identity.receipt), describe.i64(identity.receipt.size()),
        describe.i64(program.arenaBytes), describe.i64(weights.bytes),
        describe.i32(symbols.size()), describe.array(symbols)});
-  return describe.global(
-      describe.record({info, describe.array(variants), main,
-                       describe.i32(nodes.size()), describe.i32(buffers.size()),
-                       describe.i32(program.numArenas), describe.array(nodes),
-                       describe.array(buffers), inputDims, outputDims, owned}));
+  Constant *gpuRuntime = ConstantPointerNull::get(pointer);
+  if (isGpu) {
+    auto *table = new GlobalVariable(module, pointer, /*constant=*/true,
+                                     GlobalValue::ExternalLinkage, nullptr,
+                                     "qd_gpu_functions");
+    table->setVisibility(GlobalValue::HiddenVisibility);
+    table->setDSOLocal(true);
+    gpuRuntime = table;
+  }
+  return describe.global(describe.record(
+      {info, describe.array(variantRecords), main, describe.i32(nodes.size()),
+       describe.i32(buffers.size()), describe.i32(program.numArenas),
+       describe.array(nodes), describe.array(buffers), inputDims, outputDims,
+       owned, weightsImage, gpuRuntime}));
 }
 
 /// `<prefix>_create(a, b)` calls `qd_rt_create(program, a, b)`, the others pass
@@ -577,13 +546,13 @@ void ProgramEmitter::emitEntryPoints(StringRef prefix,
 std::unique_ptr<Module> qdialect::emitProgram(LLVMContext &context,
                                               const Program &program,
                                               const WeightsLayout &weights,
-                                              ArrayRef<CpuTarget> targets,
+                                              ArrayRef<ProgramVariant> variants,
                                               const ProgramIdentity &identity) {
   auto module = std::make_unique<Module>("qd_program", context);
   module->setPICLevel(PICLevel::BigPIC);
   ProgramEmitter emitter(*module, program, weights);
   Function *main = emitter.emitMain();
   emitter.emitEntryPoints(identity.prefix,
-                          emitter.emitDescription(targets, identity, main));
+                          emitter.emitDescription(variants, identity, main));
   return module;
 }

@@ -191,8 +191,8 @@ int64_t weightsBytes(const ProgramStep &step) {
 class Writer {
 public:
   Writer(json::OStream &out, const Program &program,
-         llvm::ArrayRef<CpuTarget> targets, EmitSummary &summary)
-      : out(out), program(program), targets(targets), summary(summary) {}
+         llvm::ArrayRef<ProgramVariant> variants, EmitSummary &summary)
+      : out(out), program(program), variants(variants), summary(summary) {}
 
   void tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list);
   void symbols();
@@ -200,9 +200,11 @@ public:
   void totals();
 
 private:
+  void launches(unsigned kernel);
+
   json::OStream &out;
   const Program &program;
-  llvm::ArrayRef<CpuTarget> targets;
+  llvm::ArrayRef<ProgramVariant> variants;
   EmitSummary &summary;
 };
 
@@ -241,6 +243,28 @@ void Writer::symbols() {
   });
 }
 
+/// Shape, registers and memory of a GPU kernel in each variant.
+void Writer::launches(unsigned number) {
+  if (variants.empty() || variants.front().gpuKernels.empty())
+    return;
+  out.attributeObject("launches", [&] {
+    for (const ProgramVariant &variant : variants)
+      out.attributeObject(variant.name, [&] {
+        const GpuKernelCode &kernel = variant.gpuKernels[number];
+        out.attribute("blocks", kernel.blocks);
+        out.attribute("threads", kernel.threads);
+        out.attribute("dynamic_shared_bytes", kernel.sharedBytes);
+        if (!kernel.assembly)
+          return;
+        out.attribute("registers", kernel.assembly->registers);
+        out.attribute("spill_bytes", kernel.assembly->spillStores +
+                                         kernel.assembly->spillLoads);
+        out.attribute("stack_bytes", kernel.assembly->stackBytes);
+        out.attribute("static_shared_bytes", kernel.assembly->sharedBytes);
+      });
+  });
+}
+
 void Writer::layer(size_t number, const ProgramStep &step) {
   auto dispatch = cast<qd::DispatchOp>(step.dispatch);
   Operation *root = findRoot(dispatch);
@@ -274,11 +298,10 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     out.attribute("kernel", step.plan->family);
     out.attribute("function", program.kernels[step.kernel].symbol);
     out.attributeObject("instructions", [&] {
-      for (const CpuTarget &target : targets)
-        out.attribute(
-            target.name,
-            llvm::cast<CpuKernelPlan>(step.plan)->instruction(target));
+      for (const ProgramVariant &variant : variants)
+        out.attribute(variant.name, variant.instructions[step.kernel]);
     });
+    launches(step.kernel);
     if (step.plan->weightBits > 0)
       out.attribute("weight_bits", step.plan->weightBits);
     if (step.blocks)
@@ -328,7 +351,7 @@ void Writer::totals() {
 
 std::string qdialect::makeReceipt(const Program &program,
                                   const WeightsLayout &weights,
-                                  llvm::ArrayRef<CpuTarget> targets,
+                                  llvm::ArrayRef<ProgramVariant> variants,
                                   const ModelProvenance &provenance,
                                   EmitSummary &summary) {
   summary.kernels = program.kernels.size();
@@ -337,7 +360,7 @@ std::string qdialect::makeReceipt(const Program &program,
   std::string result;
   llvm::raw_string_ostream stream(result);
   json::OStream out(stream, /*IndentSize=*/1);
-  Writer writer(out, program, targets, summary);
+  Writer writer(out, program, variants, summary);
   out.object([&] {
     out.attribute("receipt_version", 1);
     out.attribute("compiler", "QDialect " QDIALECT_VERSION
@@ -354,8 +377,8 @@ std::string qdialect::makeReceipt(const Program &program,
                      ->hasAttr("qd.integer_only");
         }));
     out.attributeArray("variants", [&] {
-      for (const CpuTarget &target : targets)
-        out.value(target.name);
+      for (const ProgramVariant &variant : variants)
+        out.value(variant.name);
     });
     writer.tensors("inputs", program.inputs);
     writer.tensors("outputs", program.outputs);

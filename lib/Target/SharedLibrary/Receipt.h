@@ -17,7 +17,7 @@ namespace qdialect {
 /// JSON of a program. `summary` receives the totals (all but fileBytes, whose
 /// place in the text is filled by setFileBytes once the file is linked).
 std::string makeReceipt(const Program &program, const WeightsLayout &weights,
-                        llvm::ArrayRef<CpuTarget> targets,
+                        llvm::ArrayRef<ProgramVariant> variants,
                         const ModelProvenance &provenance,
                         EmitSummary &summary);
 

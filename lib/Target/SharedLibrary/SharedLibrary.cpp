@@ -7,9 +7,12 @@
 // happens.
 
 #include "QDialect/Target/SharedLibrary/SharedLibrary.h"
+#include "GpuKernels.h"
 #include "KernelObjects.h"
 #include "ModelHeader.h"
 #include "ObjectCode.h"
+#include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Target/SharedLibrary/KernelCache.h"
 #include "Receipt.h"
 #include "WeightsImage.h"
@@ -126,6 +129,7 @@ public:
 
 private:
   Error addObject(StringRef name, StringRef bytes);
+  Error plan();
   Error addKernels();
   /// Compiles what the cache has not, and links its objects.
   Error addCachedKernels(KernelCache &cache);
@@ -143,6 +147,7 @@ private:
   ModelProvenance provenance;
   Program program;
   WeightsLayout weights;
+  std::vector<ProgramVariant> variants;
   std::string receipt;
   EmitSummary summary;
   TemporaryFiles temporaries;
@@ -156,7 +161,36 @@ Error LibraryEmitter::addObject(StringRef name, StringRef bytes) {
   return writeFile(objects.back(), bytes);
 }
 
+Error LibraryEmitter::plan() {
+  ProgramOptions programOptions;
+  KernelOptions kernels{options.genericKernels};
+  programOptions.planner = planCpuKernel(kernels);
+  if (!options.gpuTargets.empty()) {
+    programOptions.tiles = false; // a device has no such runtime function
+    programOptions.planner = [=](qd::DispatchOp dispatch)
+        -> mlir::FailureOr<std::unique_ptr<KernelPlan>> {
+      auto kernel = planGpuKernel(dispatch, kernels);
+      if (failed(kernel))
+        return mlir::failure();
+      return std::unique_ptr<KernelPlan>(std::move(*kernel));
+    };
+  }
+  mlir::FailureOr<Program> planned = planProgram(module, programOptions);
+  if (failed(planned))
+    return createStringError("the program cannot be planned");
+  program = std::move(*planned);
+  return Error::success();
+}
+
 Error LibraryEmitter::addKernels() {
+  if (!options.gpuTargets.empty()) {
+    auto compiled = compileGpuKernels(*module.getContext(), program.kernels,
+                                      options.gpuTargets);
+    if (!compiled)
+      return compiled.takeError();
+    variants = std::move(*compiled);
+    return Error::success();
+  }
   if (options.cache)
     return addCachedKernels(*options.cache);
   auto compiled =
@@ -216,10 +250,12 @@ Error LibraryEmitter::addCachedKernels(KernelCache &cache) {
 }
 
 Error LibraryEmitter::addProgram() {
-  receipt = makeReceipt(program, weights, targets, provenance, summary);
+  if (options.gpuTargets.empty())
+    variants = cpuVariants(program, targets);
+  receipt = makeReceipt(program, weights, variants, provenance, summary);
   LLVMContext context;
-  std::unique_ptr<Module> code = emitProgram(context, program, weights, targets,
-                                             {options.prefix, receipt});
+  std::unique_ptr<Module> code = emitProgram(
+      context, program, weights, variants, {options.prefix, receipt});
   // The main function runs before any variant is chosen.
   CpuTarget baseline = allCpuTargets().back();
   Expected<ObjectBytes> object = compileModule(*code, baseline);
@@ -310,13 +346,8 @@ Expected<EmitSummary> LibraryEmitter::run() {
   if (Error error = temporaries.create(output))
     return std::move(error);
 
-  ProgramOptions programOptions;
-  programOptions.planner = planCpuKernel({options.genericKernels});
-  mlir::FailureOr<Program> planned = planProgram(module, programOptions);
-  if (failed(planned))
-    return createStringError("the program cannot be planned");
-  program = std::move(*planned);
-
+  if (Error error = plan())
+    return std::move(error);
   objects.push_back(temporaries.file("weights.o"));
   Expected<WeightsLayout> layout =
       writeWeightsObject(program.constants, objects.back());

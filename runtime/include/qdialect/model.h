@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 5
+#define QDIALECT_MODEL_ABI 6
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,13 +39,17 @@ typedef enum qd_status {
   QD_OK = 0,
   QD_INVALID_ARGUMENT = 1, /* a null pointer, or an option out of range */
   QD_OUT_OF_MEMORY = 2,
-  QD_UNSUPPORTED_CPU = 3, /* no code in this library runs on this machine, or
-                             the variant asked for (options, QDIALECT_CPU) is
-                             not in the library or not possible here */
-  QD_THREAD_FAILURE = 4,  /* the operating system gave no more threads */
-  QD_BUSY = 5,            /* another caller is inside this qd_model */
-  QD_SHAPE_MISMATCH = 6   /* a size that the model does not take; see
-                             qd_model_error */
+  QD_UNSUPPORTED_CPU = 3,    /* no code in this library runs on this machine, or
+                                the variant asked for (options, QDIALECT_CPU) is
+                                not in the library or not possible here */
+  QD_THREAD_FAILURE = 4,     /* the operating system gave no more threads */
+  QD_BUSY = 5,               /* another caller is inside this qd_model */
+  QD_SHAPE_MISMATCH = 6,     /* a size that the model does not take; see
+                                qd_model_error */
+  QD_UNSUPPORTED_DEVICE = 7, /* no code in this library runs on the GPU, there
+                                is no GPU or no driver (libcuda.so.1), or the
+                                variant asked for is not in the library */
+  QD_DEVICE_FAILURE = 8      /* the GPU; see qd_model_error */
 } qd_status;
 
 /* Element types; the values never change. */
@@ -107,11 +111,37 @@ typedef struct qd_info {
   const qd_symbol *symbols; /* those of inputs first */
 } qd_info;
 
+/* What a library for GPUs needs of one. Functions that give an int32_t give 0
+ * where they succeed; addresses are the device's own. Calls may come from any
+ * thread. */
+typedef struct qd_device {
+  uint32_t struct_size; /* sizeof(qd_device) */
+  int32_t capability;   /* 10 * major + minor of the compute capability */
+  void *state;          /* what the functions get */
+  int32_t (*allocate)(void *state, uint64_t bytes, uint64_t *address);
+  void (*release)(void *state, uint64_t address); /* 0 is allowed */
+  int32_t (*write)(void *state, uint64_t target, const void *source,
+                   uint64_t bytes);
+  int32_t (*read)(void *state, void *target, uint64_t source, uint64_t bytes);
+  /* One kernel of a PTX file that ends with a zero byte. */
+  int32_t (*load)(void *state, const char *code, const char *kernel,
+                  uint32_t shared_bytes, void **function);
+  void (*unload)(void *state, void *function);
+  /* Parameters of 8 bytes each; a step of the model's profile. Launches run in
+   * the order of their calls; so do write and read among them. */
+  int32_t (*launch)(void *state, void *function, const char *step,
+                    uint64_t blocks, uint32_t threads, uint32_t shared_bytes,
+                    const uint64_t *args, uint32_t num_args);
+  int32_t (*synchronize)(void *state);
+  const char *(*error)(void *state); /* of the last call that failed */
+} qd_device;
+
 typedef struct qd_options {
-  uint32_t struct_size; /* sizeof(qd_options) */
-  int32_t threads;      /* 0: one for each CPU this process may use */
-  int32_t profile;      /* not 0: measure every step */
-  const char *variant;  /* NULL: $QDIALECT_CPU, else the best one */
+  uint32_t struct_size;    /* sizeof(qd_options) */
+  int32_t threads;         /* 0: one for each CPU this process may use */
+  int32_t profile;         /* not 0: measure every step */
+  const char *variant;     /* NULL: $QDIALECT_CPU, else the best one */
+  const qd_device *device; /* of libraries for GPUs; NULL: the driver's first */
 } qd_options;
 
 /* What a profiled qd_model has measured since it was created. */
@@ -123,7 +153,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 5
+#elif QDIALECT_MODEL_ABI != 6
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 
@@ -163,8 +193,9 @@ qd_status qd_model_output_dims(qd_model *model,
 const void *qd_model_result(const qd_model *model, uint32_t output,
                             int64_t *dims);
 
-/* What was wrong with the last call that gave QD_SHAPE_MISMATCH, an English
- * sentence that names input, dimension and both sizes; "" before. */
+/* What was wrong with the last call that gave QD_SHAPE_MISMATCH or
+ * QD_DEVICE_FAILURE, an English sentence (that names input, dimension and both
+ * sizes); "" before. */
 const char *qd_model_error(const qd_model *model);
 
 /* Frees an instance; NULL is allowed. */

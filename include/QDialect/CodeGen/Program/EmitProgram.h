@@ -12,6 +12,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <memory>
+#include <optional>
 
 namespace llvm {
 class LLVMContext;
@@ -32,16 +33,47 @@ inline constexpr const char *kWeightsSymbol = "qd_weights";
 /// The hidden symbol of a kernel's function in one variant.
 std::string kernelSymbol(const ProgramKernel &kernel, const CpuTarget &target);
 
+/// What NVIDIA's assembler made of a kernel.
+struct AssemblyFigures {
+  int64_t registers = 0; ///< of a thread
+  int64_t spillStores = 0, spillLoads = 0, stackBytes = 0;
+  int64_t sharedBytes = 0; ///< static, of a block
+};
+
+/// The code of one GPU kernel and how it is launched.
+struct GpuKernelCode {
+  std::string symbol;
+  std::string code; ///< PTX
+  int64_t blocks = 1, threads = 1, sharedBytes = 0;
+  unsigned numArguments = 0;
+  std::optional<AssemblyFigures> assembly;
+};
+
+/// The kernels of a program in one of the forms that its library has.
+struct ProgramVariant {
+  std::string name;
+  uint64_t isa = 0; ///< CpuTarget::Isa, or the compute capability
+  /// The dominant one of each kernel, for the receipt.
+  std::vector<std::string> instructions;
+  /// CPU: the functions, by number of the kernel.
+  std::vector<std::string> symbols;
+  /// GPU: the same, and behind them the kernel that copies.
+  std::vector<GpuKernelCode> gpuKernels;
+};
+
+std::vector<ProgramVariant> cpuVariants(const Program &program,
+                                        llvm::ArrayRef<CpuTarget> targets);
+
 struct ProgramIdentity {
   llvm::StringRef prefix;
   llvm::StringRef receipt;
 };
 
-std::unique_ptr<llvm::Module> emitProgram(llvm::LLVMContext &context,
-                                          const Program &program,
-                                          const WeightsLayout &weights,
-                                          llvm::ArrayRef<CpuTarget> targets,
-                                          const ProgramIdentity &identity);
+std::unique_ptr<llvm::Module>
+emitProgram(llvm::LLVMContext &context, const Program &program,
+            const WeightsLayout &weights,
+            llvm::ArrayRef<ProgramVariant> variants,
+            const ProgramIdentity &identity);
 
 } // namespace qdialect
 

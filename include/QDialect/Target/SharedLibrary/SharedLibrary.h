@@ -9,6 +9,7 @@
 #define QDIALECT_TARGET_SHAREDLIBRARY_SHAREDLIBRARY_H
 
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
+#include "QDialect/CodeGen/NVVM/GpuTarget.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -30,6 +31,8 @@ struct ModelProvenance {
 struct EmitOptions {
   /// CPU variants in the library; empty: all that CpuTarget.h knows.
   std::vector<CpuTarget> targets;
+  /// Not empty: a library for these GPUs instead, newest first.
+  std::vector<GpuTarget> gpuTargets;
   /// Prefix of the exported functions; a C identifier.
   std::string prefix = "qd_model";
   /// Compile every dispatch by the last-resort kernel family (a reference for
