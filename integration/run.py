@@ -32,6 +32,7 @@ TESTS = [
     ("resized images", ["integration.resize"]),
     ("bounds that the program computes", ["integration.computed_bounds"]),
     ("control flow", ["integration.control_flow"]),
+    ("GPUs", ["integration.gpu"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),
