@@ -143,7 +143,7 @@ TEST(ModelLayout, IsThatOfItsVersion) {
   EXPECT_EQ(sizeof(qd_info), 112u);
   EXPECT_EQ(offsetof(qd_info, receipt), 64u);
   EXPECT_EQ(sizeof(qd_options), 32u);
-  EXPECT_EQ(sizeof(qd_device), 96u);
+  EXPECT_EQ(sizeof(qd_device), 88u);
   EXPECT_EQ(sizeof(qd_profile), 24u);
 }
 
@@ -309,7 +309,8 @@ TEST(CopyTest, EveryByteIsCopiedAndFlipped) {
   struct Copy {
     static void main(qd_context *context, char *const *, const qd_kernel *,
                      const void *const *inputs, void *const *outputs,
-                     const int64_t *, const int64_t *) {
+                     const int64_t *, const int64_t *, const char *,
+                     const int64_t *) {
       qd_rt_copy(context, 0, static_cast<char *>(outputs[0]),
                  static_cast<const char *>(inputs[0]),
                  *static_cast<const int64_t *>(inputs[1]),
