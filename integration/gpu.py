@@ -1,9 +1,10 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Models compiled for GPUs on the PTX emulator: the int8 digits CNN for the oldest target equals the library for CPUs and the
-interpreter bit for bit, without a finding of any checker; for every target ptxas (where there is one) takes its kernels
-without a spill.
+"""Models compiled for GPUs on the PTX emulator.
+
+The int8 digits CNN for the oldest target equals the library for CPUs and the interpreter bit for bit, without a finding of
+any checker; for every target ptxas (where there is one) takes its kernels without a spill.
 """
 
 import argparse
