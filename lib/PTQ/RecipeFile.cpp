@@ -280,8 +280,10 @@ struct MappingTraits<Recipe> {
     io.mapOptional("equalization", recipe.equalization);
     io.mapOptional("bias_correction", recipe.biasCorrection);
     // An optional that is absent would lose what the base says.
+    std::optional<double> biasAbsorption;
     std::optional<SmoothingRecipe> smoothing;
     std::optional<NonlinearRecipe> nonlinearities;
+    io.mapOptional("bias_absorption", biasAbsorption);
     io.mapOptional("smoothing", smoothing);
     io.mapOptional("rescale", recipe.rescale);
     io.mapOptional("nonlinearities", nonlinearities);
@@ -293,12 +295,16 @@ struct MappingTraits<Recipe> {
     recipe.biasBits = bias.bits;
     if (tables.format)
       recipe.tables = tables.format;
+    if (biasAbsorption)
+      recipe.biasAbsorption = biasAbsorption;
     if (smoothing)
       recipe.smoothing = smoothing;
     if (nonlinearities)
       recipe.nonlinearities = nonlinearities;
   }
   static std::string validate(IO &, Recipe &recipe) {
+    if (recipe.biasAbsorption && !(*recipe.biasAbsorption >= 0))
+      return "bias_absorption must not be negative";
     if (recipe.integerOnly &&
         (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))
       return "integer_only wants rescale: dyadic and nonlinearities";

@@ -94,14 +94,8 @@ ValueStatistics dividedChannels(const ValueStatistics &statistics,
     result.sum += result.channelSum.back();
     result.sumOfSquares += result.channelSumOfSquares.back();
   }
-  float low = *llvm::min_element(result.channelMin),
-        high = *llvm::max_element(result.channelMax);
-  result.min = low;
-  result.max = high;
-  std::vector<float> ends = result.channelMin;
-  ends.insert(ends.end(), result.channelMax.begin(), result.channelMax.end());
-  result.histogram.add(ends.data(), static_cast<int64_t>(ends.size()),
-                       result.absMax());
+  result.min = *llvm::min_element(result.channelMin);
+  result.max = *llvm::max_element(result.channelMax);
   return result;
 }
 

@@ -42,6 +42,8 @@ llvm::Error ValueStatistics::merge(const ValueStatistics &other) {
 }
 
 QuantParams ValueStatistics::chooseParams(const ScaleOptions &options) const {
+  if (count && histogram.empty())
+    return qdialect::chooseParams(ValueRange{min, max}, options);
   Bins bins;
   bins.lower = histogram.empty() ? 0 : histogram.lowerEdge(0);
   bins.width = histogram.getBinWidth();

@@ -159,7 +159,7 @@ static std::string fromJSON(const json::Object &object,
   std::vector<uint64_t> counts = inner.array<uint64_t>("counts");
   if (inner.failed.empty() &&
       (!Histogram::fromParts(exponent, first, counts, value.histogram) ||
-       value.histogram.total() != value.count))
+       (!value.histogram.empty() && value.histogram.total() != value.count)))
     inner.fail("counts");
   if (!inner.failed.empty())
     fields.fail("histogram." + inner.failed);

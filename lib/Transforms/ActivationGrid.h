@@ -11,7 +11,6 @@
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/Statistics.h"
 #include "QuantizationPlan.h"
-#include "SmoothActivations.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace qdialect {
@@ -21,13 +20,10 @@ struct ActivationGrid {
   QuantParams params;
   RecipeFormat format;
   const ValueStatistics *observed = nullptr;
-  std::optional<Smoothed> smoothed;
+  /// By which its channels are divided as they are rounded; empty: by nothing.
+  std::vector<float> factors;
   /// That of a value in a fine format for those who read bytes.
   std::optional<std::pair<QuantParams, RecipeFormat>> coarse;
-
-  const ValueStatistics &statistics() const {
-    return smoothed ? smoothed->statistics : *observed;
-  }
 };
 
 /// In program order.

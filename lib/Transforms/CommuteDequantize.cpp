@@ -25,6 +25,7 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Passes.h"
+#include "QuantizableUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -130,27 +131,6 @@ bool isPlainMax(linalg::LinalgOp op) {
   return value &&
          (value.getValue().isInfinity() || value.getValue().isLargest()) &&
          value.getValue().isNegative();
-}
-
-/// relu as the only payload: maximumf with zero, in either order.
-bool isRelu(Operation *op) {
-  if (!isElementwiseGeneric(op))
-    return false;
-  auto generic = cast<linalg::GenericOp>(op);
-  if (generic.getNumDpsInputs() != 1 ||
-      !generic.getMatchingIndexingMap(generic.getDpsInputOperand(0))
-           .isIdentity())
-    return false;
-  Operation *max =
-      generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
-  if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(max))
-    return false;
-  BlockArgument element = generic.getBlock()->getArgument(0);
-  for (unsigned side : {0u, 1u})
-    if (max->getOperand(side) == element &&
-        matchPattern(max->getOperand(1 - side), m_AnyZeroFloat()))
-      return true;
-  return false;
 }
 
 AffineMap identityOf(Operation *cast) {
@@ -277,11 +257,11 @@ struct SinkDequantize : RewritePattern {
     Value empty = makeEmptyLike(rewriter, op->getLoc(), codes, grid.alphabet);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     auto max = linalg::GenericOp::create(
-        rewriter, op->getLoc(), type, ValueRange{codes}, ValueRange{empty},
+        rewriter, op->getLoc(), type, mlir::ValueRange{codes}, mlir::ValueRange{empty},
         ArrayRef<AffineMap>{identity, identity},
         SmallVector<utils::IteratorType>(type.getRank(),
                                          utils::IteratorType::parallel),
-        [&](OpBuilder &b, Location l, ValueRange args) {
+        [&](OpBuilder &b, Location l, mlir::ValueRange args) {
           Value zero = arith::ConstantOp::create(
               b, l, b.getIntegerAttr(grid.alphabet, grid.zeroPoint));
           Value result = arith::MaxSIOp::create(b, l, args[0], zero);

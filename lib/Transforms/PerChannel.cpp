@@ -21,28 +21,36 @@ AffineMap channelMap(MLIRContext *context, int64_t rank,
   return AffineMap::get(rank, 0, dims, context);
 }
 
-linalg::GenericOp addPerChannel(OpBuilder &builder, Location loc, Value x,
-                                const ChannelDims &channels,
-                                ArrayRef<float> values) {
+linalg::GenericOp applyPerChannel(
+    OpBuilder &builder, Location loc, Value x, const ChannelDims &channels,
+    ArrayRef<float> values, StringRef name,
+    llvm::function_ref<Value(OpBuilder &, Location, Value, Value)> payload) {
   HostTensor tensor = HostTensor::of<float>(
       DType::F32, {channels.sizes.begin(), channels.sizes.end()}, values.vec());
-  Value bias = makeConstant(
+  Value constant = makeConstant(
       builder, loc, RankedTensorType::get(channels.sizes, builder.getF32Type()),
-      "bias", tensor);
+      name, tensor);
   auto type = cast<RankedTensorType>(x.getType());
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   Value init = makeEmptyLike(builder, loc, x, type.getElementType());
   return linalg::GenericOp::create(
-      builder, loc, TypeRange{type}, ValueRange{x, bias}, ValueRange{init},
+      builder, loc, TypeRange{type}, ValueRange{x, constant}, ValueRange{init},
       ArrayRef<AffineMap>{
           identity, channelMap(builder.getContext(), type.getRank(), channels),
           identity},
       SmallVector<utils::IteratorType>(type.getRank(),
                                        utils::IteratorType::parallel),
-      [](OpBuilder &builder, Location loc, ValueRange args) {
-        Value sum = arith::AddFOp::create(builder, loc, args[0], args[1]);
-        linalg::YieldOp::create(builder, loc, sum);
+      [&](OpBuilder &inner, Location where, ValueRange args) {
+        linalg::YieldOp::create(inner, where,
+                                payload(inner, where, args[0], args[1]));
       });
+}
+
+linalg::GenericOp addPerChannel(OpBuilder &builder, Location loc, Value x,
+                                const ChannelDims &channels,
+                                ArrayRef<float> values) {
+  return applyPerChannel<arith::AddFOp>(builder, loc, x, channels, values,
+                                        "bias");
 }
 
 } // namespace qdialect

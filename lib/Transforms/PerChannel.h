@@ -9,11 +9,35 @@
 
 #include "QDialect/Analysis/ChannelDims.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace qdialect {
 
-/// `x + constant` with one f32 value of `values` a channel; `channels` are
-/// those of `x`.
+/// The payload's op of `x` and a constant called `name` with one f32 value of
+/// `values` a channel; `channels` are those of `x`.
+mlir::linalg::GenericOp
+applyPerChannel(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x,
+                const ChannelDims &channels, llvm::ArrayRef<float> values,
+                llvm::StringRef name,
+                llvm::function_ref<mlir::Value(mlir::OpBuilder &,
+                                               mlir::Location, mlir::Value,
+                                               mlir::Value)>
+                    payload);
+
+template <class Op>
+mlir::linalg::GenericOp
+applyPerChannel(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x,
+                const ChannelDims &channels, llvm::ArrayRef<float> values,
+                llvm::StringRef name) {
+  return applyPerChannel(builder, loc, x, channels, values, name,
+                         [](mlir::OpBuilder &inner, mlir::Location where,
+                            mlir::Value element,
+                            mlir::Value constant) -> mlir::Value {
+                           return Op::create(inner, where, element, constant);
+                         });
+}
+
+/// `x + constant`.
 mlir::linalg::GenericOp addPerChannel(mlir::OpBuilder &builder,
                                       mlir::Location loc, mlir::Value x,
                                       const ChannelDims &channels,

@@ -94,6 +94,26 @@ bool isClamp(linalg::GenericOp op) {
   return variableOperands(op).size() == 1;
 }
 
+bool isRelu(Operation *op) {
+  if (!isElementwiseGeneric(op))
+    return false;
+  auto generic = cast<linalg::GenericOp>(op);
+  if (generic.getNumDpsInputs() != 1 ||
+      !generic.getMatchingIndexingMap(generic.getDpsInputOperand(0))
+           .isIdentity())
+    return false;
+  Operation *max =
+      generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(max))
+    return false;
+  BlockArgument element = generic.getBlock()->getArgument(0);
+  for (unsigned side : {0u, 1u})
+    if (max->getOperand(side) == element &&
+        matchPattern(max->getOperand(1 - side), m_AnyZeroFloat()))
+      return true;
+  return false;
+}
+
 bool isAffine(linalg::GenericOp op) {
   if (variableOperands(op).size() != 1)
     return false;

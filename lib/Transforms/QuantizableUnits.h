@@ -62,6 +62,9 @@ std::vector<QuantizableUnit> collectUnits(mlir::func::FuncOp function,
 /// A payload of clamps of one variable by constants alone: relu, relu6, clip.
 bool isClamp(mlir::linalg::GenericOp op);
 
+/// relu as the only payload: maximumf with zero, in either order.
+bool isRelu(mlir::Operation *op);
+
 /// A payload of +, -, *, / of one variable and constants.
 bool isAffine(mlir::linalg::GenericOp op);
 

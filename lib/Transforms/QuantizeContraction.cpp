@@ -10,6 +10,7 @@
 
 #include "QuantizeContraction.h"
 #include "PerChannel.h"
+#include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/PTQ/QuantizeLayer.h"
 #include "QDialect/Support/ConstantView.h"
@@ -202,53 +203,108 @@ static void emitBias(linalg::GenericOp bias, const ChannelDims &channels,
   bias.setIndexingMapsAttr(builder.getAffineMapArrayAttr(maps));
 }
 
+namespace {
+
+/// A contraction with plain weights, seen as a layer.
+struct ContractionLayer {
+  const QuantizableUnit &unit;
+  HostTensor elements;
+  SmallVector<int64_t> channelStrides;
+  ChannelDims channels;
+  int64_t inputCount = 0;
+  LayerView view;
+  bool hasBias = false;
+
+  linalg::LinalgOp op() const { return cast<linalg::LinalgOp>(unit.root); }
+  OpOperand &weight() const {
+    return *op().getDpsInputOperand(unit.contraction->weightOperand);
+  }
+  /// A bias that is already there takes a correction along; elsewhere in the
+  /// unit it would have to be divided again.
+  bool canCorrect() const { return hasBias || !unit.bias; }
+};
+
+std::optional<ContractionLayer> viewContraction(const QuantizableUnit &unit) {
+  const ContractionStructure &s = *unit.contraction;
+  ContractionLayer layer{unit, {}, {}, {}, 0, {}, false};
+  Value weight = layer.weight().get();
+  std::optional<ConstantView> view = constantView(weight);
+  std::optional<ChannelDims> channels = getOutputChannels(s);
+  if (!weight.getDefiningOp<arith::ConstantOp>() || !view || !channels ||
+      view->dtype != DType::F32 || view->numElements() == 0)
+    return std::nullopt;
+  layer.elements = view->toHostTensor();
+  layer.channelStrides = weightChannelStrides(s);
+  layer.channels = *channels;
+  layer.view = viewWeight(s, layer.elements, layer.channelStrides,
+                          layer.inputCount);
+  if (layer.view.rows() != s.numOutputChannels())
+    return std::nullopt; // a channel that the weight does not vary along
+  if (std::optional<std::vector<float>> bias = readBias(unit)) {
+    layer.hasBias = true;
+    layer.view.bias = std::move(*bias);
+  }
+  return layer;
+}
+
+/// The bias of `quantized`, where the unit has one or behind the contraction.
+void writeBias(const ContractionLayer &layer, const QuantizedLayer &quantized) {
+  if (layer.hasBias)
+    return emitBias(layer.unit.bias, layer.unit.biasChannels, quantized);
+  linalg::LinalgOp op = layer.op();
+  OpBuilder builder(op);
+  builder.setInsertionPointAfter(op);
+  Value result = op->getResult(0);
+  linalg::GenericOp add = addPerChannel(builder, op.getLoc(), result,
+                                        layer.channels, quantized.bias);
+  result.replaceAllUsesExcept(add.getResult(0), add);
+  emitBias(add, layer.channels, quantized);
+}
+
+} // namespace
+
 void quantizeContraction(const QuantizableUnit &unit,
                          const TensorRecipe &weights,
                          std::optional<float> inputScale,
                          const ValueStatistics *inputStatistics,
                          bool correctBias, QuantizeSummary &summary) {
-  auto op = cast<linalg::LinalgOp>(unit.root);
-  const ContractionStructure &s = *unit.contraction;
-  Value weight = op.getDpsInputs()[s.weightOperand];
-  std::optional<ConstantView> view = constantView(weight);
-  std::optional<ChannelDims> channels = getOutputChannels(s);
-  if (!weight.getDefiningOp<arith::ConstantOp>() || !view || !channels ||
-      view->dtype != DType::F32 || view->numElements() == 0)
+  std::optional<ContractionLayer> layer = viewContraction(unit);
+  if (!layer)
     return;
-  HostTensor elements = view->toHostTensor();
-  SmallVector<int64_t> channelStrides = weightChannelStrides(s);
-  int64_t inputCount = 0;
-  LayerView layer = viewWeight(s, elements, channelStrides, inputCount);
-  if (layer.rows() != s.numOutputChannels())
-    return; // a channel that the weight does not vary along
-  std::optional<std::vector<float>> bias = readBias(unit);
-  if (bias)
-    layer.bias = *bias;
   std::optional<InputMoments> moments;
   if (inputStatistics)
-    moments = inputMoments(*inputStatistics, inputCount);
-  // A bias that is already there takes the correction along; elsewhere in the
-  // unit it would have to be divided again.
-  bool correct = correctBias && moments && (bias || !unit.bias);
+    moments = inputMoments(*inputStatistics, layer->inputCount);
+  bool correct = correctBias && moments && layer->canCorrect();
   QuantizedLayer quantized = quantizeLayer(
-      layer, weights, inputScale, moments ? &*moments : nullptr, correct);
-  OpBuilder builder(op);
-  op.getDpsInputOperand(s.weightOperand)
-      ->set(emitWeight(builder, weight.getLoc(), weight.getType(),
-                       channelStrides, weights, quantized));
-  if (bias) {
-    emitBias(unit.bias, unit.biasChannels, quantized);
-  } else if (correct) {
-    builder.setInsertionPointAfter(op);
-    Value result = op->getResult(0);
-    linalg::GenericOp add =
-        addPerChannel(builder, op.getLoc(), result, *channels, quantized.bias);
-    result.replaceAllUsesExcept(add.getResult(0), add);
-    emitBias(add, *channels, quantized);
-  }
+      layer->view, weights, inputScale, moments ? &*moments : nullptr, correct);
+  OpBuilder builder(unit.root);
+  Value weight = layer->weight().get();
+  layer->weight().set(emitWeight(builder, weight.getLoc(), weight.getType(),
+                                 layer->channelStrides, weights, quantized));
+  if (layer->hasBias || correct)
+    writeBias(*layer, quantized);
   ++summary.contractions;
   summary.deadChannels += quantized.deadRows;
   summary.raisedChannels += quantized.raisedRows;
+}
+
+bool correctBias(const QuantizableUnit &unit, const TensorRecipe &weights,
+                 const ValueStatistics &inputStatistics) {
+  std::optional<ContractionLayer> layer = viewContraction(unit);
+  if (!layer || !layer->canCorrect())
+    return false;
+  InputMoments moments = inputMoments(inputStatistics, layer->inputCount);
+  writeBias(*layer, quantizeLayer(layer->view, weights, std::nullopt, &moments,
+                                  /*correctBias=*/true));
+  return true;
+}
+
+bool keepsMean(Value value) {
+  for (Operation *op = value.getDefiningOp(); op && keepsGrid(op);
+       op = op->getOperand(0).getDefiningOp())
+    if (getReductionKind(op))
+      return false;
+  return true;
 }
 
 } // namespace qdialect

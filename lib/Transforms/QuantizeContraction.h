@@ -24,6 +24,16 @@ void quantizeContraction(const QuantizableUnit &unit,
                          const ValueStatistics *inputStatistics,
                          bool correctBias, QuantizeSummary &summary);
 
+/// Gives the bias of `unit`, or one that it gets, what rounding its weights as
+/// `weights` says would take from the means of its results. False for
+/// contractions that this cannot be done to.
+bool correctBias(const QuantizableUnit &unit, const TensorRecipe &weights,
+                 const ValueStatistics &inputStatistics);
+
+/// Is the distribution of `value` that of its grid source? A max pool shifts
+/// it, the other grid-keeping ops hardly do.
+bool keepsMean(mlir::Value value);
+
 } // namespace qdialect
 
 #endif // QDIALECT_TRANSFORMS_QUANTIZECONTRACTION_H

@@ -15,7 +15,10 @@
 // rounded once instead of twice. Values in a branch that no sample took have no
 // statistics: what needs them stays float, as a fallback.
 
+#include "AbsorbBias.h"
 #include "ActivationGrid.h"
+#include "CalibratedRewrite.h"
+#include "ChannelDivision.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -45,12 +48,11 @@ public:
   ProgramQuantizer(func::FuncOp function, const Recipe &recipe,
                    const Statistics &statistics, QuantizeSummary &summary)
       : function(function), recipe(recipe), statistics(statistics),
-        summary(summary), plan(function, recipe, &statistics),
-        units(plan.units) {}
+        summary(summary), factors(takeDivisions(function)),
+        plan(function, recipe, &statistics), units(plan.units) {}
 
-  LogicalResult run() {
-    if (failed(chooseGrids()))
-      return failure();
+  void run() {
+    chooseGrids();
     keepFloatWhatNeverRan();
     for (const PlannedUnit &planned : llvm::reverse(units))
       shareConcatGrid(planned.unit);
@@ -74,7 +76,6 @@ public:
       table.symmetric = true;
       summary.tables += quantizeTables(function, table);
     }
-    return success();
   }
 
 private:
@@ -94,19 +95,13 @@ private:
     return result;
   }
 
-  LogicalResult chooseGrids() {
+  void chooseGrids() {
     llvm::DenseMap<Value, TensorRecipe> recipes = activationRecipes();
     SmallVector<qd::ObserveOp> observers;
     function.walk([&](qd::ObserveOp op) { observers.push_back(op); });
-    for (qd::ObserveOp observe : observers) {
-      const ValueStatistics *values = statistics.lookup(observe.getValueName());
-      if (values && values->count)
-        continue;
-      if (!values || !branchAround(observe))
-        return observe.emitError() << "no statistics for value \""
-                                   << observe.getValueName() << "\"";
-      neverRan.insert(observe);
-    }
+    for (qd::ObserveOp observe : observers)
+      if (!statistics.lookup(observe.getValueName())->count)
+        neverRan.insert(observe);
     llvm::erase_if(observers, [&](qd::ObserveOp observe) {
       return neverRan.contains(observe);
     });
@@ -118,23 +113,13 @@ private:
     };
     llvm::copy_if(observers, std::back_inserter(unread), isUnread);
     llvm::erase_if(observers, isUnread);
-    llvm::MapVector<qd::ObserveOp, Smoothed> smoothed;
-    if (recipe.smoothing)
-      summary.smoothed +=
-          smoothActivations(observers, plan, statistics, recipe, smoothed);
     for (qd::ObserveOp observe : observers) {
       const ValueStatistics *values = statistics.lookup(observe.getValueName());
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
           it == recipes.end() ? recipe.activations : it->second;
-      ActivationGrid grid{{}, tensor.format, values, {}, {}};
-      ScaleOptions options = tensor.scaleOptions();
-      if (auto *divided = smoothed.find(observe); divided != smoothed.end()) {
-        grid.smoothed = std::move(divided->second);
-        // Only the extremes of divided channels are known.
-        options.method = RangeMethod::MinMax;
-      }
-      grid.params = grid.statistics().chooseParams(options);
+      ActivationGrid grid{{}, tensor.format, values, factors.lookup(observe), {}};
+      grid.params = values->chooseParams(tensor.scaleOptions());
       if (plan.isFine(observe.getResult())) {
         // The products among its readers have the grid chosen above.
         grid.coarse = {grid.params, grid.format};
@@ -142,11 +127,10 @@ private:
         wide.format = recipe.nonlinearities->format;
         wide.estimator = RangeMethod::MinMax;
         grid.format = wide.format;
-        grid.params = grid.statistics().chooseParams(wide.scaleOptions());
+        grid.params = values->chooseParams(wide.scaleOptions());
       }
       grids[observe] = std::move(grid);
     }
-    return success();
   }
 
   /// Does the grid of `value` lack?
@@ -230,7 +214,7 @@ private:
     shape.back() = type.getShape().back();
     HostTensor values(DType::F32,
                       std::vector<int64_t>(shape.begin(), shape.end()));
-    llvm::transform(grid.smoothed->factors, values.mutableData<float>(),
+    llvm::transform(grid.factors, values.mutableData<float>(),
                     [&](float f) { return f * grid.params.scale; });
     Value scales = makeConstant(
         builder, loc, RankedTensorType::get(shape, builder.getF32Type()),
@@ -266,7 +250,7 @@ private:
     auto [scale, zeroPoint] = makeParams(builder, loc, grid.params);
     auto codes = RankedTensorType::get(type.getShape(), code);
     qd::QuantizeOp quantize;
-    if (grid.smoothed && grid.smoothed->byScale) {
+    if (!grid.factors.empty()) {
       auto [scales, blocks] = channelScales(builder, loc, type, grid);
       quantize = qd::QuantizeOp::create(builder, loc, codes, observe.getInput(),
                                         scales, zeroPoint, blocks);
@@ -280,7 +264,7 @@ private:
     quantize->setAttr("qd.name", observe.getValueNameAttr());
     dequantize->setAttr("qd.name", observe.getValueNameAttr());
     scales[dequantize] = grid.params.scale;
-    statisticsOf[dequantize] = grid.statistics();
+    statisticsOf[dequantize] = *grid.observed;
     if (grid.coarse)
       coarseGrids[dequantize] = *grid.coarse;
     observe.getResult().replaceAllUsesWith(dequantize.getResult());
@@ -411,16 +395,6 @@ private:
     ++summary.activations;
   }
 
-  /// Is the distribution of `value` that of its grid source? A max pool shifts
-  /// it, the other grid-keeping ops hardly do.
-  static bool keepsMean(Value value) {
-    for (Operation *op = value.getDefiningOp(); op && keepsGrid(op);
-         op = op->getOperand(0).getDefiningOp())
-      if (getReductionKind(op))
-        return false;
-    return true;
-  }
-
   /// Max pools of quantized values are asked to be integer too.
   void requestGridKeeper(Operation *op) {
     if (!getReductionKind(op) || !keepsGrid(op) ||
@@ -437,6 +411,9 @@ private:
   const Recipe &recipe;
   const Statistics &statistics;
   QuantizeSummary &summary;
+  /// By which channels of observed values are divided, by observer. The plan
+  /// does not see the divisions.
+  llvm::DenseMap<Operation *, std::vector<float>> factors;
   QuantizationPlan plan;
   std::vector<PlannedUnit> &units;
   ActivationGrids grids;
@@ -478,6 +455,7 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
     numRaisedChannels += summary.raisedChannels;
     numSharedGrids += summary.sharedGrids;
     numSmoothed += summary.smoothed;
+    numAbsorbed += summary.absorbed;
     numTables += summary.tables;
     numNeverRan += summary.neverRan;
   }
@@ -513,6 +491,18 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
   }
 }
 
+/// Every observed value has statistics, of nothing only in a branch.
+LogicalResult checkValues(func::FuncOp function, const Statistics &statistics) {
+  WalkResult result = function.walk([&](qd::ObserveOp observe) -> WalkResult {
+    const ValueStatistics *values = statistics.lookup(observe.getValueName());
+    if (values && (values->count || branchAround(observe)))
+      return success();
+    return observe.emitError() << "no statistics for value \""
+                               << observe.getValueName() << "\"";
+  });
+  return failure(result.wasInterrupted());
+}
+
 } // namespace
 
 LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
@@ -525,18 +515,22 @@ LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
     requestQuantizedUnits(function, recipe);
     return success();
   }
-  if (observed && statistics.program != getProgramDigest(function))
-    return function.emitError()
-           << "statistics are of program \"" << statistics.program
-           << "\", this is \"" << getProgramDigest(function) << "\"";
+  if (observed && (failed(checkProgram(function, statistics)) ||
+                   failed(checkValues(function, statistics))))
+    return failure();
   if (recipe.smoothing && recipe.smoothing->method == SmoothingMethod::Search)
     return function.emitError()
            << "smoothing: search runs the network on calibration data, which "
               "q-compile does; give an exponent";
   QuantizeSummary local;
-  ProgramQuantizer quantizer(function, recipe, statistics,
-                             summary ? *summary : local);
-  return quantizer.run();
+  QuantizeSummary &counts = summary ? *summary : local;
+  Statistics current = statistics;
+  if (recipe.biasAbsorption)
+    counts.absorbed = absorbBiases(function, *recipe.biasAbsorption, current);
+  if (recipe.smoothing)
+    counts.smoothed = smoothActivations(function, recipe, current);
+  ProgramQuantizer(function, recipe, current, counts).run();
+  return success();
 }
 
 } // namespace qdialect

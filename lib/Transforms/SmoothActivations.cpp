@@ -7,9 +7,12 @@
 
 #include "SmoothActivations.h"
 
-#include "QDialect/Analysis/ChannelGroup.h"
+#include "ChannelDivision.h"
+#include "QDialect/Analysis/ChannelShift.h"
 #include "QDialect/PTQ/Smoothing.h"
 #include "QDialect/Support/ConstantView.h"
+#include "QuantizationPlan.h"
+#include "llvm/ADT/DenseSet.h"
 #include <cmath>
 
 using namespace mlir;
@@ -20,11 +23,9 @@ namespace {
 
 class Smoother {
 public:
-  Smoother(const QuantizationPlan &plan, const Statistics &statistics,
-           const Recipe &recipe,
-           llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed)
-      : plan(plan), statistics(statistics), recipe(recipe), smoothed(smoothed) {
-  }
+  Smoother(func::FuncOp function, const Recipe &recipe, Statistics &statistics)
+      : recipe(recipe), statistics(statistics),
+        plan(function, recipe, &statistics) {}
 
   /// Smooths one value; false if it has no factors to choose.
   bool smooth(qd::ObserveOp observe);
@@ -41,10 +42,10 @@ private:
   std::vector<float> chooseFactors(const ValueStatistics &values,
                                    const ChannelGroup &group) const;
 
-  const QuantizationPlan &plan;
-  const Statistics &statistics;
   const Recipe &recipe;
-  llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed;
+  Statistics &statistics;
+  const QuantizationPlan plan;
+  llvm::DenseSet<Operation *> smoothed;
 };
 
 const ValueStatistics *
@@ -107,28 +108,25 @@ double roundingError(const ChannelConstant &reader,
                      const std::vector<double> &meanSquares,
                      const std::vector<float> &factors, double qmax) {
   auto op = cast<linalg::LinalgOp>(reader.operand->getOwner());
-  ContractionStructure structure = *getContractionStructure(op);
   ConstantView view = *constantView(reader.operand->get());
-  std::vector<int64_t> outputs(view.numElements());
-  forEachWeight(
-      view.type.getShape(), weightChannelStrides(structure),
-      [&](int64_t element, int64_t output) { outputs[element] = output; });
-  std::vector<double> scales(structure.numOutputChannels(), 0);
-  reader.forEach([&](int64_t element, int64_t channel) {
-    double weight = view.number(element) * factors[channel];
-    double &scale = scales[outputs[element]];
-    scale = std::max(scale, std::abs(weight) / qmax);
-  });
+  std::vector<double> scales(getContractionStructure(op)->numOutputChannels(),
+                             0);
+  forEachProduct(
+      reader, [&](int64_t element, int64_t channel, int64_t output) {
+        double weight = view.number(element) * factors[channel];
+        scales[output] = std::max(scales[output], std::abs(weight) / qmax);
+      });
   double error = 0;
-  reader.forEach([&](int64_t element, int64_t channel) {
-    double scale = scales[outputs[element]];
-    if (scale == 0)
-      return;
-    double weight = view.number(element) * factors[channel] / scale;
-    double change =
-        (std::nearbyint(weight) - weight) * scale / factors[channel];
-    error += change * change * meanSquares[channel];
-  });
+  forEachProduct(
+      reader, [&](int64_t element, int64_t channel, int64_t output) {
+        double scale = scales[output];
+        if (scale == 0)
+          return;
+        double weight = view.number(element) * factors[channel] / scale;
+        double change =
+            (std::nearbyint(weight) - weight) * scale / factors[channel];
+        error += change * change * meanSquares[channel];
+      });
   return error;
 }
 
@@ -174,6 +172,10 @@ bool Smoother::smooth(qd::ObserveOp observe) {
   const ValueStatistics *values = statisticsOf(observe, channels);
   if (channels.count() < 2 || !values || observe.getResult().use_empty())
     return false;
+  // What the statistics leave to scales chosen at run time has no grid.
+  if (recipe.smoothing->method == SmoothingMethod::Log &&
+      !plan.isWanted(observe.getResult()))
+    return false;
   bool byScale = !plan.isRounded(observe.getInput());
   std::optional<ChannelGroup> group = groupOf(observe, channels, byScale);
   if (!group)
@@ -186,21 +188,25 @@ bool Smoother::smooth(qd::ObserveOp observe) {
   for (float factor : factors)
     inverses.push_back(1.0 / static_cast<double>(factor));
   for (const auto &[value, dims] : group->values)
-    if (auto member = value.getDefiningOp<qd::ObserveOp>())
-      smoothed[member] = {factors,
-                          dividedChannels(*statisticsOf(member, dims), factors),
-                          byScale};
+    if (auto member = value.getDefiningOp<qd::ObserveOp>()) {
+      ValueStatistics &known =
+          statistics.values[member.getValueName().str()];
+      known = dividedChannels(known, factors);
+      smoothed.insert(member);
+    }
   scaleChannels(*group, inverses);
+  if (byScale)
+    divideChannels(observe, factors);
   return true;
 }
 
 } // namespace
 
-int64_t smoothActivations(ArrayRef<qd::ObserveOp> observers,
-                          const QuantizationPlan &plan,
-                          const Statistics &statistics, const Recipe &recipe,
-                          llvm::MapVector<qd::ObserveOp, Smoothed> &smoothed) {
-  Smoother smoother(plan, statistics, recipe, smoothed);
+int64_t smoothActivations(func::FuncOp function, const Recipe &recipe,
+                          Statistics &statistics) {
+  Smoother smoother(function, recipe, statistics);
+  SmallVector<qd::ObserveOp> observers;
+  function.walk([&](qd::ObserveOp op) { observers.push_back(op); });
   return llvm::count_if(observers, [&](qd::ObserveOp observe) {
     return smoother.smooth(observe);
   });

@@ -53,16 +53,16 @@ struct Part {
   bool isSubtracted, isMadeOfIntegers;
 
   double low() const {
-    const ValueStatistics &all = grid->statistics();
+    const ValueStatistics &all = *grid->observed;
     return isSubtracted ? -all.max : all.min;
   }
   double high() const {
-    const ValueStatistics &all = grid->statistics();
+    const ValueStatistics &all = *grid->observed;
     return isSubtracted ? -all.min : all.max;
   }
   /// How far below 0 what a histogram counts as 0 may lie.
   double zeroDepth() const {
-    return isSubtracted ? grid->statistics().histogram.getBinWidth() : 0;
+    return isSubtracted ? grid->observed->histogram.getBinWidth() : 0;
   }
   void setRange(double low, double high, bool symmetric) const {
     if (isSubtracted)
@@ -75,7 +75,7 @@ struct Part {
 /// bin that holds 0; calibration must have seen both kinds of elements, except
 /// of integers, whose other masks may come later.
 bool isMaskOf(const Part &part, const Part &kept) {
-  const Histogram &seen = part.grid->statistics().histogram;
+  const Histogram &seen = part.grid->observed->histogram;
   double vanished = kept.low() - kept.high() - kVanishing;
   bool anyKept = false, anyMasked = false;
   for (auto [index, count] : llvm::enumerate(seen.getCounts())) {
@@ -141,8 +141,8 @@ void boundSoftmaxInputs(ArrayRef<PlannedUnit> units, ActivationGrids &grids,
     auto grid = grids.find(input);
     if (grid == grids.end() || !grid->second.coarse)
       continue;
-    double low = grid->second.statistics().min,
-           high = grid->second.statistics().max;
+    double low = grid->second.observed->min,
+           high = grid->second.observed->max;
     const QuantizableUnit *sum =
         makers.lookup(input.getInput().getDefiningOp());
     if (auto parts = maskedSum(sum, grids)) {

@@ -146,6 +146,9 @@ struct Recipe {
   /// Weight ranges are evened out across layers before calibration
   /// (qd-equalize-cross-layer).
   bool equalization = false;
+  /// Large biases go behind the next contraction (qd-absorb-bias): standard
+  /// deviations below the mean where channels end, 0 for the least value.
+  std::optional<double> biasAbsorption;
   bool biasCorrection = false;
   /// None: channels stay as they are.
   std::optional<SmoothingRecipe> smoothing;

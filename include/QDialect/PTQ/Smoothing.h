@@ -58,8 +58,7 @@ std::vector<float> activationAwareFactors(
 std::vector<float> channelMagnitudes(const ValueStatistics &statistics);
 
 /// The statistics of the value whose channels are divided by `factors`: its
-/// extremes and sums. What only the values themselves would tell is left out;
-/// the histogram is that of the channels' extremes.
+/// extremes and sums. Its histogram is not known.
 ValueStatistics dividedChannels(const ValueStatistics &statistics,
                                 const std::vector<float> &factors);
 

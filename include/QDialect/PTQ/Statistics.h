@@ -32,6 +32,8 @@ struct ValueStatistics {
   double max = 0;
   double sum = 0;
   double sumOfSquares = 0;
+  /// Empty in spite of counted values where channels were scaled or shifted
+  /// since.
   Histogram histogram;
 
   /// Per channel (innermost dimension), empty when the value has no channels or
@@ -41,7 +43,7 @@ struct ValueStatistics {
   std::vector<double> channelSum;
   std::vector<double> channelSumOfSquares;
 
-  /// The grid for this distribution.
+  /// The grid for this distribution; without a histogram, for its extremes.
   QuantParams chooseParams(const ScaleOptions &options) const;
 
   double absMax() const { return std::max(-min, max); }

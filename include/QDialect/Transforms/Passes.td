@@ -9,6 +9,7 @@
 #define QDIALECT_TRANSFORMS_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
+include "QDialect/Transforms/ChannelPasses.td"
 
 //===----------------------------------------------------------------------===//
 // Conversions at the edges and expansions
@@ -182,62 +183,6 @@ def WidenHalfPass : Pass<"qd-widen-half", "::mlir::func::FuncOp"> {
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
-}
-
-def FoldChannelAffinePass
-    : Pass<"qd-fold-channel-affine", "::mlir::func::FuncOp"> {
-  let summary = "fold channel-wise multiplications and additions into weights";
-  let description = [{
-    Run in the normalize phase, after constant folding. A chain of element-wise
-    ops that together are `y * a + b` with constants of one value an output
-    channel (or a scalar), after a contraction or convolution of any kind with
-    constant f32 weights whose result has no other reader, becomes weights
-    multiplied by `a` (computed in f64, rounded once) and one addition of a
-    constant bias. Reshapes that keep the channels together may stand between.
-    Left alone: weights that are not constants (quantized ones included),
-    contractions that add to something other than zero when `a` is not 1.
-
-    Example: test/Transforms/fold-channel-affine.mlir
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect",
-                           "::mlir::arith::ArithDialect"];
-  let statistics = [
-    Statistic<"numFolded", "folded", "Element-wise ops that went into weights">
-  ];
-}
-
-def EqualizeCrossLayerPass
-    : Pass<"qd-equalize-cross-layer", "::mlir::func::FuncOp"> {
-  let summary = "even out weight ranges between the layers that share channels";
-  let description = [{
-    Run on a float program in the normal form, before calibration. Where layers
-    make and read the channels of a value and nothing between them blocks
-    factors (Analysis/ChannelGroup.h), each channel is scaled so that its
-    largest weight is the same on both sides: f = sqrt(r2 / r1), weights and
-    biases of the makers times f, weights of the readers divided by f. All
-    groups are visited in turn until no factor changes by more than 0.01 %, then
-    every weight is rounded once. The program computes the same function; a
-    weight scale or an activation scale for a whole tensor loses less.
-
-    Left alone: channels whose weights are all zero on one side; values that a
-    clip (relu6), gelu or sigmoid reads. Layers around a residual sum share one
-    factor a channel. Factors stay within 2^-16 and 2^16.
-
-    Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and
-    Bias Correction", ICCV 2019, section 4.1.
-
-    Example: test/Transforms/equalize-cross-layer.mlir
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
-  let options = [
-    Option<"maxSweeps", "max-sweeps", "unsigned", "100",
-           "Visits of all groups at most">
-  ];
-  let statistics = [
-    Statistic<"numGroups", "groups", "Sets of channels that were evened out">,
-    Statistic<"numSweeps", "sweeps", "Visits of all groups until they settled">
-  ];
 }
 
 def ConvertToChannelLastPass
@@ -468,6 +413,7 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     Statistic<"numDeadChannels", "dead-channels", "Output channels without a weight other than zero">,
     Statistic<"numRaisedChannels", "raised-channels", "Output channels whose scale was raised for the bias">,
     Statistic<"numSharedGrids", "shared-grids", "Producers that got the grid of their concatenation">,
+    Statistic<"numAbsorbed", "absorbed", "Activations whose channels were shifted">,
     Statistic<"numSmoothed", "smoothed", "Activations whose channels were divided by factors">,
     Statistic<"numTables", "tables", "Tables read by rows that became codes">,
     Statistic<"numNeverRan", "never-ran", "Units kept float in branches that no sample took">

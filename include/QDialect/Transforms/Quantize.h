@@ -23,6 +23,8 @@ struct QuantizeSummary {
   int64_t raisedChannels = 0;
   /// Producers that got the grid of the concatenation they feed.
   int64_t sharedGrids = 0;
+  /// Activations whose channels were shifted (Recipe::biasAbsorption).
+  int64_t absorbed = 0;
   /// Activations whose channels were divided (Recipe::smoothing).
   int64_t smoothed = 0;
   /// Tables of rows that became codes (Recipe::tables).

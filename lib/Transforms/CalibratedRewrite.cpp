@@ -1,0 +1,49 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Statistics in, statistics out (CalibratedRewrite.h).
+
+#include "CalibratedRewrite.h"
+#include "QDialect/Transforms/Observers.h"
+
+using namespace mlir;
+
+namespace qdialect {
+
+LogicalResult checkProgram(func::FuncOp function,
+                           const Statistics &statistics) {
+  StringRef program = getProgramDigest(function);
+  if (statistics.program == program)
+    return success();
+  return function.emitError() << "statistics are of program \"" << statistics.program
+                              << "\", this is \"" << program << "\"";
+}
+
+LogicalResult
+rewriteCalibrated(func::FuncOp function, StringRef path, StringRef output,
+                  llvm::function_ref<LogicalResult(Statistics &)> rewrite) {
+  auto fail = [&](llvm::Error error) {
+    return function.emitError() << llvm::toString(std::move(error));
+  };
+  if (!hasObservers(function))
+    return function.emitError() << "has no observers; run qd-insert-observers "
+                                   "and calibrate it";
+  if (path.empty())
+    return function.emitError() << "needs the statistics of the program";
+  llvm::Expected<Statistics> statistics = Statistics::read(path);
+  if (!statistics)
+    return fail(statistics.takeError());
+  if (failed(checkProgram(function, *statistics)) ||
+      failed(rewrite(*statistics)))
+    return failure();
+  statistics->program = programDigest(function);
+  function->setAttr(kProgramAttr, StringAttr::get(function.getContext(),
+                                                  statistics->program));
+  if (!output.empty())
+    if (llvm::Error error = statistics->write(output))
+      return fail(std::move(error));
+  return success();
+}
+
+} // namespace qdialect
