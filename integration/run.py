@@ -17,6 +17,7 @@ TESTS = [
     ("digits", ["evaluation", "digits"]),
     ("integer only", ["evaluation", "integer-only", "--quick"]),
     ("equivalent rewrites", ["integration.rewrites"]),
+    ("scales of channels", ["integration.channel_scales"]),
     ("random QDQ graphs", ["integration.random_qdq"]),
     ("random QDQ graphs of 16 bits", ["integration.random_qdq", "--bits", "16", "--count", "36"]),
     ("random QDQ graphs of 16-bit weights", ["integration.random_qdq", "--bits", "16", "--weight-bits", "16", "--count",

@@ -26,9 +26,9 @@ static bool letsShiftsPass(Operation *op) {
 }
 
 /// The weights that `use` multiplies the channels by.
-static std::optional<ChannelConstant>
-weightsOf(OpOperand &use, const ContractionStructure &s,
-          const ChannelDims &channels) {
+static std::optional<ChannelConstant> weightsOf(OpOperand &use,
+                                                const ContractionStructure &s,
+                                                const ChannelDims &channels) {
   auto op = cast<linalg::LinalgOp>(use.getOwner());
   if (!s.weightIsConstant || use.getOperandNumber() != s.activationOperand ||
       !getOutputChannels(s))

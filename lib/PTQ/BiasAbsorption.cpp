@@ -42,8 +42,8 @@ ValueStatistics shiftedChannels(const ValueStatistics &statistics,
   assert(shifts.size() == statistics.channelMax.size() && "one a channel");
   ValueStatistics result;
   result.count = statistics.count;
-  double perChannel =
-      static_cast<double>(statistics.count) / static_cast<double>(shifts.size());
+  double perChannel = static_cast<double>(statistics.count) /
+                      static_cast<double>(shifts.size());
   for (auto [c, shift] : llvm::enumerate(shifts)) {
     float low = statistics.channelMin[c] - shift;
     float high = statistics.channelMax[c] - shift;

@@ -8,8 +8,8 @@
 //   ->
 //   y = relu(x W1 + (b1 - c));  %o = qd.observe y;  z = %o W2 + (b2 + c W2)
 //
-// What is added stands in ops of its own first; qd-fold-channel-affine's pattern
-// joins it with the biases that are there.
+// What is added stands in ops of its own first; qd-fold-channel-affine's
+// pattern joins it with the biases that are there.
 
 #include "AbsorbBias.h"
 #include "CalibratedRewrite.h"
@@ -44,31 +44,32 @@ std::optional<Shiftable> matchShiftable(const QuantizableUnit &unit) {
   if (!unit.contraction || !unit.result().hasOneUse())
     return std::nullopt;
   auto observe = dyn_cast<qd::ObserveOp>(*unit.result().getUsers().begin());
-  std::optional<ChannelDims> channels = getOutputChannels(*unit.contraction);
-  if (!observe || !channels)
+  if (!observe)
     return std::nullopt;
-  Shiftable found{cast<linalg::LinalgOp>(unit.root), *channels, observe, false,
-                  {}};
-  for (Operation *op : ArrayRef(unit.ops).drop_front()) {
-    if (isRelu(op)) {
-      found.rectified = true;
-    } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
-      channels = followReshape(*channels, op);
-      if (!channels)
-        return std::nullopt;
-    } else if (!biasOperand(op) || found.rectified) {
-      return std::nullopt;
-    }
-  }
   // Statistics know the channels of the innermost dimension.
-  int64_t last = cast<RankedTensorType>(observe.getType()).getRank() - 1;
-  if (channels->dims.size() != 1 || channels->dims[0] != last)
+  auto type = cast<RankedTensorType>(observe.getType());
+  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
     return std::nullopt;
-  auto readers = findShiftReaders(observe.getResult(), *channels);
+  ChannelDims observed{{type.getRank() - 1}, {type.getShape().back()}};
+  std::optional<ChannelDims> made = observed;
+  bool rectified = false, biased = false;
+  for (Operation *op : llvm::reverse(ArrayRef(unit.ops).drop_front())) {
+    if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      made = followReshapeBack(*made, op);
+    else if (isRelu(op) && !biased) // what is added behind it moves its zero
+      rectified = true;
+    else if (biasOperand(op))
+      biased = true;
+    else
+      return std::nullopt;
+    if (!made)
+      return std::nullopt;
+  }
+  auto readers = findShiftReaders(observe.getResult(), observed);
   if (!readers)
     return std::nullopt;
-  found.readers = std::move(*readers);
-  return found;
+  return Shiftable{cast<linalg::LinalgOp>(unit.root), *made, observe, rectified,
+                   std::move(*readers)};
 }
 
 void addBehind(linalg::LinalgOp op, const ChannelDims &channels,
@@ -89,11 +90,9 @@ void takeOver(const ChannelConstant &reader, ArrayRef<float> shifts) {
   ContractionStructure structure = *getContractionStructure(op);
   ConstantView view = *constantView(reader.operand->get());
   std::vector<double> sums(structure.numOutputChannels(), 0);
-  forEachProduct(reader,
-                 [&](int64_t element, int64_t channel, int64_t output) {
-                   sums[output] +=
-                       view.number(element) * static_cast<double>(shifts[channel]);
-                 });
+  forEachProduct(reader, [&](int64_t element, int64_t channel, int64_t output) {
+    sums[output] += view.number(element) * static_cast<double>(shifts[channel]);
+  });
   addBehind(op, *getOutputChannels(structure),
             std::vector<float>(sums.begin(), sums.end()));
 }

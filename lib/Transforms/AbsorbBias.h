@@ -12,8 +12,8 @@
 
 namespace qdialect {
 
-/// Shifts channels by PTQ/BiasAbsorption.h; `statistics` become those of the new
-/// program. Returns how many values were shifted.
+/// Shifts channels by PTQ/BiasAbsorption.h; `statistics` become those of the
+/// new program. Returns how many values were shifted.
 int64_t absorbBiases(mlir::func::FuncOp function, double sigmas,
                      Statistics &statistics);
 

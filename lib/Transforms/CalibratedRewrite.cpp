@@ -16,8 +16,9 @@ LogicalResult checkProgram(func::FuncOp function,
   StringRef program = getProgramDigest(function);
   if (statistics.program == program)
     return success();
-  return function.emitError() << "statistics are of program \"" << statistics.program
-                              << "\", this is \"" << program << "\"";
+  return function.emitError()
+         << "statistics are of program \"" << statistics.program
+         << "\", this is \"" << program << "\"";
 }
 
 LogicalResult

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What passes over a calibrated program have in common: the statistics file that
-// they read, and the one for the program that they leave.
+// What passes over a calibrated program have in common: the statistics file
+// that they read, and the one for the program that they leave.
 
 #ifndef QDIALECT_LIB_TRANSFORMS_CALIBRATEDREWRITE_H
 #define QDIALECT_LIB_TRANSFORMS_CALIBRATEDREWRITE_H

@@ -7,8 +7,9 @@
 //
 //   %d = linalg.generic %x / [f0, f1, ...];  %o = qd.observe %d "x"
 //
-// qd-quantize takes the division into the scales of the codes, which divides for
-// nothing: %q = qd.quantize %x scale s * f[c];  %o = qd.dequantize %q scale s.
+// qd-quantize takes the division into the scales of the codes, which divides
+// for nothing: %q = qd.quantize %x scale s * f[c];  %o = qd.dequantize %q scale
+// s.
 
 #ifndef QDIALECT_LIB_TRANSFORMS_CHANNELDIVISION_H
 #define QDIALECT_LIB_TRANSFORMS_CHANNELDIVISION_H

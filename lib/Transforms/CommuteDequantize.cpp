@@ -257,8 +257,8 @@ struct SinkDequantize : RewritePattern {
     Value empty = makeEmptyLike(rewriter, op->getLoc(), codes, grid.alphabet);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     auto max = linalg::GenericOp::create(
-        rewriter, op->getLoc(), type, mlir::ValueRange{codes}, mlir::ValueRange{empty},
-        ArrayRef<AffineMap>{identity, identity},
+        rewriter, op->getLoc(), type, mlir::ValueRange{codes},
+        mlir::ValueRange{empty}, ArrayRef<AffineMap>{identity, identity},
         SmallVector<utils::IteratorType>(type.getRank(),
                                          utils::IteratorType::parallel),
         [&](OpBuilder &b, Location l, mlir::ValueRange args) {

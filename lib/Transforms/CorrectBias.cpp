@@ -2,8 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Analytic bias correction in the float program (PTQ/BiasCorrection.h): what the
-// weights will lose when they are rounded goes into the bias before they are.
+// Analytic bias correction in the float program (PTQ/BiasCorrection.h): what
+// the weights will lose when they are rounded goes into the bias before they
+// are.
 
 #include "CalibratedRewrite.h"
 #include "QDialect/IR/QDDialect.h"
@@ -35,8 +36,8 @@ struct CorrectBiasPass : impl::CorrectBiasPassBase<CorrectBiasPass> {
         correct(planned, values);
       return success();
     };
-    if (failed(rewriteCalibrated(function, statistics, outputStatistics,
-                                 rewrite)))
+    if (failed(
+            rewriteCalibrated(function, statistics, outputStatistics, rewrite)))
       signalPassFailure();
   }
 
@@ -49,9 +50,9 @@ private:
     Value input = cast<linalg::LinalgOp>(unit.root)
                       .getDpsInputs()[unit.contraction->activationOperand];
     auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>();
-    const ValueStatistics *known =
-        observe && keepsMean(input) ? values.lookup(observe.getValueName())
-                                    : nullptr;
+    const ValueStatistics *known = observe && keepsMean(input)
+                                       ? values.lookup(observe.getValueName())
+                                       : nullptr;
     if (known && known->count)
       numCorrected += correctBias(unit, planned.layer.weights, *known);
   }

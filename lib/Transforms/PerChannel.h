@@ -15,14 +15,13 @@ namespace qdialect {
 
 /// The payload's op of `x` and a constant called `name` with one f32 value of
 /// `values` a channel; `channels` are those of `x`.
-mlir::linalg::GenericOp
-applyPerChannel(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x,
-                const ChannelDims &channels, llvm::ArrayRef<float> values,
-                llvm::StringRef name,
-                llvm::function_ref<mlir::Value(mlir::OpBuilder &,
-                                               mlir::Location, mlir::Value,
-                                               mlir::Value)>
-                    payload);
+mlir::linalg::GenericOp applyPerChannel(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x,
+    const ChannelDims &channels, llvm::ArrayRef<float> values,
+    llvm::StringRef name,
+    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                   mlir::Value, mlir::Value)>
+        payload);
 
 template <class Op>
 mlir::linalg::GenericOp

@@ -236,8 +236,8 @@ std::optional<ContractionLayer> viewContraction(const QuantizableUnit &unit) {
   layer.elements = view->toHostTensor();
   layer.channelStrides = weightChannelStrides(s);
   layer.channels = *channels;
-  layer.view = viewWeight(s, layer.elements, layer.channelStrides,
-                          layer.inputCount);
+  layer.view =
+      viewWeight(s, layer.elements, layer.channelStrides, layer.inputCount);
   if (layer.view.rows() != s.numOutputChannels())
     return std::nullopt; // a channel that the weight does not vary along
   if (std::optional<std::vector<float>> bias = readBias(unit)) {

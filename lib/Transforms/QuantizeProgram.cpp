@@ -118,7 +118,8 @@ private:
       auto it = recipes.find(observe.getInput());
       const TensorRecipe &tensor =
           it == recipes.end() ? recipe.activations : it->second;
-      ActivationGrid grid{{}, tensor.format, values, factors.lookup(observe), {}};
+      ActivationGrid grid{
+          {}, tensor.format, values, factors.lookup(observe), {}};
       grid.params = values->chooseParams(tensor.scaleOptions());
       if (plan.isFine(observe.getResult())) {
         // The products among its readers have the grid chosen above.
@@ -497,8 +498,8 @@ LogicalResult checkValues(func::FuncOp function, const Statistics &statistics) {
     const ValueStatistics *values = statistics.lookup(observe.getValueName());
     if (values && (values->count || branchAround(observe)))
       return success();
-    return observe.emitError() << "no statistics for value \""
-                               << observe.getValueName() << "\"";
+    return observe.emitError()
+           << "no statistics for value \"" << observe.getValueName() << "\"";
   });
   return failure(result.wasInterrupted());
 }

@@ -111,22 +111,20 @@ double roundingError(const ChannelConstant &reader,
   ConstantView view = *constantView(reader.operand->get());
   std::vector<double> scales(getContractionStructure(op)->numOutputChannels(),
                              0);
-  forEachProduct(
-      reader, [&](int64_t element, int64_t channel, int64_t output) {
-        double weight = view.number(element) * factors[channel];
-        scales[output] = std::max(scales[output], std::abs(weight) / qmax);
-      });
+  forEachProduct(reader, [&](int64_t element, int64_t channel, int64_t output) {
+    double weight = view.number(element) * factors[channel];
+    scales[output] = std::max(scales[output], std::abs(weight) / qmax);
+  });
   double error = 0;
-  forEachProduct(
-      reader, [&](int64_t element, int64_t channel, int64_t output) {
-        double scale = scales[output];
-        if (scale == 0)
-          return;
-        double weight = view.number(element) * factors[channel] / scale;
-        double change =
-            (std::nearbyint(weight) - weight) * scale / factors[channel];
-        error += change * change * meanSquares[channel];
-      });
+  forEachProduct(reader, [&](int64_t element, int64_t channel, int64_t output) {
+    double scale = scales[output];
+    if (scale == 0)
+      return;
+    double weight = view.number(element) * factors[channel] / scale;
+    double change =
+        (std::nearbyint(weight) - weight) * scale / factors[channel];
+    error += change * change * meanSquares[channel];
+  });
   return error;
 }
 
@@ -189,8 +187,7 @@ bool Smoother::smooth(qd::ObserveOp observe) {
     inverses.push_back(1.0 / static_cast<double>(factor));
   for (const auto &[value, dims] : group->values)
     if (auto member = value.getDefiningOp<qd::ObserveOp>()) {
-      ValueStatistics &known =
-          statistics.values[member.getValueName().str()];
+      ValueStatistics &known = statistics.values[member.getValueName().str()];
       known = dividedChannels(known, factors);
       smoothed.insert(member);
     }

@@ -11,8 +11,8 @@
 //
 // The division becomes part of the codes' scales (ChannelDivision.h) and costs
 // nothing. Where integers make the activation, the weights that it is made with
-// are divided instead (Analysis/ChannelGroup.h); so are other observed values on
-// the way, such as the linear side of a gated unit.
+// are divided instead (Analysis/ChannelGroup.h); so are other observed values
+// on the way, such as the linear side of a gated unit.
 
 #ifndef QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H
 #define QDIALECT_LIB_TRANSFORMS_SMOOTHACTIVATIONS_H

@@ -141,8 +141,7 @@ void boundSoftmaxInputs(ArrayRef<PlannedUnit> units, ActivationGrids &grids,
     auto grid = grids.find(input);
     if (grid == grids.end() || !grid->second.coarse)
       continue;
-    double low = grid->second.observed->min,
-           high = grid->second.observed->max;
+    double low = grid->second.observed->min, high = grid->second.observed->max;
     const QuantizableUnit *sum =
         makers.lookup(input.getInput().getDefiningOp());
     if (auto parts = maskedSum(sum, grids)) {

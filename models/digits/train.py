@@ -1,15 +1,16 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Train the digits CNN and write what the demo needs beside this file.
+"""Train the digits CNN, or a network of depthwise and pointwise convolutions, and write what the demo and the evaluation
+need beside this file.
 
-  python -m models.digits.train [--images digits.png] [--epochs N]
+  python -m models.digits.train [--network digits|mobile] [--images digits.png] [--epochs N]
 
 The data are the 5,000 handwritten digits (20 x 20, 500 a class) of Debian's package opencv-doc: digits.png is
 50 rows x 100 columns of cells, five rows a class. Rows 0-3 of each class train (4,000 images), row 4 tests (1,000).
 The test images and a calibration set of 100 training images are checked in, so that the demo needs no package.
 
-Writes digits.onnx (float, opset 17), test.npz {image, label}, calibration.npz {image}.
+Writes digits.onnx or mobile.onnx (float, opset 17); with digits test.npz {image, label} and calibration.npz {image}, too.
 """
 
 import argparse
@@ -51,6 +52,18 @@ def build(rng):
     ]
 
 
+def build_mobile(rng):
+    """As MobileNet is made: depthwise and pointwise convolutions in turn, each with its normalization and its relu."""
+    layers = [nn.Conv(rng, 1, 16, 3, stride=2), nn.BatchNorm(16), nn.Relu()]
+    for inputs, outputs, stride in ((16, 32, 1), (32, 64, 2), (64, 64, 1)):
+        layers += [nn.Conv(rng, inputs, inputs, 3, stride=stride, depthwise=True), nn.BatchNorm(inputs), nn.Relu(),
+                   nn.Conv(rng, inputs, outputs, 1), nn.BatchNorm(outputs), nn.Relu()]
+    return [*layers, nn.GlobalAveragePool(), nn.Linear(rng, 64, 10)]
+
+
+NETWORKS = {"digits": build, "mobile": build_mobile}
+
+
 def forward(model, x, train=False):
     for layer in model:
         x = layer.forward(x, train)
@@ -73,7 +86,7 @@ def accuracy(model, x, y):
 def train(epochs):
     rng = np.random.default_rng(7)
     x, y, test_x, test_y = load(ARGS.images)
-    model = build(rng)
+    model = NETWORKS[ARGS.network](rng)
     params = [p for layer in model for p in layer.params]
     momentum = [(np.zeros_like(v), np.zeros_like(v)) for v, _ in params]
     step, batch = 0, 50
@@ -155,7 +168,9 @@ def export(model, path):
 
 def main():
     model, x, test_x, test_y = train(ARGS.epochs)
-    export(model, os.path.join(HERE, "digits.onnx"))
+    export(model, os.path.join(HERE, f"{ARGS.network}.onnx"))
+    if ARGS.network != "digits":
+        return
     quantized = np.round(test_x * 255).astype(np.uint8)
     np.savez_compressed(os.path.join(HERE, "test.npz"), image=quantized, label=test_y.astype(np.uint8))
     calibration = x[:: len(x) // 100][:100]
@@ -164,6 +179,7 @@ def main():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=NETWORKS, default="digits")
     parser.add_argument("--images", default=DEFAULT_IMAGES)
     parser.add_argument("--epochs", type=int, default=12)
     ARGS = parser.parse_args()

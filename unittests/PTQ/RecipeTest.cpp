@@ -169,6 +169,15 @@ TEST(RecipeTest, SmoothingIsAnExponentOrTheNameOfAMethod) {
                   std::string(value) + "'");
 }
 
+TEST(RecipeTest, BiasAbsorptionIsANumberOfDeviations) {
+  EXPECT_FALSE(parsed("name: x\n").biasAbsorption.has_value());
+  EXPECT_EQ(parsed("name: x\nbias_absorption: 0\n").biasAbsorption, 0.0);
+  EXPECT_EQ(parsed("name: x\nbias_absorption: 3\n").biasAbsorption, 3.0);
+  EXPECT_NE(errorOf("name: x\nbias_absorption: -1\n")
+                .find("bias_absorption must not be negative"),
+            std::string::npos);
+}
+
 TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf("description: x\n"),
             "r.yaml:1: missing required key 'name' in 'description: x'");

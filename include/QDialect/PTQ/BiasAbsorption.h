@@ -23,15 +23,15 @@
 
 namespace qdialect {
 
-/// What to subtract from each channel: behind a relu (`rectified`) its mean less
-/// `sigmas` deviations, or its least value if that is 0, and nothing negative;
-/// elsewhere the middle of its range. Empty where the range of the tensor, 0
-/// included, would not become smaller, or the channels are not known.
+/// What to subtract from each channel: behind a relu (`rectified`) its mean
+/// less `sigmas` deviations, or its least value if that is 0, and nothing
+/// negative; elsewhere the middle of its range. Empty where the range of the
+/// tensor, 0 included, would not become smaller, or the channels are not known.
 std::vector<float> channelShifts(const ValueStatistics &statistics,
                                  bool rectified, double sigmas);
 
-/// The statistics of the value less `shifts`: extremes and sums of its channels.
-/// Its histogram is not known. What falls below 0 behind a relu is 0.
+/// The statistics of the value less `shifts`: extremes and sums of its
+/// channels. Its histogram is not known. What falls below 0 behind a relu is 0.
 ValueStatistics shiftedChannels(const ValueStatistics &statistics,
                                 const std::vector<float> &shifts,
                                 bool rectified);
