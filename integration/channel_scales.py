@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Passes that scale and shift channels on random networks, each a product, a bias, a relu and a product, in every form
 that a product may have, and a norm in front of one. Each network is calibrated; the interpreter runs it before and after
-the pass, which must leave its outputs as they are (largest error over largest value at most 1e-5), and quantized, which must
-lose less where a channel was planted that is 20 times as large as the others, or one with a large bias.
+the pass, which must leave its outputs as they are (largest error over largest value at most 1e-5), and quantized, which
+must lose less where a channel was planted that is 20 times as large as the others, or one with a large bias.
 
   python -m integration.channel_scales [--seed N]
 """

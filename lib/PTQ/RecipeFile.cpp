@@ -14,6 +14,7 @@
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/YAMLTraits.h"
+#include <cmath>
 
 using namespace qdialect;
 namespace yaml = llvm::yaml;
@@ -303,7 +304,8 @@ struct MappingTraits<Recipe> {
       recipe.nonlinearities = nonlinearities;
   }
   static std::string validate(IO &, Recipe &recipe) {
-    if (recipe.biasAbsorption && !(*recipe.biasAbsorption >= 0))
+    if (recipe.biasAbsorption &&
+        (!std::isfinite(*recipe.biasAbsorption) || *recipe.biasAbsorption < 0))
       return "bias_absorption must not be negative";
     if (recipe.integerOnly &&
         (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))

@@ -22,6 +22,7 @@
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QuantizableUnits.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -101,7 +102,7 @@ struct AbsorbBiasPass : impl::AbsorbBiasPassBase<AbsorbBiasPass> {
   using AbsorbBiasPassBase::AbsorbBiasPassBase;
 
   void runOnOperation() override {
-    if (!(sigmas >= 0)) {
+    if (!std::isfinite(sigmas) || sigmas < 0) {
       getOperation().emitError() << "sigmas must not be negative";
       return signalPassFailure();
     }
