@@ -392,6 +392,31 @@ def qattention(r):
                 domain="com.microsoft", types=[TensorProto.FLOAT])
 
 
+def dynamic_quantize_lstm(r):
+    # One sequence: of several, ONNX Runtime rounds as many together as each of its threads has.
+    steps, width, hidden, directions = (int(r.integers(1, most)) for most in (8, 9, 9, 3))
+    low, high, dtype = pick(r, (0, 256, np.uint8), (-128, 128, np.int8))
+    constants, order = {}, ["x", "W", "R"]
+    per_column, spread = bool(r.integers(2)), int(pick(r, 0, 30))
+    for name, depth in ("W", width), ("R", hidden):
+        shape = (directions, 4 * hidden) if per_column else (directions,)
+        constants[name] = r.integers(low, high, (directions, depth, 4 * hidden)).astype(dtype)
+        constants[name + "s"] = r.uniform(0.002, 0.01, shape).astype(np.float32)
+        constants[name + "z"] = (low + 128 + r.integers(-spread, spread + 1, shape)).astype(dtype)
+    bias, state, peepholes = (bool(v) for v in r.integers(0, 2, 3))
+    if bias:
+        constants["B"] = f32(r, directions, 8 * hidden)
+    if state:
+        constants |= {"h": f32(r, directions, 1, hidden), "c": f32(r, directions, 1, hidden)}
+    if peepholes:
+        constants["P"] = f32(r, directions, 3 * hidden)
+    order += ["B" if bias else "", "", "h" if state else "", "c" if state else "", "P" if peepholes else ""]
+    order += ["Ws", "Wz", "Rs", "Rz"]
+    attributes = {"hidden_size": hidden, "direction": "bidirectional" if directions == 2 else pick(r, "forward", "reverse")}
+    return Case("DynamicQuantizeLSTM", {"x": f32(r, steps, 1, width)}, constants, attributes, order, 3,
+                domain="com.microsoft", types=[TensorProto.FLOAT] * 3)
+
+
 GENERATORS = [conv, conv_transpose, pool, global_pool, gemm, matmul, binary, integer_binary, unary, gelu, clip, normalize,
               movement, slices, reduce, casts, where, quantize,
-              embed_layer_normalization, gather_block_quantized, qattention]  # fmt: skip
+              embed_layer_normalization, gather_block_quantized, qattention, dynamic_quantize_lstm]  # fmt: skip

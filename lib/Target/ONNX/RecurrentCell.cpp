@@ -6,6 +6,8 @@
 
 #include "RecurrentCell.h"
 #include "Indexing.h"
+#include "IntegerProduct.h"
+#include "Quantization.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -131,7 +133,7 @@ CellStates runCell(GraphBuilder &b, const CellDirection &d,
   int64_t steps = d.steps(), batch = d.batch(), hidden = d.hidden();
   Tensor flat = b.reshape(d.input, {b.sizes.mul(steps, batch), d.input.dim(2)});
   Tensor product =
-      b.channelwise(matrixProduct(b, flat, d.weights, "input"), {inputBias}, 1,
+      b.channelwise(d.inputProduct(flat), {inputBias}, 1,
                     [](OpBuilder &nested, Location at, ValueRange v) {
                       return Scalars{nested, at}.add(v[0], v[1]);
                     });
@@ -267,15 +269,111 @@ SmallVector<CellActivation> bindActivations(Node &n, int64_t directions,
 
 } // namespace
 
+namespace {
+
+/// Codes of 8 bits with the scales and zero points of each direction.
+struct CellCodes {
+  Tensor codes, scale;
+  std::optional<Tensor> zeroPoint;
+};
+
+/// One number a direction, or one for each of `width` columns of it.
+void requireColumns(Node &n, const Tensor &x, const llvm::Twine &label,
+                    int64_t directions, int64_t width) {
+  if (n.ok() && x.shape() != ArrayRef<int64_t>({directions}) &&
+      x.shape() != ArrayRef<int64_t>({directions, 1}) &&
+      x.shape() != ArrayRef<int64_t>({directions, width}))
+    n.emitError() << label << " " << n.b.describe(x)
+                  << " is neither one number nor a vector of " << width
+                  << " for each of " << directions << " directions";
+}
+
+std::optional<CellCodes> bindCellCodes(Node &n, size_t index, StringRef label,
+                                       size_t scaleIndex, int64_t directions) {
+  CellCodes result;
+  result.codes = n.input(index, label);
+  result.scale = n.floatInput(scaleIndex, (label + "_scale").str());
+  result.zeroPoint = n.optionalInput(scaleIndex + 1);
+  if (!n.ok())
+    return std::nullopt;
+  Type element = result.codes.elementType();
+  auto uint = dyn_cast<qd::UIntType>(element);
+  if (!element.isInteger(8) && !(uint && uint.getWidth() == 8))
+    n.emitError() << "input " << label << " is "
+                  << describeType(result.codes.type)
+                  << ", but must be uint8 or int8";
+  else if (!result.scale.elementType().isF32())
+    n.emitError() << "input " << label << "_scale is "
+                  << describeType(result.scale.type) << ", but must be float32";
+  else if (result.zeroPoint && result.zeroPoint->elementType() != element)
+    n.emitError() << "zero point " << describeType(result.zeroPoint->type)
+                  << " and input " << label << " "
+                  << describeType(result.codes.type)
+                  << " have different element types";
+  else if (result.codes.rank() == 3) {
+    int64_t width = result.codes.dim(2);
+    requireColumns(n, result.scale, "input " + label + "_scale", directions,
+                   width);
+    if (result.zeroPoint)
+      requireColumns(n, *result.zeroPoint, "input " + label + "_zero_point",
+                     directions, width);
+  }
+  if (!n.ok())
+    return std::nullopt;
+  return result;
+}
+
+/// The numbers of one direction: a scalar, or a vector of its columns.
+Tensor numbersOf(GraphBuilder &b, const Tensor &x, int64_t direction) {
+  Tensor row = b.sliceAxis(x, 0, direction, 1);
+  return row.size() == 1 ? b.reshape(row, {}) : b.reshape(row, {row.size()});
+}
+
+/// x times codes: x rounded to unsigned bytes with a scale for all of it, f32
+/// of the integer product times both scales, as ONNX Runtime does.
+std::function<Tensor(const Tensor &)>
+codedProduct(Node &n, const CellCodes &codes, int64_t direction) {
+  GraphBuilder &b = n.b;
+  std::optional<Tensor> zero;
+  if (codes.zeroPoint)
+    zero = numbersOf(b, *codes.zeroPoint, direction);
+  ByteCodes weights =
+      toByteCodes(b, directionOf(b, codes.codes, direction), zero, /*axis=*/1);
+  Tensor scale = numbersOf(b, codes.scale, direction);
+  return [&n, weights, scale](const Tensor &x) -> Tensor {
+    Type bytes = qd::UIntType::get(n.b.context(), 8);
+    Grid grid = chooseGrid(n.b, x, bytes);
+    ByteCodes rounded = toByteCodes(n.b, quantize(n.b, x, grid, bytes),
+                                    grid.zeroPoint, /*axis=*/0);
+    // Shapes were checked, so that there is a product.
+    Tensor sum = *integerMatmul(n, rounded, weights);
+    Type f32 = n.b.builder.getF32Type();
+    return n.b.elementwise(
+        {sum, grid.scale, scale}, f32,
+        [&](OpBuilder &nested, Location at, ValueRange v) -> Value {
+          Value real = arith::SIToFPOp::create(nested, at, f32, v[0]);
+          Value step = arith::MulFOp::create(nested, at, v[1], v[2]);
+          return arith::MulFOp::create(nested, at, real, step);
+        });
+  };
+}
+
+} // namespace
+
 std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
-                                         ArrayRef<StringRef> defaults) {
-  Tensor x = n.floatInput(0, "X"), w = n.floatInput(1, "W"),
-         r = n.floatInput(2, "R");
+                                         ArrayRef<StringRef> defaults,
+                                         CellWeights kind) {
+  bool areCodes = kind == CellWeights::Codes;
+  Tensor x = n.floatInput(0, "X");
+  Tensor w = areCodes ? n.input(1, "W") : n.floatInput(1, "W"),
+         r = areCodes ? n.input(2, "R") : n.floatInput(2, "R");
   std::string direction = n.getString("direction", "forward");
   bool batchFirst = n.getInt("layout", 0) != 0;
   n.ignore({"hidden_size", "output_sequence"}); // R says it; opset 6 leftover
-  n.requireSameType(x, w);
-  n.requireSameType(x, r);
+  if (!areCodes) {
+    n.requireSameType(x, w);
+    n.requireSameType(x, r);
+  }
   int64_t directions = direction == "bidirectional" ? 2 : 1;
   SmallVector<CellActivation> activations =
       bindActivations(n, directions, defaults);
@@ -302,9 +400,21 @@ std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
   }
   if (batchFirst)
     x = n.b.transpose(x, {1, 0, 2});
-  int64_t batch = x.dim(1), hidden = r.dim(2), width = gates * hidden;
-  requireShape(n, w, "W", {directions, width, x.dim(2)});
-  requireShape(n, r, "R", {directions, width, hidden});
+  int64_t batch = x.dim(1), hidden = r.dim(areCodes ? 1 : 2),
+          width = gates * hidden;
+  std::optional<CellCodes> weightCodes, recurrenceCodes;
+  if (areCodes) {
+    requireShape(n, w, "W", {directions, x.dim(2), width});
+    requireShape(n, r, "R", {directions, hidden, width});
+    weightCodes = bindCellCodes(n, 1, "W", 8, directions);
+    recurrenceCodes = bindCellCodes(n, 2, "R", 10, directions);
+    if (n.ok() && !x.elementType().isF32())
+      n.emitError() << "input X is " << describeType(x.type)
+                    << ", but must be float32";
+  } else {
+    requireShape(n, w, "W", {directions, width, x.dim(2)});
+    requireShape(n, r, "R", {directions, width, hidden});
+  }
   if (!n.ok())
     return {}; // the hidden size is anything
   Tensor bias;
@@ -336,8 +446,21 @@ std::vector<CellDirection> bindRecurrent(Node &n, int64_t gates, size_t states,
   for (int64_t i = 0; i < directions; ++i) {
     CellDirection d;
     d.input = x;
-    d.weights = n.b.transpose(directionOf(n.b, w, i), {1, 0});
-    d.recurrence = n.b.transpose(directionOf(n.b, r, i), {1, 0});
+    d.weights = directionOf(n.b, w, i);
+    d.recurrence = directionOf(n.b, r, i);
+    if (areCodes) {
+      d.inputProduct = codedProduct(n, *weightCodes, i);
+      d.recurrentProduct = codedProduct(n, *recurrenceCodes, i);
+    } else {
+      d.weights = n.b.transpose(d.weights, {1, 0});
+      d.recurrence = n.b.transpose(d.recurrence, {1, 0});
+      d.inputProduct = [&n, matrix = d.weights](const Tensor &y) {
+        return matrixProduct(n.b, y, matrix, "input");
+      };
+      d.recurrentProduct = [&n, matrix = d.recurrence](const Tensor &y) {
+        return matrixProduct(n.b, y, matrix, "recurrent");
+      };
+    }
     Tensor both = directionOf(n.b, bias, i);
     d.inputBias = n.b.sliceAxis(both, 0, 0, width);
     d.recurrenceBias = n.b.sliceAxis(both, 0, width, width);

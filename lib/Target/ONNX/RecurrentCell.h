@@ -20,6 +20,7 @@
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Scalars.h"
+#include <functional>
 #include <vector>
 
 namespace qdialect::onnx_import {
@@ -33,9 +34,11 @@ struct CellActivation {
 
 /// The operands of one direction of a recurrent operator.
 struct CellDirection {
-  Tensor input;                         ///< (T, batch, I)
-  Tensor weights;                       ///< (I, gates * H)
-  Tensor recurrence;                    ///< (H, gates * H)
+  Tensor input;      ///< (T, batch, I)
+  Tensor weights;    ///< (I, gates * H)
+  Tensor recurrence; ///< (H, gates * H)
+  /// The products with both.
+  std::function<Tensor(const Tensor &)> inputProduct, recurrentProduct;
   Tensor inputBias;                     ///< (gates * H)
   Tensor recurrenceBias;                ///< (gates * H)
   std::optional<Tensor> lengths;        ///< (batch)
@@ -70,11 +73,18 @@ CellStates runCell(GraphBuilder &b, const CellDirection &direction,
 Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
                      llvm::StringRef label);
 
+/// How a node has W and R: as floats, one row a gate's unit, or as codes of 8
+/// bits, one column a unit, with scales and zero points behind the operands
+/// that all recurrent operators share. What codes multiply is quantized when
+/// the program runs.
+enum class CellWeights { Floats, Codes };
+
 /// Reads a recurrent node: operands by the names and places that all three
 /// operators share, `states` states, `gates` gates. Empty after an error.
 std::vector<CellDirection>
 bindRecurrent(Node &n, int64_t gates, size_t states,
-              llvm::ArrayRef<llvm::StringRef> defaultActivations);
+              llvm::ArrayRef<llvm::StringRef> defaultActivations,
+              CellWeights kind = CellWeights::Floats);
 
 /// Gives Y, Y_h and for two states Y_c from the states of each direction.
 mlir::LogicalResult finishRecurrent(Node &n,

@@ -40,17 +40,15 @@ LogicalResult importRNN(Node &n) {
     return failure();
   std::vector<CellStates> states;
   for (const CellDirection &d : directions)
-    states.push_back(
-        runCell(n.b, d, addTensors(n.b, d.inputBias, d.recurrenceBias),
-                [&](const Tensor &row, ArrayRef<Tensor> state) {
-                  Tensor sum = addTensors(
-                      n.b, row,
-                      matrixProduct(n.b, state[0], d.recurrence, "recurrent"));
-                  return SmallVector<Tensor, 2>{
-                      combine(n.b, {sum}, [&](const Scalars &s, ValueRange v) {
-                        return d.activations[0](s, d.clipped(s, v[0]));
-                      })};
-                }));
+    states.push_back(runCell(
+        n.b, d, addTensors(n.b, d.inputBias, d.recurrenceBias),
+        [&](const Tensor &row, ArrayRef<Tensor> state) {
+          Tensor sum = addTensors(n.b, row, d.recurrentProduct(state[0]));
+          return SmallVector<Tensor, 2>{
+              combine(n.b, {sum}, [&](const Scalars &s, ValueRange v) {
+                return d.activations[0](s, d.clipped(s, v[0]));
+              })};
+        }));
   return finishRecurrent(n, directions, states);
 }
 
@@ -118,9 +116,9 @@ LogicalResult importGRU(Node &n) {
 }
 
 /// Gates in the order input, output, forget, cell; states h and c.
-LogicalResult importLSTM(Node &n) {
+LogicalResult importCells(Node &n, CellWeights kind) {
   std::vector<CellDirection> directions =
-      bindRecurrent(n, 4, 2, {"Sigmoid", "Tanh", "Tanh"});
+      bindRecurrent(n, 4, 2, {"Sigmoid", "Tanh", "Tanh"}, kind);
   bool coupled = n.getInt("input_forget", 0) != 0;
   if (!n.ok())
     return failure();
@@ -153,8 +151,7 @@ LogicalResult importLSTM(Node &n) {
     states.push_back(runCell(
         b, d, addTensors(b, d.inputBias, d.recurrenceBias),
         [&](const Tensor &row, ArrayRef<Tensor> state) {
-          Tensor gates = addTensors(
-              b, row, matrixProduct(b, state[0], d.recurrence, "recurrent"));
+          Tensor gates = addTensors(b, row, d.recurrentProduct(state[0]));
           Tensor cell =
               combine(b,
                       {state[1], gateOf(b, gates, 0, hidden),
@@ -179,12 +176,22 @@ LogicalResult importLSTM(Node &n) {
   return finishRecurrent(n, directions, states);
 }
 
+LogicalResult importLSTM(Node &n) {
+  return importCells(n, CellWeights::Floats);
+}
+
+LogicalResult importDynamicQuantizeLSTM(Node &n) {
+  return importCells(n, CellWeights::Codes);
+}
+
 } // namespace
 
 void registerRecurrentOps(OpRegistry &r) {
   r.onOp("RNN", 7, importRNN).symbolic();
   r.onOp("GRU", 7, importGRU).symbolic();
   r.onOp("LSTM", 7, importLSTM).symbolic();
+  r.onOp(microsoftDomain, "DynamicQuantizeLSTM", 1, importDynamicQuantizeLSTM)
+      .symbolic();
 }
 
 } // namespace qdialect::onnx_import
