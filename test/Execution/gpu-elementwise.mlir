@@ -24,7 +24,8 @@
 // RECEIPT-NEXT: "sm_80"
 // RECEIPT: "launches": {
 // RECEIPT-NEXT: "sm_90": {
-// RECEIPT-NEXT: "blocks": 1,
+// RECEIPT-NEXT: "blocks": 2,
+// RECEIPT-NEXT: "threads": 128,
 
 func.func @main(%x: tensor<5x33xf32> {qd.name = "x"}, %y: tensor<5x33xf32> {qd.name = "y"}) -> (tensor<5x33xf32> {qd.name = "z"}) {
   %e = tensor.empty() : tensor<5x33xf32>

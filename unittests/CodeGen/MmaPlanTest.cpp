@@ -51,8 +51,7 @@ TEST_F(MmaPlan, GroupedConvolution) {
   checkGpuDispatch(groupedText(random, 6, 3, 8, 20, 3), "mma", random);
   checkGpuDispatch(groupedText(random, 5, 2, 16, 64, 1), "mma", random);
   // Narrow groups are no products of matrices.
-  checkGpuDispatch(groupedText(random, 5, 4, 8, 4, 3), "tasks-contraction",
-                   random);
+  checkGpuDispatch(groupedText(random, 5, 4, 8, 4, 3), "elements", random);
 }
 
 /// Loads and stores of the epilogue are as wide as its 16 columns.

@@ -19,11 +19,14 @@ std::string GpuKernelPlan::instruction(const GpuTarget &target) const {
 FailureOr<std::unique_ptr<GpuKernelPlan>>
 planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   loadGpuDialects(*dispatch->getContext());
-  if (!options.generic)
+  if (!options.generic) {
     if (std::optional<cpu::KernelRegion> region =
             cpu::KernelRegion::analyze(dispatch))
       if (gpu::GpuPlanPtr plan = gpu::planMma(*region))
         return plan;
+    if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))
+      return plan;
+  }
   if (gpu::GpuPlanPtr plan = gpu::planTasks(dispatch, options))
     return plan;
   return failure();

@@ -1,0 +1,128 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which dispatches are computed element by element.
+
+#include "ElementEmitter.h"
+#include "KernelRegion.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+/// A tensor of a static shape whose elements lie in memory as they are.
+static bool isPlain(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape() || tensor.getNumElements() == 0)
+    return false;
+  Type element = tensor.getElementType();
+  return isa<FloatType>(element) ||
+         (element.isSignlessInteger() &&
+          (element.isInteger(1) || element.isInteger(8) ||
+           element.isInteger(16) || element.isInteger(32) ||
+           element.isInteger(64)));
+}
+
+static bool isConstant(Value value) {
+  return value.getDefiningOp<arith::ConstantOp>() != nullptr;
+}
+
+/// Whether the payload is straight-line code over its arguments, constants and
+/// elements of tensors.
+static bool isSimplePayload(linalg::LinalgOp op) {
+  Block *body = op.getBlock();
+  auto isKnown = [&](Value value) {
+    return value.getParentBlock() == body || isConstant(value);
+  };
+  for (Operation &inner : body->without_terminator()) {
+    if (inner.getNumRegions() != 0 || inner.getNumResults() != 1)
+      return false;
+    for (Value operand : inner.getOperands()) {
+      bool isTensor = isa<RankedTensorType>(operand.getType());
+      if (isTensor ? !isa<tensor::ExtractOp, qd::LookupOp>(inner)
+                   : !isKnown(operand))
+        return false;
+    }
+  }
+  return isKnown(body->getTerminator()->getOperand(0));
+}
+
+static bool isSimpleLinalg(linalg::LinalgOp op) {
+  if (op.getNumDpsInits() != 1 || op->getNumResults() != 1 ||
+      !op.hasPureTensorSemantics())
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (!map.isProjectedPermutation())
+    return false;
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType())) {
+      if (!isConstant(operand.get()))
+        return false;
+    } else if (operand.get().getDefiningOp<tensor::EmptyOp>() &&
+               op.payloadUsesValueFromOperand(&operand)) {
+      return false;
+    }
+  }
+  // A loop whose size no tensor tells, or a parallel one that the result does
+  // not have.
+  return llvm::none_of(op.getStaticLoopRanges(), ShapedType::isDynamic) &&
+         map.getNumResults() + op.getNumReductionLoops() == op.getNumLoops() &&
+         isSimplePayload(op);
+}
+
+static bool isSimple(Operation &op) {
+  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
+    return true;
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    Value padding = pad.getConstantPaddingValue();
+    return padding && isConstant(padding) &&
+           llvm::none_of(pad.getStaticLow(), ShapedType::isDynamic) &&
+           llvm::none_of(pad.getStaticHigh(), ShapedType::isDynamic);
+  }
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return isPlain(op.getOperand(0).getType());
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return llvm::none_of(slice.getStaticOffsets(), ShapedType::isDynamic) &&
+           llvm::none_of(slice.getStaticStrides(), ShapedType::isDynamic);
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && isSimpleLinalg(linalgOp);
+}
+
+bool isElementByElement(qd::DispatchOp dispatch) {
+  auto isPlainValue = [](Value value) { return isPlain(value.getType()); };
+  if (!llvm::all_of(dispatch.getBody().getArguments(), isPlainValue) ||
+      !isPlain(dispatch->getResult(0).getType()))
+    return false;
+  int64_t elements =
+      cast<RankedTensorType>(dispatch->getResult(0).getType()).getNumElements();
+  unsigned reductions = 0;
+  for (Operation &op : dispatch.getBody().front().without_terminator()) {
+    if (!isSimple(op))
+      return false;
+    for (Value result : op.getResults())
+      if (isa<TensorType>(result.getType()) && !isPlainValue(result))
+        return false;
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (!linalgOp || linalgOp.getNumReductionLoops() == 0)
+      continue;
+    ++reductions;
+    // Otherwise some sums would be computed again and again.
+    if (cast<RankedTensorType>(op.getResult(0).getType()).getNumElements() !=
+        elements)
+      return false;
+  }
+  return reductions <= 1;
+}
+
+SmallVector<Value> loadedConstants(qd::DispatchOp dispatch) {
+  SmallVector<Value> constants;
+  for (auto constant : dispatch.getBody().front().getOps<arith::ConstantOp>())
+    if (isa<RankedTensorType>(constant.getType()) &&
+        !cpu::splatOf(constant.getResult()))
+      constants.push_back(constant.getResult());
+  return constants;
+}
+
+} // namespace qdialect::gpu
