@@ -31,6 +31,7 @@ PASSES = [
     ("qd-equalize-log", "s8", "channel", 3),
     ("qd-clip-percentile", "s8", "channel", 3),
     ("qd-awq", "s4", "channel", 0.5),
+    ("qd-smooth-search", "s8", "channel", 3),
     ("qd-absorb-bias", "s8", "bias", 3),
     ("qd-correct-bias", "s4", "bias", 0.5),
 ]
@@ -230,12 +231,12 @@ class Case:
         return np.load(f"{folder}/y.npy")
 
     def rewrite(self, program, passes, result):
-        self.tools.run("q-opt", program, f"-pass-pipeline=builtin.module(func.func({passes}))", "-o", result)
+        self.tools.run("q-opt", program, f"-pass-pipeline=builtin.module({passes})", "-o", result)
         return result
 
     def quantized(self, program, statistics, weights):
         """The SQNR of the program with one scale an activation."""
-        passes = f"qd-quantize{{recipe={self.recipe(weights)} statistics={statistics}}}"
+        passes = f"func.func(qd-quantize{{recipe={self.recipe(weights)} statistics={statistics}}})"
         return sqnr(self.outputs, self.run(self.rewrite(program, passes, self.path("q.mlir"))))
 
     def check(self, name, weights, least):
@@ -243,7 +244,11 @@ class Case:
             self.loss[weights] = self.quantized(self.program, self.statistics, weights)
         options = "" if name == "qd-absorb-bias" else f"recipe={self.recipe(weights)} "
         after, statistics = self.path("after.mlir"), self.path("after.json")
-        self.rewrite(self.program, f"{name}{{{options}statistics={self.statistics} output-statistics={statistics}}}", after)
+        passes = f"{name}{{{options}statistics={self.statistics} output-statistics={statistics}"
+        if name == "qd-smooth-search":
+            self.rewrite(self.program, f"{passes} calibration={self.samples}}}", after)
+        else:
+            self.rewrite(self.program, f"func.func({passes}}})", after)
         found = self.run(after)
         error = float(np.abs(found - self.outputs).max() / np.abs(self.outputs).max())
         gain = self.quantized(after, statistics, weights) - self.loss[weights]

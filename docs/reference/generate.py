@@ -20,6 +20,7 @@ SOURCE = HERE.parent.parent
 PAGES = {
     "QDDialect.md": ("IR/QDOps.td", ["-gen-dialect-doc", "-dialect=qd"]),
     "Passes.md": ("Transforms/Passes.td", ["-gen-pass-doc"]),
+    "SearchPasses.md": ("Pipelines/Passes.td", ["-gen-pass-doc"]),
 }
 
 

@@ -9,6 +9,7 @@
 #include "QDialect/Pipelines/Passes.h"
 
 #include "QDialect/PTQ/Recipe.h"
+#include "QDialect/Pipelines/SearchPasses.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -76,6 +77,7 @@ void buildDispatchPipeline(OpPassManager &pm) {
 }
 
 void registerPipelines() {
+  registerQDialectSearchPasses();
   PassPipelineRegistration<>(
       "qd-normalize-pipeline",
       "Float program in source layout to the normal form: constants and "
