@@ -32,6 +32,7 @@ TESTS = [
     ("sizes that depend on data", ["integration.data_sizes"]),
     ("resized images", ["integration.resize"]),
     ("bounds that the program computes", ["integration.computed_bounds"]),
+    ("a decoder block in integers", ["integration.llama_block"]),
     ("control flow", ["integration.control_flow"]),
     ("GPUs", ["integration.gpu"]),
     ("bad input", ["integration.bad_input"]),

@@ -155,7 +155,10 @@ void ChannelGraph::expandMaker(unsigned node) {
   if (!op)
     return block(node, op, " is an input");
   if (auto norm = dyn_cast<qd::LayerNormOp>(op))
-    return expandNorm(node, norm);
+    return expandNorm(node, op, norm.getGammaMutable(),
+                      norm.getBeta() ? &norm.getBetaMutable()[0] : nullptr);
+  if (auto norm = dyn_cast<qd::RmsNormOp>(op))
+    return expandNorm(node, op, norm.getGammaMutable(), /*beta=*/nullptr);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     if (auto structure = getContractionStructure(linalgOp))
       return expandContraction(node, linalgOp, *structure);
@@ -167,21 +170,22 @@ void ChannelGraph::expandMaker(unsigned node) {
   block(node, op, " blocks factors");
 }
 
-void ChannelGraph::expandNorm(unsigned node, qd::LayerNormOp norm) {
+void ChannelGraph::expandNorm(unsigned node, Operation *norm, OpOperand &gamma,
+                              OpOperand *beta) {
   ChannelDims trailing = nodes[node].channels;
+  int64_t axis = norm->getAttrOfType<IntegerAttr>("axis").getInt();
   for (int64_t &dim : trailing.dims)
-    dim -= static_cast<int64_t>(norm.getAxis());
+    dim -= axis;
   if (llvm::any_of(trailing.dims, [](int64_t dim) { return dim < 0; }))
     return block(node, norm, " normalizes within a channel");
   std::optional<ChannelConstant> gain =
-      channelConstant(norm.getGammaMutable(), trailing);
+      channelConstant(gamma, trailing);
   if (!gain)
     return block(node, norm, " has a computed gain");
   nodes[node].makers.push_back(*gain);
-  if (!norm.getBeta())
+  if (!beta)
     return;
-  std::optional<ChannelConstant> offset =
-      channelConstant(norm.getBetaMutable()[0], trailing);
+  std::optional<ChannelConstant> offset = channelConstant(*beta, trailing);
   if (!offset)
     return block(node, norm, " has a computed offset");
   nodes[node].addends.push_back(*offset);

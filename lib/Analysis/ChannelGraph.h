@@ -75,7 +75,8 @@ private:
   void need(unsigned node, mlir::Value value, const ChannelDims &channels);
 
   void expandMaker(unsigned node);
-  void expandNorm(unsigned node, qd::LayerNormOp norm);
+  void expandNorm(unsigned node, mlir::Operation *norm, mlir::OpOperand &gamma,
+                  mlir::OpOperand *beta);
   void expandContraction(unsigned node, mlir::linalg::LinalgOp op,
                          const ContractionStructure &s);
   void expandElementwise(unsigned node, mlir::linalg::GenericOp op);

@@ -25,20 +25,30 @@ LogicalResult SoftmaxOp::verify() {
   return verifyAxis(*this, getInput().getType(), getAxis());
 }
 
-LogicalResult LayerNormOp::verify() {
-  // layer_norm_c2
-  if (failed(verifyAxis(*this, getInput().getType(), getAxis())))
+/// Axis and gamma.
+template <typename Op>
+static LogicalResult verifyNorm(Op op) {
+  // layer_norm_c2, rms_norm_c2
+  if (failed(verifyAxis(op, op.getInput().getType(), op.getAxis())))
     return failure();
-  // layer_norm_c3
-  auto input = cast<RankedTensorType>(getInput().getType());
-  auto expected = RankedTensorType::get(input.getShape().drop_front(getAxis()),
-                                        input.getElementType());
-  if (getGamma().getType() != expected)
-    return emitOpError("gamma type ")
-           << getGamma().getType() << " is not " << expected;
-  // layer_norm_c4
-  if (getBeta() && getBeta().getType() != expected)
-    return emitOpError("beta type ")
-           << getBeta().getType() << " is not " << expected;
+  // layer_norm_c3, rms_norm_c3
+  auto input = cast<RankedTensorType>(op.getInput().getType());
+  auto expected = RankedTensorType::get(
+      input.getShape().drop_front(op.getAxis()), input.getElementType());
+  if (op.getGamma().getType() != expected)
+    return op.emitOpError("gamma type ")
+           << op.getGamma().getType() << " is not " << expected;
   return success();
 }
+
+LogicalResult LayerNormOp::verify() {
+  if (failed(verifyNorm(*this)))
+    return failure();
+  // layer_norm_c4
+  if (getBeta() && getBeta().getType() != getGamma().getType())
+    return emitOpError("beta type ")
+           << getBeta().getType() << " is not " << getGamma().getType();
+  return success();
+}
+
+LogicalResult RmsNormOp::verify() { return verifyNorm(*this); }

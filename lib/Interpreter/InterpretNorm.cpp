@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Row functions: softmax, layer norm, and the choice of dynamic scales. In f32
+// Row functions: softmax, layer norm, RMS norm, and the choice of dynamic scales. In f32
 // the bits are Numerics' row functions; half precision computes in f32 and
 // rounds the result. With exact islands the textbook formula in f64.
 
@@ -64,11 +64,10 @@ static llvm::Expected<Tensors> interpretSoftmax(Operation *op,
   return Tensors{y.converted(operands[0].type())};
 }
 
-static void layerNormRow64(const double *x, double *y, int64_t n,
-                           const double *gamma, const double *beta,
-                           double epsilon) {
+static void normRow64(bool centred, const double *x, double *y, int64_t n,
+                      const double *gamma, const double *beta, double epsilon) {
   double mean = 0, variance = 0;
-  for (int64_t i = 0; i < n; ++i)
+  for (int64_t i = 0; centred && i < n; ++i)
     mean += x[i];
   mean /= double(n);
   for (int64_t i = 0; i < n; ++i)
@@ -78,10 +77,21 @@ static void layerNormRow64(const double *x, double *y, int64_t n,
     y[i] = (x[i] - mean) * scale * gamma[i] + (beta ? beta[i] : 0.0);
 }
 
-static llvm::Expected<Tensors> interpretLayerNorm(Operation *op,
-                                                  ArrayRef<HostTensor> operands,
-                                                  const Context &context) {
-  auto norm = cast<qd::LayerNormOp>(op);
+static void normRow32(bool centred, const float *x, float *y, int64_t n,
+                      const float *gamma, const float *beta, float epsilon) {
+  if (centred)
+    layerNormRow(x, y, n, /*stride=*/1, gamma, beta, epsilon);
+  else
+    rmsNormRow(x, y, n, /*stride=*/1, gamma, epsilon);
+}
+
+/// layer_norm and rms_norm.
+template <typename Op>
+static llvm::Expected<Tensors> interpretNorm(Operation *op,
+                                             ArrayRef<HostTensor> operands,
+                                             const Context &context) {
+  constexpr bool centred = std::is_same_v<Op, qd::LayerNormOp>;
+  auto norm = cast<Op>(op);
   int64_t axis = int64_t(norm.getAxis());
   if (llvm::Error error = checkAxis(op, axis, operands[0].rank()))
     return std::move(error);
@@ -103,15 +113,15 @@ static llvm::Expected<Tensors> interpretLayerNorm(Operation *op,
   char *out = y.mutableBytes();
   for (int64_t row = 0; row < rows; ++row) {
     if (x.type() == DType::F64)
-      layerNormRow64(x.data<double>() + row * n,
-                     reinterpret_cast<double *>(out) + row * n, n,
-                     gamma.data<double>(),
-                     hasBeta ? beta.data<double>() : nullptr, epsilon);
+      normRow64(centred, x.data<double>() + row * n,
+                reinterpret_cast<double *>(out) + row * n, n,
+                gamma.data<double>(), hasBeta ? beta.data<double>() : nullptr,
+                epsilon);
     else
-      layerNormRow(x.data<float>() + row * n,
-                   reinterpret_cast<float *>(out) + row * n, n, /*stride=*/1,
-                   gamma.data<float>(), hasBeta ? beta.data<float>() : nullptr,
-                   epsilon);
+      normRow32(centred, x.data<float>() + row * n,
+                reinterpret_cast<float *>(out) + row * n, n,
+                gamma.data<float>(), hasBeta ? beta.data<float>() : nullptr,
+                epsilon);
   }
   return Tensors{y.converted(operands[0].type())};
 }
@@ -186,6 +196,7 @@ interpretChooseParams(Operation *op, ArrayRef<HostTensor> operands,
 void interp::registerNormOps(Registry &registry) {
   auto &ops = registry.tensorOps;
   ops["qd.softmax"] = interpretSoftmax;
-  ops["qd.layer_norm"] = interpretLayerNorm;
+  ops["qd.layer_norm"] = interpretNorm<qd::LayerNormOp>;
+  ops["qd.rms_norm"] = interpretNorm<qd::RmsNormOp>;
   ops["qd.choose_params"] = interpretChooseParams;
 }

@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Row reductions and the two row functions built on them, each operation
+// Row reductions and the row functions built on them, each operation
 // rounded to f32 and in the order that the header fixes.
 #include "QDialect/Numerics/Reductions.h"
 
@@ -72,14 +72,9 @@ void softmaxRow(const float *x, float *y, int64_t n, int64_t stride) {
     y[i * stride] /= sum;
 }
 
-void layerNormRow(const float *x, float *y, int64_t n, int64_t stride,
-                  const float *gamma, const float *beta, float epsilon) {
-  auto count = static_cast<float>(n);
-  float mean = rowSum(x, n, stride) / count;
-  for (int64_t i = 0; i < n; ++i)
-    y[i * stride] = x[i * stride] - mean;
-  float variance = rowSumOfSquares(y, n, stride) / count;
-  float factor = rsqrtF32(variance + epsilon);
+/// y = (y * factor) * gamma + beta.
+static void scaleRow(float *y, int64_t n, int64_t stride, float factor,
+                     const float *gamma, const float *beta) {
   for (int64_t i = 0; i < n; ++i) {
     float value = y[i * stride] * factor;
     if (gamma)
@@ -88,6 +83,24 @@ void layerNormRow(const float *x, float *y, int64_t n, int64_t stride,
       value = value + beta[i];
     y[i * stride] = value;
   }
+}
+
+void layerNormRow(const float *x, float *y, int64_t n, int64_t stride,
+                  const float *gamma, const float *beta, float epsilon) {
+  auto count = static_cast<float>(n);
+  float mean = rowSum(x, n, stride) / count;
+  for (int64_t i = 0; i < n; ++i)
+    y[i * stride] = x[i * stride] - mean;
+  float variance = rowSumOfSquares(y, n, stride) / count;
+  scaleRow(y, n, stride, rsqrtF32(variance + epsilon), gamma, beta);
+}
+
+void rmsNormRow(const float *x, float *y, int64_t n, int64_t stride,
+                const float *gamma, float epsilon) {
+  float square = rowSumOfSquares(x, n, stride) / static_cast<float>(n);
+  for (int64_t i = 0; i < n; ++i)
+    y[i * stride] = x[i * stride];
+  scaleRow(y, n, stride, rsqrtF32(square + epsilon), gamma, /*beta=*/nullptr);
 }
 
 } // namespace qdialect

@@ -7,6 +7,7 @@
 #include "Summary.h"
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Transforms/LayerName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/Support/Format.h"
@@ -61,11 +62,9 @@ void PhaseLog::collectFallbacks(ModuleOp module) {
   layers.clear();
   integerContractions = floatContractions = 0;
   module.walk([&](Operation *op) {
-    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback")) {
-      auto name = op->getAttrOfType<StringAttr>("qd.name");
-      layers.push_back({name ? name.str() : "<unnamed>",
-                        op->getName().getStringRef().str(), reason.str()});
-    }
+    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
+      layers.push_back(
+          {layerName(op), op->getName().getStringRef().str(), reason.str()});
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
         linalgOp && getContractionStructure(linalgOp))
       ++(op->hasAttr("qd.acc_bound") ? integerContractions : floatContractions);

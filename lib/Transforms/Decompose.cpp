@@ -2,13 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// qd-decompose: softmax, layer_norm, gelu, silu and block_matmul
+// qd-decompose: softmax, layer_norm, rms_norm, gelu, silu and block_matmul
 // (DecomposeBlockMatmul.cpp) become linalg, arith and math ops, step by step as
 // Numerics/Reductions.h, FloatFunctions.h and BlockMatmul.h say.
 //
 //   softmax:    m = rowMax(x);  e = exp(x - m);  e / rowSum(e)
 //   layer_norm: d = x - rowSum(x) / n;  v = rowSum(d * d) / n;
 //               d * rsqrt(v + epsilon) * gamma + beta
+//   rms_norm:   the same with x for d, without beta
 //
 // math.exp, math.erf, math.tanh and math.rsqrt stay: in this project they mean
 // Numerics' sequences, which qd-expand-math spells out.
@@ -90,10 +91,12 @@ struct DecomposeSoftmax : OpRewritePattern<qd::SoftmaxOp> {
   }
 };
 
-struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// layer_norm and rms_norm.
+template <typename Op>
+struct DecomposeNorm : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(qd::LayerNormOp op,
+  LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     if (failed(matchF32(op, rewriter)))
       return failure();
@@ -108,13 +111,20 @@ struct DecomposeLayerNorm : OpRewritePattern<qd::LayerNormOp> {
     AffineMap row = emitter.without(type.getRank(), axis);
     auto count = static_cast<float>(type.getDimSize(axis));
 
-    Value mean = divide(emitter, emitter.rowSum(x, axis), count);
-    Value centered = emitter.elementwise(type, {{x, all}, {mean, row}},
-                                         binary<arith::SubFOp>);
+    Value centered = x;
+    if constexpr (std::is_same_v<Op, qd::LayerNormOp>) {
+      Value mean = divide(emitter, emitter.rowSum(x, axis), count);
+      centered = emitter.elementwise(type, {{x, all}, {mean, row}},
+                                     binary<arith::SubFOp>);
+    }
     Value squares = emitter.elementwise(
         type, {{centered, all}, {centered, all}}, binary<arith::MulFOp>);
     Value variance = divide(emitter, emitter.rowSum(squares, axis), count);
-    Value result = normalize(rewriter, emitter, op, centered, variance, axis);
+    Value beta;
+    if constexpr (std::is_same_v<Op, qd::LayerNormOp>)
+      beta = op.getBeta();
+    Value result =
+        normalize(rewriter, emitter, op, centered, variance, beta, axis);
     if (result.getType() != op.getType()) {
       SmallVector<ReassociationIndices> groups =
           trailingGroups(op.getType().getRank(), axis);
@@ -141,7 +151,7 @@ private:
   }
 
   static Value normalize(OpBuilder &builder, LinalgEmitter &emitter,
-                         qd::LayerNormOp op, Value centered, Value variance,
+                         Op op, Value centered, Value variance, Value beta,
                          unsigned axis) {
     auto type = cast<RankedTensorType>(centered.getType());
     AffineMap column =
@@ -150,9 +160,8 @@ private:
         {centered, emitter.identity(type.getRank())},
         {variance, emitter.without(type.getRank(), axis)},
         {mergeTrailing(builder, op.getLoc(), op.getGamma(), 0), column}};
-    if (op.getBeta())
-      inputs.push_back(
-          {mergeTrailing(builder, op.getLoc(), op.getBeta(), 0), column});
+    if (beta)
+      inputs.push_back({mergeTrailing(builder, op.getLoc(), beta, 0), column});
     return emitter.elementwise(
         type, inputs,
         [&](OpBuilder &b, Location loc, ValueRange arguments) -> Value {
@@ -219,7 +228,8 @@ struct DecomposePass : qdialect::impl::DecomposePassBase<DecomposePass> {
 
 void qdialect::populateDecomposePatterns(RewritePatternSet &patterns) {
   patterns
-      .add<DecomposeSoftmax, DecomposeLayerNorm, DecomposeGelu, DecomposeSilu>(
+      .add<DecomposeSoftmax, DecomposeNorm<qd::LayerNormOp>,
+           DecomposeNorm<qd::RmsNormOp>, DecomposeGelu, DecomposeSilu>(
           patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
   populateDecomposeBlockMatmulPatterns(patterns);

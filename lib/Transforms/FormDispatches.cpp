@@ -225,8 +225,8 @@ void Former::assign(Operation *op) {
     group->takesEpilogue = group->hasRoot || isElementwiseGeneric(op);
   }
   // Row functions and products hand on the lanes that they make.
-  if (isa<qd::SoftmaxOp, qd::LayerNormOp, qd::IntSoftmaxOp, qd::IntLayerNormOp,
-          qd::IntRmsNormOp, qd::BlockMatmulOp>(op))
+  if (isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::IntSoftmaxOp,
+          qd::IntLayerNormOp, qd::IntRmsNormOp, qd::BlockMatmulOp>(op))
     group->hasRoot = group->takesEpilogue = true;
   groupOf[op] = group.get();
   groups.push_back(std::move(group));

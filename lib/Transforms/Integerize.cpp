@@ -293,8 +293,8 @@ void Integerizer::markFallbacks() {
   for (Operation *one : ops) {
     Operation &op = *one;
     bool computes =
-        isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp,
-            qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
+        isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp,
+            qd::GeluOp, qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
         !isa<linalg::FillOp, linalg::TransposeOp>(op);
     computes |= refusedAccumulators.contains(&op);
     if (!computes || op.getNumResults() != 1 ||
@@ -396,6 +396,7 @@ struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {
     numPools += integerizer.made[static_cast<int>(Family::Pool)];
     numElementwise += integerizer.made[static_cast<int>(Family::Elementwise)];
     numFallbacks += integerizer.fallbacks;
+    numNonlinear += integerizer.made[static_cast<int>(Family::Nonlinear)];
     numTableReads += integerizer.tables;
   }
 };

@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// softmax, layer norm, gelu and silu between casts to their integer forms,
+// softmax, norms, gelu and silu between casts to their integer forms,
 // where `qd.integer_scheme` asks for it:
 //
 //   quantize(softmax(dequantize(x)))   =>   qd.int_softmax x scheme(...)
@@ -52,7 +52,9 @@ public:
     if (auto softmax = dyn_cast<qd::SoftmaxOp>(op))
       return emitSoftmax(softmax);
     if (auto norm = dyn_cast<qd::LayerNormOp>(op))
-      return emitNorm(norm);
+      return emitNorm(norm, norm.getBeta());
+    if (auto norm = dyn_cast<qd::RmsNormOp>(op))
+      return emitNorm(norm, /*beta=*/{});
     if (isa<qd::SiluOp>(op))
       return emitCurve<qd::IntSiluOp>(IntegerCurveKind::Silu);
     if (cast<qd::GeluOp>(op).getApproximate() == qd::GeluApproximation::None)
@@ -87,16 +89,17 @@ private:
                                     llvm::APFloat(to.scale), to.zeroPoint);
   }
 
-  Operation *emitNorm(qd::LayerNormOp op) {
+  template <typename Op>
+  Operation *emitNorm(Op op, Value offset) {
     auto axis = static_cast<int64_t>(op.getAxis());
     ArrayRef<int64_t> row = op.getType().getShape().drop_front(axis);
     if (llvm::any_of(row, ShapedType::isDynamic))
       return refuse("the length of its rows is symbolic");
     std::vector<float> gamma = numbersOf(op.getGamma()), beta;
-    if (op.getBeta())
-      beta = numbersOf(op.getBeta());
+    if (offset)
+      beta = numbersOf(offset);
     auto length = static_cast<int64_t>(gamma.size());
-    if (gamma.empty() || (op.getBeta() && beta.size() != gamma.size()))
+    if (gamma.empty() || (offset && beta.size() != gamma.size()))
       return refuse("its gain is not a constant");
     std::optional<IntegerNorm> integers = chooseIntegerNorm(
         toNumerics(scheme), gamma.data(), beta.empty() ? nullptr : beta.data(),
@@ -111,9 +114,14 @@ private:
     Value bias = makeConstant(
         builder, loc, RankedTensorType::get(row, builder.getI64Type()), "bias",
         HostTensor::of<int64_t>(DType::I64, shape, integers->bias));
-    return qd::IntLayerNormOp::create(builder, loc, type, codes, gain, bias,
+    if constexpr (std::is_same_v<Op, qd::RmsNormOp>)
+      return qd::IntRmsNormOp::create(builder, loc, type, codes, gain, bias,
                                       scheme, axis, integers->epsilon,
-                                      integers->shift);
+                                      integers->shift, from.zeroPoint);
+    else
+      return qd::IntLayerNormOp::create(builder, loc, type, codes, gain, bias,
+                                        scheme, axis, integers->epsilon,
+                                        integers->shift);
   }
 
   template <typename Op>

@@ -196,8 +196,9 @@ static bool matchRoot(Operation *op, bool nonlinearities,
     unit.inputs.push_back(op->getOperand(0));
     return true;
   }
-  if (nonlinearities && isa<qd::SoftmaxOp, qd::LayerNormOp>(op)) {
-    unit.kind = isa<qd::SoftmaxOp>(op) ? "softmax" : "layer_norm";
+  if (nonlinearities &&
+      isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp>(op)) {
+    unit.kind = op->getName().stripDialect();
     unit.inputs.push_back(op->getOperand(0));
     return llvm::all_of(op->getOperands().drop_front(),
                         isComputedFromConstants);

@@ -129,7 +129,7 @@ bool QuantizationPlan::wants(OpOperand &use) const {
 /// Functions whose argument a byte is too coarse for.
 static bool isNonlinear(const QuantizableUnit &unit) {
   return unit.kind == "softmax" || unit.kind == "layer_norm" ||
-         unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary" ||
+         unit.kind == "rms_norm" || unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary" ||
          unit.kind == "resize";
 }
 

@@ -321,7 +321,8 @@ private:
     const LayerRecipe &layer = planned.layer;
     request(planned);
     if (recipe.nonlinearities &&
-        isa<qd::SoftmaxOp, qd::LayerNormOp, qd::GeluOp, qd::SiluOp>(unit.root))
+        isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::GeluOp,
+            qd::SiluOp>(unit.root))
       unit.root->setAttr(
           kIntegerSchemeAttr,
           qd::IntegerSchemeAttr::get(

@@ -2,13 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Recognises gelu, silu, softmax and layer norm by the normal form of their
-// parts (FloatExpression.h):
+// Recognises gelu, silu, softmax and norms by the normal form of their parts
+//  (FloatExpression.h):
 //
 //   0.5 x + 0.5 x erf(0.707 x)                              gelu
 //   x (1 + exp(-x))^-1                                      silu
 //   exp(x - m) s^-1,  s = sum exp(x - m)                    softmax
 //   g x v^(-1/2) - g/n s v^(-1/2) + b,  s = sum x           layer norm
+//   g x (a s + b)^(-1/2),  s = sum x^2                      RMS norm
 //
 // Ops are tried from the last to the first, so the largest form wins; x is
 // whichever tensor behind the op makes the form fit.
@@ -74,7 +75,7 @@ public:
   /// The op that computes the same, or null.
   Value match() {
     for (auto rule : {&Matcher::gelu, &Matcher::silu, &Matcher::softmax,
-                      &Matcher::layerNorm})
+                      &Matcher::layerNorm, &Matcher::rmsNorm})
       if (Value result = (this->*rule)())
         return result;
     return {};
@@ -85,6 +86,7 @@ private:
   Value silu();
   Value softmax();
   Value layerNorm();
+  Value rmsNorm();
 
   /// The polynomial has just these terms, nearly.
   static bool isForm(const Polynomial &p,
@@ -103,6 +105,15 @@ private:
            ArrayRef<unsigned>(atom.dims) == dims;
   }
   bool isVariance(const Polynomial &p, unsigned sum, double count) const;
+  /// The term g x v^(-1/2) of a norm: the group v and g, a tensor or a number.
+  struct NormTerm {
+    unsigned group = 0;
+    std::optional<unsigned> gamma;
+    double scale = 1;
+  };
+  std::optional<NormTerm> normTerm() const;
+  /// The elements of a row along `dims`; 0 if their number is not known.
+  double countAlong(ArrayRef<unsigned> dims, SmallVector<int64_t> &shape) const;
   std::optional<Value> rowParameter(unsigned atom, ArrayRef<unsigned> dims);
   Value filledRow(ArrayRef<int64_t> shape, double value);
   int64_t rank() const { return cast<RankedTensorType>(x.getType()).getRank(); }
@@ -264,10 +275,7 @@ Value Matcher::filledRow(ArrayRef<int64_t> shape, double value) {
       builder, loc, DenseElementsAttr::get(type, static_cast<float>(value)));
 }
 
-Value Matcher::layerNorm() {
-  if (!getElementTypeOrSelf(x).isF32())
-    return {};
-  // The term g x v^(-1/2) names the group and gamma.
+std::optional<Matcher::NormTerm> Matcher::normTerm() const {
   std::optional<unsigned> group, gamma;
   double scale = 0;
   for (auto &[monomial, value] : e.form.terms) {
@@ -281,15 +289,36 @@ Value Matcher::layerNorm() {
       else if (number != X && power == 2)
         gamma = number;
       else if (number != X)
-        return {};
+        return std::nullopt;
     }
     if (monomial.size() != 1 + (group ? 1u : 0u) + (gamma ? 1u : 0u))
-      return {};
+      return std::nullopt;
   }
   if (!group || (gamma && !isNearly(scale, 1)))
+    return std::nullopt;
+  return NormTerm{*group, gamma, scale};
+}
+
+double Matcher::countAlong(ArrayRef<unsigned> dims,
+                           SmallVector<int64_t> &shape) const {
+  auto type = cast<RankedTensorType>(x.getType());
+  double count = 1;
+  for (unsigned dim : dims) {
+    if (type.isDynamicDim(dim))
+      return 0;
+    shape.push_back(type.getDimSize(dim));
+    count *= shape.back();
+  }
+  return count;
+}
+
+Value Matcher::layerNorm() {
+  std::optional<NormTerm> term = normTerm();
+  if (!term || !getElementTypeOrSelf(x).isF32())
     return {};
-  auto withGamma = [&](unsigned number) {
-    Monomial product{{number, 2}, {*group, -1}};
+  auto [group, gamma, scale] = *term;
+  auto withGamma = [&, group = group, gamma = gamma](unsigned number) {
+    Monomial product{{number, 2}, {group, -1}};
     if (gamma)
       product.push_back({*gamma, 2});
     llvm::sort(product);
@@ -299,20 +328,12 @@ Value Matcher::layerNorm() {
     if (!reducesX(atom, Kind::Sum, atom.dims))
       continue;
     SmallVector<unsigned> dims = atom.dims;
-    auto type = cast<RankedTensorType>(x.getType());
     SmallVector<int64_t> shape;
-    double count = 1;
-    if (llvm::any_of(dims,
-                     [&](unsigned dim) { return type.isDynamicDim(dim); }))
-      continue;
-    for (unsigned dim : dims) {
-      shape.push_back(type.getDimSize(dim));
-      count *= shape.back();
-    }
+    double count = countAlong(dims, shape);
     auto sumNumber = static_cast<unsigned>(sum);
-    if (!isNearly(e.form[withGamma(sumNumber)], -scale / count))
+    if (count == 0 || !isNearly(e.form[withGamma(sumNumber)], -scale / count))
       continue;
-    Polynomial variance = e.atom(*group).argument;
+    Polynomial variance = e.atom(group).argument;
     double epsilon = variance[Monomial()];
     variance.terms.erase(Monomial());
     if (!(epsilon > 0 && epsilon < 1) ||
@@ -344,6 +365,42 @@ Value Matcher::layerNorm() {
           builder, loc, rows.getType(), rows, *gammaRow,
           betaRow.value_or(Value()), static_cast<uint64_t>(axis),
           llvm::APFloat(static_cast<float>(epsilon)));
+    });
+  }
+  return {};
+}
+
+/// g x (a sum x^2 + b)^(-1/2): with n elements a row, the RMS norm of gain
+/// g (a n)^(-1/2) and epsilon b / (a n), where a n is 1 for a mean.
+Value Matcher::rmsNorm() {
+  std::optional<NormTerm> term = normTerm();
+  if (!term || e.form.terms.size() != 1 || !getElementTypeOrSelf(x).isF32())
+    return {};
+  const Polynomial &square = e.atom(term->group).argument;
+  for (auto [number, atom] : llvm::enumerate(e.atoms)) {
+    if (atom.kind != Kind::Sum || !isForm(atom.argument, {{{{X, 4}}, 1}}))
+      continue;
+    Monomial sum{{static_cast<unsigned>(number), 2}};
+    SmallVector<unsigned> dims = atom.dims;
+    SmallVector<int64_t> shape;
+    double share = square[sum] * countAlong(dims, shape);
+    if (isNearly(share, 1))
+      share = 1;
+    double epsilon = square[Monomial()] / share;
+    if (square.terms.size() != 2 || !(share > 0) ||
+        !(epsilon > 0 && epsilon < 1))
+      continue;
+    std::optional<Value> gain;
+    if (!term->gamma)
+      gain = filledRow(shape, term->scale / std::sqrt(share));
+    else if (share == 1)
+      gain = rowParameter(*term->gamma, dims);
+    if (!gain)
+      continue;
+    return alongRow(dims, [&](Value rows, int64_t axis) -> Value {
+      return qd::RmsNormOp::create(builder, loc, rows.getType(), rows, *gain,
+                                   static_cast<uint64_t>(axis),
+                                   llvm::APFloat(static_cast<float>(epsilon)));
     });
   }
   return {};

@@ -176,25 +176,23 @@ struct SinkIntoFunction : RewritePattern {
 
   LogicalResult matchAndRewrite(Operation *op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<qd::GeluOp, qd::SiluOp, qd::SoftmaxOp, qd::LayerNormOp>(op))
+    if (!isa<qd::GeluOp, qd::SiluOp, qd::SoftmaxOp, qd::LayerNormOp,
+             qd::RmsNormOp>(op))
       return failure();
     auto expand = op->getOperand(0).getDefiningOp<tensor::ExpandShapeOp>();
     if (!expand || expand.getSrcType().getRank() == 0)
       return rewriter.notifyMatchFailure(op, "reads no expanded tensor");
-    std::optional<int64_t> axis;
-    if (auto norm = dyn_cast<qd::LayerNormOp>(op))
-      axis = norm.getAxis();
-    else if (auto softmax = dyn_cast<qd::SoftmaxOp>(op))
-      axis = softmax.getAxis();
+    // Of row functions.
+    auto axis = op->getAttrOfType<IntegerAttr>("axis");
     Groups groups = expand.getReassociationIndices();
     int64_t first = groups.size();
     if (axis) {
       // From the axis on the reshape must leave every dimension alone.
       while (first > 0 && groups[first - 1].size() == 1 &&
-             groups[first - 1][0] >= *axis)
+             groups[first - 1][0] >= axis.getInt())
         --first;
       if (first == static_cast<int64_t>(groups.size()) ||
-          groups[first][0] != *axis)
+          groups[first][0] != axis.getInt())
         return rewriter.notifyMatchFailure(op, "the reshape splits its rows");
     }
     IRMapping map;
@@ -202,10 +200,8 @@ struct SinkIntoFunction : RewritePattern {
     Operation *moved = rewriter.clone(*op, map);
     moved->getResult(0).setType(expand.getSrcType().clone(
         getElementTypeOrSelf(op->getResult(0).getType())));
-    if (auto norm = dyn_cast<qd::LayerNormOp>(moved))
-      norm.setAxis(first);
-    else if (auto softmax = dyn_cast<qd::SoftmaxOp>(moved))
-      softmax.setAxis(first);
+    if (axis)
+      moved->setAttr("axis", rewriter.getI64IntegerAttr(first));
     rewriter.replaceOp(op,
                        expandLike(rewriter, expand, op->getResult(0).getType(),
                                   moved->getResult(0)));

@@ -4,6 +4,7 @@
 //
 // --fail-on-fallback: a layer that was to be integer and is not is an error.
 
+#include "QDialect/Transforms/LayerName.h"
 #include "QDialect/Transforms/Passes.h"
 
 namespace qdialect {
@@ -25,10 +26,8 @@ struct VerifyFallbacksPass
       auto reason = op->getAttrOfType<StringAttr>("qd.fallback");
       if (!reason)
         return;
-      auto name = op->getAttrOfType<StringAttr>("qd.name");
       op->emitError("layer '")
-          << (name ? name.getValue() : StringRef("<unnamed>"))
-          << "' stays float: " << reason.getValue();
+          << layerName(op) << "' stays float: " << reason.getValue();
       signalPassFailure();
     });
   }

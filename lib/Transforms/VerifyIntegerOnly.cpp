@@ -9,6 +9,7 @@
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Transforms/LayerName.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -93,15 +94,8 @@ struct VerifyIntegerOnlyPass
 
 private:
   static void complain(Operation *op) {
-    Operation *layer = op;
-    while (layer && !layer->hasAttr("qd.name"))
-      layer = layer->getParentOp();
-    if (isa_and_nonnull<func::FuncOp>(layer))
-      layer = nullptr;
     InFlightDiagnostic error = op->emitError("layer '");
-    error << (layer ? layer->getAttrOfType<StringAttr>("qd.name").getValue()
-                    : StringRef("<unnamed>"))
-          << "' computes in floats by '" << op->getName()
+    error << layerName(op) << "' computes in floats by '" << op->getName()
           << "', and the recipe wants integers alone";
     if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
       error << ": " << reason.getValue();

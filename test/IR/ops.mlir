@@ -92,6 +92,8 @@ func.func @functions(%x: tensor<2x4x8xf32>, %g: tensor<4x8xf32>, %v: vector<8xf1
   %1 = qd.layer_norm %x, %g, %g axis = 1 epsilon = 1.0e-5 : tensor<2x4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
   // CHECK: qd.layer_norm %{{.*}}, %{{.*}} axis = 1 epsilon = 0.000000e+00 : tensor<2x4x8xf32>, tensor<4x8xf32>
   %2 = qd.layer_norm %x, %g axis = 1 epsilon = 0.0 : tensor<2x4x8xf32>, tensor<4x8xf32>
+  // CHECK: qd.rms_norm %{{.*}}, %{{.*}} axis = 1 epsilon = 9.99999997E-7 : tensor<2x4x8xf32>, tensor<4x8xf32>
+  %6 = qd.rms_norm %x, %g axis = 1 epsilon = 1.0e-6 : tensor<2x4x8xf32>, tensor<4x8xf32>
   // CHECK: qd.gelu %{{.*}} approximate(none) : tensor<2x4x8xf32>
   %3 = qd.gelu %x approximate(none) : tensor<2x4x8xf32>
   // CHECK: qd.gelu %{{.*}} approximate(tanh) : vector<8xf16>

@@ -1,4 +1,4 @@
-// Values of qd.softmax, layer_norm, gelu and silu. The bits of the functions are
+// Values of qd.softmax, layer_norm, rms_norm, gelu and silu. The bits of the functions are
 // tested in Numerics; here their wiring: axes, strides, special values.
 // RUN: q-run --interpret %s | FileCheck %s
 // RUN: q-run --interpret --exact-islands %s | FileCheck %s --check-prefix=EXACT
@@ -61,6 +61,23 @@ func.func @layer_norm_two_axes() -> tensor<1x2x2xf32> {
   %g = arith.constant dense<[[1.0, 1.0], [2.0, 2.0]]> : tensor<2x2xf32>
   %y = qd.layer_norm %x, %g axis = 1 epsilon = 1.0e-30 : tensor<1x2x2xf32>, tensor<2x2xf32>
   return %y : tensor<1x2x2xf32>
+}
+
+// Mean squares 4, 0, and 4 of two axes; the square of 2^96 is an infinity; an infinity and a NaN.
+// CHECK-LABEL: @rms_norm
+// CHECK-NEXT: 5x4xfloat32 [ [1, 2, -2, 2], [0, 0, -0, 0], [0, 0, 0, 0], [nan, 0, 0, 0], [nan, nan, nan, nan] ]
+// CHECK-NEXT: 1x2x2xfloat32 [ [ [1, -1], [2, -2] ] ]
+// EXACT-LABEL: @rms_norm
+// EXACT-NEXT: 5x4xfloat64 [ [1, 2, -2, 2], [0, 0, -0, 0], [2, 0, 0, 0], [nan, 0, 0, 0], [nan, nan, nan, nan] ]
+func.func @rms_norm() -> (tensor<5x4xf32>, tensor<1x2x2xf32>) {
+  %x = arith.constant dense<[[2.0, 2.0, -2.0, 2.0], [0.0, 0.0, -0.0, 0.0], [7.9228162514264338e+28, 0.0, 0.0, 0.0],
+                             [0x7F800000, 1.0, 1.0, 1.0], [0x7FC00000, 1.0, 1.0, 1.0]]> : tensor<5x4xf32>
+  %g = arith.constant dense<[1.0, 2.0, 2.0, 2.0]> : tensor<4xf32>
+  %y = qd.rms_norm %x, %g axis = 1 epsilon = 1.0e-30 : tensor<5x4xf32>, tensor<4xf32>
+  %v = arith.constant dense<[[[2.0, -2.0], [2.0, -2.0]]]> : tensor<1x2x2xf32>
+  %h = arith.constant dense<[[1.0, 1.0], [2.0, 2.0]]> : tensor<2x2xf32>
+  %z = qd.rms_norm %v, %h axis = 1 epsilon = 1.0e-30 : tensor<1x2x2xf32>, tensor<2x2xf32>
+  return %y, %z : tensor<5x4xf32>, tensor<1x2x2xf32>
 }
 
 // 0.5 * 2 * (1 + erf(sqrt 2)) = 1.9544997; tanh form 1.9545977; 2 / (1 + e^-2).

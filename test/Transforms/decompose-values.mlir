@@ -6,12 +6,15 @@
 // RUN: q-run %t.mlir --function=softmax --print | diff %t.softmax -
 // RUN: q-run %s --function=layer_norm --print > %t.layer_norm
 // RUN: q-run %t.mlir --function=layer_norm --print | diff %t.layer_norm -
+// RUN: q-run %s --function=rms_norm --print > %t.rms_norm
+// RUN: q-run %t.mlir --function=rms_norm --print | diff %t.rms_norm -
 // RUN: q-run %s --function=functions --print > %t.functions
 // RUN: q-run %t.mlir --function=functions --print | diff %t.functions -
 // The payload forms of all of them, spelt out to IEEE operations.
 // RUN: q-opt %t.mlir --qd-expand-math > %t.math.mlir
 // RUN: q-run %t.math.mlir --function=softmax --print | diff %t.softmax -
 // RUN: q-run %t.math.mlir --function=layer_norm --print | diff %t.layer_norm -
+// RUN: q-run %t.math.mlir --function=rms_norm --print | diff %t.rms_norm -
 // RUN: q-run %t.math.mlir --function=functions --print | diff %t.functions -
 
 // Pseudo-random values in [-8, 8), the same in every run.
@@ -61,6 +64,18 @@ func.func @layer_norm() -> (tensor<12x37xf32>, tensor<4x37x3xf32>, tensor<2x16xf
   %1 = qd.layer_norm %y, %k axis = 1 epsilon = 1.0e-3 : tensor<4x37x3xf32>, tensor<37x3xf32>
   %2 = qd.layer_norm %w, %u, %u axis = 1 epsilon = 0.0 : tensor<2x16xf32>, tensor<16xf32>, tensor<16xf32>
   return %0, %1, %2 : tensor<12x37xf32>, tensor<4x37x3xf32>, tensor<2x16xf32>
+}
+
+func.func @rms_norm() -> (tensor<12x37xf32>, tensor<4x37x3xf32>) {
+  %v = func.call @values() : () -> tensor<444xf32>
+  %x = tensor.expand_shape %v [[0, 1]] output_shape [12, 37] : tensor<444xf32> into tensor<12x37xf32>
+  %y = tensor.expand_shape %v [[0, 1, 2]] output_shape [4, 37, 3] : tensor<444xf32> into tensor<4x37x3xf32>
+  %g = tensor.extract_slice %v[5] [37] [1] : tensor<444xf32> to tensor<37xf32>
+  %h = tensor.extract_slice %v[60] [111] [1] : tensor<444xf32> to tensor<111xf32>
+  %k = tensor.expand_shape %h [[0, 1]] output_shape [37, 3] : tensor<111xf32> into tensor<37x3xf32>
+  %0 = qd.rms_norm %x, %g axis = 1 epsilon = 1.0e-6 : tensor<12x37xf32>, tensor<37xf32>
+  %1 = qd.rms_norm %y, %k axis = 1 epsilon = 0.0 : tensor<4x37x3xf32>, tensor<37x3xf32>
+  return %0, %1 : tensor<12x37xf32>, tensor<4x37x3xf32>
 }
 
 func.func @functions() -> (tensor<444xf32>, tensor<444xf32>, tensor<444xf32>) {

@@ -51,6 +51,25 @@ func.func @layer_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
 
 // -----
 
+// The zero point of the input matters; the gain as above.
+// CHECK-LABEL: func @rms_norm
+// CHECK-DAG: %[[G:.*]] = arith.constant dense<[536870912, -268435456]> : tensor<2xi32>
+// CHECK-DAG: %[[B:.*]] = arith.constant dense<{{.*}}> : tensor<2xi64>
+// CHECK: qd.int_rms_norm %{{.*}}, %[[G]], %[[B]] scheme(qd) axis = 1 epsilon = {{[0-9]+}} shift = {{[0-9]+}} zero_point = 11 {qd.error_lsb = {{.*}} : f64, qd.name = "norm"}
+func.func @rms_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
+  %s = arith.constant dense<1.0e-3> : tensor<f32>
+  %z = arith.constant dense<11> : tensor<i32>
+  %sy = arith.constant dense<0.125> : tensor<f32>
+  %zy = arith.constant dense<3> : tensor<i32>
+  %g = arith.constant dense<[1.0, -0.5]> : tensor<2xf32>
+  %x = qd.dequantize %q scale %s zero_point %z : tensor<4x2xi16>, tensor<f32>, tensor<i32> -> tensor<4x2xf32>
+  %y = qd.rms_norm %x, %g axis = 1 epsilon = 1.0e-5 {qd.name = "norm", qd.integer_scheme = #qd.integer_scheme<qd>} : tensor<4x2xf32>, tensor<2xf32>
+  %r = qd.quantize %y scale %sy zero_point %zy rounding(half_even) overflow(saturate) : tensor<4x2xf32>, tensor<f32>, tensor<i32> -> tensor<4x2xi8>
+  return %r : tensor<4x2xi8>
+}
+
+// -----
+
 // gelu of 16-bit codes; of bytes a table.
 // CHECK-LABEL: func @gelu
 // CHECK: qd.int_gelu %{{.*}} scheme(qd) scale = 1.000000e-03 zero_point = 0 to 2.000000e-02 zero_point = 0

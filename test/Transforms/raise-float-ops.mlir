@@ -275,3 +275,90 @@ func.func @silu_between_transposes(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
   } -> tensor<3x4xf32>
   return %y : tensor<3x4xf32>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// g * (x * (1 / sqrt(mean + eps))) with the mean as a sum times 1/8.
+
+// CHECK-LABEL: @rms_norm
+// CHECK-SAME: %[[X:.+]]: tensor<4x8xf32>, %[[G:.+]]: tensor<8xf32>
+// CHECK-NEXT: %[[Y:.+]] = qd.rms_norm %[[X]], %[[G]] axis = 1 epsilon = 9.99999997E-7
+// CHECK-NEXT: return %[[Y]]
+func.func @rms_norm(%x: tensor<4x8xf32>, %g: tensor<8xf32>) -> tensor<4x8xf32> {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %er = tensor.empty() : tensor<4xf32>
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%er : tensor<4xf32>) -> tensor<4xf32>
+  %sq = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %two = arith.constant 2.0 : f32
+    %1 = math.powf %v, %two : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x8xf32>
+  %q = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%sq : tensor<4x8xf32>) outs(%init : tensor<4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = arith.addf %v, %o : f32
+    linalg.yield %1 : f32
+  } -> tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #column, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %q, %g : tensor<4x8xf32>, tensor<4xf32>, tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%v: f32, %s: f32, %w: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %eighth = arith.constant 0.125 : f32
+    %eps = arith.constant 1.0e-6 : f32
+    %m = arith.mulf %s, %eighth : f32
+    %a = arith.addf %m, %eps : f32
+    %r = math.sqrt %a : f32
+    %i = arith.divf %one, %r : f32
+    %n = arith.mulf %v, %i : f32
+    %y = arith.mulf %w, %n : f32
+    linalg.yield %y : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// x / sqrt(sum x^2 + eps) is a norm of gain 1 / sqrt 4 and an epsilon of a quarter; an x that is not the one in the
+// sum is none.
+
+// CHECK-LABEL: @length
+// CHECK-SAME: %[[X:.+]]: tensor<2x4xf32>, %[[Z:.+]]: tensor<2x4xf32>
+// CHECK: %[[G:.+]] = arith.constant dense<5.000000e-01> : tensor<4xf32>
+// CHECK: qd.rms_norm %[[X]], %[[G]] axis = 1 epsilon = 2.500000e-01
+// CHECK-NOT: qd.rms_norm
+func.func @length(%x: tensor<2x4xf32>, %z: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4xf32>) {
+  %e = tensor.empty() : tensor<2x4xf32>
+  %er = tensor.empty() : tensor<2xf32>
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%er : tensor<2xf32>) -> tensor<2xf32>
+  %q = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x4xf32>) outs(%init : tensor<2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = arith.mulf %v, %v : f32
+    %2 = arith.addf %1, %o : f32
+    linalg.yield %2 : f32
+  } -> tensor<2xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %q : tensor<2x4xf32>, tensor<2xf32>) outs(%e : tensor<2x4xf32>) {
+  ^bb0(%v: f32, %s: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %a = arith.addf %s, %one : f32
+    %r = math.rsqrt %a : f32
+    %n = arith.mulf %v, %r : f32
+    linalg.yield %n : f32
+  } -> tensor<2x4xf32>
+  %w = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%z, %q : tensor<2x4xf32>, tensor<2xf32>) outs(%e : tensor<2x4xf32>) {
+  ^bb0(%v: f32, %s: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %a = arith.addf %s, %one : f32
+    %r = math.rsqrt %a : f32
+    %n = arith.mulf %v, %r : f32
+    linalg.yield %n : f32
+  } -> tensor<2x4xf32>
+  return %y, %w : tensor<2x4xf32>, tensor<2x4xf32>
+}

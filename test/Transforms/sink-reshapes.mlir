@@ -12,7 +12,8 @@
 // CHECK: %[[C:.+]] = tensor.collapse_shape %[[R]] {{\[\[}}0, 1], [2]]
 // CHECK: %[[S:.+]] = linalg.generic {{.*}} ins(%[[B]], %[[C]] : tensor<6x4xf32>, tensor<6x4xf32>)
 // CHECK: %[[N:.+]] = qd.layer_norm %[[S]], %{{.+}} axis = 1
-// CHECK-DAG: %[[G:.+]] = qd.gelu %[[N]]
+// CHECK-DAG: %[[M:.+]] = qd.rms_norm %[[N]], %{{.+}} axis = 1
+// CHECK-DAG: %[[G:.+]] = qd.gelu %[[M]]
 // CHECK-DAG: %[[E:.+]] = tensor.expand_shape %[[N]]
 // CHECK: return %[[E]], %[[G]]
 func.func @linear(%x: tensor<6x4xf32>, %r: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<6x4xf32>) {
@@ -30,7 +31,8 @@ func.func @linear(%x: tensor<6x4xf32>, %r: tensor<2x3x4xf32>) -> (tensor<2x3x4xf
     linalg.yield %1 : f32
   } -> tensor<2x3x4xf32>
   %n = qd.layer_norm %t, %b, %b axis = 2 epsilon = 1.0e-5 : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>
-  %g = qd.gelu %n approximate(none) : tensor<2x3x4xf32>
+  %m = qd.rms_norm %n, %b axis = 2 epsilon = 1.0e-5 : tensor<2x3x4xf32>, tensor<4xf32>
+  %g = qd.gelu %m approximate(none) : tensor<2x3x4xf32>
   %c = tensor.collapse_shape %g [[0, 1], [2]] : tensor<2x3x4xf32> into tensor<6x4xf32>
   return %n, %c : tensor<2x3x4xf32>, tensor<6x4xf32>
 }

@@ -73,8 +73,29 @@ protected:
                        (hasBeta ? ", " + type : ""),
                    quantized);
   }
+  std::string rmsNormText(const std::vector<int64_t> &shape, bool quantized) {
+    int64_t length = shape.back();
+    std::string type = shapeText({length}, "f32");
+    return rowText(shape,
+                   "    %g = arith.constant " +
+                       RandomConstants{random}.floats(length, 0.5f, 2) + " : " +
+                       type + "\n",
+                   "qd.rms_norm %x0, %g axis = " + number(shape.size() - 1) +
+                       " epsilon = 1.0e-6 : " + shapeText(shape, "f32") + ", " +
+                       type,
+                   quantized);
+  }
   std::mt19937 random{testSeed()};
 };
+
+TEST_F(RowTest, RmsNormLengths) {
+  for (int64_t length : {1, 2, 15, 16, 17, 64, 100, 384})
+    for (bool quantized : {false, true}) {
+      SCOPED_TRACE(length);
+      checkDispatch(rmsNormText({2, 3, length}, quantized), "row", random, 0,
+                    length < 100);
+    }
+}
 
 TEST_F(RowTest, SoftmaxLengths) {
   for (int64_t length : {1, 2, 15, 16, 17, 64, 100, 384})

@@ -148,5 +148,19 @@ TEST(LayerNormRow, CloseToTheRealOne) {
     layerNormRow(spread.data(), spread.data(), n, 2, nullptr, nullptr, 1e-5f);
     for (size_t i = 0; i < size; ++i)
       ASSERT_EQ(spread[2 * i], y[i]);
+    rmsNormRow(x.data(), y.data(), n, 1, gamma.data(), 1e-5f);
+    double square = 0;
+    for (float value : x)
+      square += double(value) * value;
+    square /= static_cast<double>(n);
+    for (size_t i = 0; i < size; ++i) {
+      double want = x[i] / std::sqrt(square + 1e-5) * gamma[i];
+      ASSERT_NEAR(y[i], want, 2e-6 * (1 + std::fabs(want)));
+      spread[2 * i] = x[i];
+    }
+    rmsNormRow(x.data(), y.data(), n, 1, ones.data(), 1e-5f);
+    rmsNormRow(spread.data(), spread.data(), n, 2, nullptr, 1e-5f);
+    for (size_t i = 0; i < size; ++i)
+      ASSERT_EQ(spread[2 * i], y[i]);
   }
 }

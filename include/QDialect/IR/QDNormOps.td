@@ -86,6 +86,45 @@ def QD_LayerNormOp : QD_Op<"layer_norm", [Pure, AllTypesMatch<["input", "result"
   let hasVerifier = 1;
 }
 
+def QD_RmsNormOp : QD_Op<"rms_norm", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "root mean square normalization over the trailing axes";
+  let description = [{
+    Divides the trailing dimensions from `axis` on by their root mean square, then
+    scales them: a layer norm without a mean and an offset.
+
+    *Semantics.* With n the number of elements of a row (the trailing dimensions
+    together), each operation rounded to f32:
+
+    ```
+    v = sum(x * x) / n
+    y = (x * rsqrt(v + epsilon)) * gamma        no fma
+    ```
+
+    Sums run in sixteen lanes and a tree (Numerics/Reductions.h); rsqrt is 1 / sqrt.
+    A *NaN* makes its row NaN; an infinity becomes NaN and the rest of its row 0, as
+    a row does of which a square overflows.
+
+    *Constraints.*
+    * C1: input, gamma and result are ranked tensors of floats.
+    * C2: 0 <= axis < rank.
+    * C3: gamma has the trailing dimensions of the input from `axis` on and its
+      element type.
+
+    *Example.*
+    ```mlir
+    %y = qd.rms_norm %x, %gamma axis = 2 epsilon = 1.0e-6
+       : tensor<1x128x768xf32>, tensor<768xf32>
+    ```
+  }];
+  let arguments = (ins QD_FloatTensor:$input, QD_FloatTensor:$gamma, I64Attr:$axis, F32Attr:$epsilon);
+  let results = (outs QD_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $gamma `axis` `=` custom<Integer>($axis) `epsilon` `=` custom<Float32>($epsilon)
+    attr-dict `:` type($input) `,` type($gamma)
+  }];
+  let hasVerifier = 1;
+}
+
 def QD_GeluOp : QD_ElementwiseFloatOp<"gelu"> {
   let summary = "Gaussian error linear unit";
   let description = [{

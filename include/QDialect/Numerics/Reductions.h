@@ -53,6 +53,11 @@ void softmaxRow(const float *x, float *y, int64_t n, int64_t stride = 1);
 void layerNormRow(const float *x, float *y, int64_t n, int64_t stride,
                   const float *gamma, const float *beta, float epsilon);
 
+/// y = (x * rsqrt(rowSumOfSquares(x) / n + epsilon)) * gamma, each operation
+/// rounded to f32; a null gamma leaves its step out. x and y may be the same.
+void rmsNormRow(const float *x, float *y, int64_t n, int64_t stride,
+                const float *gamma, float epsilon);
+
 } // namespace qdialect
 
 #endif // QDIALECT_NUMERICS_REDUCTIONS_H

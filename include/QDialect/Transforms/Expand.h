@@ -42,7 +42,7 @@ void populateIntegerCurvesToLinalgPatterns(mlir::RewritePatternSet &patterns);
 /// of populateDecomposePatterns, with the curves.
 void populateDecomposeIntegerPatterns(mlir::RewritePatternSet &patterns);
 
-/// softmax, layer_norm, gelu, silu, their integer forms and block_matmul to
+/// softmax, layer_norm, rms_norm, gelu, silu, their integer forms and block_matmul to
 /// linalg, arith and math.
 void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
 

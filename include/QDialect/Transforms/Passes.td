@@ -78,13 +78,13 @@ def ExpandMathPass : Pass<"qd-expand-math"> {
 }
 
 def DecomposePass : Pass<"qd-decompose"> {
-  let summary = "decompose softmax, layer_norm, gelu, silu and block_matmul";
+  let summary = "decompose softmax, layer_norm, rms_norm, gelu, silu and block_matmul";
   let description = [{
-    Replaces qd.softmax, qd.layer_norm, qd.gelu and qd.silu by linalg.generic,
-    arith and math ops that compute the same bits: row sums in sixteen lanes and
-    a tree (Numerics/Reductions.h), functions by name (math.exp is Numerics' exp,
-    which qd-expand-math spells out). softmax and layer_norm on dynamic shapes or
-    other elements than f32 are left alone. qd.block_matmul becomes an scf.for over
+    Replaces qd.softmax, qd.layer_norm, qd.rms_norm, qd.gelu and qd.silu by
+    linalg.generic, arith and math ops that compute the same bits: row sums in
+    sixteen lanes and a tree (Numerics/Reductions.h), functions by name (math.exp is
+    Numerics' exp, which qd-expand-math spells out). Norms of rows of symbolic length
+    and elements other than f32 are left alone. qd.block_matmul becomes an scf.for over
     blocks, unless its sum has a dynamic size.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
@@ -232,7 +232,7 @@ def PropagateTransposesPass
 }
 
 def RaiseFloatOpsPass : Pass<"qd-raise-float-ops", "::mlir::func::FuncOp"> {
-  let summary = "recognise gelu, silu, softmax and layer norm in their parts";
+  let summary = "recognise gelu, silu, softmax and norms in their parts";
   let description = [{
     Run first of the normalize phase, after constant folding. Exporters that do
     not know these functions write them out, each in its own way. The pass walks
@@ -246,9 +246,10 @@ def RaiseFloatOpsPass : Pass<"qd-raise-float-ops", "::mlir::func::FuncOp"> {
       softmax     exp(x - max x) / sum exp(x - max x), or without the maximum
       layer_norm  (x - mean x) / sqrt(var x + epsilon) gamma + beta, the variance
                   as mean of (x - mean x)^2 or as mean of x^2 minus (mean x)^2
+      rms_norm    x / sqrt(a sum x^2 + b) gamma, a and b positive
 
     Constants may differ by 1e-3 of their value. The ops that are recognised are
-    replaced by qd.gelu, qd.silu, qd.softmax, qd.layer_norm; a row that is not
+    replaced by qd.gelu, qd.silu, qd.softmax, qd.layer_norm, qd.rms_norm; a row that is not
     innermost is transposed for them.
 
     Example: test/Transforms/raise-float-ops.mlir
@@ -499,6 +500,7 @@ def IntegerizePass : IntegerizationPass<"qd-integerize"> {
     Statistic<"numElementwise", "elementwise", "Sums, products and affine maps made integer">,
     Statistic<"numPools", "pools", "Average pools and means made integer">,
     Statistic<"numTables", "tables", "Functions of one tensor made tables">,
+    Statistic<"numNonlinear", "nonlinear", "Softmax, norms, gelu and silu made integer">,
     Statistic<"numTableReads", "table-reads", "Reads of a dequantized table that read its codes">,
     Statistic<"numFallbacks", "fallbacks", "Ops left in float against the request">
   ];

@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The family "row": softmax and layer norm of contiguous rows, each row once
+// The family "row": softmax and norms of contiguous rows, each row once
 // through the first cache. The order of every sum is Numerics/Reductions.h's:
 // one accumulator of sixteen lanes, then a tree, so the bits are those of the
 // interpreter. Element-wise steps behind the row function run on the lanes that
@@ -24,12 +24,16 @@ public:
   using RowPlan::RowPlan;
   bool init();
 
-  std::optional<Source> gamma, beta; ///< of a layer norm
+  std::optional<Source> gamma, beta; ///< of a norm
   float epsilon = 0;
-  bool isSoftmax = false;
+  bool isSoftmax = false, isCentred = false;
 
 protected:
   std::unique_ptr<RowEmitter> makeEmitter(Emitter &e, Value args) override;
+
+private:
+  template <typename Op>
+  bool initNorm(Op norm);
 };
 
 class FloatRowEmitter : public RowEmitter {
@@ -48,7 +52,7 @@ public:
     if (plan.isSoftmax)
       softmax(x);
     else
-      layerNorm(x);
+      norm(x);
     finish(number);
   }
 
@@ -96,24 +100,28 @@ private:
     factor = e.broadcast(tree<arith::AddFOp>(sum), type);
   }
 
-  /// scratch = x - mean, factor = rsqrt(variance + epsilon).
-  void layerNorm(Value x) {
+  /// scratch = x - mean (an RMS norm's mean is 0), factor = rsqrt(variance +
+  /// epsilon).
+  void norm(Value x) {
     auto mean = [&](Value sum) -> Value {
       return arith::DivFOp::create(e, tree<arith::AddFOp>(sum),
                                    e.constant(e.f32(), plan.length));
     };
-    Value centre = e.broadcast(
-        mean(walk(e.constant(type, 0),
-                  [&](Value element, Value mask, Value partial) -> Value {
-                    return arith::AddFOp::create(e, partial,
-                                                 load(x, element, mask));
-                  })),
-        type);
+    Value centre;
+    if (plan.isCentred)
+      centre = e.broadcast(
+          mean(walk(e.constant(type, 0),
+                    [&](Value element, Value mask, Value partial) -> Value {
+                      return arith::AddFOp::create(e, partial,
+                                                   load(x, element, mask));
+                    })),
+          type);
     Value variance = mean(
         walk(e.constant(type, 0),
              [&](Value element, Value mask, Value partial) -> Value {
-               Value deviation =
-                   arith::SubFOp::create(e, load(x, element, mask), centre);
+               Value deviation = load(x, element, mask);
+               if (centre)
+                 deviation = arith::SubFOp::create(e, deviation, centre);
                keep(deviation, element);
                Value square = arith::MulFOp::create(e, deviation, deviation);
                return arith::AddFOp::create(e, partial,
@@ -146,27 +154,35 @@ std::unique_ptr<RowEmitter> FloatRowPlan::makeEmitter(Emitter &e, Value args) {
   return std::make_unique<FloatRowEmitter>(e, *this, args);
 }
 
+template <typename Op>
+bool FloatRowPlan::initNorm(Op norm) {
+  if (!initRows(static_cast<int64_t>(norm.getAxis())) || !hasKnownLength())
+    return false;
+  epsilon = norm.getEpsilon().convertToFloat();
+  gamma = resolve(norm.getGamma());
+  return gamma.has_value();
+}
+
 bool FloatRowPlan::init() {
   Operation *root = region.root;
-  isSoftmax = isa<qd::SoftmaxOp>(root);
-  auto norm = dyn_cast<qd::LayerNormOp>(root);
-  if (!isSoftmax && !norm)
+  if (!isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp>(root))
     return false;
   auto type = cast<RankedTensorType>(root->getResult(0).getType());
-  auto axis = static_cast<int64_t>(
-      isSoftmax ? cast<qd::SoftmaxOp>(root).getAxis() : norm.getAxis());
-  if (!type.getElementType().isF32() ||
-      (isSoftmax && axis + 1 != type.getRank()) || !initRows(axis))
+  if (!type.getElementType().isF32())
     return false;
-  if (norm) {
-    if (!hasKnownLength())
+  if (auto softmax = dyn_cast<qd::SoftmaxOp>(root)) {
+    isSoftmax = true;
+    auto axis = static_cast<int64_t>(softmax.getAxis());
+    if (axis + 1 != type.getRank() || !initRows(axis))
       return false;
-    epsilon = norm.getEpsilon().convertToFloat();
-    gamma = resolve(norm.getGamma());
-    if (!gamma)
+  } else if (auto norm = dyn_cast<qd::LayerNormOp>(root)) {
+    isCentred = true;
+    if (!initNorm(norm))
       return false;
     if (norm.getBeta() && !(beta = resolve(norm.getBeta())))
       return false;
+  } else if (!initNorm(cast<qd::RmsNormOp>(root))) {
+    return false;
   }
   return initEpilogue();
 }

@@ -254,7 +254,8 @@ bool RowAnalysis::visit(Operation *op) {
                llvm::all_of(concat.getInputs(),
                             [&](Value part) { return require(part); });
       })
-      .Case<qd::SoftmaxOp, qd::LayerNormOp>([&](auto norm) {
+      .Case<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::IntSoftmaxOp,
+            qd::IntLayerNormOp, qd::IntRmsNormOp>([&](auto norm) {
         return static_cast<int64_t>(norm.getAxis()) >= dims &&
                require(norm->getOperand(0)) &&
                llvm::all_of(norm->getOperands().drop_front(),

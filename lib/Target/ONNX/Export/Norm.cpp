@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Softmax, layer norm and the activations that are ops of their own.
+// Softmax, norms and the activations that are ops of their own.
 
 #include "Export/Exporter.h"
 
@@ -41,6 +41,26 @@ LogicalResult emitLayerNorm(Exporter &e, Operation *op) {
   return success();
 }
 
+/// x / sqrt(mean(x * x) + epsilon) * gamma: RMSNormalization is of opset 23.
+LogicalResult emitRmsNorm(Exporter &e, Operation *op) {
+  auto norm = cast<qd::RmsNormOp>(op);
+  std::string x = e.use(norm.getInput()), gamma = e.use(norm.getGamma());
+  if (x.empty() || gamma.empty())
+    return failure();
+  auto type = cast<RankedTensorType>(norm.getType());
+  auto axes = llvm::to_vector(
+      llvm::seq(static_cast<int64_t>(norm.getAxis()), type.getRank()));
+  std::string mean =
+      e.node("ReduceMean", {e.node("Mul", {x, x}), e.integers(axes)},
+             {{"keepdims", int64_t(1)}});
+  std::string sum = e.node("Add", {mean, e.scalar(norm.getEpsilonAttr())});
+  std::string normal = e.node("Div", {x, e.node("Sqrt", {sum})});
+  std::string y = e.nameFor(norm.getResult(), identityOrder(type.getRank()));
+  e.model.addNode("Mul", {normal, gamma}, {y}, {});
+  e.bind(norm.getResult(), y);
+  return success();
+}
+
 LogicalResult emitGelu(Exporter &e, Operation *op) {
   auto gelu = cast<qd::GeluOp>(op);
   std::optional<Binding> x = e.find(gelu.getInput());
@@ -70,6 +90,7 @@ LogicalResult emitSilu(Exporter &e, Operation *op) {
 void addNormRules(Rules &rules) {
   rules.push_back({isOneOf<qd::SoftmaxOp>, emitSoftmax});
   rules.push_back({isOneOf<qd::LayerNormOp>, emitLayerNorm});
+  rules.push_back({isOneOf<qd::RmsNormOp>, emitRmsNorm});
   rules.push_back({isOneOf<qd::GeluOp>, emitGelu});
   rules.push_back({isOneOf<qd::SiluOp>, emitSilu});
 }

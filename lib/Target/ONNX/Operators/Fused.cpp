@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Float operators that ONNX Runtime's transformer optimizer writes: GELU with a
-// bias and layer normalization of a residual sum. They become what their parts
+// bias and layer or RMS normalization of a residual sum. They become what their parts
 // would.
 
 #include "GraphBuilder.h"
@@ -47,8 +47,9 @@ OpRegistry::Handler gelu(qd::GeluApproximation kind) {
   };
 }
 
-/// Layer normalization over the last axis of input + skip + bias, and that sum.
-LogicalResult importSkipLayerNormalization(Node &n) {
+/// Layer normalization over the last axis of input + skip + bias, and that sum;
+/// `simplified` is an RMS normalization, which has no beta.
+LogicalResult importSkipLayerNormalization(Node &n, bool simplified) {
   Tensor x = n.floatInput(0, "input"), skip = n.floatInput(1, "skip"),
          gamma = n.floatInput(2, "gamma");
   float epsilon = n.getFloat("epsilon", 1e-12f);
@@ -73,7 +74,10 @@ LogicalResult importSkipLayerNormalization(Node &n) {
     return row;
   };
   bindRow(2, "gamma");
-  std::optional<Tensor> beta = bindRow(3, "beta"), bias = bindRow(4, "bias");
+  std::optional<Tensor> beta, bias;
+  if (!simplified)
+    beta = bindRow(3, "beta");
+  bias = bindRow(simplified ? 3 : 4, "bias");
   if (!n.ok())
     return failure();
   if (n.wantsOutput(1) || n.wantsOutput(2))
@@ -85,9 +89,15 @@ LogicalResult importSkipLayerNormalization(Node &n) {
     sum = addTensors(b, sum, *bias);
   auto axis = static_cast<uint64_t>(x.rank() - 1);
   Value shift = beta ? b.value(*beta) : Value();
-  Tensor y = b.tensor(qd::LayerNormOp::create(
-      b.builder, b.loc, sum.type, b.value(sum), b.value(gamma), shift, axis,
-      llvm::APFloat(epsilon)));
+  llvm::APFloat small(epsilon);
+  Tensor y =
+      simplified
+          ? b.tensor(qd::RmsNormOp::create(b.builder, b.loc, sum.type,
+                                           b.value(sum), b.value(gamma), axis,
+                                           small))
+          : b.tensor(qd::LayerNormOp::create(b.builder, b.loc, sum.type,
+                                             b.value(sum), b.value(gamma),
+                                             shift, axis, small));
   if (failed(n.result(0, y)))
     return failure();
   return n.wantsOutput(3) ? n.result(3, sum) : success();
@@ -102,9 +112,14 @@ void registerFusedOps(OpRegistry &r) {
       .symbolic();
   r.onOp(microsoftDomain, "FastGelu", 1, gelu(qd::GeluApproximation::Tanh))
       .symbolic();
-  r.onOp(microsoftDomain, "SkipLayerNormalization", 1,
-         importSkipLayerNormalization, "without mean and inv_std_var")
-      .symbolic();
+  for (bool simplified : {false, true})
+    r.onOp(microsoftDomain,
+           simplified ? "SkipSimplifiedLayerNormalization"
+                      : "SkipLayerNormalization",
+           1,
+           [=](Node &n) { return importSkipLayerNormalization(n, simplified); },
+           "without mean and inv_std_var")
+        .symbolic();
 }
 
 } // namespace qdialect::onnx_import

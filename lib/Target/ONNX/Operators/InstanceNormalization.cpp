@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Normalizations beside batch, layer and local response: instance, group, root
-// mean square, mean-variance, L_p; and LogSoftmax.
+// mean square (ONNX Runtime calls it simplified layer normalization),
+// mean-variance, L_p; and LogSoftmax.
 
 #include "GraphBuilder.h"
 #include "Node.h"
@@ -170,6 +171,16 @@ LogicalResult importRMSNormalization(Node &n) {
                          << describeType(x.type);
   GraphBuilder &b = n.b;
   Type f32 = b.builder.getF32Type();
+  bool isRow = scale.shape() == x.shape().drop_front(axis) &&
+               scale.elementType() == x.elementType();
+  if (isRow && !x.elementType().isF64()) // which is a sequence of f32 operations
+    return n.result(b.tensor(qd::RmsNormOp::create(
+        b.builder, b.loc, x.type, b.value(x), b.value(scale),
+        static_cast<uint64_t>(axis), llvm::APFloat(epsilon))));
+  if (llvm::any_of(x.shape(), SymbolicSizes::isSymbolic))
+    return n.emitError() << "scale " << describeType(scale.type)
+                         << " must have the normalized dimensions of "
+                         << b.describe(x) << " where one is symbolic";
   bool isNarrow = x.elementType().getIntOrFloatBitWidth() < 32;
   Tensor wide = isNarrow ? b.cast(x, f32) : x;
   Shape axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
@@ -281,7 +292,11 @@ Tensor softmaxByParts(GraphBuilder &b, const Tensor &x, int64_t axis) {
 void registerInstanceNormalizationOps(OpRegistry &r) {
   r.onOp("InstanceNormalization", 6, importInstanceNormalization);
   r.onOp("GroupNormalization", 18, importGroupNormalization);
-  r.onOp("RMSNormalization", 23, importRMSNormalization);
+  r.onOp("RMSNormalization", 23, importRMSNormalization).symbolic();
+  // ONNX Runtime's optimizer writes it into ONNX's own domain.
+  for (StringRef domain : {StringRef(), StringRef(microsoftDomain)})
+    r.onOp(domain, "SimplifiedLayerNormalization", 1, importRMSNormalization)
+        .symbolic();
   r.onOp("MeanVarianceNormalization", 9, importMeanVarianceNormalization);
   r.onOp("LpNormalization", 1, importLpNormalization);
   r.onOp("LogSoftmax", 1, importLogSoftmax);

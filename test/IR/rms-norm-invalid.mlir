@@ -1,0 +1,24 @@
+// One case for each constraint label of qd.rms_norm.
+// RUN: q-opt %s -split-input-file -verify-diagnostics
+
+func.func @rms_norm_c1_integers(%x: tensor<2x4xf32>, %g: tensor<4xi8>) {
+  // expected-error@+1 {{operand #1 must be ranked tensor of floating-point values, but got 'tensor<4xi8>'}}
+  %0 = qd.rms_norm %x, %g axis = 1 epsilon = 0.0 : tensor<2x4xf32>, tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2_axis(%x: tensor<2x4xf32>, %g: tensor<4xf32>) {
+  // expected-error@+1 {{axis 2 is outside [0, 2)}}
+  %0 = qd.rms_norm %x, %g axis = 2 epsilon = 0.0 : tensor<2x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3_gamma(%x: tensor<2x4xf32>, %g: tensor<2xf32>) {
+  // expected-error@+1 {{gamma type 'tensor<2xf32>' is not 'tensor<4xf32>'}}
+  %0 = qd.rms_norm %x, %g axis = 1 epsilon = 0.0 : tensor<2x4xf32>, tensor<2xf32>
+  return
+}
