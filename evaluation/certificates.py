@@ -2,8 +2,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The bounds of integer sums against adversaries built from the weights, layer by layer: no input leaves a bound, the worst
-one comes within a factor of two of it, and overflows a register of one bit less than the bound needs. --quick: digits
-alone."""
+one comes within a factor of two of it, and overflows a register of one bit less than the bound needs. Every rescale and
+function states its error and the widths of what it computes on the way. --quick: digits alone."""
 
 import re
 
@@ -156,6 +156,22 @@ def check_module(report, case, path, trials):
     report.add("certificates", case, "bound over worst adversary", largest, ("<=", 2))
 
 
+def check_receipt(report, case, so):
+    """What rescales and functions state: unittests/Numerics/IntegerBoundsTest.cpp tries it."""
+    from qdialect import Model
+
+    with Model(so) as m:
+        layers = assembly.inner_layers(m.receipt)
+    computing = [layer for layer in layers if "accumulator_bound" in layer or layer["op"].startswith("qd.int_")]
+    silent = [layer["name"] for layer in computing if "error_lsb" not in layer or "intermediate_bits" not in layer]
+    report.add("certificates", case, "layers without an error or widths", len(silent), ("==", 0), " ".join(silent[:3]))
+    bits = [layer["intermediate_bits"] for layer in computing if "intermediate_bits" in layer]
+    report.add("certificates", case, "bits of 32 on the way", max((b["i32"] for b in bits), default=0), ("<=", 32))
+    report.add("certificates", case, "bits of 64 on the way", max((b["i64"] for b in bits), default=0), ("<=", 64))
+    for layer in computing:
+        print(f"certificates: {case}: {layer['name']}: error {layer.get('error_lsb', float('nan')):.4g} codes")
+
+
 def check_pairs(report, case, so):
     """AVX2's product of unsigned and signed bytes saturates its sums of two; no kernel uses it."""
     found = sum(name.startswith("vpmaddubsw") for _, mnemonics in assembly.functions(so) for name in mnemonics)
@@ -175,4 +191,6 @@ def evaluate(report, tools):
         common = ("--calibration", calibration, "--recipe", "integer-only")
         program = tools.compile(model, tools.path(f"{case}.mlir"), *common, "--stop-after=integerize")
         check_module(report, case, program, TRIALS)
-        check_pairs(report, case, tools.compile(program, tools.path(f"{case}.so")))
+        so = tools.compile(program, tools.path(f"{case}.so"))
+        check_pairs(report, case, so)
+        check_receipt(report, case, so)

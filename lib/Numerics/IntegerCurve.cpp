@@ -3,8 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // gelu and silu of codes (IntegerFunctions.h).
-#include "QDialect/Numerics/IntegerFunctions.h"
-
+#include "QDialect/Numerics/IntegerBounds.h"
 #include "QDialect/Numerics/IntegerSequences.h"
 #include <algorithm>
 #include <cmath>
@@ -165,6 +164,20 @@ std::optional<IntegerCurve> chooseIntegerCurve(IntegerScheme scheme,
 int64_t integerCurve(const IntegerCurve &curve, int64_t code) {
   ScalarIntegers o;
   return sequences::integerCurve(o, curve, code);
+}
+
+double curveErrorLsb(const IntegerCurve &curve) {
+  const IntegerGrid &in = curve.input, &out = curve.output;
+  double error = 0;
+  for (int64_t code = in.min(); code <= in.max(); ++code) {
+    double x = (static_cast<double>(code) - in.zeroPoint) * in.scale;
+    double y = std::clamp(evaluate(curve.kind, x) / out.scale + out.zeroPoint,
+                          static_cast<double>(out.min()),
+                          static_cast<double>(out.max()));
+    auto result = static_cast<double>(integerCurve(curve, code));
+    error = std::max(error, std::fabs(result - y) - 0.5);
+  }
+  return error;
 }
 
 } // namespace qdialect

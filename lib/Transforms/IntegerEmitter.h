@@ -36,6 +36,7 @@ struct IntegerEmitter {
   Value shr(Value x, Value n) { return b.make<mlir::arith::ShRSIOp>(x, n); }
   Value upper(Value x, int64_t n) { return narrow(shr(x, number(x, n))); }
   Value low(Value x) { return x; }
+  Value within(Value x, int64_t, int64_t) { return x; }
   Value table(const std::vector<int32_t> &numbers, Value index) {
     auto last = static_cast<int64_t>(numbers.size()) - 1;
     return read(numbers,

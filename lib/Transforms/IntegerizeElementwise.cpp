@@ -267,6 +267,8 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
         return end.clamp(b, l, args, code);
       });
   finish(island, op, std::ldexp(slack, -shift));
+  boundProducts(op, std::ldexp(sum.reach(), shift) + slack +
+                        std::ldexp(0.5, shift));
   return op.getResult(0);
 }
 

@@ -31,12 +31,13 @@ double float32Error(const CodeGrid &grid, int roundings, double shift) {
 /// Multipliers and shifts, one for each index.
 struct DyadicScale {
   Coefficient multipliers, shifts;
-  double error = 0; ///< in output steps
+  double error = 0;   ///< in output steps
+  double largest = 0; ///< product with what is rounded with it
 
   /// Of numbers that are not negative; a reason in `context` otherwise.
   static std::optional<DyadicScale>
   choose(IntegerizeContext &context, const Coefficient &scale, int64_t maxAbs) {
-    DyadicScale result{scale, scale, 0};
+    DyadicScale result{scale, scale};
     for (size_t i = 0; i < scale.values.size(); ++i) {
       std::optional<Dyadic> pair = chooseDyadic(scale.values[i], maxAbs);
       if (!pair) {
@@ -48,6 +49,9 @@ struct DyadicScale {
       result.multipliers.values[i] = pair->multiplier;
       result.shifts.values[i] = pair->shift;
       result.error = std::max(result.error, pair->error);
+      double product = static_cast<double>(maxAbs) * pair->multiplier;
+      result.largest =
+          std::max(result.largest, product + std::ldexp(0.5, pair->shift));
     }
     return result;
   }
@@ -69,6 +73,7 @@ public:
     DyadicRounding result(island);
     result.positive = result.parameters(context, *scale, inputs);
     result.error = scale->error;
+    result.largest = scale->largest;
     const std::optional<Coefficient> &slope = island.formula.slope;
     if (!slope)
       return result;
@@ -86,6 +91,7 @@ public:
       return std::nullopt;
     result.negative = result.parameters(context, *below, inputs);
     result.error = std::max(result.error, below->error);
+    result.largest = std::max(result.largest, below->largest);
     if (!slope->allOf([](double f) { return f >= 0; }))
       result.sign = result.constant(
           context, slope->map([](double f) { return f < 0 ? -1 : 1; }), inputs);
@@ -93,6 +99,7 @@ public:
   }
 
   double errorLsb() const { return error; }
+  double largestProduct() const { return largest; }
 
   Value emit(OpBuilder &b, Location l, ValueRange args, Value sum,
              Value zeroPoint) const {
@@ -292,6 +299,13 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
       .getResult(0);
 }
 
+void boundProducts(Operation *op, double magnitude) {
+  // 2^k - 1 needs k bits and a sign; whoever rounded to 2^k one more.
+  int bits = std::ilogb(std::max(magnitude, 1.0)) + 2;
+  op->setAttr("qd.intermediate_bits",
+              Builder(op->getContext()).getDenseI64ArrayAttr({32, bits}));
+}
+
 void finish(const Island &island, Operation *op, double error) {
   copyMarks(island.nameSource(), op);
   for (Operation *member : island.members)
@@ -308,7 +322,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
   Location loc = island.quantize->getLoc();
   SmallVector<ElementwiseInput> inputs(accumulator.inputs.begin(),
                                        accumulator.inputs.end());
-  double error = accumulator.error;
+  double error = accumulator.error, product = 0;
   linalg::GenericOp op;
   IslandEnd end(context, island, inputs, accumulator.zeroShift);
   if (!context.dyadic) {
@@ -333,6 +347,7 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
     if (island.formula.slope)
       error *= std::max(1.0, island.formula.slope->magnitude());
     error += rounding->errorLsb();
+    product = rounding->largestProduct();
     op = makeElementwise(
         builder, loc, island.type(), inputs,
         [&](OpBuilder &b, Location l, ValueRange args) -> Value {
@@ -342,6 +357,8 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
         });
   }
   finish(island, op, error);
+  if (context.dyadic)
+    boundProducts(op, product);
   return op.getResult(0);
 }
 

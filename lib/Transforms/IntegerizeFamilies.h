@@ -107,6 +107,10 @@ private:
 /// Marks the op that ends the island: its name, its request, its error.
 void finish(const Island &island, mlir::Operation *op, double error);
 
+/// Marks what `op` computes in 64 bits on the way as at most `magnitude`
+/// (`qd.intermediate_bits`), a rounding's half step included.
+void boundProducts(mlir::Operation *op, double magnitude);
+
 /// An i32 tensor shaped like the result of `op`, of numbers over its
 /// dimensions.
 mlir::Value makeInit(IntegerizeContext &context, mlir::linalg::LinalgOp op,

@@ -10,6 +10,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/IntegerOps.h"
+#include "QDialect/Numerics/IntegerBounds.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Observers.h"
 #include <cmath>
@@ -44,9 +45,10 @@ public:
         type(quantize.getType()), codes(codes), from(from), to(to),
         scheme(scheme) {}
 
-  /// How far the result may be off before its rounding; the papers' schemes
-  /// state none.
-  double error = INFINITY;
+  /// How far the result may be off before its rounding.
+  double error = 0;
+  /// What is computed on the way, at most.
+  IntermediateBits bits;
 
   Operation *emit(Operation *op) {
     if (auto softmax = dyn_cast<qd::SoftmaxOp>(op))
@@ -82,8 +84,11 @@ private:
     if (length > kLongestIntegerSoftmax)
       return refuse("its rows of " + Twine(length) +
                     " elements are too long for an integer softmax");
-    error = integers->errorLsb(
-        ShapedType::isDynamic(length) ? kLongestIntegerSoftmax : length);
+    if (ShapedType::isDynamic(length))
+      length = kLongestIntegerSoftmax;
+    error = softmaxErrorLsb(*integers, from.scale, from.bits(), to.scale,
+                            std::max<int64_t>(length, 1));
+    bits = softmaxBits(*integers, from.bits(), std::max<int64_t>(length, 1));
     return qd::IntSoftmaxOp::create(builder, loc, type, codes, scheme, axis,
                                     llvm::APFloat(from.scale),
                                     llvm::APFloat(to.scale), to.zeroPoint);
@@ -106,7 +111,9 @@ private:
         length, from.scale, op.getEpsilon().convertToFloat(), integerGrid(to));
     if (!integers)
       return refuse("its scales have no integer norm");
-    error = integers->errorLsb;
+    error = normErrorLsb(toNumerics(scheme), *integers, integerGrid(to));
+    bits = normBits(toNumerics(scheme), std::is_same_v<Op, qd::LayerNormOp>,
+                    *integers, from.bits(), from.zeroPoint, length);
     std::vector<int64_t> shape = row.vec();
     Value gain = makeConstant(
         builder, loc, RankedTensorType::get(row, builder.getI32Type()), "gain",
@@ -130,7 +137,8 @@ private:
         toNumerics(scheme), kind, integerGrid(from), integerGrid(to));
     if (!curve)
       return refuse("its scales have no integer form");
-    error = curve->errorLsb;
+    error = curveErrorLsb(*curve);
+    bits = curveBits(*curve);
     return Op::create(builder, loc, type, codes, scheme,
                       llvm::APFloat(from.scale), from.zeroPoint,
                       llvm::APFloat(to.scale), to.zeroPoint);
@@ -171,9 +179,17 @@ Value integerizeNonlinear(IntegerizeContext &context, qd::QuantizeOp quantize) {
     return {};
   copyMarks(op, integer);
   integer->removeAttr(kIntegerSchemeAttr);
-  if (std::isfinite(nonlinear.error))
-    integer->setAttr("qd.error_lsb",
-                     context.builder.getF64FloatAttr(nonlinear.error));
+  if (!nonlinear.bits.fits()) {
+    integer->erase();
+    return context.refuse("its intermediate results need " +
+                          Twine(nonlinear.bits.word) + " of 32 or " +
+                          Twine(nonlinear.bits.dword) + " of 64 bits");
+  }
+  integer->setAttr("qd.error_lsb",
+                   context.builder.getF64FloatAttr(nonlinear.error));
+  integer->setAttr("qd.intermediate_bits",
+                   context.builder.getDenseI64ArrayAttr(
+                       {nonlinear.bits.word, nonlinear.bits.dword}));
   return integer->getResult(0);
 }
 

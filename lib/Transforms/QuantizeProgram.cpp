@@ -273,17 +273,35 @@ private:
     ++summary.activations;
   }
 
-  /// Says what precision the recipe asks of a unit.
+  /// "a16" where an operand of the unit is codes of 16 bits, the recipe's width
+  /// where none is codes yet.
+  static std::string precisionRead(const PlannedUnit &planned) {
+    unsigned bits = 0;
+    for (Value operand : planned.unit.root->getOperands())
+      if (auto dequantize = gridSource(operand).getDefiningOp<qd::DequantizeOp>())
+        if (std::optional<Format> format = qd::getFormat(
+                getElementTypeOrSelf(dequantize.getInput().getType())))
+          bits = std::max(bits, format->bits());
+    return bits ? "a" + std::to_string(bits)
+                : planned.layer.activationPrecision();
+  }
+
+  /// Says what precision the recipe asks of a unit. A product reads bytes,
+  /// whatever others read.
   void request(const PlannedUnit &planned) {
     const QuantizableUnit &unit = planned.unit;
     const LayerRecipe &layer = planned.layer;
-    if (recipe.mustBeInteger(unit.kind))
-      unit.root->setAttr(
-          kRequestedAttr,
-          StringAttr::get(function.getContext(),
-                          unit.contraction && unit.contraction->weightIsConstant
-                              ? layer.precision()
-                              : layer.activationPrecision()));
+    if (!recipe.mustBeInteger(unit.kind))
+      return;
+    std::string precision;
+    if (!unit.contraction)
+      precision = precisionRead(planned);
+    else if (unit.contraction->weightIsConstant)
+      precision = layer.precision();
+    else
+      precision = layer.activationPrecision();
+    unit.root->setAttr(kRequestedAttr,
+                       StringAttr::get(function.getContext(), precision));
   }
 
   /// A product reads bytes: what has a fine grid is rounded to them in front of

@@ -9,7 +9,7 @@ func.func @softmax(%q: tensor<4x8xi16>) -> tensor<4x8xi8> {
   %sp = arith.constant dense<3.90625e-3> : tensor<f32>
   %zp = arith.constant dense<-128> : tensor<i32>
   // CHECK: %[[P:.*]] = qd.int_softmax %[[Q]] scheme(ibert) axis = 1 scale = 1.000000e-03 to 3.906250e-03 zero_point = -128
-  // CHECK-SAME: {qd.name = "prob"}
+  // CHECK-SAME: {qd.error_lsb = {{.*}} : f64, qd.intermediate_bits = array<i64: {{[0-9]+, [0-9]+}}>, qd.name = "prob"}
   // CHECK-NEXT: return %[[P]]
   %x = qd.dequantize %q scale %s zero_point %z : tensor<4x8xi16>, tensor<f32>, tensor<i32> -> tensor<4x8xf32>
   %p = qd.softmax %x axis = 1 {qd.name = "prob", qd.integer_scheme = #qd.integer_scheme<ibert>} : tensor<4x8xf32>
@@ -36,7 +36,7 @@ func.func @float_softmax(%q: tensor<4x8xi16>) -> tensor<4x8xi8> {
 // CHECK-LABEL: func @layer_norm
 // CHECK-DAG: %[[G:.*]] = arith.constant dense<[536870912, -268435456]> : tensor<2xi32>
 // CHECK-DAG: %[[B:.*]] = arith.constant dense<[50577534877696, 37383395344384]> : tensor<2xi64>
-// CHECK: qd.int_layer_norm %{{.*}}, %[[G]], %[[B]] scheme(qd) axis = 1 epsilon = {{[0-9]+}} shift = 42 {qd.error_lsb = {{.*}} : f64}
+// CHECK: qd.int_layer_norm %{{.*}}, %[[G]], %[[B]] scheme(qd) axis = 1 epsilon = {{[0-9]+}} shift = 42 {qd.error_lsb = {{.*}} : f64, qd.intermediate_bits = array<i64: {{[0-9]+, [0-9]+}}>}
 func.func @layer_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
   %s = arith.constant dense<1.0e-3> : tensor<f32>
   %sy = arith.constant dense<0.125> : tensor<f32>
@@ -55,7 +55,7 @@ func.func @layer_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
 // CHECK-LABEL: func @rms_norm
 // CHECK-DAG: %[[G:.*]] = arith.constant dense<[536870912, -268435456]> : tensor<2xi32>
 // CHECK-DAG: %[[B:.*]] = arith.constant dense<{{.*}}> : tensor<2xi64>
-// CHECK: qd.int_rms_norm %{{.*}}, %[[G]], %[[B]] scheme(qd) axis = 1 epsilon = {{[0-9]+}} shift = {{[0-9]+}} zero_point = 11 {qd.error_lsb = {{.*}} : f64, qd.name = "norm"}
+// CHECK: qd.int_rms_norm %{{.*}}, %[[G]], %[[B]] scheme(qd) axis = 1 epsilon = {{[0-9]+}} shift = {{[0-9]+}} zero_point = 11 {qd.error_lsb = {{.*}} : f64, qd.intermediate_bits = array<i64: {{[0-9]+, [0-9]+}}>, qd.name = "norm"}
 func.func @rms_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
   %s = arith.constant dense<1.0e-3> : tensor<f32>
   %z = arith.constant dense<11> : tensor<i32>

@@ -13,7 +13,7 @@
 // CHECK: qd.quantize %{{.*}} scale %[[M]] {{.*}} {qd.name = "mask"} : tensor<8xf32>, tensor<f32>, tensor<i32> -> tensor<8x!qd.uint<16>>
 // CHECK: %[[S:.+]] = arith.constant dense<9.308{{.*}}E-4> : tensor<f32>
 // CHECK: qd.quantize %{{.*}} scale %[[S]] {{.*}} {qd.name = "masked"} : tensor<4x8xf32>, tensor<f32>, tensor<i32> -> tensor<4x8x!qd.uint<16>>
-// CHECK: qd.softmax %{{.*}} axis = 1 {qd.integer_scheme = #qd.integer_scheme<ibert>, qd.requested = "a8"}
+// CHECK: qd.softmax %{{.*}} axis = 1 {qd.integer_scheme = #qd.integer_scheme<ibert>, qd.requested = "a16"}
 // CHECK: qd.quantize %{{.*}} {qd.name = "prob"} : tensor<4x8xf32>, tensor<f32>, tensor<i32> -> tensor<4x8x!qd.uint<8>>
 func.func @attention(%x: tensor<4x8xf32>, %m: tensor<8xi64>) -> tensor<4x2xf32> attributes {qd.program = "0123456789abcdef"} {
   %zero = arith.constant 0.0 : f32

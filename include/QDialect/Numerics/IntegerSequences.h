@@ -15,6 +15,8 @@
 //   low(x)                 a 64-bit x that is known to fit 32 bits
 //   table(numbers, index)  the index modulo the table's size, a power of two
 //   bitLength(x)           of a positive x
+//   within(x, low, high)   x, whose ends follow from how it is made and not
+//                          from those of its operands (IntegerBounds.h)
 #ifndef QDIALECT_NUMERICS_INTEGERSEQUENCES_H
 #define QDIALECT_NUMERICS_INTEGERSEQUENCES_H
 
@@ -38,6 +40,7 @@ struct ScalarIntegers {
   Value shr(Value a, Value n) { return a >> n; }
   Value upper(Value a, int64_t n) { return a >> n; }
   Value low(Value a) { return a; }
+  Value within(Value a, int64_t, int64_t) { return a; }
   Value table(const std::vector<int32_t> &numbers, Value index) {
     return numbers[static_cast<size_t>(index) & (numbers.size() - 1)];
   }
@@ -84,10 +87,12 @@ V integerExp(O &o, const IntegerExp &p, V d) {
   d = shiftRight(o, d, p.preShift);
   V x = o.sub(o.number(d, 0), d);      // the papers' q, at most 0
   if (p.scheme == IntegerScheme::IVit) // times 1.4375, about log2 e
-    x = o.sub(o.add(x, shiftRight(o, x, 1)), shiftRight(o, x, 4));
+    x = o.within(o.sub(o.add(x, shiftRight(o, x, 1)), shiftRight(o, x, 4)),
+                 -(1 << 17), 0);
   V t = o.min(o.sub(o.number(d, 0), x), o.number(d, p.most));
   V z = o.div(t, o.number(d, p.period));
-  V r = o.sub(o.mul(z, o.number(d, p.period)), t); // in (-period, 0]
+  // What z periods leave of t.
+  V r = o.within(o.sub(o.mul(z, o.number(d, p.period)), t), 1 - p.period, 0);
   V mantissa =
       p.scheme == IntegerScheme::IVit
           ? o.wide(o.add(r, o.number(r, 2 * int64_t(p.period))))
@@ -132,8 +137,10 @@ V integerSqrt(O &o, V x) {
   V bits = o.bitLength(x);
   V one = o.number(x, 1);
   V root = o.shl(one, o.shr(o.add(bits, one), one));
+  // The root of a positive number is one at least, and no step ends below it.
   for (int step = 0; step < 7; ++step)
-    root = o.min(root, o.shr(o.add(root, o.div(x, root)), one));
+    root = o.within(o.min(root, o.shr(o.add(root, o.div(x, root)), one)), 1,
+                    int64_t(1) << 31);
   return root;
 }
 
@@ -150,11 +157,16 @@ void normRow(O &o, IntegerScheme scheme, bool centred, int64_t length,
     // n^2 times the variance, exactly; the root of it times 4^s is in
     // [2^30, 2^31).
     int digits = normFraction(length);
-    V variance = o.sub(o.mul(n, squares), o.mul(sum, sum));
+    // Cauchy and Schwarz: not negative, and largest where the mean is 0.
+    V variance = o.within(o.sub(o.mul(n, squares), o.mul(sum, sum)), 0,
+                          int64_t(1) << 60);
     variance =
         o.add(o.shl(variance, o.number(sum, digits)), o.number(sum, epsilon));
     V s = o.shr(o.sub(o.number(sum, 62), o.bitLength(variance)), one);
-    V root = integerSqrt(o, o.shl(variance, o.shl(s, one)));
+    V normalised = o.within(o.shl(variance, o.shl(s, one)), int64_t(1) << 60,
+                            (int64_t(1) << 62) - 1);
+    V root = o.within(integerSqrt(o, normalised), int64_t(1) << 30,
+                      (int64_t(1) << 31) - 1);
     multiplier = o.div(o.number(sum, int64_t(1) << 60), root);
     // A row of equal elements has nothing to shift.
     shift = o.max(o.sub(o.number(sum, 44 - digits / 2), s), one);
@@ -170,8 +182,9 @@ void normRow(O &o, IntegerScheme scheme, bool centred, int64_t length,
                        o.number(sum, 2 * length)),
                  o.number(sum, offset));
   // sum (q - mean)^2
-  V spread = o.add(o.sub(squares, o.mul(o.shl(sum, one), mean)),
-                   o.mul(n, o.mul(mean, mean)));
+  V spread = o.within(o.add(o.sub(squares, o.mul(o.shl(sum, one), mean)),
+                            o.mul(n, o.mul(mean, mean))),
+                      0, int64_t(1) << 60);
   V root = integerSqrt(o, o.max(spread, one));
   multiplier = o.div(o.number(sum, int64_t(1) << 31), root);
   shift = one;
@@ -185,12 +198,16 @@ V normElement(O &o, IntegerScheme scheme, int64_t length, V code, V centre,
               V multiplier, V shift) {
   if (scheme != IntegerScheme::QD) {
     V y = o.sub(o.wide(code), centre);
-    return o.shr(o.mul(y, multiplier), shift);
+    // No element is further from the mean than the root of all squares.
+    return o.within(o.shr(o.mul(y, multiplier), shift), -(int64_t(1) << 30),
+                    int64_t(1) << 30);
   }
   V y = o.sub(o.mul(code, o.number(code, length)), o.narrow(centre));
   V one = o.number(shift, 1);
   V half = o.shl(one, o.sub(shift, one));
-  return o.shr(o.add(o.mul(o.wide(y), multiplier), half), shift);
+  // At most sqrt(n) <= 2^7 deviations, and what the root lost.
+  return o.within(o.shr(o.add(o.mul(o.wide(y), multiplier), half), shift),
+                  -(int64_t(1) << 24), int64_t(1) << 24);
 }
 
 /// (z * gain + bias) >> shift before it is clamped, 32 bits; z and the bias of
@@ -206,10 +223,10 @@ V normCode(O &o, V z, V gain, V bias, int64_t shift) {
   return o.narrow(clampedCode(o, shiftRight(o, code, shift), -limit, limit));
 }
 
-/// |x|, 32 bits.
+/// |x| of a difference of codes, 32 bits.
 template <class O, class V>
 V magnitude(O &o, V x) {
-  return o.max(x, o.sub(o.number(x, 0), x));
+  return o.within(o.max(x, o.sub(o.number(x, 0), x)), 0, 1 << 17);
 }
 
 /// The product of a paper's curve before it is rescaled, 64 bits; q a code
@@ -232,9 +249,12 @@ V curveProduct(O &o, const IntegerCurve &p, V q) {
   // is for, without the row.
   V up = integerExp(o, p.exp, o.max(o.sub(zero, q), zero));
   V other = integerExp(o, p.exp, o.max(q, zero));
-  V factor = o.div(o.number(o.wide(up), (int64_t(1) << 31) - 1),
-                   o.wide(o.add(up, other)));
-  V sigmoid = shiftRight(o, o.mul(o.wide(up), factor), 31 - 15);
+  // One of them is 2^16, less at most two; lanes that hold no element divide by
+  // something, too.
+  V sum = o.within(o.max(o.add(up, other), o.number(up, 1)), (1 << 16) - 2,
+                   1 << 18);
+  V factor = o.div(o.number(up, (int64_t(1) << 31) - 1), sum);
+  V sigmoid = shiftRight(o, o.mul(o.wide(up), o.wide(factor)), 31 - 15);
   return o.mul(o.wide(q), sigmoid);
 }
 
@@ -249,7 +269,8 @@ V integerCurve(O &o, const IntegerCurve &p, V code) {
     // (c t + s) t + v, t in [0, 1) of a segment.
     constexpr int bits = IntegerCurve::kSegmentBits;
     V high = shiftRight(o, index, bits);
-    V t = o.sub(index, o.shl(high, o.number(index, bits)));
+    V t = o.within(o.sub(index, o.shl(high, o.number(index, bits))), 0,
+                   (1 << bits) - 1);
     V half = o.number(index, 1 << (bits - 1));
     V slope =
         shiftRight(o, o.add(o.mul(o.table(p.bends, high), t), half), bits);

@@ -26,6 +26,17 @@ Block &KernelRegion::body() const {
   return qd::DispatchOp(dispatch).getBody().front();
 }
 
+/// Neither 0, by which nothing can be divided, nor -1, by which the smallest
+/// integer cannot be, in any lane: a constant, or held to positive numbers.
+static bool isSafeDivisor(Value divisor) {
+  APInt number;
+  if (matchPattern(divisor, m_ConstantInt(&number)))
+    return !number.isZero() && !number.isAllOnes();
+  auto bounded = divisor.getDefiningOp<arith::MaxSIOp>();
+  return bounded && matchPattern(bounded.getRhs(), m_ConstantInt(&number)) &&
+         number.isStrictlyPositive();
+}
+
 /// Can the scalar op be computed on 16 lanes at once? Lanes behind the tensor's
 /// end hold anything, so nothing may trap on a value. Elements of other tensors
 /// are read at clamped places (PayloadExtract.cpp).
@@ -36,12 +47,8 @@ static bool hasVectorForm(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())
     return !op->getResult(0).getType().isIndex();
   if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
-          arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(op)) {
-    // Minus one traps for the smallest integer.
-    APInt divisor;
-    return matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) &&
-           !divisor.isZero() && !divisor.isAllOnes();
-  }
+          arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
+    return isSafeDivisor(op->getOperand(1));
   return op->hasTrait<OpTrait::Vectorizable>() ||
          isa<qd::QDDialect>(op->getDialect());
 }

@@ -49,6 +49,7 @@ public:
   LaneNumber shr(LaneNumber x, LaneNumber n);
   LaneNumber upper(LaneNumber x, int64_t n);
   LaneNumber low(LaneNumber x);
+  LaneNumber within(LaneNumber x, int64_t, int64_t) { return x; }
   LaneNumber table(const std::vector<int32_t> &numbers, LaneNumber index);
   LaneNumber bitLength(LaneNumber x);
 

@@ -197,6 +197,7 @@ public:
   void tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list);
   void symbols();
   void layer(size_t number, const ProgramStep &step);
+  void certificates(qd::DispatchOp dispatch);
   void totals();
 
 private:
@@ -265,6 +266,28 @@ void Writer::launches(unsigned number) {
   });
 }
 
+/// The largest error and widths of the ops that are computed in one kernel.
+void Writer::certificates(qd::DispatchOp dispatch) {
+  std::optional<double> error;
+  int64_t word = 0, dword = 0;
+  for (Operation &op : dispatch.getBody().front()) {
+    if (auto lsb = op.getAttrOfType<FloatAttr>("qd.error_lsb"))
+      error = std::max(error.value_or(0), lsb.getValueAsDouble());
+    if (auto bits = op.getAttrOfType<DenseI64ArrayAttr>("qd.intermediate_bits");
+        bits && bits.size() == 2) {
+      word = std::max(word, bits[0]);
+      dword = std::max(dword, bits[1]);
+    }
+  }
+  if (error)
+    out.attribute("error_lsb", *error);
+  if (word > 0)
+    out.attributeObject("intermediate_bits", [&] {
+      out.attribute("i32", word);
+      out.attribute("i64", dword);
+    });
+}
+
 void Writer::layer(size_t number, const ProgramStep &step) {
   auto dispatch = cast<qd::DispatchOp>(step.dispatch);
   Operation *root = findRoot(dispatch);
@@ -322,6 +345,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
         for (int64_t end : bound.asArrayRef())
           out.value(end);
       });
+    certificates(dispatch);
     std::vector<std::string> reasons = findFallbacks(dispatch);
     summary.fallbacks += reasons.size();
     if (!reasons.empty())
