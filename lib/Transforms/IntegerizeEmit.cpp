@@ -150,7 +150,7 @@ private:
   Location loc;
   Type code;
   unsigned rank;
-  double error = 0;
+  double error = 0, largest = 0;
   std::optional<Parameters> positive, negative;
   std::optional<PayloadConstant> sign;
 };

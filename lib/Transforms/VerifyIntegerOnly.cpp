@@ -49,10 +49,10 @@ public:
     return isa<func::FuncOp>(value.getParentBlock()->getParentOp());
   }
 
-  /// Read by nobody but moves to results of the function?
+  /// Read by nobody but moves to results of the function, and for its size?
   static bool goesOut(Value value) {
     return llvm::all_of(value.getUsers(), [](Operation *user) {
-      return isa<func::ReturnOp>(user) ||
+      return isa<func::ReturnOp, tensor::DimOp>(user) ||
              (isMove(user) && goesOut(user->getResult(0)));
     });
   }
@@ -60,7 +60,7 @@ public:
   /// Whether `op` (and what is inside) is no float computation between edges.
   static bool isAllowed(Operation *op) {
     if (op->hasTrait<OpTrait::ConstantLike>() ||
-        isa<func::ReturnOp, tensor::EmptyOp>(op))
+        isa<func::ReturnOp, tensor::EmptyOp, tensor::DimOp>(op))
       return true;
     if (isa<qd::QuantizeOp>(op))
       return comesIn(op->getOperand(0));

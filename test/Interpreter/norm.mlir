@@ -68,7 +68,7 @@ func.func @layer_norm_two_axes() -> tensor<1x2x2xf32> {
 // CHECK-NEXT: 5x4xfloat32 [ [1, 2, -2, 2], [0, 0, -0, 0], [0, 0, 0, 0], [nan, 0, 0, 0], [nan, nan, nan, nan] ]
 // CHECK-NEXT: 1x2x2xfloat32 [ [ [1, -1], [2, -2] ] ]
 // EXACT-LABEL: @rms_norm
-// EXACT-NEXT: 5x4xfloat64 [ [1, 2, -2, 2], [0, 0, -0, 0], [2, 0, 0, 0], [nan, 0, 0, 0], [nan, nan, nan, nan] ]
+// EXACT-NEXT: 5x4xfloat64 [ [1, 2, -2, 2], [0, 0, 0, 0], [2, 0, 0, 0], [nan, 0, 0, 0], [nan, nan, nan, nan] ]
 func.func @rms_norm() -> (tensor<5x4xf32>, tensor<1x2x2xf32>) {
   %x = arith.constant dense<[[2.0, 2.0, -2.0, 2.0], [0.0, 0.0, -0.0, 0.0], [7.9228162514264338e+28, 0.0, 0.0, 0.0],
                              [0x7F800000, 1.0, 1.0, 1.0], [0x7FC00000, 1.0, 1.0, 1.0]]> : tensor<5x4xf32>

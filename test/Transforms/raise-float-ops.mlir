@@ -338,11 +338,15 @@ func.func @length(%x: tensor<2x4xf32>, %z: tensor<2x4xf32>) -> (tensor<2x4xf32>,
   %er = tensor.empty() : tensor<2xf32>
   %zero = arith.constant 0.0 : f32
   %init = linalg.fill ins(%zero : f32) outs(%er : tensor<2xf32>) -> tensor<2xf32>
-  %q = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x4xf32>) outs(%init : tensor<2xf32>) {
+  %sq = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) {
   ^bb0(%v: f32, %o: f32):
     %1 = arith.mulf %v, %v : f32
-    %2 = arith.addf %1, %o : f32
-    linalg.yield %2 : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x4xf32>
+  %q = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%sq : tensor<2x4xf32>) outs(%init : tensor<2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = arith.addf %v, %o : f32
+    linalg.yield %1 : f32
   } -> tensor<2xf32>
   %y = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %q : tensor<2x4xf32>, tensor<2xf32>) outs(%e : tensor<2x4xf32>) {
   ^bb0(%v: f32, %s: f32, %o: f32):

@@ -17,3 +17,13 @@ func.func @floats(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = qd.silu %x : tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// The size of a tensor of floats is none.
+// CHECK-LABEL: func @sizes
+func.func @sizes(%x: tensor<?xf32>, %s: tensor<f32>) -> (tensor<?xf32>, index) attributes {qd.integer_only} {
+  %zero = arith.constant 0 : index
+  %q = qd.quantize %x scale %s rounding(half_even) overflow(saturate) : tensor<?xf32>, tensor<f32> -> tensor<?xi8>
+  %y = qd.dequantize %q scale %s : tensor<?xi8>, tensor<f32> -> tensor<?xf32>
+  %n = tensor.dim %y, %zero : tensor<?xf32>
+  return %y, %n : tensor<?xf32>, index
+}
