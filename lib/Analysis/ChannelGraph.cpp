@@ -178,8 +178,7 @@ void ChannelGraph::expandNorm(unsigned node, Operation *norm, OpOperand &gamma,
     dim -= axis;
   if (llvm::any_of(trailing.dims, [](int64_t dim) { return dim < 0; }))
     return block(node, norm, " normalizes within a channel");
-  std::optional<ChannelConstant> gain =
-      channelConstant(gamma, trailing);
+  std::optional<ChannelConstant> gain = channelConstant(gamma, trailing);
   if (!gain)
     return block(node, norm, " has a computed gain");
   nodes[node].makers.push_back(*gain);

@@ -2,9 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Row functions: softmax, layer norm, RMS norm, and the choice of dynamic scales. In f32
-// the bits are Numerics' row functions; half precision computes in f32 and
-// rounds the result. With exact islands the textbook formula in f64.
+// Row functions: softmax, layer norm, RMS norm, and the choice of dynamic
+// scales. In f32 the bits are Numerics' row functions; half precision computes
+// in f32 and rounds the result. With exact islands the textbook formula in f64.
 
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Numerics/Reductions.h"

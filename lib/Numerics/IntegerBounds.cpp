@@ -70,8 +70,7 @@ struct SpanIntegers {
   }
   Span mul(Span a, Span b) {
     return join(
-        a, b,
-        {a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high});
+        a, b, {a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high});
   }
   Span min(Span a, Span b) {
     return join(a, b, {std::min(a.low, b.low), std::min(a.high, b.high)});
@@ -87,14 +86,14 @@ struct SpanIntegers {
     return join(a, b, {a.low / std::max<Wide>(b.high, 1), a.high / least});
   }
   Span shl(Span a, Span n) {
-    return join(a, n,
-                {a.low << n.low, a.low << n.high, a.high << n.low,
-                 a.high << n.high});
+    return join(
+        a, n,
+        {a.low << n.low, a.low << n.high, a.high << n.low, a.high << n.high});
   }
   Span shr(Span a, Span n) {
-    return join(a, n,
-                {a.low >> n.low, a.low >> n.high, a.high >> n.low,
-                 a.high >> n.high});
+    return join(
+        a, n,
+        {a.low >> n.low, a.low >> n.high, a.high >> n.low, a.high >> n.high});
   }
   Span upper(Span a, int64_t n) {
     count(a);

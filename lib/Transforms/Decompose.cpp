@@ -150,8 +150,8 @@ private:
         });
   }
 
-  static Value normalize(OpBuilder &builder, LinalgEmitter &emitter,
-                         Op op, Value centered, Value variance, Value beta,
+  static Value normalize(OpBuilder &builder, LinalgEmitter &emitter, Op op,
+                         Value centered, Value variance, Value beta,
                          unsigned axis) {
     auto type = cast<RankedTensorType>(centered.getType());
     AffineMap column =
@@ -227,10 +227,9 @@ struct DecomposePass : qdialect::impl::DecomposePassBase<DecomposePass> {
 } // namespace
 
 void qdialect::populateDecomposePatterns(RewritePatternSet &patterns) {
-  patterns
-      .add<DecomposeSoftmax, DecomposeNorm<qd::LayerNormOp>,
-           DecomposeNorm<qd::RmsNormOp>, DecomposeGelu, DecomposeSilu>(
-          patterns.getContext());
+  patterns.add<DecomposeSoftmax, DecomposeNorm<qd::LayerNormOp>,
+               DecomposeNorm<qd::RmsNormOp>, DecomposeGelu, DecomposeSilu>(
+      patterns.getContext());
   populateFunctionsToLinalgPatterns(patterns);
   populateDecomposeBlockMatmulPatterns(patterns);
   populateDecomposeIntegerPatterns(patterns);

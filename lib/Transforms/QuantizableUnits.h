@@ -14,7 +14,8 @@
 //   concatenation                             concat
 //   function of one value                     gelu, silu, unary, affine
 //                                             (constants a channel)
-//   softmax, layer_norm, rms_norm, resize         where a recipe wants them integer
+//   softmax, layer_norm, rms_norm, resize         where a recipe wants them
+//   integer
 //
 // Max pools, reshapes, transposes, slices, copies and pads belong to no unit:
 // they keep the grid of what they read.

@@ -129,8 +129,8 @@ bool QuantizationPlan::wants(OpOperand &use) const {
 /// Functions whose argument a byte is too coarse for.
 static bool isNonlinear(const QuantizableUnit &unit) {
   return unit.kind == "softmax" || unit.kind == "layer_norm" ||
-         unit.kind == "rms_norm" || unit.kind == "gelu" || unit.kind == "silu" || unit.kind == "unary" ||
-         unit.kind == "resize";
+         unit.kind == "rms_norm" || unit.kind == "gelu" ||
+         unit.kind == "silu" || unit.kind == "unary" || unit.kind == "resize";
 }
 
 bool QuantizationPlan::wantsFine(OpOperand &use) const {

@@ -278,7 +278,8 @@ private:
   static std::string precisionRead(const PlannedUnit &planned) {
     unsigned bits = 0;
     for (Value operand : planned.unit.root->getOperands())
-      if (auto dequantize = gridSource(operand).getDefiningOp<qd::DequantizeOp>())
+      if (auto dequantize =
+              gridSource(operand).getDefiningOp<qd::DequantizeOp>())
         if (std::optional<Format> format = qd::getFormat(
                 getElementTypeOrSelf(dequantize.getInput().getType())))
           bits = std::max(bits, format->bits());

@@ -180,9 +180,9 @@ TEST(IntermediateBits, OfNormsHoldAMillionTrials) {
                              Seen{sum, true}, Seen{squares, true}, centre,
                              factor, shift);
           for (size_t i = 0; i < codes.size(); ++i) {
-            Seen z = sequences::normElement(
-                o, scheme, length, Seen{codes[i], false}, centre, factor,
-                shift);
+            Seen z =
+                sequences::normElement(o, scheme, length, Seen{codes[i], false},
+                                       centre, factor, shift);
             sequences::normCode(o, z, Seen{p->gain[i], false},
                                 Seen{p->bias[i], true}, p->shift);
           }

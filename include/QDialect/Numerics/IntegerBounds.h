@@ -18,8 +18,8 @@ namespace qdialect {
 
 /// Bits of the two's complement numbers that hold every intermediate result.
 struct IntermediateBits {
-  int word = 0;   ///< of what is computed in 32 bits
-  int dword = 0;  ///< of what is computed in 64
+  int word = 0;  ///< of what is computed in 32 bits
+  int dword = 0; ///< of what is computed in 64
   bool fits() const { return word <= 32 && dword <= 64; }
 };
 
@@ -33,8 +33,8 @@ IntermediateBits curveBits(const IntegerCurve &curve);
 
 // In codes before their rounding to nearest; finite for every scheme.
 
-/// The least r for which |e - exp(-scale * d)| <= r * exp(-scale * d) + absolute
-/// at each difference d of codes, where the largest exponential is 1.
+/// The least r for which |e - exp(-scale * d)| <= r * exp(-scale * d) +
+/// absolute at each difference d of codes, where the largest exponential is 1.
 double expRelativeError(const IntegerExp &exp, double scale, unsigned bits,
                         double absolute);
 

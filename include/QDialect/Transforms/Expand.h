@@ -42,8 +42,8 @@ void populateIntegerCurvesToLinalgPatterns(mlir::RewritePatternSet &patterns);
 /// of populateDecomposePatterns, with the curves.
 void populateDecomposeIntegerPatterns(mlir::RewritePatternSet &patterns);
 
-/// softmax, layer_norm, rms_norm, gelu, silu, their integer forms and block_matmul to
-/// linalg, arith and math.
+/// softmax, layer_norm, rms_norm, gelu, silu, their integer forms and
+/// block_matmul to linalg, arith and math.
 void populateDecomposePatterns(mlir::RewritePatternSet &patterns);
 
 /// math.exp, log, erf, tanh, rsqrt, powf, qd.gelu and qd.silu on scalars and

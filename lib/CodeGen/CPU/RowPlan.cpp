@@ -116,17 +116,18 @@ private:
                                                    load(x, element, mask));
                     })),
           type);
-    Value variance = mean(
-        walk(e.constant(type, 0),
-             [&](Value element, Value mask, Value partial) -> Value {
-               Value deviation = load(x, element, mask);
-               if (centre)
-                 deviation = arith::SubFOp::create(e, deviation, centre);
-               keep(deviation, element);
-               Value square = arith::MulFOp::create(e, deviation, deviation);
-               return arith::AddFOp::create(e, partial,
-                                            onlyExisting(square, mask, 0));
-             }));
+    Value variance =
+        mean(walk(e.constant(type, 0),
+                  [&](Value element, Value mask, Value partial) -> Value {
+                    Value deviation = load(x, element, mask);
+                    if (centre)
+                      deviation = arith::SubFOp::create(e, deviation, centre);
+                    keep(deviation, element);
+                    Value square =
+                        arith::MulFOp::create(e, deviation, deviation);
+                    return arith::AddFOp::create(e, partial,
+                                                 onlyExisting(square, mask, 0));
+                  }));
     Value sum =
         arith::AddFOp::create(e, variance, e.constant(e.f32(), plan.epsilon));
     factor = e.broadcast(math::RsqrtOp::create(e, sum), type);

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Float operators that ONNX Runtime's transformer optimizer writes: GELU with a
-// bias and layer or RMS normalization of a residual sum. They become what their parts
-// would.
+// bias and layer or RMS normalization of a residual sum. They become what their
+// parts would.
 
 #include "GraphBuilder.h"
 #include "Node.h"
@@ -90,14 +90,13 @@ LogicalResult importSkipLayerNormalization(Node &n, bool simplified) {
   auto axis = static_cast<uint64_t>(x.rank() - 1);
   Value shift = beta ? b.value(*beta) : Value();
   llvm::APFloat small(epsilon);
-  Tensor y =
-      simplified
-          ? b.tensor(qd::RmsNormOp::create(b.builder, b.loc, sum.type,
-                                           b.value(sum), b.value(gamma), axis,
-                                           small))
-          : b.tensor(qd::LayerNormOp::create(b.builder, b.loc, sum.type,
-                                             b.value(sum), b.value(gamma),
-                                             shift, axis, small));
+  Tensor y = simplified
+                 ? b.tensor(qd::RmsNormOp::create(b.builder, b.loc, sum.type,
+                                                  b.value(sum), b.value(gamma),
+                                                  axis, small))
+                 : b.tensor(qd::LayerNormOp::create(
+                       b.builder, b.loc, sum.type, b.value(sum), b.value(gamma),
+                       shift, axis, small));
   if (failed(n.result(0, y)))
     return failure();
   return n.wantsOutput(3) ? n.result(3, sum) : success();
@@ -113,12 +112,13 @@ void registerFusedOps(OpRegistry &r) {
   r.onOp(microsoftDomain, "FastGelu", 1, gelu(qd::GeluApproximation::Tanh))
       .symbolic();
   for (bool simplified : {false, true})
-    r.onOp(microsoftDomain,
-           simplified ? "SkipSimplifiedLayerNormalization"
-                      : "SkipLayerNormalization",
-           1,
-           [=](Node &n) { return importSkipLayerNormalization(n, simplified); },
-           "without mean and inv_std_var")
+    r.onOp(
+         microsoftDomain,
+         simplified ? "SkipSimplifiedLayerNormalization"
+                    : "SkipLayerNormalization",
+         1,
+         [=](Node &n) { return importSkipLayerNormalization(n, simplified); },
+         "without mean and inv_std_var")
         .symbolic();
 }
 

@@ -173,7 +173,8 @@ LogicalResult importRMSNormalization(Node &n) {
   Type f32 = b.builder.getF32Type();
   bool isRow = scale.shape() == x.shape().drop_front(axis) &&
                scale.elementType() == x.elementType();
-  if (isRow && !x.elementType().isF64()) // which is a sequence of f32 operations
+  if (isRow &&
+      !x.elementType().isF64()) // which is a sequence of f32 operations
     return n.result(b.tensor(qd::RmsNormOp::create(
         b.builder, b.loc, x.type, b.value(x), b.value(scale),
         static_cast<uint64_t>(axis), llvm::APFloat(epsilon))));
