@@ -188,6 +188,19 @@ int64_t weightsBytes(const ProgramStep &step) {
   return bytes;
 }
 
+/// Has qd-verify-integer-only seen to it? Copies of dispatches for blocks of
+/// rows lie in functions of their own beside the program's.
+bool isIntegerOnly(const Program &program) {
+  for (const ProgramStep &step : program.steps)
+    if (step.dispatch)
+      return llvm::any_of(
+          step.dispatch->getParentOfType<ModuleOp>().getOps<func::FuncOp>(),
+          [](func::FuncOp function) {
+            return function->hasAttr("qd.integer_only");
+          });
+  return false;
+}
+
 class Writer {
 public:
   Writer(json::OStream &out, const Program &program,
@@ -393,13 +406,7 @@ std::string qdialect::makeReceipt(const Program &program,
     out.attribute("model_digest", json::fixUTF8(provenance.digest));
     out.attribute("recipe", json::fixUTF8(provenance.recipe));
     out.attribute("rescale", json::fixUTF8(provenance.rescale));
-    // qd-verify-integer-only has seen to it.
-    out.attribute(
-        "integer_only", llvm::any_of(program.steps, [](const auto &step) {
-          return step.dispatch &&
-                 step.dispatch->template getParentOfType<func::FuncOp>()
-                     ->hasAttr("qd.integer_only");
-        }));
+    out.attribute("integer_only", isIntegerOnly(program));
     out.attributeArray("variants", [&] {
       for (const ProgramVariant &variant : variants)
         out.value(variant.name);
