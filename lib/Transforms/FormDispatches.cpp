@@ -86,6 +86,10 @@ bool isSunk(Operation *op) {
     return isComputedFromConstants(op->getResult(0));
   if (isa<linalg::FillOp>(op))
     return isComputedFromConstants(op->getResult(0));
+  // What is copied reads what is copied: weights in another order.
+  if (isa<linalg::TransposeOp>(op))
+    return isComputedFromConstants(op->getResult(0)) && !op->use_empty() &&
+           llvm::all_of(op->getUsers(), isSunk);
   if (!isFreeView(op) && !isElementwiseGeneric(op))
     return false;
   if (cast<RankedTensorType>(op->getResult(0).getType()).hasStaticShape())
