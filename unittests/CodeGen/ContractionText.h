@@ -14,8 +14,6 @@ namespace qdialect::testing {
 
 using Shape = std::vector<int64_t>;
 
-inline std::string number(int64_t value) { return std::to_string(value); }
-
 /// Requantization of %acc : `shape` x i32 with per-channel scales; %q is i8.
 inline std::string requantizeText(RandomConstants &constants,
                                   const Shape &shape, int64_t reduction,

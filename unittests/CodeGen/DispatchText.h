@@ -17,6 +17,8 @@
 
 namespace qdialect::testing {
 
+inline std::string number(int64_t value) { return std::to_string(value); }
+
 template <class T>
 std::string denseText(const std::vector<T> &values) {
   llvm::StringRef bytes(reinterpret_cast<const char *>(values.data()),

@@ -7,6 +7,7 @@
 
 #include "ContractionText.h"
 #include "GpuCheck.h"
+#include "ProductText.h"
 #include "gtest/gtest.h"
 
 using namespace qdialect;
@@ -52,6 +53,37 @@ TEST_F(MmaPlan, GroupedConvolution) {
   checkGpuDispatch(groupedText(random, 5, 2, 16, 64, 1), "mma", random);
   // Narrow groups are no products of matrices.
   checkGpuDispatch(groupedText(random, 5, 4, 8, 4, 3), "elements", random);
+}
+
+TEST_F(MmaPlan, ZeroPointsOfTwoActivations) {
+  for (int left : {0, 5, -128})
+    for (int right : {0, -128, 127})
+      for (bool byColumn : {false, true}) {
+        Product p;
+        p.zeroLeft = left;
+        p.zeroRight = right;
+        p.rightByColumn = byColumn;
+        SCOPED_TRACE(number(left) + ", " + number(right));
+        checkGpuDispatch(productText(p), "mma_batch", random);
+      }
+}
+
+TEST_F(MmaPlan, EdgesOfTwoActivations) {
+  for (int64_t depth : {1, 4, 33, 64, 130})
+    for (int64_t columns : {1, 16, 65}) {
+      Product p;
+      p.batch = 2;
+      p.heads = 3;
+      p.rows = columns + 2;
+      p.depth = depth;
+      p.columns = columns;
+      p.zeroLeft = -128;
+      p.zeroRight = 9;
+      p.rightByColumn = depth % 2 == 0;
+      p.headsInside = columns % 2 == 0;
+      SCOPED_TRACE(number(depth) + ", " + number(columns));
+      checkGpuDispatch(productText(p), "mma_batch", random);
+    }
 }
 
 /// Loads and stores of the epilogue are as wide as its 16 columns.

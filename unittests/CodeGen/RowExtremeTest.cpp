@@ -15,8 +15,6 @@ using namespace qdialect::testing;
 
 namespace {
 
-std::string number(int64_t value) { return std::to_string(value); }
-
 /// max or min over the last dimension of f(x), then a division by 127 that ends
 /// as qd.choose_params does.
 std::string extremeText(const std::vector<int64_t> &shape,

@@ -14,8 +14,6 @@ using namespace qdialect::testing;
 
 namespace {
 
-std::string number(int64_t value) { return std::to_string(value); }
-
 /// `%y = <function>` on a tensor of `shape`; codes behind it if `quantized`.
 std::string rowText(const std::vector<int64_t> &shape, const std::string &head,
                     const std::string &function, bool quantized) {

@@ -13,8 +13,6 @@ using namespace qdialect::testing;
 
 namespace {
 
-std::string number(int64_t value) { return std::to_string(value); }
-
 struct WindowCase {
   int64_t batch, height, width, channels, kernelY, kernelX;
   int64_t strideY = 1, strideX = 1, dilationY = 1, dilationX = 1;

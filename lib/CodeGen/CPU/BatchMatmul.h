@@ -57,6 +57,8 @@ struct BatchMatmulGeometry {
   /// The largest value of a size.
   int64_t most(int64_t size) const;
   int64_t ceilDiv(int64_t size, int64_t by) const;
+  /// Bounds of the sums of codes over all inputs, if an i32 holds them.
+  std::optional<Interval> sumRange() const;
   /// What is subtracted from the unsigned bytes of the left side.
   int64_t lhsOffset() const { return isFloat ? 0 : lhsZeroPoint + 128; }
 

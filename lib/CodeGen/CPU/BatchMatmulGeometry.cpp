@@ -33,6 +33,18 @@ int64_t BatchMatmulGeometry::ceilDiv(int64_t size, int64_t by) const {
   return shapes ? shapes->sizes.ceilDiv(size, by) : (size + by - 1) / by;
 }
 
+std::optional<Interval> BatchMatmulGeometry::sumRange() const {
+  auto reach = [](int64_t zeroPoint) {
+    return static_cast<double>(
+        std::max(std::abs(-128 - zeroPoint), std::abs(127 - zeroPoint)));
+  };
+  double bound = std::abs(init) + static_cast<double>(most(depth.size)) *
+                                      reach(lhsZeroPoint) * reach(rhsZeroPoint);
+  if (bound >= 2147483648.0)
+    return std::nullopt;
+  return Interval{-bound, bound};
+}
+
 namespace {
 
 /// Neighbours, outermost first, that every operand walks as one loop. Symbolic

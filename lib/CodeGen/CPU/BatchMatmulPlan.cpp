@@ -90,17 +90,8 @@ bool BatchMatmulPlan::init() {
   if (!resolved)
     return false;
   epilogue = std::move(*resolved);
-  if (!g.isFloat) {
-    auto reach = [](int64_t zeroPoint) {
-      return static_cast<double>(
-          std::max(std::abs(-128 - zeroPoint), std::abs(127 - zeroPoint)));
-    };
-    double bound =
-        std::abs(g.init) + static_cast<double>(g.most(g.depth.size)) *
-                               reach(g.lhsZeroPoint) * reach(g.rhsZeroPoint);
-    if (bound < 2147483648.0)
-      epilogue.rootRange = Interval{-bound, bound};
-  }
+  if (!g.isFloat)
+    epilogue.rootRange = g.sumRange();
   // Sums of columns are left out where nothing is subtracted from the rows.
   keyText = family + (g.lhsOffset() == 0 ? "-plain" : "") + epilogue.key();
   if (g.shapes) {

@@ -18,6 +18,8 @@ using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 
 /// Products of codes and constant weights on tensor cores.
 GpuPlanPtr planMma(const cpu::KernelRegion &region);
+/// Products of two activations on tensor cores.
+GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
 GpuPlanPtr planElements(qd::DispatchOp dispatch);
 /// Null where even the CPU has no kernel, which said why.
 GpuPlanPtr planTasks(qd::DispatchOp dispatch, const KernelOptions &options);

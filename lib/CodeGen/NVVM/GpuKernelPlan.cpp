@@ -22,8 +22,9 @@ planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (!options.generic) {
     if (std::optional<cpu::KernelRegion> region =
             cpu::KernelRegion::analyze(dispatch))
-      if (gpu::GpuPlanPtr plan = gpu::planMma(*region))
-        return plan;
+      for (auto family : {gpu::planMma, gpu::planBatchMma})
+        if (gpu::GpuPlanPtr plan = family(*region))
+          return plan;
     if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))
       return plan;
   }

@@ -21,7 +21,9 @@ ArrayRef<MmaTile> mmaTiles() {
   return tiles;
 }
 
-int64_t MmaGeometry::copyBytes() const {
+int64_t MmaRows::copyBytes() const {
+  if (runStep != 1)
+    return 1;
   int64_t step = 16;
   auto add = [&](int64_t bytes) { step = std::gcd(step, bytes); };
   add(window.inputOffset);
@@ -35,9 +37,7 @@ int64_t MmaGeometry::copyBytes() const {
   return step >= 4 ? step : 1;
 }
 
-int64_t MmaGeometry::tapDepth() const {
-  return llvm::alignTo(run, copyBytes());
-}
+int64_t MmaRows::tapDepth() const { return llvm::alignTo(run, copyBytes()); }
 
 int64_t MmaGeometry::rowBlocks(const MmaTile &tile) const {
   return llvm::divideCeil(rows(), tile.rows);
@@ -52,6 +52,9 @@ MmaTile MmaGeometry::chooseTile(int64_t processors) const {
   const MmaTile *best = nullptr;
   double least = 0;
   for (const MmaTile &tile : mmaTiles()) {
+    // Sums of rows and columns take registers, too.
+    if (right && tile.warpRows > 32)
+      continue;
     // Narrow copies take an address register each.
     if (tile.rowBytes() / std::max<int64_t>(copyBytes(), 4) / tile.threads() >
         16)

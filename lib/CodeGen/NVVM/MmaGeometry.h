@@ -8,6 +8,11 @@
 //   out[z][m][n] = start[z][n] + sum over taps t and k < run of
 //                  row(m, t)[z * groupStep + k] * weight(z, n, t, k)
 //
+// or products of two activations,
+//
+//   out[z][m][n] = init + sum over k of
+//                  (left(z, m)[k] - leftZero) * (right(z, n)[k] - rightZero)
+//
 // wrapped to i32, and how they are cut into blocks, warps and steps.
 
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
@@ -24,6 +29,8 @@ struct MmaTile {
   int64_t stages; ///< steps of depth that shared memory holds
 
   static constexpr int64_t kDepth = 64; ///< bytes of a step
+  /// Multiprocessors that a launch should fill; devices have 20 to 150.
+  static constexpr int64_t kProcessors = 64;
   static constexpr int64_t kWarpColumns = 64;
   static constexpr int64_t kLaneColumns = 16;
 
@@ -40,18 +47,18 @@ struct MmaTile {
 /// The tiles that kernels are built for, the largest first.
 llvm::ArrayRef<MmaTile> mmaTiles();
 
-struct MmaGeometry {
+/// Rows of codes: of a matrix, or windows over an image.
+struct MmaRows {
   /// Where row(m, t) starts; its input and padding are not looked at.
   cpu::WindowGeometry window;
-  int64_t run = 1;     ///< products of a tap
-  int64_t columns = 1; ///< of one group
-  int64_t groups = 1;
-  int64_t groupStep = 0;   ///< bytes from a group's rows to those of the next
-  bool isUnsigned = false; ///< activations are u8
+  int64_t run = 1;       ///< products of a tap
+  int64_t runStep = 1;   ///< bytes from one product to the next
+  int64_t groupStep = 0; ///< groups are multiples of it apart
 
   int64_t rows() const { return window.numPixels(); }
   /// Bytes that are copied at once: what all rows of all taps are aligned to;
-  /// 1 where that is less than the 4 bytes that asynchronous copies take.
+  /// 1 where that is less than the 4 bytes that asynchronous copies take, or
+  /// where products are apart.
   int64_t copyBytes() const;
   /// Bytes of a tap among the steps.
   int64_t tapDepth() const;
@@ -59,6 +66,26 @@ struct MmaGeometry {
   int64_t steps() const {
     return (depth() + MmaTile::kDepth - 1) / MmaTile::kDepth;
   }
+};
+
+/// A loop around the product of two activations, and the bytes that it moves
+/// either side by.
+struct MmaProblem {
+  int64_t size = 1, left = 0, right = 0;
+};
+
+struct MmaGeometry : MmaRows {
+  int64_t columns = 1; ///< of one group
+  int64_t groups = 1;
+  bool isUnsigned = false; ///< activations are u8
+
+  /// Products of two activations: the columns as rows of u8 of as many
+  /// products. Groups are the iterations of `problems`, outermost first.
+  std::optional<MmaRows> right;
+  llvm::SmallVector<MmaProblem> problems;
+  /// What is subtracted from the u8 of either side.
+  int64_t leftZero = 0, rightZero = 0;
+  int64_t init = 0; ///< what all sums start from
 
   int64_t rowBlocks(const MmaTile &tile) const;
   int64_t columnBlocks(const MmaTile &tile) const;

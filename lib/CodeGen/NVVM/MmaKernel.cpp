@@ -15,6 +15,13 @@ namespace {
 
 using Values = WarpEmitter::Values;
 
+/// Where a block stands.
+struct MmaPlace {
+  Value thread;
+  Value blockRow; ///< its first row
+  Value group;
+};
+
 class MmaEmitter {
 public:
   MmaEmitter(WarpEmitter &e, const MmaGeometry &g, const MmaTile &tile,
@@ -32,16 +39,17 @@ public:
     panel = e.div(warp, tile.rowWarps());
     shared = e.shared(sharedName, tile.sharedBytes());
     startFragments();
+    startCopies();
   }
 
   void emit(function_ref<void(const MmaSums &)> epilogue) {
-    MmaRowCopy rowCopy(e, g, tile, operands, place, shared);
-    Values copyState = rowCopy.start();
-    Value weights = startWeights();
+    Values left = leftCopy->start();
+    Values right = rightCopy ? rightCopy->start() : Values{startWeights()};
     int64_t ahead = std::min(tile.stages - 1, g.steps());
     auto issue = [&](Value stage) {
-      copyState = rowCopy.issue(copyState, stage);
-      weights = copyWeights(weights, stage);
+      left = leftCopy->issue(left, stage);
+      right = rightCopy ? rightCopy->issue(right, stage)
+                        : Values{copyWeights(right[0], stage)};
       e.commitCopies();
     };
     for (int64_t step = 0; step < ahead; ++step)
@@ -50,15 +58,15 @@ public:
     Values sums = startSums();
     Values fragments = loadFragments(stageOf(0), 0);
 
-    // While all stages are in use: state is sums, fragments, copies, weights,
-    // the stage that is read and the one that is free.
+    // While all stages are in use: state is sums, fragments, copies, the
+    // stage that is read and the one that is free.
     int64_t steady = g.steps() - ahead;
     if (steady > 0) {
       Values state = sums;
       llvm::append_range(state, fragments);
-      llvm::append_range(state, copyState);
-      llvm::append_range(state,
-                         ArrayRef<Value>{weights, stageOf(0), stageOf(ahead)});
+      llvm::append_range(state, left);
+      llvm::append_range(state, right);
+      llvm::append_range(state, ArrayRef<Value>{stageOf(0), stageOf(ahead)});
       state = e.loop(steady, state, [&](Value, ValueRange carried) {
         auto take = [&](size_t count) {
           Values taken(carried.take_front(count));
@@ -66,9 +74,9 @@ public:
           return taken;
         };
         Values sums = take(numSums()), first = take(fragments.size());
-        copyState = take(copyState.size());
-        weights = carried[0];
-        Value stage = carried[1], free = carried[2];
+        left = take(left.size());
+        right = take(right.size());
+        Value stage = carried[0], free = carried[1];
         Values second = loadFragments(stage, 1);
         issue(free);
         multiply(sums, first);
@@ -80,8 +88,9 @@ public:
         multiply(sums, second);
         Values result = sums;
         llvm::append_range(result, first);
-        llvm::append_range(result, copyState);
-        llvm::append_range(result, ArrayRef<Value>{weights, next, stage});
+        llvm::append_range(result, left);
+        llvm::append_range(result, right);
+        llvm::append_range(result, ArrayRef<Value>{next, stage});
         return result;
       });
       sums.assign(state.begin(), state.begin() + numSums());
@@ -103,8 +112,17 @@ public:
 
 private:
   static constexpr int64_t kFragmentColumns = MmaTile::kWarpColumns / 8;
+  /// Fragments of rows are neighbours, those of columns 16 apart in pairs.
+  static constexpr int64_t kLeftSwizzle = 1, kRightSwizzle = 4;
   int64_t fragmentRows() const { return tile.warpRows / 16; }
-  size_t numSums() const { return 4 * fragmentRows() * kFragmentColumns; }
+  /// Sums lie by fragment of rows, then of columns, then register; behind them
+  /// those of the rows and of the columns alone, where they are wanted.
+  size_t numProducts() const { return 4 * fragmentRows() * kFragmentColumns; }
+  size_t numRowSums() const { return g.rightZero ? 4 * fragmentRows() : 0; }
+  size_t numColumnSums() const { return g.leftZero ? 4 * kFragmentColumns : 0; }
+  size_t numSums() const {
+    return numProducts() + numRowSums() + numColumnSums();
+  }
 
   Value stageOf(int64_t step) {
     return e.constantOf(e.getI64Type(), step % tile.stages * tile.stageBytes());
@@ -141,17 +159,68 @@ private:
 
   void startFragments() {
     Value chunk = e.div(lane, 16), inWarp = e.rem(lane, 16);
-    Value swizzle = e.andBits(e.shiftRight(lane, 1), 3);
     Value offset = e.mul(e.add(warpRow, inWarp), MmaTile::kDepth);
     for (int64_t half = 0; half < 2; ++half) {
-      Value swizzled = e.xorBits(e.add(chunk, 2 * half), swizzle);
+      Value swizzled =
+          e.xorBits(e.add(chunk, 2 * half),
+                    e.andBits(e.shiftRight(lane, kLeftSwizzle), 3));
       rowFragments[half] = e.at(shared, e.add(offset, e.mul(swizzled, 16)));
     }
-    Value ofPanels = e.at(shared, tile.rowBytes());
-    weightsShared = e.at(ofPanels, e.mul(place.thread, 16));
-    columnFragments = e.at(
-        ofPanels, e.add(e.mul(panel, MmaTile::kDepth * MmaTile::kWarpColumns),
-                        e.mul(lane, 16)));
+    rightShared = e.at(shared, tile.rowBytes());
+    weightsShared = e.at(rightShared, e.mul(place.thread, 16));
+    Value ofPanel = e.mul(panel, MmaTile::kDepth * MmaTile::kWarpColumns);
+    columnFragments[0] = e.at(rightShared, e.add(ofPanel, e.mul(lane, 16)));
+    columnFragments[1] = e.at(columnFragments[0], 2048);
+    if (!g.right)
+      return;
+    // Matrices: two chunks of a fragment's columns, then of the next one's.
+    Value matrix = e.div(lane, 8), n = e.rem(lane, 8);
+    Value column = e.add(e.add(e.mul(e.div(n, 2), MmaTile::kLaneColumns),
+                               e.mul(e.div(matrix, 2), 2)),
+                         e.rem(n, 2));
+    offset = e.add(ofPanel, e.mul(column, MmaTile::kDepth));
+    for (int64_t half = 0; half < 2; ++half) {
+      Value swizzled =
+          e.xorBits(e.add(e.rem(matrix, 2), 2 * half), e.div(n, 2));
+      columnFragments[half] =
+          e.at(rightShared, e.add(offset, e.mul(swizzled, 16)));
+    }
+  }
+
+  /// Where the block's group starts on a side, from its first one.
+  Value groupOffset(int64_t MmaProblem::*side) {
+    if (g.problems.empty())
+      return e.mul(place.group, g.groupStep);
+    Value offset = e.constant(0), rest = place.group;
+    for (const MmaProblem &problem : llvm::reverse(g.problems)) {
+      offset = e.add(offset, e.mul(e.rem(rest, problem.size), problem.*side));
+      rest = e.div(rest, problem.size);
+    }
+    return offset;
+  }
+
+  void startCopies() {
+    Value offset = groupOffset(&MmaProblem::left);
+    MmaShare share;
+    share.rows = e.at(operands.activations, offset);
+    if (operands.padding)
+      share.padding = e.at(operands.padding, offset);
+    share.firstRow = place.blockRow;
+    share.numRows = tile.rows;
+    share.threads = tile.threads();
+    share.thread = place.thread;
+    share.shared = shared;
+    share.swizzle = kLeftSwizzle;
+    leftCopy.emplace(e, g, share);
+    if (!g.right)
+      return;
+    share.rows = e.at(operands.weights, groupOffset(&MmaProblem::right));
+    share.padding = {};
+    share.firstRow = e.mul(columnBlock, tile.columns);
+    share.numRows = tile.columns;
+    share.shared = rightShared;
+    share.swizzle = kRightSwizzle;
+    rightCopy.emplace(e, *g.right, share);
   }
 
   /// Those of half a step: four registers for 16 rows, then two for 8 columns.
@@ -161,10 +230,17 @@ private:
     for (int64_t i = 0; i < fragmentRows(); ++i)
       llvm::append_range(fragments,
                          e.loadMatrices(e.at(rows, i * 16 * MmaTile::kDepth)));
-    Value columns = e.at(columnFragments, stage);
+    Value columns = e.at(columnFragments[half], stage);
     auto four = VectorType::get({4}, e.getI32Type());
     for (int64_t pair = 0; pair < kFragmentColumns / 2; ++pair) {
-      Value loaded = e.load(four, e.at(columns, half * 2048 + pair * 512), 16);
+      if (g.right) {
+        // Two fragments on, columns are 4 on.
+        llvm::append_range(
+            fragments,
+            e.loadMatrices(e.at(columns, pair * 4 * MmaTile::kDepth)));
+        continue;
+      }
+      Value loaded = e.load(four, e.at(columns, pair * 512), 16);
       for (int64_t i = 0; i < 4; ++i)
         fragments.push_back(
             LLVM::ExtractElementOp::create(e, loaded, e.constant(i)));
@@ -172,25 +248,30 @@ private:
     return fragments;
   }
 
-  /// Sums lie by fragment of rows, then of columns, then register.
   void multiply(Values &sums, ArrayRef<Value> fragments) {
     ArrayRef<Value> columns = fragments.drop_front(4 * fragmentRows());
+    Values ones(4, e.constant(0x01010101));
+    auto addTo = [&](size_t at, ArrayRef<Value> a, ArrayRef<Value> b) {
+      Values product = e.multiply(a, b, ArrayRef<Value>(sums).slice(at, 4),
+                                  g.isUnsigned, g.right.has_value());
+      llvm::copy(product, sums.begin() + at);
+    };
+    for (size_t at = 0; at < numRowSums(); at += 4)
+      addTo(numProducts() + at, fragments.slice(at, 4),
+            ArrayRef<Value>(ones).take_front(2));
+    for (size_t at = 0; at < numColumnSums(); at += 4)
+      addTo(numProducts() + numRowSums() + at, ones, columns.slice(at / 2, 2));
     for (int64_t i = 0; i < fragmentRows(); ++i)
-      for (int64_t j = 0; j < kFragmentColumns; ++j) {
-        int64_t at = 4 * (i * kFragmentColumns + j);
-        Values product =
-            e.multiply(fragments.slice(4 * i, 4), columns.slice(2 * j, 2),
-                       ArrayRef<Value>(sums).slice(at, 4), g.isUnsigned,
-                       /*isUnsignedB=*/false);
-        llvm::copy(product, sums.begin() + at);
-      }
+      for (int64_t j = 0; j < kFragmentColumns; ++j)
+        addTo(4 * (i * kFragmentColumns + j), fragments.slice(4 * i, 4),
+              columns.slice(2 * j, 2));
   }
 
   /// The first of a lane's columns in its panel.
   Value laneColumn() { return e.mul(e.rem(lane, 4), MmaTile::kLaneColumns); }
 
   Values startSums() {
-    Values ofColumn(MmaTile::kLaneColumns, e.constant(0));
+    Values ofColumn(MmaTile::kLaneColumns, e.constant(startOfAll()));
     if (operands.starts) {
       Value column =
           e.add(e.mul(e.add(firstPanel(), panel), MmaTile::kWarpColumns),
@@ -211,7 +292,25 @@ private:
       for (int64_t j = 0; j < kFragmentColumns; ++j)
         for (int64_t r = 0; r < 4; ++r)
           sums.push_back(ofColumn[2 * j + r % 2]);
+    sums.resize(numSums(), e.constant(0));
     return sums;
+  }
+
+  /// What does not depend on the codes, wrapped.
+  int64_t startOfAll() const {
+    return static_cast<int32_t>(g.init + g.run * g.leftZero * g.rightZero);
+  }
+
+  /// Sum r of fragments i and j without what is subtracted from the codes.
+  Value corrected(ArrayRef<Value> sums, int64_t i, int64_t j, int64_t r) {
+    Value sum = sums[4 * (i * kFragmentColumns + j) + r];
+    sums = sums.drop_front(numProducts());
+    if (numRowSums())
+      sum = e.sub(sum, e.mul(sums[4 * i + r], g.rightZero));
+    sums = sums.drop_front(numRowSums());
+    if (numColumnSums())
+      sum = e.sub(sum, e.mul(sums[4 * j + r], g.leftZero));
+    return sum;
   }
 
   void finish(ArrayRef<Value> sums,
@@ -225,8 +324,7 @@ private:
         Values ofRow;
         for (int64_t j = 0; j < kFragmentColumns; ++j)
           for (int64_t r = 0; r < 2; ++r)
-            ofRow.push_back(
-                sums[4 * (i * kFragmentColumns + j) + 2 * half + r]);
+            ofRow.push_back(corrected(sums, i, j, 2 * half + r));
         Value row = e.add(firstRow, 16 * i + 8 * half);
         auto store = [&] {
           storeRow({row, column, place.group, ofRow}, epilogue);
@@ -261,8 +359,10 @@ private:
   MmaPlace place;
   Value columnBlock, lane;
   Value warpRow, panel; ///< where the warp's share starts in the block's
-  Value shared, weightsShared;
-  Value rowFragments[2], columnFragments; ///< this lane's in stage 0
+  Value shared, rightShared, weightsShared;
+  /// This lane's in stage 0, by half step.
+  Value rowFragments[2], columnFragments[2];
+  std::optional<MmaRowCopy> leftCopy, rightCopy;
 };
 
 } // namespace

@@ -21,7 +21,8 @@ namespace qdialect::gpu {
 /// Pointers to global memory; those to constants are aligned to 16 bytes.
 struct MmaOperands {
   mlir::Value activations;
-  mlir::Value weights; ///< what packMmaWeights wrote
+  /// What packMmaWeights wrote, or the right side.
+  mlir::Value weights;
   mlir::Value starts;  ///< i32 by group and panel column; null: zeros
   mlir::Value padding; ///< the row that stands for pixels outside
 };
@@ -38,22 +39,28 @@ void emitMmaKernel(WarpEmitter &e, const MmaGeometry &geometry,
                    const MmaOperands &operands,
                    llvm::function_ref<void(const MmaSums &)> epilogue);
 
-/// What the threads of a block know about where they are.
-struct MmaPlace {
+/// The share of a block in one side of a product.
+struct MmaShare {
   using Value = mlir::Value;
+  Value rows;    ///< where the rows of the block's group start
+  Value padding; ///< the same of the row of padding; null where there is none
+  Value firstRow;
+  int64_t numRows;
+  int64_t threads; ///< of the block, which all copy
   Value thread;
-  Value blockRow; ///< the block's first row
-  Value group;
+  Value shared; ///< the first stage
+  /// Chunk c of row r lies at c ^ (r >> swizzle & 3): the eight rows that
+  /// ldmatrix reads at once meet all banks once.
+  int64_t swizzle;
 };
 
-/// The copies of the activations of a block's steps, in order.
+/// The copies of one side of a block's steps, in order.
 class MmaRowCopy {
 public:
   using Value = mlir::Value;
   using Values = WarpEmitter::Values;
 
-  MmaRowCopy(WarpEmitter &e, const MmaGeometry &g, const MmaTile &tile,
-             const MmaOperands &operands, const MmaPlace &place, Value shared);
+  MmaRowCopy(WarpEmitter &e, const MmaRows &g, const MmaShare &share);
 
   /// What changes from step to step, for the first.
   Values start();
@@ -84,12 +91,14 @@ private:
   }
 
   WarpEmitter &e;
-  const MmaGeometry &g;
+  const MmaRows &g;
   Value padding;
   int64_t unitBytes, unitsPerRow, passRows, passes;
   Value unitOffset; ///< of this thread's unit in a row's step
   llvm::SmallVector<Row> rows;
-  llvm::SmallVector<Value> shared; ///< by row modulo 8, over what passes add
+  /// By row modulo `period`, over what passes add.
+  llvm::SmallVector<Value> shared;
+  int64_t period;
   llvm::DenseMap<int64_t, Value> staged;
 };
 

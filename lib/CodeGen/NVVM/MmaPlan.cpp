@@ -7,11 +7,8 @@
 
 #include "Contraction.h"
 #include "Families.h"
-#include "KernelFunction.h"
-#include "MmaKernel.h"
-#include "Payload.h"
+#include "MmaDispatch.h"
 
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <numeric>
 
 using namespace mlir;
@@ -19,14 +16,10 @@ using namespace mlir;
 namespace qdialect::gpu {
 namespace {
 
-/// Multiprocessors that a launch should fill; devices have 20 to 150.
-constexpr int64_t kProcessors = 64;
 /// Narrower groups would multiply mostly zeros.
 constexpr int64_t kLeastGroupChannels = 16;
 /// Taps of a padded window, a bit each.
 constexpr int64_t kMostPaddedTaps = 64;
-/// Constants start at multiples of this many bytes, as tensors do.
-constexpr int64_t kBaseAlignment = 64;
 
 std::optional<MmaGeometry> geometryOf(const cpu::ContractionGeometry &c) {
   MmaGeometry g;
@@ -47,7 +40,7 @@ public:
   MmaPlan(const cpu::KernelRegion &source, cpu::ContractionGeometry contraction,
           MmaGeometry geometry)
       : region(source), contraction(std::move(contraction)),
-        g(std::move(geometry)), tile(g.chooseTile(kProcessors)) {}
+        g(std::move(geometry)), tile(g.chooseTile(MmaTile::kProcessors)) {}
 
   bool init() {
     std::vector<cpu::ChannelCodes> channels = contraction.channelCodes();
@@ -121,46 +114,23 @@ void MmaPlan::packConstants(ArrayRef<cpu::ChannelCodes> channels) {
 
 LogicalResult MmaPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                             StringRef symbol) {
-  static const CpuTarget scalar{"ptx", CpuTarget::Scalar, "", ""};
-  OpBuilder::InsertionGuard guard(moduleBuilder);
-  WarpEmitter e(region.root->getLoc(), moduleBuilder);
-  unsigned firstConstant = region.numInputs() + 1;
-  LLVM::LLVMFuncOp kernel =
-      startKernel(e, symbol, firstConstant + constants.size(), tile.threads());
-  markConstants(kernel, firstConstant);
-  MmaOperands operands;
-  operands.activations = kernel.getArgument(g.window.input);
-  operands.weights = kernel.getArgument(firstConstant);
-  operands.starts = kernel.getArgument(firstConstant + 1);
-  if (g.window.padded())
-    operands.padding =
-        kernel.getArgument(firstConstant + contraction.paddingConstant());
-
-  cpu::Emitter lanes(e.getLoc(), e, scalar);
-  Value args = argumentArray(lanes, kernel);
-  cpu::PayloadEmitter payload(lanes, epilogue, args);
-  payload.promiseAlignment(
-      kBaseAlignment,
-      std::gcd(MmaTile::kLaneColumns, g.groups > 1 ? g.columns : 0));
-  payload.begin();
-  e.restoreInsertionPoint(lanes.saveInsertionPoint());
-  auto type = cpu::Emitter::vector(e.getI32Type());
-  emitMmaKernel(
-      e, g, tile, (symbol + "_stages").str(), operands,
-      [&](const MmaSums &sums) {
-        WarpEmitter::Values ofLanes(sums.sums);
-        ofLanes.resize(cpu::Emitter::kLanes, e.constant(0));
-        Value vector = vector::FromElementsOp::create(e, type, ofLanes);
-        Value row = e.toI64(sums.row);
-        Value column =
-            e.toI64(e.add(e.mul(sums.group, g.columns), sums.column));
-        lanes.restoreInsertionPoint(e.saveInsertionPoint());
-        payload.storeRow(cpu::Position::at(lanes, epilogue, row, column),
-                         static_cast<int64_t>(sums.sums.size()),
-                         [&](int64_t) { return cpu::Lanes::of(vector); });
-        e.restoreInsertionPoint(lanes.saveInsertionPoint());
+  MmaDispatch dispatch{region, epilogue, constants.size(), g, tile};
+  if (g.groups > 1)
+    dispatch.columnStep = std::gcd(dispatch.columnStep, g.columns);
+  unsigned first = dispatch.firstConstant();
+  dispatch.emit(
+      moduleBuilder, symbol,
+      [&](ValueRange arguments) {
+        MmaOperands operands{arguments[g.window.input], arguments[first],
+                             arguments[first + 1], Value()};
+        if (g.window.padded())
+          operands.padding = arguments[first + contraction.paddingConstant()];
+        return operands;
+      },
+      [&](WarpEmitter &e, const MmaSums &sums) {
+        Value column = e.add(e.mul(sums.group, g.columns), sums.column);
+        return std::pair{e.toI64(sums.row), e.toI64(column)};
       });
-  LLVM::ReturnOp::create(e, ValueRange{});
   return success();
 }
 

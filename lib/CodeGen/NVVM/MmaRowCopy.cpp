@@ -11,33 +11,26 @@ using namespace mlir;
 
 namespace qdialect::gpu {
 
-MmaRowCopy::MmaRowCopy(WarpEmitter &e, const MmaGeometry &g,
-                       const MmaTile &tile, const MmaOperands &operands,
-                       const MmaPlace &place, Value sharedBase)
-    : e(e), g(g), padding(operands.padding),
+MmaRowCopy::MmaRowCopy(WarpEmitter &e, const MmaRows &g, const MmaShare &share)
+    : e(e), g(g), padding(share.padding),
       unitBytes(std::max<int64_t>(g.copyBytes(), 4)),
       unitsPerRow(MmaTile::kDepth / unitBytes),
-      passRows(tile.threads() / unitsPerRow), passes(tile.rows / passRows) {
-  Value row = e.div(place.thread, unitsPerRow);
-  unitOffset = e.mul(e.rem(place.thread, unitsPerRow), unitBytes);
-  Value groupOffset = e.mul(place.group, g.groupStep);
-  Value base = e.at(operands.activations, groupOffset);
-  if (padding)
-    padding = e.at(padding, groupOffset);
+      passRows(share.threads / unitsPerRow), passes(share.numRows / passRows),
+      period(std::min(int64_t{4} << share.swizzle, share.numRows)) {
+  Value row = e.div(share.thread, unitsPerRow);
+  unitOffset = e.mul(e.rem(share.thread, unitsPerRow), unitBytes);
   for (int64_t pass = 0; pass < passes; ++pass) {
-    rows.push_back(rowOf(e.add(e.add(place.blockRow, row), pass * passRows)));
-    rows.back().pointer = e.at(base, rows.back().pointer);
+    rows.push_back(rowOf(e.add(e.add(share.firstRow, row), pass * passRows)));
+    rows.back().pointer = e.at(share.rows, rows.back().pointer);
   }
-  // Chunk c of row r lies at c ^ (r / 2 % 4): eight rows of a chunk meet all
-  // banks once.
   Value chunk = e.div(unitOffset, 16), inChunk = e.rem(unitOffset, 16);
-  for (int64_t below = 0; below < std::min<int64_t>(8, tile.rows);
-       below += passRows) {
+  for (int64_t below = 0; below < period; below += passRows) {
     Value r = e.add(row, below);
-    Value swizzled = e.xorBits(chunk, e.andBits(e.shiftRight(r, 1), 3));
+    Value swizzled =
+        e.xorBits(chunk, e.andBits(e.shiftRight(r, share.swizzle), 3));
     Value offset =
         e.add(e.add(e.mul(r, MmaTile::kDepth), e.mul(swizzled, 16)), inChunk);
-    shared.push_back(e.at(sharedBase, offset));
+    shared.push_back(e.at(share.shared, offset));
   }
 }
 
@@ -77,7 +70,7 @@ MmaRowCopy::Row MmaRowCopy::rowOf(Value row) {
 }
 
 Value MmaRowCopy::sharedOf(int64_t pass, Value stage) {
-  int64_t row = pass * passRows, below = row % 8;
+  int64_t row = pass * passRows, below = row % period;
   Value &base = staged[below];
   if (!base)
     base = e.at(shared[below / passRows], stage);
@@ -121,7 +114,7 @@ MmaRowCopy::Values MmaRowCopy::issueRun(ValueRange state, Value stage) {
 MmaRowCopy::TapPlace MmaRowCopy::placeOf(Value depth) {
   const cpu::WindowGeometry &w = g.window;
   if (w.numTaps() == 1)
-    return {e.constant(0), depth, depth};
+    return {e.constant(0), depth, e.mul(depth, g.runStep)};
   Value tap = e.div(depth, g.tapDepth()), inTap = e.rem(depth, g.tapDepth());
   Value y = e.div(tap, w.tapColumns()), x = e.rem(tap, w.tapColumns());
   Value offset = e.add(
@@ -156,16 +149,22 @@ MmaRowCopy::Values MmaRowCopy::issueTaps(Value depth, Value stage) {
 }
 
 MmaRowCopy::Values MmaRowCopy::issueBytes(Value depth, Value stage) {
-  // Products beyond the last repeat it; their weights are zeros.
+  // Products beyond the last are zeros.
   SmallVector<TapPlace> places;
-  for (int64_t byte = 0; byte < unitBytes; ++byte)
-    places.push_back(
-        placeOf(e.min(e.add(depth, byte), e.constant(g.depth() - 1))));
+  SmallVector<Value> exist(unitBytes);
+  for (int64_t byte = 0; byte < unitBytes; ++byte) {
+    Value at = e.add(depth, byte);
+    if (g.depth() % MmaTile::kDepth != 0)
+      exist[byte] = e.isLess(at, e.constant(g.depth()));
+    places.push_back(placeOf(e.min(at, e.constant(g.depth() - 1))));
+  }
   for (int64_t pass = 0; pass < passes; ++pass) {
     Value unit = e.constant(0);
     for (auto [byte, place] : llvm::enumerate(places)) {
-      Value code = e.load(e.getI8Type(), pointerOf(rows[pass], place), 1);
-      code = e.toI32(code);
+      Value code =
+          e.toI32(e.load(e.getI8Type(), pointerOf(rows[pass], place), 1));
+      if (exist[byte])
+        code = e.select(exist[byte], code, e.constant(0));
       unit = e.orBits(unit, e.shiftLeft(code, e.constant(8 * byte)));
     }
     e.store(unit, sharedOf(pass, stage), 4);

@@ -1,0 +1,123 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The family "mma_batch": products of two activations (attention) on tensor
+// cores. Both sides are u8; what zero points take away is multiplied out, and
+// the sums of rows and columns that this needs are products with ones.
+
+#include "BatchMatmul.h"
+#include "Families.h"
+#include "MmaDispatch.h"
+
+#include <numeric>
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+namespace {
+
+/// Offsets are computed in i32.
+bool isSmall(Type tensor) {
+  auto type = cast<RankedTensorType>(tensor);
+  return type.getNumElements() < (int64_t(1) << 31);
+}
+
+MmaGeometry geometryOf(const cpu::BatchMatmulGeometry &b) {
+  MmaGeometry g;
+  g.run = b.depth.size;
+  g.window.inputOffset = b.lhs.offset;
+  g.window.pixels.push_back({b.rows.size, b.rows.lhs, -1});
+  g.columns = b.columns.size;
+  g.isUnsigned = true; // offset binary
+  g.right.emplace();
+  g.right->run = g.run;
+  g.right->runStep = b.depth.rhs;
+  g.right->window.inputOffset = b.rhs.offset;
+  g.right->window.pixels.push_back({b.columns.size, b.columns.rhs, -1});
+  for (const cpu::BatchMatmulGeometry::Loop &loop : b.problems) {
+    g.problems.push_back({loop.size, loop.lhs, loop.rhs});
+    g.groups *= loop.size;
+    g.groupStep = std::gcd(g.groupStep, loop.lhs);
+    g.right->groupStep = std::gcd(g.right->groupStep, loop.rhs);
+  }
+  g.leftZero = b.lhsZeroPoint + 128;
+  g.rightZero = b.rhsZeroPoint + 128;
+  g.init = static_cast<int64_t>(b.init);
+  return g;
+}
+
+class BatchMmaPlan : public GpuKernelPlan {
+public:
+  BatchMmaPlan(const cpu::KernelRegion &source, cpu::BatchMatmulGeometry batch,
+               MmaGeometry geometry)
+      : region(source), batch(std::move(batch)), g(std::move(geometry)),
+        tile(g.chooseTile(MmaTile::kProcessors)) {}
+
+  bool init() {
+    std::optional<cpu::Epilogue> resolved =
+        cpu::Epilogue::create(region, constants, g.columns);
+    if (!resolved)
+      return false;
+    epilogue = std::move(*resolved);
+    epilogue.rootRange = batch.sumRange();
+    family = "mma_batch";
+    numTasks = g.blocks(tile);
+    // Zero points are part of the code.
+    keyText = family + " " + std::to_string(g.leftZero) + " " +
+              std::to_string(g.rightZero) + " " + epilogue.key();
+    return true;
+  }
+
+  GpuLaunch launch(const GpuTarget &target) const override {
+    return {g.blocks(tile), tile.threads(), 0};
+  }
+
+  std::string instruction(const GpuTarget &target) const override {
+    return "mma.m16n8k32.u8.u8";
+  }
+
+  LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
+                     StringRef symbol) override {
+    MmaDispatch dispatch{region, epilogue, constants.size(), g, tile};
+    dispatch.emit(
+        moduleBuilder, symbol,
+        [&](ValueRange arguments) {
+          return MmaOperands{arguments[batch.lhs.argument],
+                             arguments[batch.rhs.argument], Value(), Value()};
+        },
+        [&](WarpEmitter &e, const MmaSums &sums) {
+          Value row = e.mul(sums.row, batch.rows.outRow), rest = sums.group;
+          for (const auto &loop : llvm::reverse(batch.problems)) {
+            row = e.add(row, e.mul(e.rem(rest, loop.size), loop.outRow));
+            rest = e.div(rest, loop.size);
+          }
+          return std::pair{e.toI64(row), e.toI64(sums.column)};
+        });
+    return success();
+  }
+
+private:
+  cpu::KernelRegion region;
+  cpu::BatchMatmulGeometry batch;
+  MmaGeometry g;
+  MmaTile tile;
+  cpu::Epilogue epilogue;
+};
+
+} // namespace
+
+GpuPlanPtr planBatchMma(const cpu::KernelRegion &region) {
+  std::optional<cpu::BatchMatmulGeometry> batch =
+      cpu::BatchMatmulGeometry::create(region);
+  if (!batch || batch->isFloat || batch->shapes ||
+      !isSmall(region.resultType()) ||
+      !llvm::all_of(region.root->getOperandTypes(), isSmall))
+    return nullptr;
+  MmaGeometry geometry = geometryOf(*batch);
+  auto plan = std::make_unique<BatchMmaPlan>(region, std::move(*batch),
+                                             std::move(geometry));
+  return plan->init() ? std::move(plan) : nullptr;
+}
+
+} // namespace qdialect::gpu

@@ -1,0 +1,53 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Joins the words of warps with the CPU's emitter of payloads.
+
+#include "MmaDispatch.h"
+
+#include "KernelFunction.h"
+#include "Payload.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+/// Tensors and constants start at multiples of this many bytes.
+static constexpr int64_t kBaseAlignment = 64;
+
+void MmaDispatch::emit(
+    OpBuilder &moduleBuilder, StringRef symbol,
+    function_ref<MmaOperands(ValueRange)> operands,
+    function_ref<std::pair<Value, Value>(WarpEmitter &, const MmaSums &)> place)
+    const {
+  static const CpuTarget scalar{"ptx", CpuTarget::Scalar, "", ""};
+  OpBuilder::InsertionGuard guard(moduleBuilder);
+  WarpEmitter e(region.root->getLoc(), moduleBuilder);
+  LLVM::LLVMFuncOp kernel =
+      startKernel(e, symbol, firstConstant() + numConstants, tile.threads());
+  markConstants(kernel, firstConstant());
+  cpu::Emitter lanes(e.getLoc(), e, scalar);
+  cpu::PayloadEmitter payload(lanes, epilogue, argumentArray(lanes, kernel));
+  payload.promiseAlignment(kBaseAlignment, columnStep);
+  payload.begin();
+  e.restoreInsertionPoint(lanes.saveInsertionPoint());
+  auto type = cpu::Emitter::vector(e.getI32Type());
+  emitMmaKernel(
+      e, geometry, tile, (symbol + "_stages").str(),
+      operands(kernel.getArguments()), [&](const MmaSums &sums) {
+        WarpEmitter::Values ofLanes(sums.sums);
+        ofLanes.resize(cpu::Emitter::kLanes, e.constant(0));
+        Value vector = vector::FromElementsOp::create(e, type, ofLanes);
+        auto [row, column] = place(e, sums);
+        lanes.restoreInsertionPoint(e.saveInsertionPoint());
+        payload.storeRow(cpu::Position::at(lanes, epilogue, row, column),
+                         static_cast<int64_t>(sums.sums.size()),
+                         [&](int64_t) { return cpu::Lanes::of(vector); });
+        e.restoreInsertionPoint(lanes.saveInsertionPoint());
+      });
+  LLVM::ReturnOp::create(e, ValueRange{});
+}
+
+} // namespace qdialect::gpu

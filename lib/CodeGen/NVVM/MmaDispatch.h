@@ -1,0 +1,39 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A dispatch whose root runs on tensor cores: its kernel, with the CPU's
+// epilogue on the sums.
+
+#ifndef QDIALECT_LIB_CODEGEN_NVVM_MMADISPATCH_H
+#define QDIALECT_LIB_CODEGEN_NVVM_MMADISPATCH_H
+
+#include "KernelRegion.h"
+#include "MmaKernel.h"
+
+namespace qdialect::gpu {
+
+struct MmaDispatch {
+  const cpu::KernelRegion &region;
+  const cpu::Epilogue &epilogue;
+  size_t numConstants;
+  const MmaGeometry &geometry;
+  const MmaTile &tile;
+  /// The columns of the epilogue that lanes start at are multiples of it.
+  int64_t columnStep = MmaTile::kLaneColumns;
+
+  unsigned firstConstant() const { return region.numInputs() + 1; }
+
+  /// Emits the kernel @symbol. `place` gives the row and the column of the
+  /// epilogue, i64, at which sums stand.
+  void
+  emit(mlir::OpBuilder &moduleBuilder, llvm::StringRef symbol,
+       llvm::function_ref<MmaOperands(mlir::ValueRange)> operands,
+       llvm::function_ref<std::pair<mlir::Value, mlir::Value>(WarpEmitter &,
+                                                              const MmaSums &)>
+           place) const;
+};
+
+} // namespace qdialect::gpu
+
+#endif // QDIALECT_LIB_CODEGEN_NVVM_MMADISPATCH_H
