@@ -1,7 +1,14 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""magika on files of this machine: the float library against ONNX Runtime, decisions of w8a8-int against float."""
+"""magika on files of this machine: the float library against ONNX Runtime, decisions of w8a8-int against float.
+
+What changes decisions is the one grid of 8 bits for what the convolution reads, the first norm's result, whose channels
+differ in size: logits err by 0.13 (rms), by 0.05 where those activations have 16 bits (weights and all else). Channel
+factors (SmoothQuant, AWQ, means of logarithms, percentiles), other estimators and powers, and four times the calibration
+files all leave 0.13 or make it more. So about ten files of 1,000 decide otherwise, three more or less by the draw of the
+files; in those the float model itself leads by less than 0.1.
+"""
 
 import os
 
@@ -69,8 +76,12 @@ def evaluate(report, tools):
     common = (*dim, "--calibration", data, "--recipe", "w8a8-int", "--fail-on-fallback")
     so = tools.compile(model, tools.path("magika.so"), *common)
     scores, receipt = run_so(so, inputs)
-    same = float(np.mean(np.argmax(scores, -1) == np.argmax(reference, -1)) * 100)
-    report.add("magika", "w8a8-int", f"decisions of {len(inputs)} files %", same, (">=", 99))
+    same = np.argmax(scores, -1) == np.argmax(reference, -1)
+    first, second = np.sort(reference, -1)[:, :-3:-1].T
+    lead = first - second
+    report.add("magika", "w8a8-int", f"decisions of {len(inputs)} files %", float(same.mean() * 100), (">=", 99),
+               f"float's lead over its second choice: at most {lead[~same].max(initial=0):.2f} where they differ, "
+               f"{np.median(lead):.2f} in the middle of all")
     totals = receipt["totals"]
     report.add("magika", "w8a8-int", "int_macs/total_macs", totals["int_macs"] / totals["total_macs"], (">=", 0.95))
     report.add("magika", "w8a8-int", "fallbacks", totals["fallbacks"], ("==", 0))
