@@ -75,7 +75,8 @@ private:
         int64_t pattern = i % numCodes;
         codes[i] = static_cast<Code>(
             pattern < numCodes / 2 ? pattern : pattern - numCodes);
-        // Seeded fault 31: entries in the order of the codes, not of their bits.
+        // Seeded fault 31: entries in the order of the codes, not of their
+        // bits.
         if constexpr (QDIALECT_MUTATE == 31)
           codes[i] = static_cast<Code>(pattern - numCodes / 2);
       }
@@ -90,12 +91,13 @@ private:
     Coefficient c = *Coefficient::read(value, access);
     auto rank = static_cast<unsigned>(shape.size());
     if (c.isScalar())
-      return {makeScale(builder, value.getLoc(), static_cast<float>(c.values[0])),
-              AffineMap::get(rank, 0, builder.getContext())};
+      return {
+          makeScale(builder, value.getLoc(), static_cast<float>(c.values[0])),
+          AffineMap::get(rank, 0, builder.getContext())};
     SmallVector<AffineExpr> axes;
     for (unsigned dim : c.dims)
-      axes.push_back(builder.getAffineDimExpr(llvm::find(of.dims, dim) -
-                                              of.dims.begin()));
+      axes.push_back(
+          builder.getAffineDimExpr(llvm::find(of.dims, dim) - of.dims.begin()));
     return {c.makeTensor(builder, value.getLoc(), builder.getF32Type()),
             AffineMap::get(rank, 0, axes, builder.getContext())};
   }
@@ -116,8 +118,8 @@ private:
       std::pair<Value, AffineMap> input{map.lookupOrNull(operand->get()),
                                         identity};
       if (isRealConstant(operand->get()))
-        input = constant(operand->get(),
-                         generic.getMatchingIndexingMap(operand));
+        input =
+            constant(operand->get(), generic.getMatchingIndexingMap(operand));
       inputs.push_back(input.first);
       maps.push_back(input.second);
     }
@@ -247,9 +249,9 @@ CodeFunction::evaluate(bool inFloats) const {
   for (size_t i = 0; i < values.codes.size(); ++i) {
     int64_t code = (*floats)[0].asInteger(i);
     if (code != values.codes[i])
-      values.error = std::max(
-          values.error,
-          std::fabs(reals[i] / to.scale + to.zeroPoint - code) - 0.5);
+      values.error =
+          std::max(values.error,
+                   std::fabs(reals[i] / to.scale + to.zeroPoint - code) - 0.5);
     values.codes[i] = code;
   }
   return values;

@@ -29,7 +29,8 @@ struct Affine {
   }
 };
 
-template <typename Meaning> AffineCodes codesOf(Meaning meaning) {
+template <typename Meaning>
+AffineCodes codesOf(Meaning meaning) {
   AffineCodes wanted;
   wanted.low = -131;
   for (int32_t n = -131; n < 125; ++n)
@@ -48,7 +49,8 @@ TEST(AffineCodes, NearestThatIsRightStays) {
 }
 
 TEST(AffineCodes, NothingForOtherFunctions) {
-  AffineCodes wanted = codesOf([](int32_t n) { return n < 0 ? -n / 2 : n / 2; });
+  AffineCodes wanted =
+      codesOf([](int32_t n) { return n < 0 ? -n / 2 : n / 2; });
   EXPECT_FALSE(chooseFloatAffine(wanted, {0.5f, 0}, /*adds=*/true));
 }
 
@@ -67,9 +69,8 @@ TEST(AffineCodes, NextToTies) {
     affine.bias = static_cast<float>(tie * affine.step -
                                      static_cast<double>(n) * affine.scale);
     for (bool real : {false, true}) {
-      AffineCodes wanted = codesOf([&](int32_t n) {
-        return real ? affine.real(n) : affine.floats(n);
-      });
+      AffineCodes wanted = codesOf(
+          [&](int32_t n) { return real ? affine.real(n) : affine.floats(n); });
       missed += !wanted.areThoseOf(affine.nearest());
       std::optional<FloatAffine> found =
           chooseFloatAffine(wanted, affine.nearest(), /*adds=*/true);
