@@ -172,7 +172,7 @@ def EqualizeLogPass : SmoothingPass<"qd-equalize-log"> {
 
     Source: Li et al., "FPTQ", arXiv 2308.15987.
 
-    Example: test/Transforms/smoothing-methods.mlir
+    Example: test/Transforms/smoothing-passes.test
   }];
 }
 
@@ -185,7 +185,7 @@ def ClipPercentilePass : SmoothingPass<"qd-clip-percentile"> {
 
     Source: Zhang et al., "Dual Grained Quantization", arXiv 2310.04836.
 
-    Example: test/Transforms/smoothing-methods.mlir
+    Example: test/Transforms/smoothing-passes.test
   }];
 }
 
@@ -198,7 +198,7 @@ def AWQPass : SmoothingPass<"qd-awq"> {
 
     Source: Lin et al., "AWQ", MLSys 2024.
 
-    Example: test/Transforms/smoothing-methods.mlir
+    Example: test/Transforms/smoothing-passes.test
   }];
 }
 
@@ -214,7 +214,7 @@ def CorrectBiasPass : RecipePass<"qd-correct-bias"> {
     Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and
     Bias Correction", ICCV 2019, section 4.2.
 
-    Example: test/Transforms/correct-bias.mlir
+    Example: test/Transforms/correct-bias.test
   }];
   let statistics = [
     Statistic<"numCorrected", "corrected", "Contractions whose bias was corrected">
