@@ -15,7 +15,7 @@ SUITES = {"digits": "evaluation.digits", "efficientnet-lite0": "evaluation.effic
           "minilm": "evaluation.minilm", "magika": "evaluation.magika", "silero": "evaluation.silero",
           "rewrites": "evaluation.rewrites", "smoothing": "evaluation.smoothing", "zoo": "evaluation.zoo",
           "integer-only": "evaluation.integer_only", "hawq": "evaluation.hawq",
-          "certificates": "evaluation.certificates"}
+          "certificates": "evaluation.certificates", "gpu": "evaluation.gpu"}
 
 
 def main():

@@ -17,6 +17,17 @@ TEST(GpuTarget, ListIsNewestFirstWithoutDuplicates) {
   EXPECT_EQ((*targets)[1].name, "sm_80");
 }
 
+TEST(GpuTarget, ResidentBlocks) {
+  const GpuTarget &a100 = allGpuTargets().front();
+  ASSERT_EQ(a100.name, "sm_80");
+  EXPECT_EQ(residentBlocks(a100, 128, 32, 0), 16);       // threads
+  EXPECT_EQ(residentBlocks(a100, 32, 32, 0), 32);        // slots
+  EXPECT_EQ(residentBlocks(a100, 128, 130, 0), 3);       // registers: 136
+  EXPECT_EQ(residentBlocks(a100, 128, 64, 48 << 10), 3); // shared memory
+  EXPECT_EQ(residentBlocks(a100, 1, 0, 0), 32);
+  EXPECT_EQ(residentBlocks(a100, 1024, 255, 0), 0); // does not fit at all
+}
+
 TEST(GpuTarget, UnknownNameListsWhatIsKnown) {
   auto targets = parseGpuTargets("sm_80,sm_75");
   ASSERT_FALSE(static_cast<bool>(targets));

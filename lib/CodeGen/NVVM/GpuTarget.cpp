@@ -8,6 +8,8 @@
 #include "QDialect/CodeGen/NVVM/GpuTarget.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
 
 using namespace llvm;
 
@@ -23,6 +25,17 @@ static const GpuTarget kTargets[] = {
     {"sm_100", 100, "+ptx86", 227 * kKiB, 228 * kKiB, 2048, 32, 65536},
     {"sm_120", 120, "+ptx87", 99 * kKiB, 100 * kKiB, 1536, 24, 65536},
 };
+
+int64_t residentBlocks(const GpuTarget &target, int64_t threads,
+                       int64_t registers, int64_t sharedBytes) {
+  constexpr int64_t kWarp = 32, kRegisterUnit = 256;
+  int64_t warps = divideCeil(threads, kWarp);
+  int64_t registersOfBlock =
+      warps * alignTo(std::max<int64_t>(registers, 1) * kWarp, kRegisterUnit);
+  return std::min({target.blocks, target.threads / (warps * kWarp),
+                   target.registers / registersOfBlock,
+                   target.sharedPerMultiprocessor / (sharedBytes + kKiB)});
+}
 
 ArrayRef<GpuTarget> allGpuTargets() { return kTargets; }
 

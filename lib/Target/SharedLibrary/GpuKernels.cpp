@@ -68,6 +68,11 @@ void run(Job &job, MLIRContext &context, StringRef ptxas) {
   if (!figures)
     return fail(figures.takeError());
   job.kernel.assembly = *figures;
+  int64_t blocks =
+      residentBlocks(*job.target, job.kernel.threads, figures->registers,
+                     figures->sharedBytes + job.kernel.sharedBytes);
+  job.kernel.occupancy = static_cast<double>(blocks * job.kernel.threads) /
+                         static_cast<double>(job.target->threads);
 }
 
 } // namespace

@@ -275,6 +275,7 @@ void Writer::launches(unsigned number) {
                                          kernel.assembly->spillLoads);
         out.attribute("stack_bytes", kernel.assembly->stackBytes);
         out.attribute("static_shared_bytes", kernel.assembly->sharedBytes);
+        out.attribute("occupancy", kernel.occupancy);
       });
   });
 }

@@ -29,6 +29,12 @@ struct GpuTarget {
   int64_t threads = 0, blocks = 0, registers = 0;
 };
 
+/// Blocks that a multiprocessor holds at once: what threads, registers (given
+/// to warps in units of 256), shared memory (1 KiB more a block) and its slots
+/// allow.
+int64_t residentBlocks(const GpuTarget &target, int64_t threads,
+                       int64_t registers, int64_t sharedBytes);
+
 /// Every target, oldest first.
 llvm::ArrayRef<GpuTarget> allGpuTargets();
 

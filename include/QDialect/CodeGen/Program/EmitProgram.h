@@ -47,6 +47,9 @@ struct GpuKernelCode {
   int64_t blocks = 1, threads = 1, sharedBytes = 0;
   unsigned numArguments = 0;
   std::optional<AssemblyFigures> assembly;
+  /// Share of a multiprocessor's threads that can be there at once; with
+  /// `assembly`.
+  double occupancy = 0;
 };
 
 /// The kernels of a program in one of the forms that its library has.
