@@ -4,6 +4,8 @@
 
 #include "DispatchCopy.h"
 
+#include "QDialect/Transforms/Observers.h"
+
 using namespace mlir;
 
 namespace qdialect {
@@ -104,6 +106,10 @@ copyDispatch(qd::DispatchOp dispatch, SymbolicShapes &shapes,
       ("block" + Twine(module.getBody()->getOperations().size())).str(),
       builder.getFunctionType(body->getArgumentTypes(), {}));
   nameSizes(holder, dispatch, shapes, inputs);
+  // What is proven of the program is true of its parts.
+  if (auto program = dispatch->getParentOfType<func::FuncOp>())
+    if (Attribute isIntegerOnly = program->getAttr(kIntegerOnlyAttr))
+      holder->setAttr(kIntegerOnlyAttr, isIntegerOnly);
   Block *entry = holder.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   auto made = qd::DispatchOp::create(builder, dispatch.getLoc(),
