@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -177,7 +178,10 @@ Value GraphBuilder::scalar(OpBuilder &builder, Location loc, Type type,
     return arith::ConstantOp::create(builder, loc,
                                      builder.getFloatAttr(floatType, number));
   // 2^63 stands for the largest i64, which is no double.
-  int64_t integer = number >= 0x1p63 ? INT64_MAX : static_cast<int64_t>(number);
+  int64_t integer = std::isnan(number)  ? 0
+                    : number >= 0x1p63  ? INT64_MAX
+                    : number <= -0x1p63 ? INT64_MIN
+                                        : static_cast<int64_t>(number);
   return arith::ConstantOp::create(
       builder, loc,
       IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), integer,

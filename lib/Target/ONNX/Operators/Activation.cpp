@@ -151,6 +151,9 @@ LogicalResult importClip(Node &n) {
       low = n.constantNumber(1, "min");
     if (n.hasInput(2))
       high = n.constantNumber(2, "max");
+    for (size_t index : {1, 2})
+      if (n.ok() && n.hasInput(index))
+        n.requireSameType(x, n.input(index, "bound"));
   }
   if (!n.ok())
     return failure();
