@@ -71,7 +71,8 @@ SymbolicSizes::Terms SymbolicSizes::expand(int64_t size) const {
 }
 
 llvm::ArrayRef<Term> SymbolicSizes::terms(int64_t size) const {
-  size_t number = static_cast<size_t>(kFirst - size);
+  // Of no handle, too: the difference wraps beyond every number.
+  uint64_t number = static_cast<uint64_t>(kFirst) - static_cast<uint64_t>(size);
   return number < polynomials.size() ? llvm::ArrayRef<Term>(polynomials[number])
                                      : llvm::ArrayRef<Term>();
 }

@@ -25,6 +25,9 @@ TEST(SymbolicSizes, NormalForm) {
   EXPECT_FALSE(SymbolicSizes::isSymbolic(-1));
   EXPECT_FALSE(SymbolicSizes::isSymbolic(INT64_MIN));
   EXPECT_FALSE(SymbolicSizes::isSymbolic(INT64_MAX));
+  // Numbers have no terms, however far they are from the handles.
+  for (int64_t number : {int64_t(0), INT64_MAX, INT64_MIN})
+    EXPECT_TRUE(s.terms(number).empty());
 }
 
 TEST(SymbolicSizes, Divides) {
