@@ -145,12 +145,15 @@ private:
   /// i64 arithmetic and dyadic rescaling (PayloadWide.cpp).
   std::optional<Lanes> wideOp(Frame &frame, mlir::Operation *op);
   std::optional<Lanes> rescale(Frame &frame, qd::RescaleOp op);
-  /// i32 lanes of product >> shift, rounded half to even, plus `zero`.
-  Value roundingShift(Halves product, Value shift, Value zero,
-                      const Epilogue::Shift &facts);
+  /// i32 lanes of the floor of product >> (shift - 1), of a number next to it
+  /// on its even side where it lies half way between two steps: the next whole
+  /// step is (halfSteps + 1) >> 1.
+  Value halfSteps(Halves product, Value shift, const Epilogue::Shift &facts);
   /// The same of numbers that leave room for half a step in 32 bits.
-  Value roundingShift(Value number, Value shift, Value zero,
-                      const Epilogue::Shift &facts);
+  Value halfSteps(Value number, Value shift, const Epilogue::Shift &facts);
+  /// i32 lanes of product >> shift, rounded half to even; shifts are at most
+  /// 32.
+  Value roundLow(Halves product, Value shift);
   Value plainOfWide(Lanes &lanes);
   /// `real` rounded to codes of 8 or 16 bits.
   Lanes toCodes(mlir::Type alphabet, Value real, Value zeroPoint,

@@ -63,55 +63,56 @@ Value PayloadEmitter::plainOfWide(Lanes &lanes) {
   return arith::ExtSIOp::create(e, type, lanes.words);
 }
 
-Value PayloadEmitter::roundingShift(Halves product, Value shift, Value zero,
-                                    const Epilogue::Shift &facts) {
+Value PayloadEmitter::halfSteps(Halves product, Value shift,
+                                const Epilogue::Shift &facts) {
+  Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
+  if (!facts.neverTies) {
+    // A little less, unless the floor is odd: a tie goes to the even side.
+    Halves floor = Halves::make<arith::ShRSIOp>(e, product, counts);
+    Halves odd = Halves::make<arith::AndIOp>(e, floor, unit);
+    product = Halves::make<arith::AddIOp>(
+        e, product, Halves::make<arith::SubIOp>(e, odd, unit));
+  }
+  if (facts.isHigh) {
+    Value rest = arith::SubIOp::create(
+        e, shift, e.constantInt(Emitter::vector(e.i32()), 33));
+    return arith::ShRSIOp::create(e, product.upper(e), rest);
+  }
+  return Halves::make<arith::ShRSIOp>(
+             e, product, Halves::make<arith::SubIOp>(e, counts, unit))
+      .lower(e);
+}
+
+Value PayloadEmitter::halfSteps(Value number, Value shift,
+                                const Epilogue::Shift &facts) {
+  Value one = e.constantInt(Emitter::vector(e.i32()), 1);
+  if (!facts.neverTies) {
+    Value floor = arith::ShRSIOp::create(e, number, shift);
+    Value odd = arith::AndIOp::create(e, floor, one);
+    number =
+        arith::AddIOp::create(e, number, arith::SubIOp::create(e, odd, one));
+  }
+  return arith::ShRSIOp::create(e, number,
+                                arith::SubIOp::create(e, shift, one));
+}
+
+Value PayloadEmitter::roundLow(Halves product, Value shift) {
   auto number = [&](int64_t n) {
     return e.constantInt(Emitter::vector(e.i32()), n);
   };
   Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
-  // 2^(shift - 1), from above: SSE2 has no left shift of a count a lane, LLVM
-  // makes one of a float's exponent there.
-  Halves half = Halves::make<arith::ShRUIOp>(
-      e, Halves::constant(e, int64_t{1} << 62),
-      Halves::make<arith::SubIOp>(e, Halves::constant(e, 63), counts));
-  if (!facts.neverTies && !facts.isLow) {
-    // One less, and one more where the floor is odd.
-    Halves floor = Halves::make<arith::ShRSIOp>(e, product, counts);
-    half = Halves::make<arith::AddIOp>(
-        e, Halves::make<arith::SubIOp>(e, half, unit),
-        Halves::make<arith::AndIOp>(e, floor, unit));
-  }
+  Halves half = Halves::make<arith::ShLIOp>(
+      e, unit, Halves::make<arith::SubIOp>(e, counts, unit));
   Halves sum = Halves::make<arith::AddIOp>(e, product, half);
   Value rounded = Halves::make<arith::ShRSIOp>(e, sum, counts).lower(e);
-  if (!facts.neverTies && facts.isLow) {
-    // Rounded up from the middle, an odd number goes back down.
-    Value mask = arith::ShRUIOp::create(
-        e, number(-1), arith::SubIOp::create(e, number(32), shift));
-    Value rest = arith::AndIOp::create(e, sum.lower(e), mask);
-    Value tie =
-        arith::CmpIOp::create(e, arith::CmpIPredicate::eq, rest, number(0));
-    Value even = arith::AndIOp::create(e, rounded, number(-2));
-    rounded = arith::SelectOp::create(e, tie, even, rounded);
-  }
-  return arith::AddIOp::create(e, rounded, zero);
-}
-
-Value PayloadEmitter::roundingShift(Value number, Value shift, Value zero,
-                                    const Epilogue::Shift &facts) {
-  auto constant = [&](int64_t n) {
-    return e.constantInt(Emitter::vector(e.i32()), n);
-  };
-  Value half = arith::ShRUIOp::create(
-      e, constant(1 << 30), arith::SubIOp::create(e, constant(31), shift));
-  if (!facts.neverTies) {
-    // One less, and one more where the floor is odd.
-    Value floor = arith::ShRSIOp::create(e, number, shift);
-    Value odd = arith::AndIOp::create(e, floor, constant(1));
-    half = arith::AddIOp::create(e, half, constant(-1));
-    number = arith::AddIOp::create(e, number, odd);
-  }
-  Value sum = arith::AddIOp::create(e, number, half);
-  return arith::AddIOp::create(e, arith::ShRSIOp::create(e, sum, shift), zero);
+  // Rounded up from the middle, an odd number goes back down.
+  Value mask = arith::ShRUIOp::create(
+      e, number(-1), arith::SubIOp::create(e, number(32), shift));
+  Value rest = arith::AndIOp::create(e, sum.lower(e), mask);
+  Value tie =
+      arith::CmpIOp::create(e, arith::CmpIPredicate::eq, rest, number(0));
+  Value even = arith::AndIOp::create(e, rounded, number(-2));
+  return arith::SelectOp::create(e, tie, even, rounded);
 }
 
 std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
@@ -127,17 +128,17 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
   Lanes input = frame.scalar(*this, op.getInput());
   Lanes multiplier = frame.scalar(*this, op.getMultiplier());
   auto type = Emitter::vector(e.i32());
-  int64_t offset = isOffsetBinary(alphabet) ? 128 : 0;
-  Value zero = e.constantInt(type, offset);
+  int64_t binary = isOffsetBinary(alphabet) ? 128 : 0;
+  Value zero = e.constantInt(type, binary);
   if (op.getZeroPoint()) {
     Lanes &lanes = frame.scalar(*this, op.getZeroPoint());
-    zero = lanes.known ? e.constantInt(type, *lanes.known + offset)
+    zero = lanes.known ? e.constantInt(type, *lanes.known + binary)
                        : Value(arith::AddIOp::create(e, words(lanes), zero));
   }
   Value shift = words(frame.scalar(*this, op.getShift()));
-  Value codes;
+  Lanes codes;
   if (facts->isNarrow) {
-    codes = roundingShift(words(input), shift, zero, *facts);
+    codes = Lanes::doubled(halfSteps(words(input), shift, *facts), {});
   } else {
     Halves product = halves(input);
     if (multiplier.known != 1) {
@@ -145,29 +146,25 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
         return std::nullopt;
       product = Halves::make<arith::MulIOp>(e, product, halves(multiplier));
     }
-    if (facts->isHigh && facts->neverTies) {
-      // The floor of halves of a step, rounded up with the zero point in it.
-      Value rest = arith::SubIOp::create(e, shift, e.constantInt(type, 33));
-      Value steps = arith::ShRSIOp::create(e, product.upper(e), rest);
-      Value one = e.constantInt(type, 1);
-      Value twice = arith::ShLIOp::create(e, zero, one);
-      twice = arith::AddIOp::create(e, twice, one);
-      if (isOffsetBinary(alphabet))
-        return Lanes::doubled(steps, twice);
-      Value doubled = arith::AddIOp::create(e, steps, twice);
-      codes = arith::ShRSIOp::create(e, doubled, one);
-    } else {
-      codes = roundingShift(product, shift, zero, *facts);
-    }
+    // SSE2 has no left shifts of a count a lane, LLVM makes some of floats.
+    if (facts->isLow && !facts->neverTies && e.target.isa != CpuTarget::Scalar)
+      codes.offset = arith::AddIOp::create(e, roundLow(product, shift), zero);
+    else
+      codes = Lanes::doubled(halfSteps(product, shift, *facts), {});
   }
-  if (isOffsetBinary(alphabet)) {
-    Lanes lanes = Lanes::codes(codes);
-    lanes.pending = true;
-    return lanes;
+  if (codes.steps) {
+    // What rounds up half steps, and the zero point.
+    Value one = e.constantInt(type, 1);
+    codes.twice =
+        arith::AddIOp::create(e, arith::ShLIOp::create(e, zero, one), one);
   }
-  codes = arith::MaxSIOp::create(e, codes, e.constantInt(type, INT16_MIN));
-  codes = arith::MinSIOp::create(e, codes, e.constantInt(type, INT16_MAX));
-  return Lanes::ofWords(codes, 16);
+  codes.pending = isOffsetBinary(alphabet);
+  if (codes.pending)
+    return codes;
+  Value clamped = offset(codes);
+  clamped = arith::MaxSIOp::create(e, clamped, e.constantInt(type, INT16_MIN));
+  clamped = arith::MinSIOp::create(e, clamped, e.constantInt(type, INT16_MAX));
+  return Lanes::ofWords(clamped, 16);
 }
 
 std::optional<Lanes> PayloadEmitter::wideOp(Frame &frame, Operation *op) {
