@@ -242,5 +242,7 @@ llvm::Expected<Tensors> qdialect::evaluate(Operation *op,
       return opError(op, "captures a value that is not constant");
     return toMemoryForm(op, view->type, view->toHostTensor(), context);
   };
-  return evaluateOp(op, values, context);
+  // Loops empty what they are handed, and their bodies may look it up.
+  Tensors handed = values;
+  return evaluateOp(op, handed, context);
 }

@@ -165,6 +165,27 @@ TEST(Interpreter, EvaluatesOneOp) {
             std::string::npos);
 }
 
+// A loop empties what it is handed; its body may read the same value.
+TEST(Interpreter, EvaluatesLoopsThatCaptureWhatTheyCarry) {
+  Program program("func.func @main(%x: tensor<2xi32>, %n: index, %s: index) -> "
+                  "tensor<2xi32> {\n"
+                  "  %0 = scf.for %i = %n to %s step %s iter_args(%c = %x) -> "
+                  "(tensor<2xi32>) {\n"
+                  "    %1 = arith.addi %c, %x : tensor<2xi32>\n"
+                  "    scf.yield %1 : tensor<2xi32>\n"
+                  "  }\n"
+                  "  return %0 : tensor<2xi32>\n}");
+  mlir::Operation *loop = nullptr;
+  program.module->walk([&](mlir::scf::ForOp op) { loop = op; });
+  HostTensor x = HostTensor::of<int32_t>(DType::I32, {2}, {1, 5});
+  HostTensor n = HostTensor::of<int64_t>(DType::I64, {}, {0});
+  HostTensor s = HostTensor::of<int64_t>(DType::I64, {}, {1});
+  auto sum = evaluate(loop, {n, s, s, x});
+  ASSERT_TRUE(bool(sum));
+  EXPECT_EQ((*sum)[0].asInteger(0), 2);
+  EXPECT_EQ((*sum)[0].asInteger(1), 10);
+}
+
 // The input is not changed by a program that writes into its own copy.
 TEST(Interpreter, InputsStayAsTheyAre) {
   Program program("func.func @main(%x: tensor<2xf32>, %i: index, %v: f32) -> "
