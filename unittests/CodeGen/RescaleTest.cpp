@@ -136,6 +136,24 @@ TEST_F(RescaleTest, NarrowSums) {
     }
 }
 
+TEST_F(RescaleTest, NegativesThatSaturate) {
+  // Products that tie are negative, and end at the lowest code if the zero
+  // point is that; else they tell how ties are rounded.
+  for (int64_t zero : {-128, -127, -100})
+    for (int64_t shift : {23, 25, 26, 36}) {
+      SCOPED_TRACE(std::to_string(zero) + " " + std::to_string(shift));
+      check(1, "i8",
+            product("a", 20000, int64_t(1) << (shift - 15)) +
+                rescale("r", "ap", "i64", 1, shift, zero, "i8"));
+      check(1, "i8",
+            number("z", 20000, "i32") +
+                "      %w = arith.extsi %a : i16 to i32\n"
+                "      %c = arith.subi %w, %z : i32\n" +
+                rescale("r", "c", "i32", int64_t(1) << (shift - 15), shift,
+                        zero, "i8"));
+    }
+}
+
 TEST_F(RescaleTest, ChainsThroughCodes) {
   // To 16 bits (saturating), from there with another input to 8.
   std::string first = "      %w = arith.extsi %a : i16 to i32\n" +

@@ -119,6 +119,7 @@ public:
   /// Nothing if a product, or one plus half a step, could leave i64, or a
   /// rounded one the range that isSafe asks for.
   std::optional<Shift> shiftOf(qd::RescaleOp rescale) const;
+  bool negativesSaturate(qd::RescaleOp rescale) const;
   /// How often 2 divides the scalar at most, unless it is 0.
   std::optional<unsigned> mostTrailingZeros(mlir::Value scalar) const;
   /// Small enough that rounded values and zero points add without wrapping.

@@ -173,6 +173,19 @@ std::optional<unsigned> Epilogue::mostTrailingZeros(Value scalar) const {
   return most;
 }
 
+/// Does nothing negative leave the lowest code, however it is rounded? So it is
+/// behind a relu: a zero point as low as codes are.
+bool Epilogue::negativesSaturate(qd::RescaleOp rescale) const {
+  std::optional<Interval> multiplier = rangeOf(rescale.getMultiplier());
+  auto codes = dyn_cast<IntegerType>(rescale.getType());
+  if (!multiplier || multiplier->low < 0 || !codes || !rescale.getZeroPoint() ||
+      rescale.getOverflow() != qd::Overflow::Saturate)
+    return false;
+  std::optional<Interval> zeroPoint = rangeOf(rescale.getZeroPoint());
+  return zeroPoint &&
+         zeroPoint->high <= -std::ldexp(1.0, int(codes.getWidth()) - 1);
+}
+
 std::optional<Epilogue::Shift> Epilogue::shiftOf(qd::RescaleOp rescale) const {
   std::optional<Interval> input = rangeOf(rescale.getInput()),
                           multiplier = rangeOf(rescale.getMultiplier()),
@@ -197,6 +210,8 @@ std::optional<Epilogue::Shift> Epilogue::shiftOf(qd::RescaleOp rescale) const {
   // half a step is 2^(shift - 1).
   std::optional<unsigned> a = mostTrailingZeros(rescale.getInput()),
                           b = mostTrailingZeros(rescale.getMultiplier());
+  if (a && input->high < -input->low && negativesSaturate(rescale))
+    a = input->high < 1 ? 0 : std::min<unsigned>(*a, std::ilogb(input->high));
   facts.neverTies = a && b && *a + *b < shift->low - 1;
   return facts;
 }
