@@ -151,8 +151,10 @@ CompiledModel::load(StringRef path, const LoadOptions &options) {
       return device.takeError();
     impl.device = std::move(*device);
   }
-  if (Error error = impl.instantiate())
-    return std::move(error);
+  bool runsAnywhere = !options.describeOnly || !model->isForGpu();
+  if (runsAnywhere || !options.device.empty())
+    if (Error error = impl.instantiate())
+      return std::move(error);
   return model;
 }
 
@@ -174,7 +176,7 @@ std::vector<SymbolSpec> CompiledModel::symbols() const {
 }
 StringRef CompiledModel::prefix() const { return impl->file->info->prefix; }
 StringRef CompiledModel::variant() const {
-  return impl->file->variant(impl->instance);
+  return impl->instance ? impl->file->variant(impl->instance) : "";
 }
 std::vector<std::string> CompiledModel::variants() const {
   return variantNames(impl->file->info);

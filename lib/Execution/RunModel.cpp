@@ -51,7 +51,8 @@ void Runner::printInfo() {
   out << "model      " << options.model << "\n"
       << "prefix     " << model->prefix() << "\n"
       << "variants   " << join(model->variants(), ", ") << "\n"
-      << "runs here  " << model->variant() << "\n"
+      << "runs here  "
+      << (model->variant().empty() ? "nothing" : model->variant()) << "\n"
       << "weights    " << model->weightsBytes() << " bytes\n"
       << "scratch    " << model->scratchBytes() << " bytes an instance\n";
   for (const TensorSpec &spec : model->inputs())
@@ -220,6 +221,10 @@ Error Runner::printCounters() {
 Error Runner::run() {
   LoadOptions load = options.load;
   load.profile |= options.profile;
+  bool computes = !options.inputs.empty() || !options.outputDir.empty() ||
+                  !options.compare.empty() || options.benchmark ||
+                  options.profile;
+  load.describeOnly = !computes && (options.info || options.receipt);
   auto loaded = CompiledModel::load(options.model, load);
   if (!loaded)
     return loaded.takeError();
@@ -232,10 +237,7 @@ Error Runner::run() {
     printInfo();
   if (options.receipt)
     out << model->receipt();
-  bool computes = !options.inputs.empty() || !options.outputDir.empty() ||
-                  !options.compare.empty() || options.benchmark ||
-                  options.profile;
-  if (!computes && (options.info || options.receipt))
+  if (load.describeOnly)
     return Error::success();
 
   // Speed hardly depends on the data, so measuring needs no file.

@@ -52,6 +52,9 @@ struct LoadOptions {
   /// Of libraries for GPUs: empty for the driver's first, else the name of an
   /// EmulatedDevice.
   std::string device;
+  /// The model is only asked what it is: a library for GPUs loads where none
+  /// can run it.
+  bool describeOnly = false;
 };
 
 /// One instance of a model. Runs of one instance must not overlap; instances
