@@ -54,11 +54,8 @@ ValueStatistics shiftedChannels(const ValueStatistics &statistics,
     result.channelSum.push_back(sum - perChannel * by);
     result.channelSumOfSquares.push_back(statistics.channelSumOfSquares[c] -
                                          2 * by * sum + perChannel * by * by);
-    result.sum += result.channelSum.back();
-    result.sumOfSquares += result.channelSumOfSquares.back();
   }
-  result.min = *llvm::min_element(result.channelMin);
-  result.max = *llvm::max_element(result.channelMax);
+  result.totalChannels();
   return result;
 }
 

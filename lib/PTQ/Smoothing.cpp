@@ -91,11 +91,8 @@ ValueStatistics dividedChannels(const ValueStatistics &statistics,
     double factor = factors[c];
     result.channelSumOfSquares.push_back(statistics.channelSumOfSquares[c] /
                                          (factor * factor));
-    result.sum += result.channelSum.back();
-    result.sumOfSquares += result.channelSumOfSquares.back();
   }
-  result.min = *llvm::min_element(result.channelMin);
-  result.max = *llvm::max_element(result.channelMax);
+  result.totalChannels();
   return result;
 }
 

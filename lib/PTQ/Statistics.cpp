@@ -8,11 +8,20 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace qdialect;
 
 static llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+void ValueStatistics::totalChannels() {
+  min = *std::min_element(channelMin.begin(), channelMin.end());
+  max = *std::max_element(channelMax.begin(), channelMax.end());
+  sum = std::accumulate(channelSum.begin(), channelSum.end(), 0.0);
+  sumOfSquares = std::accumulate(channelSumOfSquares.begin(),
+                                 channelSumOfSquares.end(), 0.0);
 }
 
 llvm::Error ValueStatistics::merge(const ValueStatistics &other) {

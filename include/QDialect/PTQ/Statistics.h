@@ -62,6 +62,10 @@ struct ValueStatistics {
     return std::max(square - mean * mean, 0.0);
   }
 
+  /// Sets what is known of all values from what is known of each channel;
+  /// there is at least one.
+  void totalChannels();
+
   /// Adds `other`, the same value over other samples. Fails when the numbers of
   /// channels differ.
   llvm::Error merge(const ValueStatistics &other);

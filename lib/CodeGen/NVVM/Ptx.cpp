@@ -8,6 +8,7 @@
 #include "QDialect/CodeGen/NVVM/Ptx.h"
 #include "Legalize.h"
 #include "QDialect/CodeGen/CPU/KernelPlan.h"
+#include "QDialect/CodeGen/CPU/OptimizeModule.h"
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -20,7 +21,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <mutex>
@@ -75,21 +75,6 @@ static void inlineHelpers(Module &module) {
   }
 }
 
-static void optimize(Module &module, TargetMachine &machine) {
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager components;
-  ModuleAnalysisManager modules;
-  PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
-      .run(module, modules);
-}
-
 Expected<std::string> translateToPtx(mlir::ModuleOp module,
                                      const GpuTarget &target) {
   gpu::expandRounding(module);
@@ -110,7 +95,7 @@ Expected<std::string> translateToPtx(mlir::ModuleOp module,
   code->setTargetTriple((*machine)->getTargetTriple());
   code->setDataLayout((*machine)->createDataLayout());
   inlineHelpers(*code);
-  optimize(*code, **machine);
+  optimizeModule(*code, **machine);
   if (Error error = gpu::replaceAllocations(*code))
     return std::move(error);
 

@@ -7,10 +7,10 @@
 // knows nothing of. The CPU name only chooses the schedule (tune-cpu).
 
 #include "ObjectCode.h"
+#include "QDialect/CodeGen/CPU/OptimizeModule.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -47,21 +47,6 @@ createTargetMachine(const CpuTarget &target) {
   return std::move(machine);
 }
 
-static void optimize(Module &module, TargetMachine &machine) {
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager components;
-  ModuleAnalysisManager modules;
-  PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
-      .run(module, modules);
-}
-
 Expected<ObjectBytes> qdialect::compileModule(Module &module,
                                               const CpuTarget &target) {
   auto machine = createTargetMachine(target);
@@ -79,7 +64,7 @@ Expected<ObjectBytes> qdialect::compileModule(Module &module,
     if (target.isa == CpuTarget::AVX512VNNI)
       function.addFnAttr("prefer-vector-width", "512");
   }
-  optimize(module, **machine);
+  optimizeModule(module, **machine);
 
   ObjectBytes object;
   raw_svector_ostream stream(object);
