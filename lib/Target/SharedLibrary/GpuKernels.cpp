@@ -6,13 +6,12 @@
 // of its own.
 
 #include "GpuKernels.h"
+#include "ParallelJobs.h"
 #include "Ptxas.h"
 #include "QDialect/CodeGen/NVVM/CopyKernel.h"
 #include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
 #include "QDialect/CodeGen/NVVM/Ptx.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/Diagnostics.h"
-#include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
 using namespace mlir;
@@ -100,18 +99,8 @@ qdialect::compileGpuKernels(MLIRContext &context,
     jobs.back().kernel.symbol = "qd_kernel_copy";
   }
   std::string ptxas = findPtxas();
-  {
-    ParallelDiagnosticHandler diagnostics(&context);
-    llvm::DefaultThreadPool pool(
-        llvm::hardware_concurrency(context.isMultithreadingEnabled() ? 0 : 1));
-    for (size_t i = 0; i < jobs.size(); ++i)
-      pool.async([&, i] {
-        diagnostics.setOrderIDForThread(i);
-        run(jobs[i], context, ptxas);
-        diagnostics.eraseOrderIDForThread();
-      });
-    pool.wait();
-  }
+  runJobs(context, jobs.size(),
+          [&](size_t i) { run(jobs[i], context, ptxas); });
   std::vector<ProgramVariant> variants;
   for (Job &job : jobs) {
     if (!job.error.empty())

@@ -8,8 +8,8 @@
 // behind a mutex: a plan may keep state while it emits).
 
 #include "KernelObjects.h"
+#include "ParallelJobs.h"
 #include "QDialect/CodeGen/Program/EmitProgram.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -17,7 +17,6 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
 using namespace mlir;
@@ -126,21 +125,7 @@ qdialect::compileKernels(MLIRContext &context,
                       "",
                       {{}, i, count}});
     }
-  {
-    ParallelDiagnosticHandler diagnostics(&context);
-    // A pool of our own: a worker of the context's pool that waits inside a
-    // pass would start another of these jobs and meet the plan's lock it holds
-    // itself.
-    llvm::DefaultThreadPool pool(
-        llvm::hardware_concurrency(context.isMultithreadingEnabled() ? 0 : 1));
-    for (size_t i = 0; i < jobs.size(); ++i)
-      pool.async([&, i] {
-        diagnostics.setOrderIDForThread(i);
-        run(jobs[i], context);
-        diagnostics.eraseOrderIDForThread();
-      });
-    pool.wait();
-  }
+  runJobs(context, jobs.size(), [&](size_t i) { run(jobs[i], context); });
 
   std::vector<KernelObject> objects;
   for (Job &job : jobs) {
