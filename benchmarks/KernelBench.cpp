@@ -10,6 +10,7 @@
 
 #include "DispatchText.h"
 #include "KernelHarness.h"
+#include "Peaks.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -37,42 +38,10 @@ double bestSeconds(Run run) {
   return best;
 }
 
-// One asm block with 24 independent accumulators: what the ports can do.
-// clang-format off
-#define REPEAT24(X)                                                            \
-  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13)    \
-  X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
-// clang-format on
-#define CLOBBERS                                                               \
-  "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8",      \
-      "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16",   \
-      "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "cc"
-constexpr int64_t kPeakLoops = 200000;
-
-__attribute__((target("avx512f"))) void runBytePeak() {
-  int64_t loops = kPeakLoops;
-#define STEP(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
-  asm volatile("1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
-               : "+r"(loops)
-               :
-               : CLOBBERS);
-#undef STEP
-}
-__attribute__((target("avx512f"))) void runFloatPeak() {
-  int64_t loops = kPeakLoops;
-#define STEP(n) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #n "\n"
-  asm volatile(
-      "vpxord %%zmm30, %%zmm30, %%zmm30\n vpxord %%zmm31, %%zmm31, %%zmm31\n"
-      "1:\n" REPEAT24(STEP) "dec %0\n jnz 1b\n"
-      : "+r"(loops)
-      :
-      : CLOBBERS);
-#undef STEP
-}
-
+/// What the instruction of the kernels can do here, on one thread.
 double peak(bool isFloat) {
-  double seconds = bestSeconds(isFloat ? runFloatPeak : runBytePeak);
-  return kPeakLoops * 24.0 * (isFloat ? 16 : 64) / seconds / 1e9;
+  return qd_peak(isFloat ? "vfmadd231ps zmm" : "vpdpbusd zmm", /*threads=*/1,
+                 /*seconds=*/0.2);
 }
 
 struct Conv {

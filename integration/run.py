@@ -35,6 +35,7 @@ TESTS = [
     ("a decoder block in integers", ["integration.llama_block"]),
     ("control flow", ["integration.control_flow"]),
     ("GPUs", ["integration.gpu"]),
+    ("the benchmark", ["integration.bench"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),
