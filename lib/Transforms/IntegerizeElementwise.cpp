@@ -16,6 +16,7 @@
 //                 bits, then as any accumulator
 
 #include "CodeFunction.h"
+#include "IndexedRange.h"
 #include "IntegerizeFamilies.h"
 #include "QDialect/Numerics/AffineCodes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -50,15 +51,6 @@ private:
   PayloadConstant zero;
 };
 
-double largestCentered(const Leaf &leaf) {
-  double largest = 0;
-  for (double zero : leaf.zeroPoint.values)
-    largest = std::max({largest,
-                        std::fabs(static_cast<double>(leaf.grid->min) - zero),
-                        std::fabs(static_cast<double>(leaf.grid->max) - zero)});
-  return largest;
-}
-
 struct Summand {
   const Leaf *leaf;
   Coefficient ratio;    ///< output steps per input step, exact
@@ -74,8 +66,19 @@ struct Sum {
   double reach() const {
     double total = constant.magnitude();
     for (const Summand &summand : summands)
-      total += largestCentered(*summand.leaf) * summand.ratio.magnitude();
+      total += IndexedRange::ofCodes(*summand.leaf).magnitude() *
+               summand.ratio.magnitude();
     return total;
+  }
+
+  /// The bound of the sum with numbers that `round` makes of its own.
+  AccumulatorBound
+  bound(llvm::function_ref<Coefficient(const Coefficient &)> round) const {
+    IndexedRange range = IndexedRange::number(round(constant));
+    for (const Summand &summand : summands)
+      range = range + IndexedRange::ofCodes(*summand.leaf) *
+                          IndexedRange::number(round(summand.ratio));
+    return range.bound();
   }
 };
 
@@ -225,12 +228,13 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
   // unit for each rounded multiplier.
   double slack = 1;
   for (const Summand &summand : sum.summands)
-    slack += 0.5 * largestCentered(*summand.leaf);
+    slack += 0.5 * IndexedRange::ofCodes(*summand.leaf).magnitude();
   bool isWide = island.grid.bits() > 8 ||
                 llvm::any_of(sum.summands, [](const Summand &summand) {
                   return summand.leaf->grid->bits() > 8;
                 });
-  double most = isWide ? std::ldexp(1.0, 62) : 2147483647.0;
+  // In 64 bits no further than doubles are exact, in which it is proven.
+  double most = isWide ? std::ldexp(1.0, 53) : 2147483647.0;
   int shift = 30;
   while (shift >= 0 && std::ldexp(sum.reach(), shift) + slack > most)
     --shift;
@@ -267,8 +271,9 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
         return end.clamp(b, l, args, code);
       });
   finish(island, op, std::ldexp(slack, -shift));
-  boundProducts(op, std::ldexp(sum.reach(), shift) + slack +
-                        std::ldexp(0.5, shift));
+  double reach = std::ldexp(sum.reach(), shift) + slack;
+  stateBounds(op, sum.bound(scaled), isWide ? 2147483647.0 : reach,
+              reach + std::ldexp(0.5, shift));
   return op.getResult(0);
 }
 
@@ -323,10 +328,11 @@ Value integerizeProduct(IntegerizeContext &context, const Island &island) {
   double scale = static_cast<double>(a.grid->scale) * b.grid->scale;
   Accumulator accumulator;
   accumulator.inputs = {{a.value, a.map}, {b.value, b.map}};
-  double largest = largestCentered(a) * largestCentered(b);
-  if (!(largest < std::ldexp(1.0, 40)))
+  IndexedRange range = IndexedRange::ofCodes(a) * IndexedRange::ofCodes(b);
+  if (!(range.magnitude() < std::ldexp(1.0, 40)))
     return context.refuse("its zero points make the product exceed 40 bits");
-  accumulator.maxAbs = static_cast<int64_t>(largest);
+  accumulator.bound = range.bound();
+  accumulator.maxAbs = accumulator.bound->maxAbs();
   bool isWide = accumulator.maxAbs > std::numeric_limits<int32_t>::max();
   accumulator.value = [left = Centered(context, island, a, accumulator.inputs),
                        right = Centered(context, island, b, accumulator.inputs),

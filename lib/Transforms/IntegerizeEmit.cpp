@@ -299,11 +299,20 @@ Value makeInit(IntegerizeContext &context, linalg::LinalgOp op,
       .getResult(0);
 }
 
-void boundProducts(Operation *op, double magnitude) {
+/// The bits that hold numbers of up to `magnitude` in magnitude.
+static int64_t bitsOf(double magnitude) {
   // 2^k - 1 needs k bits and a sign; whoever rounded to 2^k one more.
-  int bits = std::ilogb(std::max(magnitude, 1.0)) + 2;
+  return magnitude > 0 ? std::ilogb(std::max(magnitude, 1.0)) + 2 : 0;
+}
+
+void stateBounds(Operation *op, const std::optional<AccumulatorBound> &bound,
+                 double word, double dword) {
+  Builder builder(op->getContext());
+  if (bound)
+    op->setAttr("qd.acc_bound",
+                builder.getDenseI64ArrayAttr({bound->low, bound->high}));
   op->setAttr("qd.intermediate_bits",
-              Builder(op->getContext()).getDenseI64ArrayAttr({32, bits}));
+              builder.getDenseI64ArrayAttr({bitsOf(word), bitsOf(dword)}));
 }
 
 void finish(const Island &island, Operation *op, double error) {
@@ -357,8 +366,15 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
         });
   }
   finish(island, op, error);
-  if (context.dyadic)
-    boundProducts(op, product);
+  if (context.dyadic || accumulator.bound) {
+    // Sums that ops in front compute are i32 modulo 2^32 on the way.
+    constexpr double kWord = std::numeric_limits<int32_t>::max();
+    auto reach = static_cast<double>(accumulator.maxAbs);
+    bool isWord = accumulator.bound && reach <= kWord;
+    stateBounds(op, accumulator.bound, isWord ? reach : kWord,
+                std::max({product, accumulator.intermediate,
+                          isWord || !accumulator.bound ? 0 : reach}));
+  }
   return op.getResult(0);
 }
 

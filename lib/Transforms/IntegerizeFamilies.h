@@ -11,6 +11,7 @@
 
 #include "IntegerizeRetype.h"
 #include "Island.h"
+#include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/Twine.h"
@@ -68,9 +69,12 @@ struct Accumulator {
   std::function<mlir::Value(mlir::OpBuilder &, mlir::Location,
                             mlir::ValueRange)>
       value;
-  int64_t maxAbs = 0;   ///< proven
-  Coefficient scale;    ///< output steps per accumulator step, exact
-  Coefficient scaleF32; ///< the same as float mode rounds it
+  int64_t maxAbs = 0; ///< proven
+  /// Where the payload itself computes it and no op before: both its ends.
+  std::optional<AccumulatorBound> bound;
+  double intermediate = 0; ///< the largest i64 on the way there
+  Coefficient scale;       ///< output steps per accumulator step, exact
+  Coefficient scaleF32;    ///< the same as float mode rounds it
   /// Whole output steps to add after the rounding, an even number.
   Coefficient zeroShift = Coefficient::scalar(0);
   /// What rounding took away from the constant in the accumulator, in output
@@ -107,9 +111,13 @@ private:
 /// Marks the op that ends the island: its name, its request, its error.
 void finish(const Island &island, mlir::Operation *op, double error);
 
-/// Marks what `op` computes in 64 bits on the way as at most `magnitude`
-/// (`qd.intermediate_bits`), a rounding's half step included.
-void boundProducts(mlir::Operation *op, double magnitude);
+/// States what the numbers that `op` rounds can be, where it computes them
+/// (`qd.acc_bound`), and the widths of what it computes on the way
+/// (`qd.intermediate_bits`): `word` and `dword` are the largest of 32 and of 64
+/// bits, a rounding's half step included.
+void stateBounds(mlir::Operation *op,
+                 const std::optional<AccumulatorBound> &bound, double word,
+                 double dword);
 
 /// An i32 tensor shaped like the result of `op`, of numbers over its
 /// dimensions.

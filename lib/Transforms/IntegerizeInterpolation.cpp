@@ -26,11 +26,15 @@ constexpr int kMostBits = 14, kLeastBits = 6;
 struct IntegerTaps {
   int bits = 0;
   std::vector<std::vector<int64_t>> weights; ///< of each tap
-  int64_t maxAbs = 0;                        ///< of the sum
+  int64_t maxAbs = 0;                        ///< of the sum and its parts
+  AccumulatorBound bound;                    ///< of the sum
   double error = 0; ///< of the sum, as a share of the largest |code - z|
 };
 
-IntegerTaps roundTaps(const AxisInterpolation &op, int bits, int64_t largest) {
+/// Of codes less their zero point within `codes`.
+IntegerTaps roundTaps(const AxisInterpolation &op, int bits,
+                      CodeInterval codes) {
+  int64_t largest = std::max(codes.max, -codes.min);
   IntegerTaps result;
   result.bits = bits;
   result.weights.resize(op.taps.size());
@@ -49,11 +53,18 @@ IntegerTaps roundTaps(const AxisInterpolation &op, int bits, int64_t largest) {
     }
     if (std::fabs(sum - 1) < 0x1p-20)
       result.weights[heaviest][o] += (int64_t(1) << bits) - rounded;
+    WeightSums weights;
     for (auto [t, tap] : llvm::enumerate(op.taps)) {
-      auto weight = static_cast<double>(result.weights[t][o]);
-      lost += std::fabs(std::ldexp(weight, -bits) - tap.weights[o]);
-      magnitude += std::abs(result.weights[t][o]) * largest;
+      int64_t weight = result.weights[t][o];
+      lost += std::fabs(std::ldexp(static_cast<double>(weight), -bits) -
+                        tap.weights[o]);
+      magnitude += std::abs(weight) * largest;
+      (weight > 0 ? weights.positive : weights.negative) += weight;
     }
+    AccumulatorBound bound = boundAccumulator(weights, codes, 0);
+    if (o == 0)
+      result.bound = bound;
+    result.bound.merge(bound);
     result.error = std::max(result.error, lost);
     result.maxAbs = std::max(result.maxAbs, magnitude);
   }
@@ -82,11 +93,11 @@ Value integerizeInterpolation(IntegerizeContext &context,
                             [](double w) { return std::fabs(w) <= 4; });
       }))
     return context.refuse("a weight of it exceeds 4");
-  int64_t zero = grid->zeroPoint,
-          largest = std::max(grid->max - zero, zero - grid->min);
-  IntegerTaps taps = roundTaps(*op, kMostBits, largest);
+  int64_t zero = grid->zeroPoint;
+  CodeInterval centred{grid->min - zero, grid->max - zero};
+  IntegerTaps taps = roundTaps(*op, kMostBits, centred);
   while (taps.maxAbs > INT32_MAX && taps.bits > kLeastBits)
-    taps = roundTaps(*op, taps.bits - 1, largest);
+    taps = roundTaps(*op, taps.bits - 1, centred);
   if (taps.maxAbs > INT32_MAX)
     return context.refuse("its sum does not fit 32 bits");
 
@@ -129,10 +140,12 @@ Value integerizeInterpolation(IntegerizeContext &context,
   };
   double sx = grid->scale, sy = island.grid.scale;
   accumulator.maxAbs = taps.maxAbs;
+  accumulator.bound = taps.bound;
   accumulator.scale = term.factor.map(
       [&](double f) { return std::ldexp(f * sx / sy, -taps.bits); });
   accumulator.scaleF32 = accumulator.scale;
-  accumulator.error = taps.error * static_cast<double>(largest) *
+  accumulator.error = taps.error *
+                      static_cast<double>(std::max(centred.max, -centred.min)) *
                       term.factor.magnitude() * sx / sy;
   return makeRequantize(context, island, accumulator);
 }

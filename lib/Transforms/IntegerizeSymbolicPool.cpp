@@ -17,6 +17,7 @@
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -124,13 +125,19 @@ Value integerizeSymbolicPool(IntegerizeContext &context, const Island &island,
     bounds.push_back(*bound);
   }
   // The largest difference to a zero point takes so many steps.
-  double reach = 1;
-  for (double zero : grid.zeroPoint.values)
-    reach = std::max({reach, static_cast<double>(grid.codes.max) - zero,
-                      zero - static_cast<double>(grid.codes.min)});
-  int bits = static_cast<int>(kMeanBits) - std::ilogb(reach) - 1;
+  CodeInterval centred{0, 0};
+  for (double zero : grid.zeroPoint.values) {
+    centred.min =
+        std::min(centred.min, grid.codes.min - static_cast<int64_t>(zero));
+    centred.max =
+        std::max(centred.max, grid.codes.max - static_cast<int64_t>(zero));
+  }
+  int64_t reach = std::max<int64_t>({1, centred.max, -centred.min});
+  int bits =
+      static_cast<int>(kMeanBits) - static_cast<int>(llvm::Log2_64(reach)) - 1;
   if (bits < 0)
     return context.refuse("its zero point is too far from its codes");
+  int64_t steps = int64_t(1) << bits;
 
   Accumulator accumulator;
   Value codes = op->getOperand(0).getDefiningOp()->getOperand(0);
@@ -161,13 +168,18 @@ Value integerizeSymbolicPool(IntegerizeContext &context, const Island &island,
     if constexpr (QDIALECT_MUTATE != 90)
       total = wide.make<arith::SubIOp>(
           total, wide.make<arith::MulIOp>(zeros.get(nested, at, args), size));
-    int64_t steps = int64_t(1) << bits;
     total = wide.make<arith::MulIOp>(total,
                                      wide.number(isNegated ? -steps : steps));
     return arith::TruncIOp::create(nested, at, nested.getI32Type(),
                                    wide.divide(total, size));
   };
-  accumulator.maxAbs = static_cast<int64_t>(std::ldexp(reach, bits)) + 1;
+  // A mean of integers is none beyond them, its sum so many times as large.
+  accumulator.bound = boundAccumulator(isNegated ? WeightSums{-steps, 0, -steps}
+                                                 : WeightSums{steps, steps, 0},
+                                       centred, 0);
+  accumulator.maxAbs = reach * steps + 1;
+  accumulator.intermediate = static_cast<double>(count->most) *
+                             (static_cast<double>(accumulator.maxAbs) + 0.5);
   double sy = island.grid.scale;
   accumulator.scale = combine(
       term.factor, grid.scale.renumbered(toIsland), [&](double f, double sx) {

@@ -10,8 +10,11 @@
 // CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<2x4xi8>
 // CHECK-DAG: arith.constant dense<[16384, 12288, 4096, 16384]> : tensor<4xi32>
 // CHECK-DAG: arith.constant dense<[0, 4096, 12288, 0]> : tensor<4xi32>
+// All of one code: 2^14 * [-128 + 7, 127 + 7].
 // CHECK: linalg.generic
+// CHECK-SAME: qd.acc_bound = array<i64: -1982464, 2195456>
 // CHECK-SAME: qd.error_lsb
+// CHECK-SAME: qd.intermediate_bits = array<i64: 23, 53>
 // CHECK: tensor.extract %[[Q]]
 // CHECK: arith.muli
 // CHECK: tensor.extract %[[Q]]

@@ -5,6 +5,10 @@
 // CHECK-LABEL: func.func @mean
 // CHECK: %[[K:.*]] = arith.addi
 // CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<2x?x3xi8>) outs({{.*}} : tensor<2x3xi32>) attrs = {qd.acc_bound = array<i64: -25600, 25400>
+// What is rounded are steps of 2^-22 of a code: 2^22 * [-128 + 28, 127 + 28].
+// 200 times as many on the way take 38 bits.
+// CHECK: qd.acc_bound = array<i64: -419430400, 650117120>
+// CHECK-SAME: qd.intermediate_bits = array<i64: 31, 38>
 // CHECK: %[[WIDE:.*]] = arith.extsi %{{.*}} : i32 to i64
 // CHECK: %[[N:.*]] = arith.index_cast %[[K]] : index to i64
 // CHECK: %[[Z:.*]] = arith.constant -28 : i64

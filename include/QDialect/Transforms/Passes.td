@@ -484,8 +484,8 @@ def IntegerizePass : IntegerizationPass<"qd-integerize"> {
     although it stands between dequantize and quantize in a model that came
     quantized, is marked with qd.fallback and the reason.
 
-    Sets qd.acc_bound (bounds of the accumulators over all inputs), qd.macs, and
-    qd.error_lsb: how far the value before the last rounding can be from
+    Sets qd.acc_bound (bounds of the accumulators, and of what element-wise ops
+    round, over all inputs), qd.macs, qd.intermediate_bits, and qd.error_lsb: how far the value before the last rounding can be from
     the exact one, in steps of the output.
   }];
   let dependentDialects = ["qd::QDDialect", "::mlir::arith::ArithDialect",

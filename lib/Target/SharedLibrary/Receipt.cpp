@@ -8,6 +8,7 @@
 // passes that decided.
 
 #include "Receipt.h"
+#include "Certificate.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Analysis/ProgramLoops.h"
@@ -210,6 +211,8 @@ public:
   void tensors(StringRef key, llvm::ArrayRef<ProgramTensor> list);
   void symbols();
   void layer(size_t number, const ProgramStep &step);
+  void bound(ArrayRef<int64_t> ends);
+  void certificate(const Certificate &certificate);
   void certificates(qd::DispatchOp dispatch);
   void totals();
 
@@ -280,26 +283,43 @@ void Writer::launches(unsigned number) {
   });
 }
 
-/// The largest error and widths of the ops that are computed in one kernel.
-void Writer::certificates(qd::DispatchOp dispatch) {
-  std::optional<double> error;
-  int64_t word = 0, dword = 0;
-  for (Operation &op : dispatch.getBody().front()) {
-    if (auto lsb = op.getAttrOfType<FloatAttr>("qd.error_lsb"))
-      error = std::max(error.value_or(0), lsb.getValueAsDouble());
-    if (auto bits = op.getAttrOfType<DenseI64ArrayAttr>("qd.intermediate_bits");
-        bits && bits.size() == 2) {
-      word = std::max(word, bits[0]);
-      dword = std::max(dword, bits[1]);
-    }
-  }
-  if (error)
-    out.attribute("error_lsb", *error);
-  if (word > 0)
+void Writer::certificate(const Certificate &certificate) {
+  out.attribute("error_lsb", certificate.error);
+  if (certificate.word > 0)
     out.attributeObject("intermediate_bits", [&] {
-      out.attribute("i32", word);
-      out.attribute("i64", dword);
+      out.attribute("i32", certificate.word);
+      out.attribute("i64", certificate.dword);
     });
+}
+
+/// The largest error and widths of what is rounded in one kernel; each of them
+/// where there are several.
+void Writer::certificates(qd::DispatchOp dispatch) {
+  SmallVector<Certificate> all = certificatesOf(dispatch);
+  if (all.empty())
+    return;
+  Certificate largest = all.front();
+  for (const Certificate &one : ArrayRef(all).drop_front())
+    largest.merge(one);
+  certificate(largest);
+  if (all.size() == 1)
+    return;
+  out.attributeArray("roundings", [&] {
+    for (const Certificate &one : all)
+      out.object([&] {
+        out.attribute("name", json::fixUTF8(one.name));
+        if (one.bound)
+          bound(one.bound.asArrayRef());
+        certificate(one);
+      });
+  });
+}
+
+void Writer::bound(ArrayRef<int64_t> ends) {
+  out.attributeArray("accumulator_bound", [&] {
+    for (int64_t end : ends)
+      out.value(end);
+  });
 }
 
 void Writer::layer(size_t number, const ProgramStep &step) {
@@ -355,10 +375,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     out.attribute("macs", macs.total);
     out.attribute("weights_bytes", weightsBytes(step));
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
-      out.attributeArray("accumulator_bound", [&] {
-        for (int64_t end : bound.asArrayRef())
-          out.value(end);
-      });
+      this->bound(bound.asArrayRef());
     certificates(dispatch);
     std::vector<std::string> reasons = findFallbacks(dispatch);
     summary.fallbacks += reasons.size();
