@@ -29,7 +29,8 @@ static std::vector<char> asOnDevice(const HostTensor &tensor) {
 
 ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    const std::string &family,
-                                   std::mt19937 &random) {
+                                   std::mt19937 &random,
+                                   llvm::ArrayRef<HostTensor> given) {
   DispatchModule module(text);
   qd::DispatchOp dispatch = module.dispatch();
   auto plan = planGpuKernel(dispatch);
@@ -66,7 +67,9 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
     std::memcpy(config.arguments.back().data(), &at, 8);
     return at;
   };
-  llvm::SmallVector<HostTensor> inputs = module.randomInputs(random);
+  llvm::SmallVector<HostTensor> inputs(given);
+  if (inputs.empty())
+    inputs = module.randomInputs(random);
   HostTensor expected = module.expected(inputs);
   for (const HostTensor &input : inputs) {
     std::vector<char> bytes = asOnDevice(input);

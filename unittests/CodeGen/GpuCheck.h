@@ -13,10 +13,12 @@
 
 namespace qdialect::testing {
 
-/// Plans, translates and runs the dispatch of `text` on random inputs.
+/// Plans, translates and runs the dispatch of `text` on `inputs`, random ones
+/// where there are none.
 ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    const std::string &family,
-                                   std::mt19937 &random);
+                                   std::mt19937 &random,
+                                   llvm::ArrayRef<HostTensor> inputs = {});
 
 } // namespace qdialect::testing
 

@@ -88,6 +88,11 @@ void ElementEmitter::store(Value element, Value position) {
                         cpu::elementBytes(type));
 }
 
+void ElementEmitter::define(Value tensor, Value element) {
+  defined[tensor] = element;
+  known.clear();
+}
+
 Value ElementEmitter::at(Value tensor, ValueRange indices) {
   std::vector<void *> places;
   for (Value i : indices)
@@ -104,6 +109,8 @@ Value ElementEmitter::at(Value tensor, ValueRange indices) {
 Value ElementEmitter::compute(Value tensor, ValueRange indices) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type element = type.getElementType();
+  if (Value value = defined.lookup(tensor))
+    return value;
   if (auto argument = dyn_cast<BlockArgument>(tensor))
     return load(pointers[argument.getArgNumber()],
                 linear(indices, type.getShape()), element);

@@ -19,6 +19,9 @@
 
 namespace qdialect::gpu {
 
+/// Whether `op` of a dispatch is one that elements are followed through.
+bool isFollowed(mlir::Operation &op);
+
 /// Whether the elements of a dispatch's result can be computed one by one
 /// without computing anything often: static shapes, at most one reduction, and
 /// that one with as many results as the dispatch.
@@ -38,6 +41,9 @@ public:
 
   /// The element of `tensor` at `indices` (of type index).
   Value at(Value tensor, mlir::ValueRange indices);
+  /// Says what `tensor` holds at the indices that will lead to it, until
+  /// something else is said; forgets what was computed before.
+  void define(Value tensor, Value element);
   /// Stores an element of the result; `position` counts elements.
   void store(Value element, Value position);
   /// The indices of element number `position` of a shape.
@@ -65,6 +71,7 @@ private:
   qd::DispatchOp dispatch;
   llvm::SmallVector<Value> pointers;
   llvm::SmallVector<Value> constants;
+  llvm::SmallDenseMap<Value, Value> defined;
   /// What was computed in this block or around it.
   std::map<std::pair<void *, std::vector<void *>>, Value> known;
 };

@@ -90,8 +90,15 @@ static bool isSimple(Operation &op) {
   return linalgOp && isSimpleLinalg(linalgOp);
 }
 
+static bool isPlainValue(Value value) { return isPlain(value.getType()); }
+
+bool isFollowed(Operation &op) {
+  return isSimple(op) && llvm::all_of(op.getResults(), [](Value result) {
+           return !isa<TensorType>(result.getType()) || isPlainValue(result);
+         });
+}
+
 bool isElementByElement(qd::DispatchOp dispatch) {
-  auto isPlainValue = [](Value value) { return isPlain(value.getType()); };
   if (!llvm::all_of(dispatch.getBody().getArguments(), isPlainValue) ||
       !isPlain(dispatch->getResult(0).getType()))
     return false;
@@ -99,11 +106,8 @@ bool isElementByElement(qd::DispatchOp dispatch) {
       cast<RankedTensorType>(dispatch->getResult(0).getType()).getNumElements();
   unsigned reductions = 0;
   for (Operation &op : dispatch.getBody().front().without_terminator()) {
-    if (!isSimple(op))
+    if (!isFollowed(op))
       return false;
-    for (Value result : op.getResults())
-      if (isa<TensorType>(result.getType()) && !isPlainValue(result))
-        return false;
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
     if (!linalgOp || linalgOp.getNumReductionLoops() == 0)
       continue;

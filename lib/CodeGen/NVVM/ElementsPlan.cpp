@@ -53,7 +53,7 @@ public:
     unsigned firstConstant = dispatch.getInputs().size() + 1;
     LLVM::LLVMFuncOp kernel =
         startKernel(b, symbol, firstConstant + constants.size(), kThreads);
-    markConstants(kernel, firstConstant);
+    markArguments(kernel, dispatch);
     Value position = arith::IndexCastOp::create(b, b.getIndexType(),
                                                 threadInGrid(b, kThreads));
     Value exists =

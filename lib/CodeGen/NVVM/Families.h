@@ -20,6 +20,8 @@ using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 GpuPlanPtr planMma(const cpu::KernelRegion &region);
 /// Products of two activations on tensor cores.
 GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
+/// Softmax and norms of contiguous rows.
+GpuPlanPtr planRows(const cpu::KernelRegion &region);
 GpuPlanPtr planElements(qd::DispatchOp dispatch);
 /// Null where even the CPU has no kernel, which said why.
 GpuPlanPtr planTasks(qd::DispatchOp dispatch, const KernelOptions &options);

@@ -5,8 +5,10 @@
 // The beginning of every kernel.
 
 #include "KernelFunction.h"
+#include "Emitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -64,11 +66,32 @@ Value argumentArray(ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp kernel) {
   return array;
 }
 
-void markConstants(LLVM::LLVMFuncOp kernel, unsigned first) {
-  for (unsigned i = first; i < kernel.getNumArguments(); ++i)
+int64_t tensorAlignment(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  int64_t rows = tensor.getRank() == 0 ? 1 : tensor.getDimSize(0);
+  if (rows == 0)
+    return kBaseAlignment;
+  return std::gcd(kBaseAlignment,
+                  tensor.getNumElements() / rows *
+                      cpu::elementBytes(tensor.getElementType()));
+}
+
+void markArguments(LLVM::LLVMFuncOp kernel, qd::DispatchOp dispatch) {
+  SmallVector<Type> tensors(dispatch.getInputs().getTypes());
+  llvm::append_range(tensors, dispatch->getResultTypes());
+  Builder builder(kernel.getContext());
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
+    bool isConstant = i >= tensors.size();
+    kernel.setArgAttr(
+        i, LLVM::LLVMDialect::getAlignAttrName(),
+        builder.getI64IntegerAttr(isConstant ? kBaseAlignment
+                                             : tensorAlignment(tensors[i])));
+    if (!isConstant)
+      continue;
     for (StringRef name : {LLVM::LLVMDialect::getNoAliasAttrName(),
                            LLVM::LLVMDialect::getReadonlyAttrName()})
-      kernel.setArgAttr(i, name, UnitAttr::get(kernel.getContext()));
+      kernel.setArgAttr(i, name, builder.getUnitAttr());
+  }
 }
 
 Value threadInBlock(ImplicitLocOpBuilder &builder) {

@@ -7,6 +7,7 @@
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
 #define QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
 
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -37,8 +38,15 @@ genericPointers(mlir::ImplicitLocOpBuilder &builder,
 mlir::Value argumentArray(mlir::ImplicitLocOpBuilder &builder,
                           mlir::LLVM::LLVMFuncOp kernel);
 
-/// Says that nobody writes what the parameters from `first` on point to.
-void markConstants(mlir::LLVM::LLVMFuncOp kernel, unsigned first);
+/// The start of every buffer is a multiple of it.
+inline constexpr int64_t kBaseAlignment = 64;
+/// What the address of a kernel's tensor of a static shape is a multiple of: a
+/// block of rows begins at any row of its buffer.
+int64_t tensorAlignment(mlir::Type type);
+
+/// Says what the addresses of inputs, output and constants are multiples of,
+/// and that nobody writes constants.
+void markArguments(mlir::LLVM::LLVMFuncOp kernel, qd::DispatchOp dispatch);
 
 /// The number of a thread in its block and of its block in the grid, i32.
 mlir::Value threadInBlock(mlir::ImplicitLocOpBuilder &builder);

@@ -14,9 +14,6 @@ using namespace mlir;
 
 namespace qdialect::gpu {
 
-/// Tensors and constants start at multiples of this many bytes.
-static constexpr int64_t kBaseAlignment = 64;
-
 void MmaDispatch::emit(
     OpBuilder &moduleBuilder, StringRef symbol,
     function_ref<MmaOperands(ValueRange)> operands,
@@ -27,10 +24,13 @@ void MmaDispatch::emit(
   WarpEmitter e(region.root->getLoc(), moduleBuilder);
   LLVM::LLVMFuncOp kernel =
       startKernel(e, symbol, firstConstant() + numConstants, tile.threads());
-  markConstants(kernel, firstConstant());
+  markArguments(kernel, region.dispatch);
   cpu::Emitter lanes(e.getLoc(), e, scalar);
   cpu::PayloadEmitter payload(lanes, epilogue, argumentArray(lanes, kernel));
-  payload.promiseAlignment(kBaseAlignment, columnStep);
+  int64_t alignment = tensorAlignment(region.resultType());
+  for (Value input : region.body().getArguments())
+    alignment = std::min(alignment, tensorAlignment(input.getType()));
+  payload.promiseAlignment(alignment, columnStep);
   payload.begin();
   e.restoreInsertionPoint(lanes.saveInsertionPoint());
   auto type = cpu::Emitter::vector(e.getI32Type());
