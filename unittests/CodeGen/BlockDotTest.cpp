@@ -5,64 +5,18 @@
 // Kernels on int8 activations and packed blocked weights against the
 // interpreter, at the edges of tiles, panels, vectors, blocks and steps.
 
+#include "BlockText.h"
 #include "Check.h"
-#include "DispatchText.h"
 
 using namespace qdialect;
 using namespace qdialect::testing;
 
 namespace {
 
-struct Product {
-  int64_t m, n, k, block;
-  std::string codes; ///< element type
-  int low, high;     ///< of codes
-  /// Of zero points; none if low > high.
-  int lowZero = 1, highZero = 0;
-  bool scaleByBlock = true;
-};
-
-/// relu(x * w + bias).
-std::string productText(std::mt19937 &random, const Product &p) {
-  RandomConstants constants{random};
-  int64_t blocks = (p.k + p.block - 1) / p.block;
-  bool hasZeros = p.lowZero <= p.highZero;
-  std::string codes = shapeText({p.k, p.n}, p.codes),
-              scales = shapeText({blocks, p.n}, "f32"),
-              zeros = shapeText({blocks, p.n}, "i32"),
-              x = shapeText({p.m, p.k}, "i8"),
-              sx = shapeText({p.m, p.scaleByBlock ? blocks : 1}, "f32"),
-              y = shapeText({p.m, p.n}, "f32"), bias = shapeText({p.n}, "f32");
-  std::string body =
-      "    %w = arith.constant " + constants.matrix(p.k, p.n, p.low, p.high) +
-      " : " + codes + "\n    %s = arith.constant " +
-      constants.floats(blocks * p.n, 0.01f, 0.1f) + " : " + scales + "\n";
-  if (hasZeros)
-    body += "    %z = arith.constant " +
-            constants.matrix(blocks, p.n, p.lowZero, p.highZero) + " : " +
-            zeros + "\n";
-  body += "    %acc = qd.block_matmul %x0 scale %x1, %w scale %s " +
-          std::string(hasZeros ? "zero_point %z " : "") +
-          "block = " + std::to_string(p.block) + " : " + x + ", " + sx + ", " +
-          codes + ", " + scales + (hasZeros ? ", " + zeros : "") + " -> " + y +
-          "\n    %e = tensor.empty() : " + y +
-          "\n    %c0 = arith.constant 0.0 : f32\n    %b = arith.constant " +
-          constants.floats(p.n, -1, 1) + " : " + bias +
-          "\n    %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> "
-          "(m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], "
-          "iterator_types = [\"parallel\", \"parallel\"]} ins(%acc, %b : " +
-          y + ", " + bias + ") outs(%e : " + y +
-          ") {\n    ^bb0(%a: f32, %v: f32, %o: f32):\n      %t = arith.addf "
-          "%a, %v : f32\n      %u = arith.maximumf %t, %c0 : f32\n      "
-          "linalg.yield %u : f32\n    } -> " +
-          y + "\n    qd.yield %r : " + y + "\n";
-  return mainText({x, sx}, y, body);
-}
-
-void check(std::vector<Product> products) {
+void check(std::vector<BlockDotProduct> products) {
   std::mt19937 random{testSeed()};
-  for (const Product &p : products)
-    checkDispatch(productText(random, p), "block-dot", random);
+  for (const BlockDotProduct &p : products)
+    checkDispatch(blockDotText(random, p), "block-dot", random);
 }
 
 /// One row, tiles of 4, 12 and less rows; panels and vectors cut short.

@@ -30,7 +30,8 @@ static std::vector<char> asOnDevice(const HostTensor &tensor) {
 ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    const std::string &family,
                                    std::mt19937 &random,
-                                   llvm::ArrayRef<HostTensor> given) {
+                                   llvm::ArrayRef<HostTensor> given,
+                                   double tolerance) {
   DispatchModule module(text);
   qd::DispatchOp dispatch = module.dispatch();
   auto plan = planGpuKernel(dispatch);
@@ -96,7 +97,7 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
   if (result.type() == DType::I8)
     for (size_t i = 0; i < result.sizeInBytes(); ++i)
       result.mutableBytes()[i] ^= static_cast<char>(0x80);
-  expectSame(result, expected, target.name, 0);
+  expectSame(result, expected, target.name, tolerance);
   return said;
 }
 

@@ -14,11 +14,13 @@
 namespace qdialect::testing {
 
 /// Plans, translates and runs the dispatch of `text` on `inputs`, random ones
-/// where there are none.
+/// where there are none. Where sums of floats have no fixed order, results may
+/// differ by `tolerance`.
 ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    const std::string &family,
                                    std::mt19937 &random,
-                                   llvm::ArrayRef<HostTensor> inputs = {});
+                                   llvm::ArrayRef<HostTensor> inputs = {},
+                                   double tolerance = 0);
 
 } // namespace qdialect::testing
 

@@ -79,6 +79,10 @@ struct BlockDotInputs {
   bool scaleByBlock = true;       ///< else by row
 };
 
+/// Those of a product of static sizes; nothing if it does not read its operands
+/// whole.
+std::optional<BlockDotInputs> blockDotInputs(qd::BlockMatmulOp op);
+
 /// Rows and vectors of the largest tile for `rows` rows.
 TileShape blockDotTile(const CpuTarget &target, const BlockDotImage &image,
                        int64_t rows);

@@ -131,8 +131,10 @@ LogicalResult BlockDotPlan::emit(OpBuilder &moduleBuilder,
   return success();
 }
 
+} // namespace
+
 /// The input that `value` is, whole and row-major.
-std::optional<unsigned> wholeInput(Value value) {
+static std::optional<unsigned> wholeInput(Value value) {
   LinearForm forms[] = {LinearForm::loop(2, 0), LinearForm::loop(2, 1)};
   std::optional<Access> access = resolveAccess(value, 2, forms);
   auto argument =
@@ -144,22 +146,27 @@ std::optional<unsigned> wholeInput(Value value) {
   return argument.getArgNumber();
 }
 
-} // namespace
+std::optional<BlockDotInputs> blockDotInputs(qd::BlockMatmulOp op) {
+  if (!op.getType().hasStaticShape() || op.getType().getNumElements() == 0)
+    return std::nullopt;
+  std::optional<unsigned> codes = wholeInput(op.getLhs()),
+                          scales = wholeInput(op.getLhsScale());
+  if (!codes || !scales)
+    return std::nullopt;
+  return BlockDotInputs{*codes, *scales,
+                        op.getLhsScale().getType().getDimSize(1) != 1};
+}
 
 PlanPtr planBlockDot(const KernelRegion &region) {
   auto op = dyn_cast_or_null<qd::BlockMatmulOp>(region.root);
-  if (!op || !op.getType().hasStaticShape() ||
-      op.getType().getNumElements() == 0)
+  if (!op)
     return nullptr;
+  std::optional<BlockDotInputs> inputs = blockDotInputs(op);
   std::optional<BlockWeights> weights = getBlockWeights(op);
-  std::optional<unsigned> codes = wholeInput(op.getLhs()),
-                          scales = wholeInput(op.getLhsScale());
-  if (!weights || !codes || !scales)
+  if (!weights || !inputs)
     return nullptr;
-  bool byBlock = op.getLhsScale().getType().getDimSize(1) != 1;
   auto plan = std::make_unique<BlockDotPlan>(
-      region, std::move(*weights), BlockDotInputs{*codes, *scales, byBlock},
-      op.getType().getDimSize(0));
+      region, std::move(*weights), *inputs, op.getType().getDimSize(0));
   return plan->init() ? std::move(plan) : nullptr;
 }
 

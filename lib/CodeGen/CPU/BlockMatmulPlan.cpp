@@ -60,48 +60,10 @@ std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
   return constants;
 }
 
-/// Where the rows of activations are.
-struct Rows {
-  unsigned input = 0;
-  int64_t offset = 0, count = 1, stride = 0; ///< in elements
-};
-
-/// Rows of one stride, contiguous along the reduction, one after the other in
-/// the output too.
-std::optional<Rows> readRows(linalg::LinalgOp op,
-                             const ContractionStructure &s) {
-  auto indices = linearResults(s.activationMap);
-  if (!indices)
-    return std::nullopt;
-  std::optional<Access> access = resolveAccess(
-      op->getOperand(s.activationOperand), op.getNumLoops(), *indices);
-  auto argument =
-      access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
-  if (!argument || !getElementTypeOrSelf(argument.getType()).isF32() ||
-      access->form.coefficients[s.inputChannel[0]] != 1)
-    return std::nullopt;
-  Rows rows;
-  rows.input = argument.getArgNumber();
-  rows.offset = access->form.offset;
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
-  if (s.outputDim(s.outputChannel[0]) != type.getRank() - 1)
-    return std::nullopt;
-  for (auto [loop, size] : llvm::enumerate(s.loopSizes)) {
-    if (size == 1 || loop == s.inputChannel[0] || loop == s.outputChannel[0])
-      continue;
-    std::optional<unsigned> dim = s.outputDim(loop);
-    if (rows.count != 1 || !dim || strides[*dim] != type.getShape().back())
-      return std::nullopt;
-    rows.count = size;
-    rows.stride = access->form.coefficients[loop];
-  }
-  return rows;
-}
-
 class BlockMatmulPlan : public CpuKernelPlan {
 public:
-  BlockMatmulPlan(const KernelRegion &source, BlockWeights weights, Rows rows)
+  BlockMatmulPlan(const KernelRegion &source, BlockWeights weights,
+                  BlockRows rows)
       : region(source), w(std::move(weights)), rows(rows) {}
 
   bool init() {
@@ -173,7 +135,7 @@ private:
 
   KernelRegion region;
   BlockWeights w;
-  Rows rows;
+  BlockRows rows;
   Epilogue epilogue;
   int64_t panels = 1, chunks = 1;
 };
@@ -181,7 +143,7 @@ private:
 /// (args, row, panel): `height` rows times the channels of a panel.
 class TileEmitter {
 public:
-  TileEmitter(Emitter &e, const BlockWeights &w, const Rows &rows,
+  TileEmitter(Emitter &e, const BlockWeights &w, const BlockRows &rows,
               const Epilogue &epilogue, int64_t height, int64_t channels,
               ValueRange arguments)
       : e(e), w(w), rows(rows), epilogue(epilogue), height(height),
@@ -307,7 +269,7 @@ private:
 
   Emitter &e;
   const BlockWeights &w;
-  const Rows &rows;
+  const BlockRows &rows;
   const Epilogue &epilogue;
   int64_t height, channels, vectors;
   Value args, row, panel, codes, scales, zeros, addends, input;
@@ -338,7 +300,7 @@ PlanPtr planBlockMatmul(const KernelRegion &region) {
   std::optional<ContractionStructure> s = getContractionStructure(op);
   if (llvm::any_of(s->loopSizes, ShapedType::isDynamic))
     return nullptr;
-  std::optional<Rows> rows = readRows(op, *s);
+  std::optional<BlockRows> rows = readBlockRows(op, *s);
   if (!rows)
     return nullptr;
   auto plan =

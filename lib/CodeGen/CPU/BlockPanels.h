@@ -16,6 +16,17 @@ namespace qdialect::cpu {
 
 constexpr int64_t kPanel = 64;
 
+/// Where the rows of f32 activations are.
+struct BlockRows {
+  unsigned input = 0;
+  int64_t offset = 0, count = 1, stride = 0; ///< in elements
+};
+
+/// Rows of one stride, contiguous along the reduction, one after the other in
+/// the output too.
+std::optional<BlockRows> readBlockRows(mlir::linalg::LinalgOp op,
+                                       const ContractionStructure &structure);
+
 /// The constant of `read(block, channel)`, 0 for channels that a panel lacks.
 template <typename Number, typename Read>
 ConstantBlob panelParameter(const BlockWeights &w, Read read) {

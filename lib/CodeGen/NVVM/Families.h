@@ -20,6 +20,10 @@ using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 GpuPlanPtr planMma(const cpu::KernelRegion &region);
 /// Products of two activations on tensor cores.
 GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
+/// Products of f32 and packed weights with scales by blocks on tensor cores.
+GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region);
+/// Products of codes with scales on either side by blocks on tensor cores.
+GpuPlanPtr planBlockDotMma(const cpu::KernelRegion &region);
 /// Softmax and norms of contiguous rows.
 GpuPlanPtr planRows(const cpu::KernelRegion &region);
 GpuPlanPtr planElements(qd::DispatchOp dispatch);

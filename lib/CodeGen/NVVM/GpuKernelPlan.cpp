@@ -22,7 +22,9 @@ planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (!options.generic) {
     if (std::optional<cpu::KernelRegion> region =
             cpu::KernelRegion::analyze(dispatch))
-      for (auto family : {gpu::planMma, gpu::planBatchMma, gpu::planRows})
+      for (auto family :
+           {gpu::planMma, gpu::planBatchMma, gpu::planBlockWeightsMma,
+            gpu::planBlockDotMma, gpu::planRows})
         if (gpu::GpuPlanPtr plan = family(*region))
           return plan;
     if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))

@@ -79,12 +79,14 @@ public:
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                      StringRef symbol) override {
-    MmaDispatch dispatch{region, epilogue, constants.size(), g, tile};
+    MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
     dispatch.emit(
         moduleBuilder, symbol,
-        [&](ValueRange arguments) {
-          return MmaOperands{arguments[batch.lhs.argument],
-                             arguments[batch.rhs.argument], Value(), Value()};
+        [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
+          MmaOperands operands{arguments[batch.lhs.argument],
+                               arguments[batch.rhs.argument], Value(), Value()};
+          emitMmaKernel(e, g, tile, (symbol + "_stages").str(), operands,
+                        store);
         },
         [&](WarpEmitter &e, const MmaSums &sums) {
           Value row = e.mul(sums.row, batch.rows.outRow), rest = sums.group;

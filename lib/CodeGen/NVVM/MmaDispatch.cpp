@@ -8,6 +8,7 @@
 
 #include "KernelFunction.h"
 #include "Payload.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -16,14 +17,14 @@ namespace qdialect::gpu {
 
 void MmaDispatch::emit(
     OpBuilder &moduleBuilder, StringRef symbol,
-    function_ref<MmaOperands(ValueRange)> operands,
+    function_ref<void(WarpEmitter &, ValueRange, Store)> body,
     function_ref<std::pair<Value, Value>(WarpEmitter &, const MmaSums &)> place)
     const {
   static const CpuTarget scalar{"ptx", CpuTarget::Scalar, "", ""};
   OpBuilder::InsertionGuard guard(moduleBuilder);
   WarpEmitter e(region.root->getLoc(), moduleBuilder);
   LLVM::LLVMFuncOp kernel =
-      startKernel(e, symbol, firstConstant() + numConstants, tile.threads());
+      startKernel(e, symbol, firstConstant() + numConstants, threads);
   markArguments(kernel, region.dispatch);
   cpu::Emitter lanes(e.getLoc(), e, scalar);
   cpu::PayloadEmitter payload(lanes, epilogue, argumentArray(lanes, kernel));
@@ -33,20 +34,21 @@ void MmaDispatch::emit(
   payload.promiseAlignment(alignment, columnStep);
   payload.begin();
   e.restoreInsertionPoint(lanes.saveInsertionPoint());
-  auto type = cpu::Emitter::vector(e.getI32Type());
-  emitMmaKernel(
-      e, geometry, tile, (symbol + "_stages").str(),
-      operands(kernel.getArguments()), [&](const MmaSums &sums) {
-        WarpEmitter::Values ofLanes(sums.sums);
-        ofLanes.resize(cpu::Emitter::kLanes, e.constant(0));
-        Value vector = vector::FromElementsOp::create(e, type, ofLanes);
-        auto [row, column] = place(e, sums);
-        lanes.restoreInsertionPoint(e.saveInsertionPoint());
-        payload.storeRow(cpu::Position::at(lanes, epilogue, row, column),
-                         static_cast<int64_t>(sums.sums.size()),
-                         [&](int64_t) { return cpu::Lanes::of(vector); });
-        e.restoreInsertionPoint(lanes.saveInsertionPoint());
-      });
+  body(e, kernel.getArguments(), [&](const MmaSums &sums) {
+    WarpEmitter::Values ofLanes(sums.sums);
+    Type type = ofLanes[0].getType();
+    if (sums.sums.size() < cpu::Emitter::kLanes)
+      ofLanes.resize(cpu::Emitter::kLanes,
+                     arith::ConstantOp::create(e, e.getZeroAttr(type)));
+    Value vector =
+        vector::FromElementsOp::create(e, cpu::Emitter::vector(type), ofLanes);
+    auto [row, column] = place(e, sums);
+    lanes.restoreInsertionPoint(e.saveInsertionPoint());
+    payload.storeRow(cpu::Position::at(lanes, epilogue, row, column),
+                     static_cast<int64_t>(sums.sums.size()),
+                     [&](int64_t) { return cpu::Lanes::of(vector); });
+    e.restoreInsertionPoint(lanes.saveInsertionPoint());
+  });
   LLVM::ReturnOp::create(e, ValueRange{});
 }
 

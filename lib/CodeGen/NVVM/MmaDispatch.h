@@ -14,21 +14,23 @@
 namespace qdialect::gpu {
 
 struct MmaDispatch {
+  using Store = llvm::function_ref<void(const MmaSums &)>;
+
   const cpu::KernelRegion &region;
   const cpu::Epilogue &epilogue;
   size_t numConstants;
-  const MmaGeometry &geometry;
-  const MmaTile &tile;
+  int64_t threads; ///< of a block
   /// The columns of the epilogue that lanes start at are multiples of it.
   int64_t columnStep = MmaTile::kLaneColumns;
 
   unsigned firstConstant() const { return region.numInputs() + 1; }
 
-  /// Emits the kernel @symbol. `place` gives the row and the column of the
-  /// epilogue, i64, at which sums stand.
+  /// Emits the kernel @symbol: `body` computes the sums from the kernel's
+  /// arguments and hands them to the Store; `place` gives the row and the
+  /// column of the epilogue, i64, at which sums stand.
   void
   emit(mlir::OpBuilder &moduleBuilder, llvm::StringRef symbol,
-       llvm::function_ref<MmaOperands(mlir::ValueRange)> operands,
+       llvm::function_ref<void(WarpEmitter &, mlir::ValueRange, Store)> body,
        llvm::function_ref<std::pair<mlir::Value, mlir::Value>(WarpEmitter &,
                                                               const MmaSums &)>
            place) const;

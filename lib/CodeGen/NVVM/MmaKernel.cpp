@@ -158,14 +158,10 @@ private:
   }
 
   void startFragments() {
-    Value chunk = e.div(lane, 16), inWarp = e.rem(lane, 16);
-    Value offset = e.mul(e.add(warpRow, inWarp), MmaTile::kDepth);
-    for (int64_t half = 0; half < 2; ++half) {
-      Value swizzled =
-          e.xorBits(e.add(chunk, 2 * half),
-                    e.andBits(e.shiftRight(lane, kLeftSwizzle), 3));
-      rowFragments[half] = e.at(shared, e.add(offset, e.mul(swizzled, 16)));
-    }
+    Value offset;
+    for (int64_t half = 0; half < 2; ++half)
+      rowFragments[half] =
+          e.at(shared, mmaRowFragment(e, warpRow, lane, half, kLeftSwizzle));
     rightShared = e.at(shared, tile.rowBytes());
     weightsShared = e.at(rightShared, e.mul(place.thread, 16));
     Value ofPanel = e.mul(panel, MmaTile::kDepth * MmaTile::kWarpColumns);
@@ -267,15 +263,12 @@ private:
               columns.slice(2 * j, 2));
   }
 
-  /// The first of a lane's columns in its panel.
-  Value laneColumn() { return e.mul(e.rem(lane, 4), MmaTile::kLaneColumns); }
-
   Values startSums() {
     Values ofColumn(MmaTile::kLaneColumns, e.constant(startOfAll()));
     if (operands.starts) {
       Value column =
           e.add(e.mul(e.add(firstPanel(), panel), MmaTile::kWarpColumns),
-                laneColumn());
+                mmaLaneColumn(e, lane));
       Value pointer = e.at(operands.starts, e.mul(column, 4));
       auto four = VectorType::get({4}, e.getI32Type());
       for (int64_t i = 0; i < MmaTile::kLaneColumns; ++i) {
@@ -315,41 +308,14 @@ private:
 
   void finish(ArrayRef<Value> sums,
               function_ref<void(const MmaSums &)> epilogue) {
-    Value column = e.add(e.add(e.mul(columnBlock, tile.columns),
-                               e.mul(panel, MmaTile::kWarpColumns)),
-                         laneColumn());
-    Value firstRow = e.add(e.add(place.blockRow, warpRow), e.div(lane, 4));
-    for (int64_t i = 0; i < fragmentRows(); ++i)
-      for (int64_t half = 0; half < 2; ++half) {
-        Values ofRow;
-        for (int64_t j = 0; j < kFragmentColumns; ++j)
-          for (int64_t r = 0; r < 2; ++r)
-            ofRow.push_back(corrected(sums, i, j, 2 * half + r));
-        Value row = e.add(firstRow, 16 * i + 8 * half);
-        auto store = [&] {
-          storeRow({row, column, place.group, ofRow}, epilogue);
-        };
-        if (g.rows() % tile.rows == 0)
-          store();
-        else
-          e.ifThen(e.isLess(row, e.constant(g.rows())), store);
-      }
-  }
-
-  /// The columns of a row that exist.
-  void storeRow(MmaSums sums, function_ref<void(const MmaSums &)> epilogue) {
-    if (g.columns % tile.columns == 0)
-      return epilogue(sums);
-    int64_t whole = g.columns / MmaTile::kLaneColumns * MmaTile::kLaneColumns;
-    if (whole > 0)
-      e.ifThen(e.isLess(sums.column, e.constant(whole)),
-               [&] { epilogue(sums); });
-    if (whole == g.columns)
-      return;
-    Value isLast = e.createOrFold<arith::CmpIOp>(
-        arith::CmpIPredicate::eq, sums.column, e.constant(whole));
-    sums.sums = sums.sums.take_front(g.columns - whole);
-    e.ifThen(isLast, [&] { epilogue(sums); });
+    MmaOutput output{g.rows(),    g.columns, place.blockRow, columnBlock,
+                     place.group, warpRow,   panel,          lane};
+    storeMmaSums(
+        e, tile, output,
+        [&](int64_t i, int64_t j, int64_t r) {
+          return corrected(sums, i, j, r);
+        },
+        epilogue);
   }
 
   WarpEmitter &e;

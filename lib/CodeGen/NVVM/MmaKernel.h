@@ -27,8 +27,8 @@ struct MmaOperands {
   mlir::Value padding; ///< the row that stands for pixels outside
 };
 
-/// Neighbouring sums of a row that exist: `sums[i]` is i32, of column
-/// `column` + i of group `group`.
+/// Neighbouring sums of a row that exist: `sums[i]` is of column `column` + i
+/// of group `group`.
 struct MmaSums {
   mlir::Value row, column, group;
   llvm::ArrayRef<mlir::Value> sums;
@@ -38,6 +38,30 @@ void emitMmaKernel(WarpEmitter &e, const MmaGeometry &geometry,
                    const MmaTile &tile, llvm::StringRef sharedName,
                    const MmaOperands &operands,
                    llvm::function_ref<void(const MmaSums &)> epilogue);
+
+/// Where a warp's sums are.
+struct MmaOutput {
+  using Value = mlir::Value;
+  int64_t rows, columns; ///< that exist, of a group
+  Value blockRow, columnBlock, group;
+  Value warpRow, panel; ///< the warp's in its block
+  Value lane;
+};
+
+/// The first of a lane's columns in its panel.
+mlir::Value mmaLaneColumn(WarpEmitter &e, mlir::Value lane);
+
+/// Where a lane reads its row of the fragments of 16 rows x 32 bytes, in bytes
+/// from the start of the block's rows (MmaShare::swizzle).
+mlir::Value mmaRowFragment(WarpEmitter &e, mlir::Value warpRow,
+                           mlir::Value lane, int64_t half, int64_t swizzle);
+
+/// Gives `epilogue` the sums that exist, row by row. `sum(i, j, r)` is register
+/// r of the fragment of rows 16 * i and of column fragment j (mmaColumn).
+void storeMmaSums(
+    WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
+    llvm::function_ref<mlir::Value(int64_t, int64_t, int64_t)> sum,
+    llvm::function_ref<void(const MmaSums &)> epilogue);
 
 /// The share of a block in one side of a product.
 struct MmaShare {

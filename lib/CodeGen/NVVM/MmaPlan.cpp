@@ -114,18 +114,18 @@ void MmaPlan::packConstants(ArrayRef<cpu::ChannelCodes> channels) {
 
 LogicalResult MmaPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                             StringRef symbol) {
-  MmaDispatch dispatch{region, epilogue, constants.size(), g, tile};
+  MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
   if (g.groups > 1)
     dispatch.columnStep = std::gcd(dispatch.columnStep, g.columns);
   unsigned first = dispatch.firstConstant();
   dispatch.emit(
       moduleBuilder, symbol,
-      [&](ValueRange arguments) {
+      [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
         MmaOperands operands{arguments[g.window.input], arguments[first],
                              arguments[first + 1], Value()};
         if (g.window.padded())
           operands.padding = arguments[first + contraction.paddingConstant()];
-        return operands;
+        emitMmaKernel(e, g, tile, (symbol + "_stages").str(), operands, store);
       },
       [&](WarpEmitter &e, const MmaSums &sums) {
         Value column = e.add(e.mul(sums.group, g.columns), sums.column);

@@ -63,6 +63,21 @@ Value WarpEmitter::isLessUnsigned(Value a, Value b) {
 Value WarpEmitter::select(Value condition, Value a, Value b) {
   return createOrFold<arith::SelectOp>(condition, a, b);
 }
+Value WarpEmitter::logic(Value a, int64_t b, int64_t c, int64_t table) {
+  std::string text = "lop3.b32 $0, $1, $2, $3, " + std::to_string(table) + ";";
+  return LLVM::InlineAsmOp::create(
+             *this, getI32Type(), ValueRange{a, constant(b), constant(c)}, text,
+             "=r,r,n,n", /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getRes();
+}
+Value WarpEmitter::permute(Value a, Value b, int64_t selector) {
+  return NVVM::PermuteOp::create(*this, getI32Type(), a, b, constant(selector),
+                                 NVVM::PermuteMode::DEFAULT);
+}
+Value WarpEmitter::bits(Type type, Value value) {
+  return LLVM::BitcastOp::create(*this, type, value);
+}
 Value WarpEmitter::toI64(Value a) {
   return createOrFold<arith::ExtUIOp>(getI64Type(), a);
 }
@@ -157,9 +172,22 @@ WarpEmitter::Values WarpEmitter::multiply(ValueRange a, ValueRange b,
   };
   return fields(*this,
                 NVVM::MmaOp::create(
-                    *this, type, a, b, c, ArrayRef<int64_t>{16, 8, 32},
+                    *this, type, a, b, c,
+                    ArrayRef<int64_t>{16, 8, b.size() == 1 ? 16 : 32},
                     std::nullopt, NVVM::MMAIntOverflow::wrapped,
                     std::array{code(isUnsignedA), code(isUnsignedB)},
+                    std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
+WarpEmitter::Values WarpEmitter::multiplyBfloats(ValueRange a, ValueRange b,
+                                                 ValueRange c) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getF32Type()));
+  auto bf16 = NVVM::MMATypes::bf16;
+  return fields(*this,
+                NVVM::MmaOp::create(
+                    *this, type, a, b, c, ArrayRef<int64_t>{16, 8, 16},
+                    std::nullopt, std::nullopt, std::array{bf16, bf16},
                     std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
 }
 
@@ -182,6 +210,20 @@ void WarpEmitter::ifThen(Value condition, function_ref<void()> then) {
   InsertionGuard guard(*this);
   setInsertionPoint(ifOp.thenBlock()->getTerminator());
   then();
+}
+
+WarpEmitter::Values WarpEmitter::choose(Value condition,
+                                        function_ref<Values()> then,
+                                        ValueRange otherwise) {
+  auto ifOp = scf::IfOp::create(*this, otherwise.getTypes(), condition,
+                                /*withElseRegion=*/true);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(ifOp.thenBlock());
+  Values values = then();
+  scf::YieldOp::create(*this, values);
+  setInsertionPointToStart(ifOp.elseBlock());
+  scf::YieldOp::create(*this, otherwise);
+  return Values(ifOp.getResults());
 }
 
 } // namespace qdialect::gpu

@@ -46,6 +46,12 @@ public:
   Value isLess(Value a, Value b);         ///< signed
   Value isLessUnsigned(Value a, Value b); ///< unsigned
   Value select(Value condition, Value a, Value b);
+  /// lop3: bit (a, b, c) of `table` for each bit of a, b and c.
+  Value logic(Value a, int64_t b, int64_t c, int64_t table);
+  /// prmt: byte i of the result is byte `selector` >> 4 * i of a, then b.
+  Value permute(Value a, Value b, int64_t selector);
+  /// The same bits.
+  Value bits(mlir::Type type, Value value);
   Value toI64(Value unsignedI32);
   Value toI32(Value unsignedI8);
 
@@ -72,15 +78,23 @@ public:
   /// Four 8 x 8 matrices of 16 bits (8 x 16 bytes): lane l points to row l % 8
   /// of matrix l / 8.
   Values loadMatrices(Value rows);
-  /// 16 x 8 sums of products over 32 bytes, wrapped: c + a * b.
+  /// 16 x 8 sums of products over 32 bytes, or over 16 where `b` is one
+  /// register, wrapped: c + a * b.
   Values multiply(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c,
                   bool isUnsignedA, bool isUnsignedB);
+
+  /// The same over 16 bf16, pairs of them in i32, summed in f32.
+  Values multiplyBfloats(mlir::ValueRange a, mlir::ValueRange b,
+                         mlir::ValueRange c);
 
   /// A counted loop over i32; `body` gets the counter and the carried values
   /// and returns the next ones.
   Values loop(int64_t count, mlir::ValueRange init,
               llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then);
+  /// What `then` returns where the condition holds.
+  Values choose(Value condition, llvm::function_ref<Values()> then,
+                mlir::ValueRange otherwise);
 
 private:
   Value like(Value a, int64_t b) { return constantOf(a.getType(), b); }

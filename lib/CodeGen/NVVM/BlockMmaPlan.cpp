@@ -1,0 +1,243 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The families "mma_block_weights" (f32 activations) and "mma_block_dot" (i8
+// codes with scales): the CPU's products with blocked weights on tensor cores.
+
+#include "BlockDot.h"
+#include "BlockMma.h"
+#include "Families.h"
+#include "MmaDispatch.h"
+#include "QDialect/Analysis/LinalgQueries.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+namespace {
+
+/// Offsets in rows of activations are computed in i32.
+constexpr int64_t kMostElements = INT32_MAX / 4;
+
+class BlockMmaPlan : public GpuKernelPlan {
+public:
+  BlockMmaPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
+               BlockMmaGeometry geometry)
+      : region(source), w(weights), g(std::move(geometry)) {
+    g.columns = w.channels;
+    g.depth = w.depth;
+    // Codes of two bits lie in four: operands come of four or eight.
+    g.bits = std::max(w.bits, 4u);
+    g.block = w.numBlocks() == 1
+                  ? static_cast<int64_t>(llvm::alignTo(w.depth, g.stepDepth()))
+                  : w.block;
+    g.zero = w.zero(0, 0);
+    for (int64_t b = 0; b < w.numBlocks() && g.zero; ++b)
+      for (int64_t n = 0; n < w.channels && g.zero; ++n)
+        if (w.zero(b, n) != *g.zero)
+          g.zero.reset();
+    tile = g.chooseTile(MmaTile::kProcessors);
+  }
+
+  bool takesShape() const {
+    return g.isRegular() && g.rows * g.rowStride <= kMostElements &&
+           g.blocks(tile) <= INT32_MAX;
+  }
+
+  bool finishInit(StringRef name) {
+    std::optional<cpu::Epilogue> resolved =
+        cpu::Epilogue::create(region, constants, w.channels);
+    if (!resolved)
+      return false;
+    epilogue = std::move(*resolved);
+    family = name.str();
+    weightBits = w.bits;
+    numTasks = g.blocks(tile);
+    // Zero points that are all the same are part of the code.
+    keyText = family + " " + (g.zero ? std::to_string(*g.zero) : "zeros") +
+              " " + epilogue.key();
+    return true;
+  }
+
+  GpuLaunch launch(const GpuTarget &target) const override {
+    return {g.blocks(tile), tile.threads(), 0};
+  }
+
+protected:
+  void emitKernel(OpBuilder &moduleBuilder, StringRef symbol,
+                  function_ref<BlockMmaOperands(ValueRange)> operandsOf) {
+    MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
+    dispatch.emit(
+        moduleBuilder, symbol,
+        [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
+          emitBlockMmaKernel(e, g, tile, (symbol + "_stages").str(),
+                             operandsOf(arguments), store);
+        },
+        [&](WarpEmitter &e, const MmaSums &sums) {
+          return std::pair{e.toI64(sums.row), e.toI64(sums.column)};
+        });
+  }
+  unsigned firstConstant() const { return region.numInputs() + 1; }
+
+  cpu::KernelRegion region;
+  BlockWeights w;
+  BlockMmaGeometry g;
+  MmaTile tile{};
+  cpu::Epilogue epilogue;
+};
+
+class BlockWeightsPlan : public BlockMmaPlan {
+public:
+  BlockWeightsPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
+                   const cpu::BlockRows &rows)
+      : BlockMmaPlan(source, weights, geometryOf(rows)), input(rows.input) {}
+
+  bool init() {
+    if (!takesShape())
+      return false;
+    constants = blockMmaConstants(
+        g, tile, w, [w = w](int64_t k, int64_t n) { return w.code(k, n); });
+    g.hasAddends = w.addends.has_value();
+    if (g.hasAddends)
+      constants.push_back(
+          blockSumParameters(g, tile, [w = w](int64_t b, int64_t n) {
+            return llvm::bit_cast<uint32_t>(w.addend(b, n));
+          }));
+    return finishInit("mma_block_weights");
+  }
+
+  std::string instruction(const GpuTarget &target) const override {
+    return "mma.m16n8k16.bf16.bf16";
+  }
+
+  LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
+                     StringRef symbol) override {
+    emitKernel(moduleBuilder, symbol, [&](ValueRange arguments) {
+      BlockMmaOperands operands;
+      unsigned at = firstConstant();
+      operands.activations = arguments[input];
+      operands.codes = arguments[at++];
+      operands.scales = arguments[at++];
+      if (!g.zero)
+        operands.zeros = arguments[at++];
+      if (g.hasAddends)
+        operands.addends = arguments[at++];
+      return operands;
+    });
+    return success();
+  }
+
+private:
+  static BlockMmaGeometry geometryOf(const cpu::BlockRows &rows) {
+    BlockMmaGeometry g;
+    g.operands = BlockOperands::SplitFloats;
+    g.rows = rows.count;
+    g.rowOffset = rows.offset;
+    g.rowStride = rows.stride;
+    return g;
+  }
+
+  unsigned input;
+};
+
+class BlockDotMmaPlan : public BlockMmaPlan {
+public:
+  BlockDotMmaPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
+                  const cpu::BlockDotInputs &inputs, int64_t rows)
+      : BlockMmaPlan(source, weights, geometryOf(weights, inputs, rows)),
+        inputs(inputs) {}
+
+  bool init() {
+    if (!takesShape())
+      return false;
+    auto image = std::make_shared<const cpu::BlockDotImage>(w);
+    bool isFolded = g.bits == 8;
+    if (isFolded && image->zeros != cpu::BlockDotImage::Zeros::Folded)
+      return false;
+    // Codes that hold their distance to the zero point have none beside.
+    if (isFolded)
+      g.zero = 0;
+    constants =
+        blockMmaConstants(g, tile, w, [w = w, isFolded](int64_t k, int64_t n) {
+          return w.code(k, n) - (isFolded ? w.zero(k / w.block, n) : 0);
+        });
+    // Activations are 128 more in memory.
+    constants.push_back(
+        blockSumParameters(g, tile, [image](int64_t b, int64_t n) {
+          int32_t sum = image->sums[b * image->w.channels + n];
+          return static_cast<uint32_t>(-128 * int64_t(sum));
+        }));
+    return finishInit("mma_block_dot");
+  }
+
+  std::string instruction(const GpuTarget &target) const override {
+    return "mma.m16n8k32.u8.s8";
+  }
+
+  LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
+                     StringRef symbol) override {
+    emitKernel(moduleBuilder, symbol, [&](ValueRange arguments) {
+      BlockMmaOperands operands;
+      unsigned at = firstConstant();
+      operands.activations = arguments[inputs.codes];
+      operands.leftScales = arguments[inputs.scales];
+      operands.codes = arguments[at++];
+      operands.scales = arguments[at++];
+      if (!g.zero)
+        operands.zeros = arguments[at++];
+      operands.starts = arguments[at++];
+      return operands;
+    });
+    return success();
+  }
+
+private:
+  static BlockMmaGeometry geometryOf(const BlockWeights &w,
+                                     const cpu::BlockDotInputs &inputs,
+                                     int64_t rows) {
+    BlockMmaGeometry g;
+    g.operands = BlockOperands::Codes;
+    g.rows = rows;
+    g.rowStride = w.depth;
+    g.leftScaleByBlock = inputs.scaleByBlock;
+    return g;
+  }
+
+  cpu::BlockDotInputs inputs;
+};
+
+} // namespace
+
+GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region) {
+  auto op = dyn_cast_or_null<linalg::LinalgOp>(region.root);
+  if (!op)
+    return nullptr;
+  std::optional<BlockWeights> weights = getBlockWeights(op);
+  if (!weights || !startsFromZero(op))
+    return nullptr;
+  std::optional<ContractionStructure> structure = getContractionStructure(op);
+  if (llvm::any_of(structure->loopSizes, ShapedType::isDynamic))
+    return nullptr;
+  std::optional<cpu::BlockRows> rows = cpu::readBlockRows(op, *structure);
+  if (!rows)
+    return nullptr;
+  auto plan = std::make_unique<BlockWeightsPlan>(region, *weights, *rows);
+  return plan->init() ? std::move(plan) : nullptr;
+}
+
+GpuPlanPtr planBlockDotMma(const cpu::KernelRegion &region) {
+  auto op = dyn_cast_or_null<qd::BlockMatmulOp>(region.root);
+  if (!op)
+    return nullptr;
+  std::optional<cpu::BlockDotInputs> inputs = cpu::blockDotInputs(op);
+  std::optional<BlockWeights> weights = getBlockWeights(op);
+  if (!weights || !inputs)
+    return nullptr;
+  auto plan = std::make_unique<BlockDotMmaPlan>(region, *weights, *inputs,
+                                                op.getType().getDimSize(0));
+  return plan->init() ? std::move(plan) : nullptr;
+}
+
+} // namespace qdialect::gpu

@@ -1,0 +1,119 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Codes to operands. A bf16 of 128 + c is the byte c below 0x43: one operation
+// picks the bits of two codes of 4 bits and sets those of 128, one more
+// subtracts 128 and the zero point. Codes of 8 bits go the same way through
+// f32, whose 2^23 + c is the byte c below 0x4b0000. All of it is exact.
+
+#include "BlockMma.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+static constexpr int64_t kBfloat128 = 0x4300, kBfloatMinus128 = 0xc300;
+static constexpr int64_t kBfloatOne = 0x3f80;
+/// 2^23, whose last bit counts 1.
+static constexpr int64_t kFloatOfByte = 0x4b000000;
+/// The table of (a & b) | c.
+static constexpr int64_t kAndOr = 0xea;
+static constexpr int64_t kBothHalves = 0x00010001, kAllBytes = 0x01010101;
+
+/// What is subtracted in the form that the operands want it.
+Value BlockUnpacker::constantZero() {
+  int64_t zero = *g.zero;
+  if (g.isInteger())
+    return e.constant(zero * kAllBytes);
+  if (isNarrow())
+    return e.constant(
+        static_cast<int32_t>((kBfloatMinus128 + zero) * kBothHalves));
+  return e.constant(kFloatOfByte + zero);
+}
+
+/// The same of a byte of four zero points.
+Value BlockUnpacker::zeroOf(Value bytes, int64_t byte) {
+  if (g.isInteger())
+    return e.permute(bytes, bytes, byte * 0x1111);
+  if (isNarrow())
+    return e.permute(bytes, e.constant(static_cast<int32_t>(0xc3c3c3c3)),
+                     0x4040 + byte * 0x0101);
+  return e.permute(bytes, e.constant(kFloatOfByte), 0x7650 + byte);
+}
+
+BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
+  constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
+  // Codes of 8 bits hold their distance to the zero point.
+  if (g.isInteger() && !isNarrow())
+    return {};
+  if (g.zero)
+    return Values(fragments, constantZero());
+  Values result;
+  for (int64_t word = 0; word < fragments / 4; ++word) {
+    Value bytes = e.load(e.getI32Type(), e.at(pointer, 4 * word), 4);
+    for (int64_t byte = 0; byte < 4; ++byte)
+      result.push_back(zeroOf(bytes, byte));
+  }
+  return result;
+}
+
+/// Codes in the low four bits of either half.
+Value BlockUnpacker::toBfloats(Value pair, Value zero) {
+  auto type = VectorType::get({2}, e.getBF16Type());
+  Value raised =
+      e.logic(pair, 0xf * kBothHalves, kBfloat128 * kBothHalves, kAndOr);
+  Value one = e.constant(kBfloatOne * kBothHalves);
+  Value result = LLVM::FMAOp::create(e, type, e.bits(type, raised),
+                                     e.bits(type, one), e.bits(type, zero));
+  return e.bits(e.getI32Type(), result);
+}
+
+/// Bytes `first` and the next.
+Value BlockUnpacker::wideToBfloats(Value bytes, int64_t first, Value zero) {
+  Value of[2];
+  for (int64_t i = 0; i < 2; ++i) {
+    Value raised =
+        e.permute(bytes, e.constant(kFloatOfByte), 0x7650 + first + i);
+    Value centred = arith::SubFOp::create(e, e.bits(e.getF32Type(), raised),
+                                          e.bits(e.getF32Type(), zero));
+    of[i] = e.bits(e.getI32Type(), centred);
+  }
+  // At most 8 bits are set: the lower half is empty.
+  return e.permute(of[0], of[1], 0x7632);
+}
+
+/// Codes in the low four bits of all bytes: c - zero without borrowing from
+/// the next byte.
+Value BlockUnpacker::toCodes(Value nibbles, Value zero) {
+  int64_t top = static_cast<int32_t>(0x80808080);
+  Value raised = e.logic(nibbles, 0xf * kAllBytes, top, kAndOr);
+  return e.xorBits(e.sub(raised, zero), e.constant(top));
+}
+
+BlockUnpacker::Values BlockUnpacker::unpack(ArrayRef<Value> words,
+                                            ArrayRef<Value> zeros) {
+  constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
+  if (g.isInteger() && !isNarrow())
+    return Values(words);
+  Values result;
+  for (int64_t fragment = 0; fragment < fragments; ++fragment)
+    for (int64_t part = 0; part < 2; ++part) {
+      if (g.isInteger()) {
+        Value word = e.shiftRight(words[fragment], part * 4);
+        result.push_back(toCodes(word, zeros[fragment]));
+      } else if (isNarrow()) {
+        Value word =
+            e.shiftRight(words[fragment / 2], (2 * part + fragment % 2) * 4);
+        result.push_back(toBfloats(word, zeros[fragment]));
+      } else {
+        result.push_back(
+            wideToBfloats(words[fragment], 2 * part, zeros[fragment]));
+      }
+    }
+  return result;
+}
+
+} // namespace qdialect::gpu

@@ -1,0 +1,71 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where fragments of rows and of sums are.
+
+#include "MmaKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace qdialect::gpu {
+
+Value mmaLaneColumn(WarpEmitter &e, Value lane) {
+  return e.mul(e.rem(lane, 4), MmaTile::kLaneColumns);
+}
+
+Value mmaRowFragment(WarpEmitter &e, Value warpRow, Value lane, int64_t half,
+                     int64_t swizzle) {
+  Value chunk = e.div(lane, 16), inWarp = e.rem(lane, 16);
+  Value offset = e.mul(e.add(warpRow, inWarp), MmaTile::kDepth);
+  Value swizzled = e.xorBits(e.add(chunk, 2 * half),
+                             e.andBits(e.shiftRight(lane, swizzle), 3));
+  return e.add(offset, e.mul(swizzled, 16));
+}
+
+/// The columns of a row that exist.
+static void storeRow(WarpEmitter &e, const MmaTile &tile, int64_t columns,
+                     MmaSums sums,
+                     function_ref<void(const MmaSums &)> epilogue) {
+  if (columns % tile.columns == 0)
+    return epilogue(sums);
+  int64_t whole = columns / MmaTile::kLaneColumns * MmaTile::kLaneColumns;
+  if (whole > 0)
+    e.ifThen(e.isLess(sums.column, e.constant(whole)), [&] { epilogue(sums); });
+  if (whole == columns)
+    return;
+  Value isLast = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                               sums.column, e.constant(whole));
+  sums.sums = sums.sums.take_front(columns - whole);
+  e.ifThen(isLast, [&] { epilogue(sums); });
+}
+
+void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
+                  function_ref<Value(int64_t, int64_t, int64_t)> sum,
+                  function_ref<void(const MmaSums &)> epilogue) {
+  Value column = e.add(e.add(e.mul(output.columnBlock, tile.columns),
+                             e.mul(output.panel, MmaTile::kWarpColumns)),
+                       mmaLaneColumn(e, output.lane));
+  Value firstRow =
+      e.add(e.add(output.blockRow, output.warpRow), e.div(output.lane, 4));
+  for (int64_t i = 0; i < tile.warpRows / 16; ++i)
+    for (int64_t half = 0; half < 2; ++half) {
+      WarpEmitter::Values ofRow;
+      for (int64_t j = 0; j < MmaTile::kWarpColumns / 8; ++j)
+        for (int64_t r = 0; r < 2; ++r)
+          ofRow.push_back(sum(i, j, 2 * half + r));
+      Value row = e.add(firstRow, 16 * i + 8 * half);
+      auto store = [&] {
+        storeRow(e, tile, output.columns, {row, column, output.group, ofRow},
+                 epilogue);
+      };
+      if (output.rows % tile.rows == 0)
+        store();
+      else
+        e.ifThen(e.isLess(row, e.constant(output.rows)), store);
+    }
+}
+
+} // namespace qdialect::gpu
