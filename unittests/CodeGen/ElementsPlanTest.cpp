@@ -5,6 +5,7 @@
 // Kernels with a thread for each element, against the interpreter; their
 // neighbouring threads touch neighbouring bytes.
 
+#include "DispatchText.h"
 #include "GpuCheck.h"
 #include "gtest/gtest.h"
 
@@ -57,6 +58,74 @@ TEST_F(ElementsPlan, Quantize) {
       check({"tensor<3x43xf32>"}, "tensor<3x43xi8>", kQuantize);
   ptx::SiteCounters loads = said.total(ptx::InstructionClass::Load);
   EXPECT_EQ(loads.sectors, loads.idealSectors);
+}
+
+/// Four neighbours a thread: 16 bytes in, 4 out.
+TEST_F(ElementsPlan, QuantizeFour) {
+  std::string body = kQuantize;
+  for (size_t at; (at = body.find("3x43")) != std::string::npos;)
+    body.replace(at, 4, "5x52");
+  ptx::LaunchResult said = check({"tensor<5x52xf32>"}, "tensor<5x52xi8>", body);
+  EXPECT_EQ(said.total(ptx::InstructionClass::Load).requests, 3u);
+  EXPECT_EQ(said.total(ptx::InstructionClass::Store).requests, 3u);
+  EXPECT_EQ(said.total().sectors, said.total().idealSectors);
+}
+
+/// Rows of a table at computed places, plus rows that all share.
+TEST_F(ElementsPlan, GatherFour) {
+  check({"tensor<6xi8>", "tensor<12xf32>"}, "tensor<1x6x12xf32>", R"(
+  %t = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %e = tensor.empty() : tensor<1x6x12xf32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(n, i, j) -> (i)>, affine_map<(n, i, j) -> (j)>,
+                       affine_map<(n, i, j) -> (n, i, j)>],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%a, %b : tensor<6xi8>, tensor<12xf32>) outs(%e : tensor<1x6x12xf32>) {
+  ^bb0(%x: i8, %y: f32, %o: f32):
+    %c1 = arith.constant 1 : i8
+    %c3 = arith.constant 3 : index
+    %k = arith.andi %x, %c1 : i8
+    %p = arith.index_castui %k : i8 to index
+    %j = linalg.index 2 : index
+    %q = arith.remui %j, %c3 : index
+    %v = tensor.extract %t[%p, %q] : tensor<2x3xf32>
+    %s = arith.addf %v, %y : f32
+    linalg.yield %s : f32
+  } -> tensor<1x6x12xf32>)");
+}
+
+/// A mean over an image, four channels a thread in the same loops.
+TEST_F(ElementsPlan, ChannelSums) {
+  ptx::LaunchResult said = check({"tensor<2x3x5x8xi8>"}, "tensor<2x8xi32>", R"(
+  %c = arith.constant 7 : i32
+  %e = tensor.empty() : tensor<2x8xi32>
+  %f = linalg.fill ins(%c : i32) outs(%e : tensor<2x8xi32>) -> tensor<2x8xi32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(n, c, i, j) -> (n, i, j, c)>, affine_map<(n, c, i, j) -> (n, c)>],
+      iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%a : tensor<2x3x5x8xi8>) outs(%f : tensor<2x8xi32>) {
+  ^bb0(%x: i8, %o: i32):
+    %w = arith.extsi %x : i8 to i32
+    %s = arith.addi %w, %o : i32
+    linalg.yield %s : i32
+  } -> tensor<2x8xi32>)");
+  EXPECT_EQ(said.total(ptx::InstructionClass::Load).requests, 15u);
+}
+
+TEST_F(ElementsPlan, PaddedDepthwise) {
+  check({"tensor<1x5x6x12xi8>"}, "tensor<1x3x3x12xi32>",
+        "%k = arith.constant " + RandomConstants{random}.codes(9 * 12) +
+            " : tensor<3x3x12xi8>" + R"(
+  %z = arith.constant -7 : i8
+  %p = tensor.pad %a low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %l: index, %m: index):
+    tensor.yield %z : i8
+  } : tensor<1x5x6x12xi8> to tensor<1x7x8x12xi8>
+  %c = arith.constant 7 : i32
+  %e = tensor.empty() : tensor<1x3x3x12xi32>
+  %f = linalg.fill ins(%c : i32) outs(%e : tensor<1x3x3x12xi32>) -> tensor<1x3x3x12xi32>
+  %r = linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>}
+      ins(%p, %k : tensor<1x7x8x12xi8>, tensor<3x3x12xi8>) outs(%f : tensor<1x3x3x12xi32>) -> tensor<1x3x3x12xi32>)");
 }
 
 TEST_F(ElementsPlan, TransposeAndBroadcast) {

@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One element of a tensor of a dispatch, computed where it is asked for.
+// Elements of a tensor of a dispatch, computed where they are asked for.
 
 #include "ElementEmitter.h"
 #include "Emitter.h"
@@ -34,25 +34,70 @@ Value ElementEmitter::mul(Value x, int64_t y) {
   return b.createOrFold<arith::MulIOp>(x, index(y));
 }
 
+static std::vector<void *> keyOf(ValueRange values) {
+  std::vector<void *> key;
+  for (Value value : values)
+    key.push_back(value.getAsOpaquePointer());
+  return key;
+}
+
+/// Dimensions of one element number nothing.
+static std::pair<std::vector<void *>, std::vector<int64_t>>
+withoutUnits(ValueRange indices, ArrayRef<int64_t> shape) {
+  std::pair<std::vector<void *>, std::vector<int64_t>> result;
+  for (auto [i, size] : llvm::zip_equal(indices, shape))
+    if (size != 1) {
+      result.first.push_back(i.getAsOpaquePointer());
+      result.second.push_back(size);
+    }
+  return result;
+}
+
+void ElementEmitter::identify(ValueRange indices, ArrayRef<int64_t> shape,
+                              Value position) {
+  auto [key, sizes] = withoutUnits(indices, shape);
+  numbers[key] = {sizes, position};
+}
+
 Value ElementEmitter::linear(ValueRange indices, ArrayRef<int64_t> shape) {
+  auto [key, sizes] = withoutUnits(indices, shape);
+  auto entry = numbers.find(key);
+  if (entry != numbers.end() && entry->second.first == sizes)
+    return entry->second.second;
   Value position = index(0);
   for (auto [i, size] : llvm::zip_equal(indices, shape))
     position = size == 1 ? position : add(mul(position, size), i);
   return position;
 }
 
-SmallVector<Value> ElementEmitter::indicesOf(Value position,
-                                             ArrayRef<int64_t> shape) {
+ElementEmitter::Values ElementEmitter::indicesOf(Value position,
+                                                 ArrayRef<int64_t> shape) {
+  // Divisions of 64 bits are long.
+  int64_t elements = 1;
+  for (int64_t size : shape)
+    elements *= size;
+  Type type = elements <= INT32_MAX ? b.getI32Type() : b.getI64Type();
+  Value whole = position;
+  position = b.createOrFold<arith::IndexCastUIOp>(type, position);
   SmallVector<Value> indices(shape.size());
   for (size_t axis = shape.size(); axis-- > 0;) {
     if (shape[axis] == 1) {
       indices[axis] = index(0);
       continue;
     }
-    Value size = index(shape[axis]);
-    indices[axis] = b.createOrFold<arith::RemUIOp>(position, size);
-    position = b.createOrFold<arith::DivUIOp>(position, size);
+    Value size =
+        arith::ConstantOp::create(b, b.getIntegerAttr(type, shape[axis]));
+    Value here = position;
+    // Nothing is left of it for an outermost dimension.
+    elements /= shape[axis];
+    if (elements != 1) {
+      here = b.createOrFold<arith::RemUIOp>(position, size);
+      position = b.createOrFold<arith::DivUIOp>(position, size);
+    }
+    indices[axis] =
+        b.createOrFold<arith::IndexCastUIOp>(b.getIndexType(), here);
   }
+  identify(indices, shape, whole);
   return indices;
 }
 
@@ -93,122 +138,140 @@ void ElementEmitter::define(Value tensor, Value element) {
   known.clear();
 }
 
-Value ElementEmitter::at(Value tensor, ValueRange indices) {
-  std::vector<void *> places;
-  for (Value i : indices)
-    places.push_back(i.getAsOpaquePointer());
-  auto key = std::make_pair(tensor.getAsOpaquePointer(), std::move(places));
-  auto entry = known.find(key);
-  if (entry != known.end())
-    return entry->second;
-  Value element = compute(tensor, indices);
-  known[key] = element;
-  return element;
+ElementEmitter::Values ElementEmitter::at(Value tensor, const Places &places) {
+  SmallVector<std::pair<void *, std::vector<void *>>> keys;
+  Places missing;
+  for (const Values &indices : places) {
+    keys.push_back({tensor.getAsOpaquePointer(), keyOf(indices)});
+    if (!known.count(keys.back()))
+      missing.push_back(indices);
+  }
+  if (!missing.empty()) {
+    Values computed = compute(tensor, missing);
+    for (auto [indices, element] : llvm::zip_equal(missing, computed))
+      known[{tensor.getAsOpaquePointer(), keyOf(indices)}] = element;
+  }
+  return llvm::map_to_vector(keys, [&](const auto &key) { return known[key]; });
 }
 
-Value ElementEmitter::compute(Value tensor, ValueRange indices) {
+ElementEmitter::Values ElementEmitter::compute(Value tensor,
+                                               const Places &places) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type element = type.getElementType();
   if (Value value = defined.lookup(tensor))
-    return value;
+    return Values(places.size(), value);
+  auto loadAll = [&](Value pointer) {
+    return llvm::map_to_vector(places, [&](const Values &indices) {
+      return load(pointer, linear(indices, type.getShape()), element);
+    });
+  };
   if (auto argument = dyn_cast<BlockArgument>(tensor))
-    return load(pointers[argument.getArgNumber()],
-                linear(indices, type.getShape()), element);
+    return loadAll(pointers[argument.getArgNumber()]);
   Operation *op = tensor.getDefiningOp();
   if (isa<arith::ConstantOp>(op)) {
     if (Attribute value = cpu::splatOf(tensor))
-      return arith::ConstantOp::create(b, cast<TypedAttr>(value));
+      return Values(places.size(),
+                    arith::ConstantOp::create(b, cast<TypedAttr>(value)));
     size_t place = llvm::find(constants, tensor) - constants.begin();
-    return load(pointers[dispatch.getInputs().size() + 1 + place],
-                linear(indices, type.getShape()), element);
+    return loadAll(pointers[dispatch.getInputs().size() + 1 + place]);
   }
   if (auto pad = dyn_cast<tensor::PadOp>(op))
-    return padElement(pad, indices);
+    return padElements(pad, places);
+  Places moved;
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
     Value source = op->getOperand(0);
     ArrayRef<int64_t> shape =
         cast<RankedTensorType>(source.getType()).getShape();
-    return at(source, indicesOf(linear(indices, type.getShape()), shape));
+    for (const Values &indices : places)
+      moved.push_back(indicesOf(linear(indices, type.getShape()), shape));
+    return at(source, moved);
   }
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-    SmallVector<Value> moved;
     llvm::SmallBitVector dropped = slice.getDroppedDims();
-    size_t next = 0;
-    for (auto [axis, offset, stride] :
-         llvm::enumerate(slice.getStaticOffsets(), slice.getStaticStrides()))
-      moved.push_back(dropped[axis]
-                          ? index(offset)
-                          : add(mul(indices[next++], stride), index(offset)));
+    for (const Values &indices : places) {
+      Values &here = moved.emplace_back();
+      size_t next = 0;
+      for (auto [axis, offset, stride] :
+           llvm::enumerate(slice.getStaticOffsets(), slice.getStaticStrides()))
+        here.push_back(dropped[axis]
+                           ? index(offset)
+                           : add(mul(indices[next++], stride), index(offset)));
+    }
     return at(slice.getSource(), moved);
   }
-  return linalgElement(cast<linalg::LinalgOp>(op), indices);
+  return linalgElements(cast<linalg::LinalgOp>(op), places);
 }
 
-Value ElementEmitter::padElement(tensor::PadOp op, ValueRange indices) {
+ElementEmitter::Values ElementEmitter::padElements(tensor::PadOp op,
+                                                   const Places &places) {
   ArrayRef<int64_t> shape = op.getSourceType().getShape();
-  Value inside;
-  SmallVector<Value> moved;
-  for (auto [axis, i] : llvm::enumerate(indices)) {
-    int64_t low = op.getStaticLow()[axis];
-    if (low == 0 && op.getStaticHigh()[axis] == 0) {
-      moved.push_back(i);
-      continue;
+  Places moved;
+  Values inside;
+  for (const Values &indices : places) {
+    Values &here = moved.emplace_back();
+    Value &isInside = inside.emplace_back();
+    for (auto [axis, i] : llvm::enumerate(indices)) {
+      int64_t low = op.getStaticLow()[axis];
+      if (low == 0 && op.getStaticHigh()[axis] == 0) {
+        here.push_back(i);
+        continue;
+      }
+      Value place = b.createOrFold<arith::SubIOp>(i, index(low));
+      // Below 0 is a large number, too.
+      Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place,
+                                         index(shape[axis]));
+      // No branch: outside another element is read and not taken.
+      here.push_back(arith::SelectOp::create(b, fits, place, index(0)));
+      isInside = isInside ? arith::AndIOp::create(b, isInside, fits) : fits;
     }
-    moved.push_back(b.createOrFold<arith::SubIOp>(i, index(low)));
-    // Below 0 is a large number, too.
-    Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                       moved.back(), index(shape[axis]));
-    inside = inside ? arith::AndIOp::create(b, inside, fits) : fits;
   }
-  if (!inside)
-    return at(op.getSource(), moved);
+  Values elements = at(op.getSource(), moved);
   IRMapping mapping;
   Value padding = scalar(op.getConstantPaddingValue(), mapping);
-  auto before = known;
-  auto branch = scf::IfOp::create(b, padding.getType(), inside,
-                                  /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    scf::YieldOp::create(b, at(op.getSource(), moved));
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, padding);
-  }
-  known = std::move(before);
-  return branch.getResult(0);
+  for (auto [element, isInside] : llvm::zip_equal(elements, inside))
+    if (isInside)
+      element = arith::SelectOp::create(b, isInside, element, padding);
+  return elements;
 }
 
-Value ElementEmitter::linalgElement(linalg::LinalgOp op, ValueRange indices) {
+ElementEmitter::Values ElementEmitter::linalgElements(linalg::LinalgOp op,
+                                                      const Places &places) {
   OpOperand *init = op.getDpsInitOperand(0);
-  SmallVector<Value> loops(op.getNumLoops());
   AffineMap map = op.getMatchingIndexingMap(init);
-  for (auto [result, i] : llvm::zip_equal(map.getResults(), indices))
-    loops[cast<AffineDimExpr>(result).getPosition()] = i;
+  Places loops;
+  for (const Values &indices : places) {
+    Values &here = loops.emplace_back(op.getNumLoops());
+    for (auto [result, i] : llvm::zip_equal(map.getResults(), indices))
+      here[cast<AffineDimExpr>(result).getPosition()] = i;
+  }
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
-  Value accumulator;
+  Values accumulators(places.size());
   if (op.payloadUsesValueFromOperand(init))
-    accumulator = at(init->get(), indices);
-  return reduce(op, loops, reductions, accumulator);
+    accumulators = at(init->get(), places);
+  return reduce(op, loops, reductions, accumulators);
 }
 
-Value ElementEmitter::reduce(linalg::LinalgOp op, MutableArrayRef<Value> loops,
-                             ArrayRef<unsigned> reductions, Value accumulator) {
+ElementEmitter::Values ElementEmitter::reduce(linalg::LinalgOp op,
+                                              Places &loops,
+                                              ArrayRef<unsigned> reductions,
+                                              Values accumulators) {
   if (reductions.empty())
-    return payload(op, loops, accumulator);
+    return payload(op, loops, accumulators);
   int64_t size = op.getStaticLoopRanges()[reductions.front()];
-  auto loop = scf::ForOp::create(b, index(0), index(size), index(1),
-                                 ValueRange{accumulator});
+  auto loop =
+      scf::ForOp::create(b, index(0), index(size), index(1), accumulators);
   auto before = known;
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    loops[reductions.front()] = loop.getInductionVar();
+    for (Values &here : loops)
+      here[reductions.front()] = loop.getInductionVar();
     scf::YieldOp::create(b, reduce(op, loops, reductions.drop_front(),
-                                   loop.getRegionIterArg(0)));
+                                   Values(loop.getRegionIterArgs())));
   }
   known = std::move(before);
-  return loop.getResult(0);
+  return Values(loop.getResults());
 }
 
 /// A scalar of the payload, or a constant that stands around it.
@@ -218,45 +281,70 @@ Value ElementEmitter::scalar(Value value, IRMapping &mapping) {
   return mapping.lookup(value);
 }
 
-Value ElementEmitter::payload(linalg::LinalgOp op, ArrayRef<Value> loops,
-                              Value accumulator) {
-  IRMapping mapping;
+ElementEmitter::Values ElementEmitter::payload(linalg::LinalgOp op,
+                                               const Places &loops,
+                                               const Values &accumulators) {
+  SmallVector<IRMapping> mappings(loops.size());
+  auto mapAll = [&](Value to, const Values &values) {
+    for (auto [mapping, value] : llvm::zip_equal(mappings, values))
+      mapping.map(to, value);
+  };
+  auto indicesOfAll =
+      [&](function_ref<Values(const Values &, IRMapping &)> of) {
+        Places places;
+        for (auto [here, mapping] : llvm::zip_equal(loops, mappings))
+          places.push_back(of(here, mapping));
+        return places;
+      };
   Block *body = op.getBlock();
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument argument = body->getArgument(operand.getOperandNumber());
     if (argument.use_empty())
       continue;
     if (op.isDpsInit(&operand)) {
-      mapping.map(argument, accumulator);
-      continue;
+      mapAll(argument, accumulators);
+    } else if (!isa<RankedTensorType>(operand.get().getType())) {
+      for (IRMapping &mapping : mappings)
+        mapping.map(argument, scalar(operand.get(), mapping));
+    } else {
+      AffineMap map = op.getMatchingIndexingMap(&operand);
+      mapAll(argument, at(operand.get(),
+                          indicesOfAll([&](const Values &here, IRMapping &) {
+                            return Values(*affine::expandAffineMap(
+                                b, b.getLoc(), map, here));
+                          })));
     }
-    if (!isa<RankedTensorType>(operand.get().getType())) {
-      mapping.map(argument, scalar(operand.get(), mapping));
-      continue;
-    }
-    SmallVector<Value> indices(*affine::expandAffineMap(
-        b, b.getLoc(), op.getMatchingIndexingMap(&operand), loops));
-    mapping.map(argument, at(operand.get(), indices));
   }
   for (Operation &inner : body->without_terminator()) {
     if (auto position = dyn_cast<linalg::IndexOp>(inner)) {
-      mapping.map(position.getResult(), loops[position.getDim()]);
+      for (auto [here, mapping] : llvm::zip_equal(loops, mappings))
+        mapping.map(position.getResult(), here[position.getDim()]);
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
-      SmallVector<Value> indices;
-      for (Value i : extract.getIndices())
-        indices.push_back(scalar(i, mapping));
-      mapping.map(extract.getResult(), at(extract.getTensor(), indices));
+      mapAll(extract.getResult(),
+             at(extract.getTensor(),
+                indicesOfAll([&](const Values &, IRMapping &mapping) {
+                  return llvm::map_to_vector(
+                      extract.getIndices(),
+                      [&](Value i) { return scalar(i, mapping); });
+                })));
     } else if (auto lookup = dyn_cast<qd::LookupOp>(inner)) {
-      Value code = arith::IndexCastUIOp::create(
-          b, b.getIndexType(), scalar(lookup.getCodes(), mapping));
-      mapping.map(lookup.getResult(), at(lookup.getTable(), code));
+      mapAll(lookup.getResult(),
+             at(lookup.getTable(),
+                indicesOfAll([&](const Values &, IRMapping &mapping) -> Values {
+                  return {arith::IndexCastUIOp::create(
+                      b, b.getIndexType(), scalar(lookup.getCodes(), mapping))};
+                })));
     } else {
-      for (Value operand : inner.getOperands())
-        scalar(operand, mapping);
-      b.clone(inner, mapping);
+      for (IRMapping &mapping : mappings) {
+        for (Value operand : inner.getOperands())
+          scalar(operand, mapping);
+        b.clone(inner, mapping);
+      }
     }
   }
-  return scalar(body->getTerminator()->getOperand(0), mapping);
+  Value result = body->getTerminator()->getOperand(0);
+  return llvm::map_to_vector(
+      mappings, [&](IRMapping &mapping) { return scalar(result, mapping); });
 }
 
 } // namespace qdialect::gpu

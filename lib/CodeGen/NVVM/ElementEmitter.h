@@ -2,10 +2,11 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One element of a tensor of a dispatch, computed where it is asked for: the
-// ops between it and memory are followed backwards, index by index. Payloads
-// stay scalar qd, arith and math ops, which the kernel pipeline expands as the
-// interpreter computes them.
+// Elements of a tensor of a dispatch, computed where they are asked for: the
+// ops between them and memory are followed backwards, index by index. Elements
+// that are asked for together are reduced in the same loops, so that their
+// loads can be joined. Payloads stay scalar qd, arith and math ops, which the
+// kernel pipeline expands as the interpreter computes them.
 
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_ELEMENTEMITTER_H
 #define QDIALECT_LIB_CODEGEN_NVVM_ELEMENTEMITTER_H
@@ -34,21 +35,30 @@ llvm::SmallVector<mlir::Value> loadedConstants(qd::DispatchOp dispatch);
 class ElementEmitter {
 public:
   using Value = mlir::Value;
+  using Values = llvm::SmallVector<Value>;
+  /// Indices (of type index) of an element each.
+  using Places = llvm::SmallVector<Values>;
 
   /// `pointers`: inputs, output, loaded constants.
   ElementEmitter(mlir::ImplicitLocOpBuilder &builder, qd::DispatchOp dispatch,
                  mlir::ValueRange pointers);
 
-  /// The element of `tensor` at `indices` (of type index).
-  Value at(Value tensor, mlir::ValueRange indices);
+  /// The elements of `tensor` at some places.
+  Values at(Value tensor, const Places &places);
+  Value at(Value tensor, mlir::ValueRange indices) {
+    return at(tensor, Places{Values(indices)}).front();
+  }
   /// Says what `tensor` holds at the indices that will lead to it, until
   /// something else is said; forgets what was computed before.
   void define(Value tensor, Value element);
   /// Stores an element of the result; `position` counts elements.
   void store(Value element, Value position);
   /// The indices of element number `position` of a shape.
-  llvm::SmallVector<Value> indicesOf(Value position,
-                                     llvm::ArrayRef<int64_t> shape);
+  Values indicesOf(Value position, llvm::ArrayRef<int64_t> shape);
+  /// Says that `indices` are those of element number `position` of a shape, so
+  /// that nobody has to compute it.
+  void identify(mlir::ValueRange indices, llvm::ArrayRef<int64_t> shape,
+                Value position);
 
 private:
   Value index(int64_t number);
@@ -57,21 +67,24 @@ private:
   Value linear(mlir::ValueRange indices, llvm::ArrayRef<int64_t> shape);
   Value address(Value pointer, Value position, mlir::Type element);
   Value load(Value pointer, Value position, mlir::Type element);
-  Value compute(Value tensor, mlir::ValueRange indices);
-  Value linalgElement(mlir::linalg::LinalgOp op, mlir::ValueRange indices);
-  Value padElement(mlir::tensor::PadOp op, mlir::ValueRange indices);
-  /// The innermost value of the reduction loops from `next` on.
-  Value reduce(mlir::linalg::LinalgOp op, llvm::MutableArrayRef<Value> loops,
-               llvm::ArrayRef<unsigned> reductions, Value accumulator);
-  Value payload(mlir::linalg::LinalgOp op, llvm::ArrayRef<Value> loops,
-                Value accumulator);
+  Values compute(Value tensor, const Places &places);
+  Values linalgElements(mlir::linalg::LinalgOp op, const Places &places);
+  Values padElements(mlir::tensor::PadOp op, const Places &places);
+  /// The innermost values of the reduction loops from the first of
+  /// `reductions` on; `loops` of an element each.
+  Values reduce(mlir::linalg::LinalgOp op, Places &loops,
+                llvm::ArrayRef<unsigned> reductions, Values accumulators);
+  Values payload(mlir::linalg::LinalgOp op, const Places &loops,
+                 const Values &accumulators);
   Value scalar(Value value, mlir::IRMapping &mapping);
 
   mlir::ImplicitLocOpBuilder &b;
   qd::DispatchOp dispatch;
-  llvm::SmallVector<Value> pointers;
-  llvm::SmallVector<Value> constants;
+  Values pointers, constants;
   llvm::SmallDenseMap<Value, Value> defined;
+  /// By indices, of which shape they number which element. What computes the
+  /// indices has the number at hand, so it dominates all uses.
+  std::map<std::vector<void *>, std::pair<std::vector<int64_t>, Value>> numbers;
   /// What was computed in this block or around it.
   std::map<std::pair<void *, std::vector<void *>>, Value> known;
 };

@@ -2,9 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The family "elements": a thread for each element of the result, neighbouring
-// threads for neighbouring elements. Element-wise steps, casts, data movement,
-// pools, and contractions that no other family takes.
+// The family "elements": a thread for each element of the result, or for four
+// neighbours where nothing is reduced, and neighbouring threads for
+// neighbouring elements. Element-wise steps, casts, data movement, pools, and
+// contractions that no other family takes.
 
 #include "ElementEmitter.h"
 #include "Families.h"
@@ -21,6 +22,23 @@ constexpr int64_t kThreads = 128;
 /// Of a grid's first dimension.
 constexpr int64_t kMaxBlocks = INT32_MAX;
 
+/// Whether reductions, where there are any, read neighbours for neighbours of
+/// the result.
+bool readsNeighbours(qd::DispatchOp dispatch) {
+  return llvm::all_of(
+      dispatch.getBody().getOps<linalg::LinalgOp>(), [](linalg::LinalgOp op) {
+        AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+        auto isNeighbour = [&](OpOperand *input) {
+          AffineMap map = op.getMatchingIndexingMap(input);
+          return map.getNumResults() != 0 &&
+                 map.getResults().back() == output.getResults().back();
+        };
+        return op.getNumReductionLoops() == 0 ||
+               (output.getNumResults() != 0 &&
+                llvm::any_of(op.getDpsInputOperands(), isNeighbour));
+      });
+}
+
 class ElementsPlan : public GpuKernelPlan {
 public:
   explicit ElementsPlan(qd::DispatchOp dispatch) : dispatch(dispatch) {
@@ -28,7 +46,9 @@ public:
     auto type = cast<RankedTensorType>(dispatch->getResult(0).getType());
     shape.assign(type.getShape().begin(), type.getShape().end());
     elements = type.getNumElements();
-    numTasks = (elements + kThreads - 1) / kThreads;
+    if (!shape.empty() && shape.back() % 4 == 0 && readsNeighbours(dispatch))
+      neighbours = 4;
+    numTasks = (elements / neighbours + kThreads - 1) / kThreads;
     keyText = family + cpu::structureKey(dispatch);
   }
 
@@ -54,19 +74,41 @@ public:
     LLVM::LLVMFuncOp kernel =
         startKernel(b, symbol, firstConstant + constants.size(), kThreads);
     markArguments(kernel, dispatch);
-    Value position = arith::IndexCastOp::create(b, b.getIndexType(),
-                                                threadInGrid(b, kThreads));
-    Value exists =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, position,
-                              arith::ConstantIndexOp::create(b, elements));
+    Value thread = arith::IndexCastOp::create(b, b.getIndexType(),
+                                              threadInGrid(b, kThreads));
+    auto index = [&](int64_t number) -> Value {
+      return arith::ConstantIndexOp::create(b, number);
+    };
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
+                                         index(elements / neighbours));
     auto branch = scf::IfOp::create(b, exists);
     {
       OpBuilder::InsertionGuard inside(b);
       b.setInsertionPointToStart(branch.thenBlock());
       ElementEmitter emitter(b, dispatch, kernel.getArguments());
-      Value element = emitter.at(dispatch.getYield().getOperand(0),
-                                 emitter.indicesOf(position, shape));
-      emitter.store(element, position);
+      Value first = b.createOrFold<arith::MulIOp>(thread, index(neighbours));
+      SmallVector<int64_t> groups = shape;
+      if (neighbours != 1)
+        groups.back() /= neighbours;
+      SmallVector<Value> indices = emitter.indicesOf(thread, groups);
+      if (neighbours != 1)
+        indices.back() =
+            b.createOrFold<arith::MulIOp>(indices.back(), index(neighbours));
+      ElementEmitter::Places places;
+      SmallVector<Value> positions;
+      for (int64_t i = 0; i < neighbours; ++i) {
+        positions.push_back(b.createOrFold<arith::AddIOp>(first, index(i)));
+        places.push_back(indices);
+        if (i != 0)
+          places.back().back() =
+              arith::AddIOp::create(b, indices.back(), index(i));
+        emitter.identify(places.back(), shape, positions.back());
+      }
+      // Stores behind all loads, which are joined.
+      for (auto [value, position] : llvm::zip_equal(
+               emitter.at(dispatch.getYield().getOperand(0), places),
+               positions))
+        emitter.store(value, position);
     }
     LLVM::ReturnOp::create(b, ValueRange());
     return success();
@@ -76,6 +118,7 @@ private:
   qd::DispatchOp dispatch;
   SmallVector<int64_t> shape;
   int64_t elements = 0;
+  int64_t neighbours = 1; ///< of a thread
 };
 
 } // namespace

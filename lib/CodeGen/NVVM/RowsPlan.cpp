@@ -130,10 +130,15 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
   ArrayRef<int64_t> inner = sizes.drop_front(function->axis());
   SmallVector<Value> ofRow =
       elements.indicesOf(walk.row(), sizes.take_front(function->axis()));
+  auto position = [&](const RowColumn &at) {
+    return e.add(e.mul(walk.row(), length), at.column);
+  };
   auto element = [&](Value operand, const RowColumn &at) {
     SmallVector<Value> indices = elements.indicesOf(at.column, inner);
-    if (shapeOf(operand).size() == sizes.size())
+    if (shapeOf(operand).size() == sizes.size()) {
       indices.insert(indices.begin(), ofRow.begin(), ofRow.end());
+      elements.identify(indices, sizes, position(at));
+    }
     return elements.at(operand, indices);
   };
   RowBuilder builder{e, walk, element, {}};
@@ -141,9 +146,6 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                                             function->tables().size()));
   auto resultAt = function->emit(builder);
   Value result = dispatch.getYield().getOperand(0);
-  auto position = [&](const RowColumn &at) {
-    return e.add(e.mul(walk.row(), length), at.column);
-  };
   walk.forEach(
       [&](const RowColumn &at) {
         elements.define(root->getResult(0), resultAt(at));
