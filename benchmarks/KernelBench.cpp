@@ -7,6 +7,7 @@
 //
 //   qdialect-kernel-bench [target] [name part]
 //   qdialect-kernel-bench [target] packed   # weights of 4 and 2 bits over int8
+//   qdialect-kernel-bench compare target target [name part]   # in turns
 
 #include "DispatchText.h"
 #include "KernelHarness.h"
@@ -38,10 +39,10 @@ double bestSeconds(Run run) {
   return best;
 }
 
-/// What the instruction of the kernels can do here, on one thread.
-double peak(bool isFloat) {
-  return qd_peak(isFloat ? "vfmadd231ps zmm" : "vpdpbusd zmm", /*threads=*/1,
-                 /*seconds=*/0.2);
+/// What an instruction can do here, on one thread; 0 if that is not known.
+double peak(const std::string &instruction) {
+  return std::max(0.0,
+                  qd_peak(instruction.c_str(), /*threads=*/1, /*seconds=*/0.2));
 }
 
 struct Conv {
@@ -50,6 +51,14 @@ struct Conv {
   bool isFloat, depthwise;
   bool isRow = false; ///< an image of one column: the rows of a product
   int bits = 8;       ///< of weights
+
+  int64_t outSize() const {
+    return (size + 2 * (kernel / 2) - kernel) / stride + 1;
+  }
+  double macs() const {
+    return double(outSize()) * (isRow ? 1 : outSize()) * kernel * kernel *
+           channels * (depthwise ? 1 : outputs);
+  }
 };
 
 std::string n(int64_t value) { return std::to_string(value); }
@@ -58,7 +67,7 @@ std::string n(int64_t value) { return std::to_string(value); }
 std::string convText(std::mt19937 &random, const Conv &c) {
   RandomConstants constants{random};
   int64_t pad = c.kernel / 2, padded = c.size + 2 * pad;
-  int64_t out = (padded - c.kernel) / c.stride + 1;
+  int64_t out = c.outSize();
   int64_t width = c.isRow ? 1 : c.size, outWidth = c.isRow ? 1 : out,
           paddedWidth = c.isRow ? 1 : padded;
   int most = (1 << (c.bits - 1)) - 1;
@@ -143,6 +152,13 @@ const Conv kConvs[] = {
     {"int8 1x1 32-16@112", 112, 32, 16, 1, 1, false, false},
     {"int8 1x1 96-24@56", 56, 96, 24, 1, 1, false, false},
     {"int8 first 3-64@230", 230, 3, 64, 7, 2, false, false},
+    {"int8 384x768x768", 384, 768, 768, 1, 1, false, false, /*isRow=*/true},
+    {"int8 384x3072x768", 384, 3072, 768, 1, 1, false, false, true},
+    {"int8 128x768x768", 128, 768, 768, 1, 1, false, false, true},
+    {"int8 128x1536x384", 128, 1536, 384, 1, 1, false, false, true},
+    {"int8 16x768x768", 16, 768, 768, 1, 1, false, false, true},
+    {"int8 8x768x768", 8, 768, 768, 1, 1, false, false, true},
+    {"int8 4x768x768", 4, 768, 768, 1, 1, false, false, true},
     {"f32 3x3 64@56", 56, 64, 64, 3, 1, true, false},
     {"f32 3x3 256@14", 14, 256, 256, 3, 1, true, false},
     {"f32 1x1 256-64@56", 56, 256, 64, 1, 1, true, false},
@@ -212,23 +228,53 @@ const Blocked kBlocked[] = {
 
 /// One line of the table; false if there is no kernel.
 bool measure(const char *name, const std::string &text, const CpuTarget &target,
-             std::mt19937 &random, double macs, bool isFloat) {
+             std::mt19937 &random, double macs) {
   DispatchModule module(text);
   std::unique_ptr<CompiledKernel> kernel =
       CompiledKernel::create(module, target);
   if (!kernel)
     return false;
   kernel->bind(module.randomInputs(random));
-  bool hasPeak = allCpuTargets().front().runsHere();
-  double top = hasPeak ? peak(isFloat) : 0;
+  std::string instruction = kernel->instruction(target);
+  double top = peak(instruction);
   double seconds = bestSeconds([&] { kernel->runBound(); });
-  top = hasPeak ? std::max(top, peak(isFloat)) : 0;
-  std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f, %s, %lld tasks\n", name,
-              seconds * 1e6, macs / seconds / 1e9,
+  top = std::max(top, peak(instruction));
+  std::printf("%-24s %10.1f %9.1f %6.1f%%  of %.0f (%s), %s, %lld tasks\n",
+              name, seconds * 1e6, macs / seconds / 1e9,
               top > 0 ? 100 * macs / seconds / 1e9 / top : 0, top,
-              kernel->family().c_str(),
+              instruction.c_str(), kernel->family().c_str(),
               static_cast<long long>(kernel->numTasks()));
   return true;
+}
+
+/// The kernels of one layer for two targets, in turns.
+bool compareTargets(const Conv &layer, const CpuTarget &one,
+                    const CpuTarget &other) {
+  std::unique_ptr<CompiledKernel> kernels[2];
+  for (int i : {0, 1}) {
+    std::mt19937 random(1);
+    DispatchModule module(convText(random, layer));
+    kernels[i] = CompiledKernel::create(module, i ? other : one);
+    if (!kernels[i])
+      return false;
+    kernels[i]->bind(module.randomInputs(random));
+  }
+  double best[2] = {1e9, 1e9};
+  for (int round = 0; round < 3; ++round)
+    for (int i : {0, 1})
+      best[i] = std::min(best[i], bestSeconds([&] { kernels[i]->runBound(); }));
+  std::printf("%-24s %s %9.1f us, %s %9.1f us %5.2fx, %7.1f GMAC/s\n",
+              layer.name, one.name.c_str(), best[0] * 1e6, other.name.c_str(),
+              best[1] * 1e6, best[1] / best[0], layer.macs() / best[0] / 1e9);
+  return true;
+}
+
+const CpuTarget *findTarget(const std::string &name) {
+  for (const CpuTarget &target : allCpuTargets())
+    if (target.name == name && target.runsHere())
+      return &target;
+  std::fprintf(stderr, "this machine does not run '%s'\n", name.c_str());
+  return nullptr;
 }
 
 /// The kernels of one layer with weights of 8, 4 and 2 bits, in turns.
@@ -258,16 +304,19 @@ bool comparePacked(Conv layer, const CpuTarget &target) {
 
 int main(int argc, char **argv) {
   std::string targetName = argc > 1 ? argv[1] : "avx512vnni";
-  std::string filter = argc > 2 ? argv[2] : "";
-  const CpuTarget *target = nullptr;
-  for (const CpuTarget &candidate : allCpuTargets())
-    if (candidate.name == targetName)
-      target = &candidate;
-  if (!target || !target->runsHere()) {
-    std::fprintf(stderr, "this machine does not run '%s'\n",
-                 targetName.c_str());
-    return 1;
+  if (targetName == "compare" && argc > 3) {
+    const CpuTarget *one = findTarget(argv[2]), *other = findTarget(argv[3]);
+    std::string part = argc > 4 ? argv[4] : "";
+    for (const Conv &layer : kConvs)
+      if (std::string(layer.name).find(part) != std::string::npos &&
+          (!one || !other || !compareTargets(layer, *one, *other)))
+        return 1;
+    return 0;
   }
+  std::string filter = argc > 2 ? argv[2] : "";
+  const CpuTarget *target = findTarget(targetName);
+  if (!target)
+    return 1;
   if (filter == "packed") {
     for (const Conv &layer : kPacked)
       if (!comparePacked(layer, *target))
@@ -282,17 +331,13 @@ int main(int argc, char **argv) {
   for (const Conv &c : kConvs) {
     if (!isWanted(c.name))
       continue;
-    int64_t pad = c.kernel / 2,
-            out = (c.size + 2 * pad - c.kernel) / c.stride + 1;
-    double macs = double(out) * out * c.kernel * c.kernel * c.channels *
-                  (c.depthwise ? 1 : c.outputs);
-    if (!measure(c.name, convText(random, c), *target, random, macs, c.isFloat))
+    if (!measure(c.name, convText(random, c), *target, random, c.macs()))
       return 1;
   }
   for (const Blocked &b : kBlocked)
     if (isWanted(b.name) &&
         !measure(b.name, blockedText(random, b), *target, random,
-                 double(b.rows) * b.depth * b.channels, /*isFloat=*/false))
+                 double(b.rows) * b.depth * b.channels))
       return 1;
   return 0;
 }

@@ -64,7 +64,7 @@ class TensorInfo:
 class Model:
     """One instance of a compiled model.
 
-    threads: 0 takes every CPU; variant: None takes the best one, else "avx512vnni", "avx2", "scalar".
+    threads: 0 takes every CPU; variant: None takes the best one, else "avx512amx", "avx512vnni", "avx2", "scalar".
     run(inputs) takes arrays by input name (or positionally) and returns a dict of arrays by output name. Symbolic
     sizes (`symbols`: name -> (low, high), `steps`: name -> what they must be multiples of) follow from the arrays of
     each call; sizes that the model computes from data are those of the arrays that run returns.

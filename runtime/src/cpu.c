@@ -11,13 +11,23 @@
 #include "cpu.h"
 #include "program.h"
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
 
-/* XCR0: bits 1, 2 are the SSE and AVX state, 5..7 the AVX-512 state. */
-enum { kAvxState = 0x06, kAvx512State = 0xe6 };
+/* XCR0: bits 1, 2 are the SSE and AVX state, 5..7 the AVX-512 state, 17 and 18
+ * the configuration and the data of tiles. */
+enum { kAvxState = 0x06, kAvx512State = 0xe6, kTileState = 0x60000 };
+
+/* Tile data are saved only for processes that asked (one answer for all of a
+ * process's threads); old kernels and tight sandboxes say no. */
+static int may_use_tiles(void) {
+  enum { kRequestPermission = 0x1023, kTileData = 18 };
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
 
 static uint64_t enabled_state(void) {
   unsigned eax, ebx, ecx, edx;
@@ -46,8 +56,14 @@ int qd_cpu_supports(uint64_t isa) {
     return 0;
   if (isa == QD_ISA_AVX2)
     return 1;
-  return isa == QD_ISA_AVX512VNNI && (state & kAvx512State) == kAvx512State &&
-         (ebx & avx512) == avx512 && (ecx & bit_AVX512VNNI);
+  if ((state & kAvx512State) != kAvx512State || (ebx & avx512) != avx512 ||
+      !(ecx & bit_AVX512VNNI))
+    return 0;
+  if (isa == QD_ISA_AVX512VNNI)
+    return 1;
+  const unsigned amx = 1u << 24 | 1u << 25; /* amx-tile, amx-int8 */
+  return isa == QD_ISA_AVX512AMX && (state & kTileState) == kTileState &&
+         (edx & amx) == amx && may_use_tiles();
 }
 
 uint32_t qd_cpu_default_float(void) {

@@ -18,7 +18,8 @@ typedef void (*qd_kernel)(void **args, int64_t begin, int64_t end);
 typedef enum qd_isa {
   QD_ISA_SCALAR = 0,
   QD_ISA_AVX2 = 1,
-  QD_ISA_AVX512VNNI = 2
+  QD_ISA_AVX512VNNI = 2,
+  QD_ISA_AVX512AMX = 3
 } qd_isa;
 
 typedef struct qd_context qd_context;

@@ -33,7 +33,7 @@
 // FILES-NOT: {{.}}
 
 // INFO: prefix net
-// INFO: variants avx512vnni, avx2, scalar
+// INFO: variants avx512amx, avx512vnni, avx2, scalar
 // INFO: input x 300x400xint8
 // INFO: output y 300x400xint8
 

@@ -213,13 +213,18 @@ void CompiledKernel::bind(llvm::ArrayRef<HostTensor> inputs) {
 HostTensor CompiledKernel::run(llvm::ArrayRef<HostTensor> inputs,
                                unsigned seed) {
   bind(inputs);
-  std::vector<int64_t> tasks(plan->numTasks);
-  for (int64_t task = 0; task < plan->numTasks; ++task)
-    tasks[task] = task;
+  // Neighbours may share what a kernel makes for them.
   std::mt19937 random(seed);
-  std::shuffle(tasks.begin(), tasks.end(), random);
-  for (int64_t task : tasks)
-    entry(pointers.data(), task, task + 1);
+  std::uniform_int_distribution<int64_t> length(1, 3);
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  for (int64_t begin = 0; begin < plan->numTasks;) {
+    int64_t end = std::min(begin + length(random), plan->numTasks);
+    ranges.push_back({begin, end});
+    begin = end;
+  }
+  std::shuffle(ranges.begin(), ranges.end(), random);
+  for (auto [begin, end] : ranges)
+    entry(pointers.data(), begin, end);
   for (const Buffer &buffer : operands)
     if (!buffer.guardsIntact()) {
       std::fprintf(stderr, "a kernel of family %s wrote outside its output\n",

@@ -55,10 +55,13 @@ public:
 
   const std::string &family() const { return plan->family; }
   int64_t numTasks() const { return plan->numTasks; }
+  std::string instruction(const CpuTarget &target) const {
+    return plan->instruction(target);
+  }
   const KernelPlan &kernelPlan() const { return *plan; }
 
-  /// Runs every task alone, in a shuffled order; fails the test when a byte
-  /// outside the output changes.
+  /// Runs one to three tasks a call, the calls in a shuffled order; fails the
+  /// test when a byte outside the output changes.
   HostTensor run(llvm::ArrayRef<HostTensor> inputs, unsigned seed = 1);
 
   /// For benchmarks: lays the operands out once, then runs all tasks.

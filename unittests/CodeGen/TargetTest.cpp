@@ -23,7 +23,7 @@ std::string namesOf(llvm::StringRef list) {
 
 TEST(CpuTarget, BestFirstAndPortableLast) {
   ASSERT_FALSE(allCpuTargets().empty());
-  EXPECT_EQ(allCpuTargets().front().name, "avx512vnni");
+  EXPECT_EQ(allCpuTargets().front().name, "avx512amx");
   EXPECT_EQ(allCpuTargets().back().name, "scalar");
   EXPECT_TRUE(allCpuTargets().back().runsHere());
 }
@@ -34,6 +34,7 @@ TEST(CpuTarget, ListsAreOrderedAndUnique) {
 }
 
 TEST(CpuTarget, LlvmNamesMeanTheirBestVariant) {
+  EXPECT_EQ(namesOf("sapphirerapids"), "avx512amx");
   EXPECT_EQ(namesOf("cascadelake"), "avx512vnni");
   EXPECT_EQ(namesOf("x86-64-v4"), "avx2"); // AVX-512 without VNNI
   EXPECT_EQ(namesOf("x86-64-v3"), "avx2");

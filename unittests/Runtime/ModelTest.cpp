@@ -73,15 +73,18 @@ const int64_t kDims[] = {kSize};
 const qd_tensor_info kTensor = {
     "x", QD_F32, 1, kDims, kSize * sizeof(float), nullptr, nullptr};
 const char *const kSteps[] = {"copy-in", "add"};
-const char *const kVariantNames[] = {"avx512vnni", "avx2", "scalar"};
+const char *const kVariantNames[] = {"avx512amx", "avx512vnni", "avx2",
+                                     "scalar"};
+const qd_kernel kTileKernels[] = {addKernel<4>};
 const qd_kernel kAvx512Kernels[] = {addKernel<3>};
 const qd_kernel kAvx2Kernels[] = {addKernel<2>};
 const qd_kernel kScalarKernels[] = {addKernel<1>};
-const qd_variant kVariants[] = {{QD_ISA_AVX512VNNI, kAvx512Kernels, nullptr, 1},
+const qd_variant kVariants[] = {{QD_ISA_AVX512AMX, kTileKernels, nullptr, 1},
+                                {QD_ISA_AVX512VNNI, kAvx512Kernels, nullptr, 1},
                                 {QD_ISA_AVX2, kAvx2Kernels, nullptr, 1},
                                 {QD_ISA_SCALAR, kScalarKernels, nullptr, 1}};
 
-qd_program makeProgram(unsigned firstVariant = 0, unsigned numVariants = 3) {
+qd_program makeProgram(unsigned firstVariant = 0, unsigned numVariants = 4) {
   qd_program program = {};
   program.info = {QDIALECT_MODEL_ABI,
                   QD_ALIGNMENT,
@@ -149,24 +152,26 @@ TEST(ModelLayout, IsThatOfItsVersion) {
 
 TEST_F(ModelTest, DefaultOptionsRunTheBestVariant) {
   ASSERT_EQ(qd_rt_create(&program, nullptr, &model), QD_OK);
-  int expected = qd_cpu_supports(QD_ISA_AVX512VNNI) ? 3
-                 : qd_cpu_supports(QD_ISA_AVX2)     ? 2
-                                                    : 1;
-  EXPECT_STREQ(qd_rt_variant(model), kVariantNames[3 - expected]);
+  int expected = qd_cpu_supports(QD_ISA_AVX512AMX)    ? 4
+                 : qd_cpu_supports(QD_ISA_AVX512VNNI) ? 3
+                 : qd_cpu_supports(QD_ISA_AVX2)       ? 2
+                                                      : 1;
+  EXPECT_STREQ(qd_rt_variant(model), kVariantNames[4 - expected]);
   ASSERT_EQ(run(), QD_OK);
   for (int i = 0; i < kSize; ++i)
     EXPECT_EQ(output[i], i + expected);
 }
 
 TEST_F(ModelTest, EachVariantCanBeForced) {
-  const uint64_t isas[] = {QD_ISA_AVX512VNNI, QD_ISA_AVX2, QD_ISA_SCALAR};
-  for (int i = 0; i < 3; ++i) {
+  const uint64_t isas[] = {QD_ISA_AVX512AMX, QD_ISA_AVX512VNNI, QD_ISA_AVX2,
+                           QD_ISA_SCALAR};
+  for (int i = 0; i < 4; ++i) {
     bool possible = qd_cpu_supports(isas[i]);
     ASSERT_EQ(create(2, kVariantNames[i]),
               possible ? QD_OK : QD_UNSUPPORTED_CPU);
     if (possible) {
       ASSERT_EQ(run(), QD_OK);
-      EXPECT_EQ(output[0], 3 - i);
+      EXPECT_EQ(output[0], 4 - i);
     }
     qd_rt_destroy(model);
     // The same through the environment.
@@ -188,7 +193,7 @@ TEST_F(ModelTest, AnOptionIsStrongerThanTheEnvironment) {
 }
 
 TEST_F(ModelTest, AVariantThatTheFileLacksIsAnError) {
-  program = makeProgram(/*firstVariant=*/2, /*numVariants=*/1);
+  program = makeProgram(/*firstVariant=*/3, /*numVariants=*/1);
   EXPECT_EQ(create(1, "avx2"), QD_UNSUPPORTED_CPU);
   program = makeProgram(0, 0);
   EXPECT_EQ(create(1), QD_UNSUPPORTED_CPU);

@@ -19,6 +19,7 @@ namespace qdialect::cpu {
 TileShape blockDotTile(const CpuTarget &target, const BlockDotImage &image,
                        int64_t rows) {
   switch (target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     // Unpacking costs as much as a row or two: tall tiles spread it.
     return rows <= 4 ? TileShape{rows, 4}

@@ -128,6 +128,9 @@ emitPanelUnpacking(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
 /// What it writes.
 int64_t unpackedBytes(const ContractionGeometry &geometry, int64_t vectors);
 
+/// Whether there is room for what it writes of a whole panel, if anything.
+bool mayUnpackPanel(const ContractionGeometry &geometry);
+
 /// Emits the kernel proper: tasks, row pointers, tiles.
 void emitContractionDriver(mlir::OpBuilder &moduleBuilder,
                            const CpuTarget &target, llvm::StringRef symbol,

@@ -6,7 +6,7 @@
 // chunks and panels, fills the table of row pointers of a chunk once for all
 // panels, and walks the tiles.
 
-#include "Contraction.h"
+#include "MatrixTiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <set>
@@ -56,6 +56,7 @@ public:
       : moduleBuilder(moduleBuilder), target(target), symbol(symbol), g(g),
         tasks(tasks), epilogue(epilogue), firstConstant(firstConstant),
         tableStride((tasks.maxChunkRows + 15) / 16 * 16),
+        tiling(MatrixTiling::choose(target, g, tasks)),
         elementSize(g.isFloat ? 4 : 1) {
     planClasses();
   }
@@ -71,7 +72,8 @@ private:
       int64_t first, vectors, channels, tileRows;
       bool isPacked;                               // its tiles unpack codes
       std::map<int64_t, LLVM::LLVMFuncOp> kernels; // by height
-      LLVM::LLVMFuncOp unpacking; // before the tiles, where there is one
+      LLVM::LLVMFuncOp unpacking;    // before the tiles, where there is one
+      LLVM::LLVMFuncOp matrixKernel; // instead of `kernels`
     };
     SmallVector<Block, 4> blocks;
   };
@@ -79,10 +81,13 @@ private:
   void planClasses();
   PanelClass makeClass(int64_t channels);
   void emitMicroKernels();
+  void emitMatrixKernels();
   void emitUnpacking(PanelClass::Block &block, int64_t panelVectors);
-  void emitTask(Value task);
+  void emitTask(Value task, Value firstTask);
   void emitTiles(PanelClass::Block &block, Value firstRow, Value numRows,
                  Value panelWeights, Value channel, Value groupOffset);
+  /// The table entry of a chunk's row, or the row itself.
+  Value rowAt(Value firstRow, Value inChunk);
 
   OpBuilder &moduleBuilder;
   const CpuTarget &target;
@@ -91,15 +96,18 @@ private:
   ContractionTasks tasks;
   const Epilogue &epilogue;
   unsigned firstConstant;
-  int64_t tableStride, elementSize;
+  int64_t tableStride;
+  std::optional<MatrixTiling> tiling; // where the matrix unit computes
+  int64_t elementSize;
   SmallVector<PanelClass, 2> classes; // full panels (if any), then the last one
 
   /// By vectors of the block and of the panel.
   std::map<std::pair<int64_t, int64_t>, LLVM::LLVMFuncOp> unpackings;
   int64_t scratchBytes = 0;
+  LLVM::LLVMFuncOp gathering;
 
   Emitter *emitter = nullptr;
-  Value args, input, weights, padding, table, scratch;
+  Value args, input, weights, padding, table, scratch, gathered;
 };
 
 DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
@@ -107,8 +115,9 @@ DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
   panel.channels = channels;
   panel.panelVectors = (channels + 15) / 16;
   bool isPacked = false;
-  TileShape tile = contractionTile(target, g, panel.panelVectors,
-                                   tasks.maxChunkRows, isPacked);
+  TileShape tile = tiling ? TileShape{2 * tiling->rows, panel.panelVectors}
+                          : contractionTile(target, g, panel.panelVectors,
+                                            tasks.maxChunkRows, isPacked);
   for (int64_t first = 0; first < panel.panelVectors; first += tile.vectors) {
     PanelClass::Block block;
     block.first = first;
@@ -167,6 +176,25 @@ void DriverEmitter::emitMicroKernels() {
     }
 }
 
+void DriverEmitter::emitMatrixKernels() {
+  for (PanelClass &panel : classes)
+    for (PanelClass::Block &block : panel.blocks) {
+      if (g.image.isPacked())
+        emitUnpacking(block, panel.panelVectors);
+      std::string name = (symbol + "_matrix" + Twine(block.channels)).str();
+      block.matrixKernel =
+          emitMatrixKernel(moduleBuilder, target, name, g, *tiling, epilogue,
+                           {block.vectors, block.channels}, firstConstant);
+    }
+  if (tiling->gathers)
+    gathering =
+        emitRowGathering(moduleBuilder, epilogue.region->root->getLoc(), target,
+                         (symbol + "_gather").str(), g, *tiling, tableStride);
+  // The last multiplication reads codes behind the panel.
+  if (scratchBytes > 0)
+    scratchBytes += MatrixTiling::kMostSteps * ContractionGeometry::kRowBytes;
+}
+
 /// The function that writes the codes of such a block as bytes.
 void DriverEmitter::emitUnpacking(PanelClass::Block &block,
                                   int64_t panelVectors) {
@@ -192,14 +220,20 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
     e.call(block.unpacking, {args, blockWeights, blockChannel, scratch});
     blockWeights = scratch;
   }
+  if (tiling) {
+    Value rows = tiling->gathers
+                     ? gathered
+                     : e.at(rowAt(firstRow, e.index(0)), groupOffset);
+    e.call(block.matrixKernel,
+           {args, rows, blockWeights, firstRow, numRows, blockChannel});
+    return;
+  }
   e.loop(e.index(0), e.index(numTiles), 1, [&](Value tile) {
     Value from = e.div(e.mul(tile, numRows), numTiles);
     Value to = e.div(e.mul(e.add(tile, 1), numRows), numTiles);
     Value height = e.sub(to, from);
     Value pixel = e.add(firstRow, from);
-    Value rows = g.isStrided()
-                     ? e.at(input, e.mul(pixel, g.rowStride() * elementSize))
-                     : e.at(table, e.mul(from, 8));
+    Value rows = rowAt(firstRow, from);
     for (auto &kernel : block.kernels) {
       Value matches = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, height,
                                             e.index(kernel.first));
@@ -211,7 +245,15 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
   });
 }
 
-void DriverEmitter::emitTask(Value task) {
+Value DriverEmitter::rowAt(Value firstRow, Value inChunk) {
+  Emitter &e = *emitter;
+  if (!g.isStrided())
+    return e.at(table, e.mul(inChunk, 8));
+  return e.at(input,
+              e.mul(e.add(firstRow, inChunk), g.rowStride() * elementSize));
+}
+
+void DriverEmitter::emitTask(Value task, Value firstTask) {
   Emitter &e = *emitter;
   int64_t panels = g.groups * g.panelsPerGroup();
   Value chunk = e.div(task, tasks.panelGroups),
@@ -221,8 +263,14 @@ void DriverEmitter::emitTask(Value task) {
   Value firstPanel = e.div(e.mul(part, panels), tasks.panelGroups);
   Value endPanel = e.div(e.mul(e.add(part, 1), panels), tasks.panelGroups);
   Value numRows = e.sub(endRow, firstRow);
+  // Tasks of a chunk follow each other and share what is made for its rows.
+  auto isZero = [&](Value number) { return e.less(number, e.index(1)); };
+  Value isFirst =
+      arith::CmpIOp::create(e, arith::CmpIPredicate::eq, task, firstTask);
   if (!g.isStrided())
-    emitRowTable(e, g, table, tableStride, input, padding, firstRow, endRow);
+    e.ifThen(arith::OrIOp::create(e, isFirst, isZero(part)), [&] {
+      emitRowTable(e, g, table, tableStride, input, padding, firstRow, endRow);
+    });
   int64_t panelBytes =
       g.numTaps() * g.rowsPerTap() * ContractionGeometry::kRowBytes;
 #if QDIALECT_MUTATE == 22
@@ -235,6 +283,16 @@ void DriverEmitter::emitTask(Value task) {
                                       e.mul(inGroup, panelBytes)));
     Value channel = e.add(e.mul(group, g.groupChannels), e.mul(inGroup, 64));
     Value groupOffset = e.mul(group, g.groupStep * elementSize);
+    if (gathering) {
+      Value isFirstPanel = arith::AndIOp::create(
+          e, isFirst,
+          arith::CmpIOp::create(e, arith::CmpIPredicate::eq, panel,
+                                firstPanel));
+      e.ifThen(arith::OrIOp::create(e, isFirstPanel, isZero(inGroup)), [&] {
+        e.call(gathering,
+               {rowAt(firstRow, e.index(0)), groupOffset, numRows, gathered});
+      });
+    }
     auto walk = [&](PanelClass &panelClass) {
       for (PanelClass::Block &block : panelClass.blocks)
         emitTiles(block, firstRow, numRows, image, channel, groupOffset);
@@ -247,7 +305,10 @@ void DriverEmitter::emitTask(Value task) {
 }
 
 void DriverEmitter::emit() {
-  emitMicroKernels();
+  if (tiling)
+    emitMatrixKernels();
+  else
+    emitMicroKernels();
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(epilogue.region->root->getLoc(), moduleBuilder, target);
   emitter = &e;
@@ -266,8 +327,18 @@ void DriverEmitter::emit() {
   if (scratchBytes > 0)
     scratch =
         LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(scratchBytes), 64);
-  e.loop(func.getArgument(1), func.getArgument(2), 1,
-         [&](Value task) { emitTask(task); });
+  if (gathering)
+    gathered = LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
+                                      e.index(tiling->gatherBytes), 64);
+  if (tiling)
+    emitConfigureTiles(
+        e, *tiling,
+        LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(64), 64));
+  Value firstTask = func.getArgument(1);
+  e.loop(firstTask, func.getArgument(2), 1,
+         [&](Value task) { emitTask(task, firstTask); });
+  if (tiling)
+    emitReleaseTiles(e);
   e.ret();
 }
 

@@ -5,7 +5,7 @@
 // Packs the constants of a contraction: weights in panels, starts of the
 // accumulators, the row that stands for padding.
 
-#include "Contraction.h"
+#include "MatrixTiles.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include <cmath>
@@ -169,7 +169,7 @@ int32_t ContractionGeometry::codeStart(int64_t n,
 std::vector<ConstantBlob> packContraction(const ContractionGeometry &geometry) {
   const ContractionGeometry &g = geometry;
   std::vector<ConstantBlob> blobs(2);
-  blobs[0].size = g.groups * g.groupBytes();
+  blobs[0].size = g.groups * g.groupBytes() + bytesBehindImage(g);
   blobs[0].fill = [g](MutableArrayRef<char> out) {
     if (g.isFloat)
       packWeights<float>(g, out);

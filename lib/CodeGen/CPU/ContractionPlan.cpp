@@ -4,8 +4,8 @@
 //
 // The family "contraction": puts geometry, packing and emission together.
 
-#include "Contraction.h"
 #include "Families.h"
+#include "MatrixTiles.h"
 
 using namespace mlir;
 
@@ -42,7 +42,13 @@ public:
   }
 
   std::string instruction(const CpuTarget &target) const override {
+    if (usesTiles(target))
+      return "tdpbusd";
     return dotInstruction(target, geometry.isFloat, geometry.image.isNarrow);
+  }
+
+  bool usesTiles(const CpuTarget &target) const override {
+    return MatrixTiling::choose(target, geometry, tasks).has_value();
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,

@@ -9,12 +9,20 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 using namespace llvm;
 
 namespace qdialect {
 
 static const CpuTarget kTargets[] = {
+    {"avx512amx", CpuTarget::AVX512AMX,
+     "+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512cd,+avx512vnni,+amx-tile,"
+     "+amx-int8,+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt",
+     "icelake-server"},
     {"avx512vnni", CpuTarget::AVX512VNNI,
      "+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512cd,+avx512vnni,+avx2,+fma,"
      "+f16c,+bmi,+bmi2,+popcnt",
@@ -34,10 +42,24 @@ static bool hasAllFeatures(const CpuTarget &target, Has has) {
                 [&](StringRef feature) { return has(feature.drop_front()); });
 }
 
+/// The registers of tiles are 8 KiB that the kernel saves for a process only
+/// once it has asked.
+static bool mayUseTiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  static const bool isGranted =
+      syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return isGranted;
+#else
+  return false;
+#endif
+}
+
 bool CpuTarget::runsHere() const {
   static const StringMap<bool> host = sys::getHostCPUFeatures();
-  return hasAllFeatures(*this,
-                        [](StringRef feature) { return host.lookup(feature); });
+  return hasAllFeatures(
+             *this, [](StringRef feature) { return host.lookup(feature); }) &&
+         (!hasTiles() || mayUseTiles());
 }
 
 Expected<SmallVector<CpuTarget, 3>> parseTargetCpus(StringRef list) {
@@ -54,7 +76,7 @@ Expected<SmallVector<CpuTarget, 3>> parseTargetCpus(StringRef list) {
       if (X86::parseArchX86(name, /*Only64Bit=*/true) == X86::CK_None)
         return createStringError(
             "unknown target CPU '" + name +
-            "'; expected native, avx512vnni, avx2, scalar or an "
+            "'; expected native, avx512amx, avx512vnni, avx2, scalar or an "
             "x86-64 CPU name known to LLVM (znver4, cascadelake, "
             "haswell, ...)");
       SmallVector<StringRef> features;

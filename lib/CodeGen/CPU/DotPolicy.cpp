@@ -214,6 +214,7 @@ std::unique_ptr<DotPolicy> DotPolicy::create(Emitter &e, bool isFloat) {
 std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
                                                      bool isNarrow) {
   switch (e.target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     return std::make_unique<VnniPolicy>(e);
   case CpuTarget::AVX2:
@@ -230,6 +231,7 @@ TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
                                int64_t panelVectors, bool pointers,
                                bool isNarrow) {
   switch (target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI: {
     // rows * vectors accumulators, the weights, and two registers for
     // broadcasts must fit 32; rows with own pointers must fit the 15 address
@@ -250,6 +252,7 @@ TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
 std::string dotInstruction(const CpuTarget &target, bool isFloat,
                            bool isNarrow) {
   switch (target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     return isFloat ? "vfmadd231ps zmm" : "vpdpbusd zmm";
   case CpuTarget::AVX2:

@@ -195,6 +195,10 @@ Value Emitter::intrinsic(StringRef name, Type result, ValueRange args) {
       .getResult(0);
 }
 
+void Emitter::instruction(StringRef name, ValueRange args) {
+  LLVM::CallIntrinsicOp::create(*this, getStringAttr(name), args);
+}
+
 Value Emitter::bitcast(Value value, VectorType type) {
   return vector::BitCastOp::create(*this, type, value);
 }
@@ -297,7 +301,7 @@ void setFunctionTarget(LLVM::LLVMFuncOp func, const CpuTarget &target) {
         LLVM::TargetFeaturesAttr::get(context, target.features));
   if (!target.tune.empty())
     func.setTuneCpu(target.tune);
-  if (target.isa == CpuTarget::AVX512VNNI)
+  if (target.hasAvx512())
     func.setPreferVectorWidth("512");
 }
 

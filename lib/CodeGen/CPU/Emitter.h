@@ -83,6 +83,8 @@ public:
   Value broadcast(Value scalar, mlir::VectorType type);
   Value intrinsic(llvm::StringRef name, mlir::Type result,
                   mlir::ValueRange args);
+  /// An intrinsic without a result.
+  void instruction(llvm::StringRef name, mlir::ValueRange args);
   Value bitcast(Value vector, mlir::VectorType type);
   /// Lanes [first, first + count) of a vector.
   Value slice(Value vector, int64_t first, int64_t count);

@@ -17,6 +17,7 @@ KernelPlan::~KernelPlan() = default;
 
 std::string CpuKernelPlan::instruction(const CpuTarget &target) const {
   switch (target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     return "avx512";
   case CpuTarget::AVX2:
@@ -26,6 +27,8 @@ std::string CpuKernelPlan::instruction(const CpuTarget &target) const {
   }
   llvm_unreachable("unknown instruction set");
 }
+
+bool CpuKernelPlan::usesTiles(const CpuTarget &target) const { return false; }
 
 SmallVector<KernelSize> kernelSizes(qd::DispatchOp dispatch) {
   SmallVector<KernelSize> sizes;

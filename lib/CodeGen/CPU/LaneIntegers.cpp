@@ -36,7 +36,7 @@ void LaneIntegers::addTable(const std::vector<int32_t> &numbers,
   Table &table = tables[numbers.data()];
   table.pointer = pointer;
   bool isSmall = numbers.size() == 32 || numbers.size() == 64;
-  if (!isSmall || e.target.isa != CpuTarget::AVX512VNNI)
+  if (!isSmall || !e.target.hasAvx512())
     return;
   for (size_t i = 0; i < numbers.size(); i += Emitter::kLanes)
     table.registers.push_back(e.load(Emitter::vector(e.i32()),

@@ -24,7 +24,7 @@ public:
         firstConstant(firstConstant), args(arguments[0]), rows(arguments[1]),
         groupOffset(arguments[2]), weights(arguments[3]), pixel(arguments[4]),
         channel(arguments[5]), isScaled(shape.isPacked && g.image.mayScale &&
-                                        e.target.isa == CpuTarget::AVX512VNNI),
+                                        e.target.hasDotProduct()),
 
         elementSize(g.isFloat ? 4 : 1) {
     if (g.isFloat) {

@@ -21,6 +21,12 @@ int64_t unpackedBytes(const ContractionGeometry &g, int64_t vectors) {
   return g.numTaps() * g.stepsPerTap() * g.rowBytes(vectors);
 }
 
+bool mayUnpackPanel(const ContractionGeometry &g) {
+  int64_t channels = std::min<int64_t>(g.groupChannels, 64);
+  return !g.image.isPacked() ||
+         unpackedBytes(g, (channels + 15) / 16) <= kMostUnpacked;
+}
+
 TileShape contractionTile(const CpuTarget &target, const ContractionGeometry &g,
                           int64_t panelVectors, int64_t rows, bool &isPacked) {
   bool pointers = !g.isStrided();
@@ -32,7 +38,7 @@ TileShape contractionTile(const CpuTarget &target, const ContractionGeometry &g,
   TileShape packed = ofBytes;
   // Unpacking costs as much as a row or two: tall tiles spread it. Up to three
   // of them cost less than writing and reading bytes.
-  if (target.isa == CpuTarget::AVX512VNNI)
+  if (target.hasAvx512())
     packed = rows <= 4 ? TileShape{4, panelVectors}
                        : TileShape{pointers ? 8 : 12,
                                    std::min<int64_t>(panelVectors, 2)};

@@ -59,7 +59,7 @@ std::optional<Lanes> PayloadEmitter::tableEntry(Frame &frame,
   // Negative places count as large ones.
   place = arith::MinUIOp::create(e, place, e.constantInt(type, size - 1));
   Value base = pointers.lookup(source.argument);
-  if (e.target.isa == CpuTarget::AVX512VNNI && (size == 32 || size == 64)) {
+  if (e.target.hasAvx512() && (size == 32 || size == 64)) {
     SmallVector<Value> registers;
     for (int64_t i = 0; i < size; i += Emitter::kLanes)
       registers.push_back(e.load(type, e.at(base, 4 * i), 4));

@@ -42,7 +42,7 @@ public:
 
   std::string instruction(const CpuTarget &target) const override {
     bool bytes = !g.isFloat && g.kind != WindowReduceGeometry::Max;
-    if (bytes && target.isa == CpuTarget::AVX512VNNI)
+    if (bytes && target.hasDotProduct())
       return "vpdpbusd zmm";
     return CpuKernelPlan::instruction(target);
   }

@@ -17,6 +17,7 @@ namespace qdialect::cpu {
 ReduceTile ReduceTile::largest(const CpuTarget &target,
                                const WindowReduceGeometry &g) {
   switch (target.isa) {
+  case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     return {4, 4, 64};
   case CpuTarget::AVX2:
@@ -48,7 +49,7 @@ public:
       : e(e), g(g), epilogue(epilogue), shape(shape), tableStride(tableStride),
         args(arguments[0]), rows(arguments[1]), pixel(arguments[2]),
         channel(arguments[3]), firstConstant(epilogue.region->numInputs() + 1),
-        usesVnni(e.target.isa == CpuTarget::AVX512VNNI && !g.isFloat &&
+        usesVnni(e.target.hasDotProduct() && !g.isFloat &&
                  g.kind != WindowReduceGeometry::Max) {
     if (g.kind == WindowReduceGeometry::Depthwise) {
       // Blocks of 64 channels, then the place within one.

@@ -31,7 +31,8 @@ std::vector<ProgramVariant> qdialect::cpuVariants(const Program &program,
   for (const CpuTarget &target : targets) {
     variants.push_back({target.name, target.isa, {}, {}, {}});
     for (const ProgramKernel &kernel : program.kernels) {
-      variants.back().symbols.push_back(kernelSymbol(kernel, target));
+      variants.back().symbols.push_back(
+          kernelSymbol(kernel, codeTarget(kernel, target, targets)));
       variants.back().instructions.push_back(
           cast<CpuKernelPlan>(kernel.plan)->instruction(target));
     }
@@ -42,6 +43,18 @@ std::vector<ProgramVariant> qdialect::cpuVariants(const Program &program,
 std::string qdialect::kernelSymbol(const ProgramKernel &kernel,
                                    const CpuTarget &target) {
   return kernel.symbol + "_" + target.name;
+}
+
+const CpuTarget &qdialect::codeTarget(const ProgramKernel &kernel,
+                                      const CpuTarget &target,
+                                      ArrayRef<CpuTarget> targets) {
+  if (!target.hasTiles() || cast<CpuKernelPlan>(kernel.plan)->usesTiles(target))
+    return target;
+  const CpuTarget *other = find_if(targets, [&](const CpuTarget &candidate) {
+    return candidate.hasDotProduct() && candidate.hasAvx512() &&
+           !candidate.hasTiles();
+  });
+  return other == targets.end() ? target : *other;
 }
 
 namespace {
@@ -126,6 +139,9 @@ private:
 /// Everything that crosses object files but not the library is hidden.
 Function *ProgramEmitter::runtimeFunction(StringRef name, Type *result,
                                           ArrayRef<Type *> arguments) {
+  // Variants may share kernels.
+  if (Function *known = module.getFunction(name))
+    return known;
   auto *function = Function::Create(FunctionType::get(result, arguments, false),
                                     GlobalValue::ExternalLinkage, name, module);
   function->setVisibility(GlobalValue::HiddenVisibility);

@@ -30,11 +30,17 @@ constexpr size_t kKernelsPerJob = 4;
 
 struct Job {
   const CpuTarget *target;
+  llvm::ArrayRef<CpuTarget> targets; // all of the library
   llvm::ArrayRef<ProgramKernel> kernels;
   llvm::ArrayRef<std::unique_ptr<std::mutex>> locks;
   std::string error;
   KernelObject object;
 };
+
+/// Whether another variant's code serves this one.
+bool isShared(const ProgramKernel &kernel, const Job &job) {
+  return &codeTarget(kernel, *job.target, job.targets) != job.target;
+}
 
 LogicalResult lower(ModuleOp module) {
   PassManager passes(module.getContext(), ModuleOp::getOperationName());
@@ -47,7 +53,8 @@ LogicalResult lower(ModuleOp module) {
 void setLinkage(llvm::Module &module, const Job &job) {
   llvm::StringSet<> exported;
   for (const ProgramKernel &kernel : job.kernels)
-    exported.insert(kernelSymbol(kernel, *job.target));
+    if (!isShared(kernel, job))
+      exported.insert(kernelSymbol(kernel, *job.target));
   for (llvm::GlobalValue &value : module.global_values()) {
     if (value.isDeclaration())
       continue;
@@ -63,6 +70,8 @@ void setLinkage(llvm::Module &module, const Job &job) {
 void run(Job &job, MLIRContext &context) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   for (auto [kernel, lock] : llvm::zip_equal(job.kernels, job.locks)) {
+    if (isShared(kernel, job))
+      continue;
     OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
     std::lock_guard<std::mutex> guard(*lock);
     if (failed(llvm::cast<CpuKernelPlan>(kernel.plan)
@@ -120,6 +129,7 @@ qdialect::compileKernels(MLIRContext &context,
     for (size_t i = 0; i < kernels.size(); i += kKernelsPerJob) {
       size_t count = std::min(kKernelsPerJob, kernels.size() - i);
       jobs.push_back({&target,
+                      targets,
                       kernels.slice(i, count),
                       llvm::ArrayRef(locks).slice(i, count),
                       "",

@@ -61,7 +61,7 @@ Expected<ObjectBytes> qdialect::compileModule(Module &module,
       function.addFnAttr("tune-cpu", target.tune);
     // Several server tunings prefer 256-bit vectors; ours is code that was
     // laid out for 512.
-    if (target.isa == CpuTarget::AVX512VNNI)
+    if (target.hasAvx512())
       function.addFnAttr("prefer-vector-width", "512");
   }
   optimizeModule(module, **machine);

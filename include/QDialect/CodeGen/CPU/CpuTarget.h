@@ -19,9 +19,10 @@ namespace qdialect {
 
 /// One variant of the generated code.
 struct CpuTarget {
-  enum Isa { Scalar, AVX2, AVX512VNNI };
+  enum Isa { Scalar, AVX2, AVX512VNNI, AVX512AMX };
 
-  /// What `QDIALECT_CPU=` and receipts say: "avx512vnni", "avx2", "scalar".
+  /// What `QDIALECT_CPU=` and receipts say: "avx512amx", "avx512vnni", "avx2",
+  /// "scalar".
   std::string name;
   Isa isa = Scalar;
   /// LLVM subtarget features, "+avx2,+fma,..."; never a CPU name, so that the
@@ -30,7 +31,15 @@ struct CpuTarget {
   /// The CPU whose schedule is used ("-mtune"); may be empty.
   std::string tune;
 
-  /// Whether the machine we stand on can run this variant.
+  /// Registers of 512 bits and their masks.
+  bool hasAvx512() const { return isa == AVX512VNNI || isa == AVX512AMX; }
+  /// vpdpbusd.
+  bool hasDotProduct() const { return isa == AVX512VNNI || isa == AVX512AMX; }
+  /// Tile registers and tdpbusd.
+  bool hasTiles() const { return isa == AVX512AMX; }
+
+  /// Whether the machine we stand on can run this variant. Where it has tiles
+  /// this asks the kernel to let the process use them.
   bool runsHere() const;
 };
 

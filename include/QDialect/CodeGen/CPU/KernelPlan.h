@@ -80,6 +80,9 @@ public:
   /// The dominant instruction, for the receipt ("vpdpbusd zmm", "fma ymm",
   /// ...).
   virtual std::string instruction(const CpuTarget &target) const;
+  /// Whether its code for a target with tiles uses them. The code of the others
+  /// is that of the target with the same vectors and no tiles.
+  virtual bool usesTiles(const CpuTarget &target) const;
 
   /// Adds `llvm.func @symbol(!llvm.ptr args, i64 begin, i64 end)` and private
   /// helpers named `symbol` + suffix at the builder's insertion point (the end

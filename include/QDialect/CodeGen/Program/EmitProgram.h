@@ -33,6 +33,12 @@ inline constexpr const char *kWeightsSymbol = "qd_weights";
 /// The hidden symbol of a kernel's function in one variant.
 std::string kernelSymbol(const ProgramKernel &kernel, const CpuTarget &target);
 
+/// The one of `targets` whose code of the kernel serves `target`: a kernel that
+/// uses no tiles is compiled once for targets that differ by them.
+const CpuTarget &codeTarget(const ProgramKernel &kernel,
+                            const CpuTarget &target,
+                            llvm::ArrayRef<CpuTarget> targets);
+
 /// What NVIDIA's assembler made of a kernel.
 struct AssemblyFigures {
   int64_t registers = 0; ///< of a thread

@@ -1,0 +1,84 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Contractions of codes by the matrix unit (AMX). A tile register holds up to
+// 16 rows of 64 bytes; one tdpbusd multiplies a tile of 16 pixels x 64 codes by
+// one of 64 codes x 16 channels in 16 cycles, eight times what vpdpbusd does.
+// The packed image, rows of 4 codes x 16 channels, is the form in which the
+// unit wants its right side.
+//
+// The left side are rows of codes at one stride. Rows of a matrix product are
+// read where they lie; the taps of a convolution are copied side by side first,
+// once for all channels of a chunk of pixels.
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H
+#define QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H
+
+#include "Contraction.h"
+
+namespace qdialect::cpu {
+
+/// How the tiles of a contraction are cut. They all have the same shape, so
+/// that one configuration serves a whole call of the kernel: configuring takes
+/// as long as ten multiplications.
+struct MatrixTiling {
+  static constexpr int64_t kMostRows = 16, kMostSteps = 16;
+
+  int64_t rows = 0;        ///< pixels of a tile
+  int64_t rowTiles = 0;    ///< of a chunk; the last may overlap its neighbour
+  int64_t steps = 0;       ///< k steps (of 4 codes) of a multiplication
+  int64_t blocks = 0;      ///< multiplications along all of k
+  bool gathers = false;    ///< rows are copied
+  int64_t rowStride = 0;   ///< bytes from row to row as tiles read them
+  int64_t gatherBytes = 0; ///< of a chunk's copied rows
+
+  /// The tiling for a target that has tiles, where they are the better choice.
+  static std::optional<MatrixTiling> choose(const CpuTarget &target,
+                                            const ContractionGeometry &geometry,
+                                            const ContractionTasks &tasks);
+
+  /// Sets `steps` and `blocks`.
+  void cutDepth(const ContractionGeometry &geometry);
+  /// K steps of the last multiplication that do not exist: the codes of pixels
+  /// are zero there, those of weights whatever lies behind the panel.
+  int64_t stepsBeyond(const ContractionGeometry &geometry) const {
+    return steps * blocks - geometry.numTaps() * geometry.stepsPerTap();
+  }
+};
+
+/// What a kernel of the matrix unit may read behind the image.
+int64_t bytesBehindImage(const ContractionGeometry &geometry);
+
+/// Stores the configuration at 64 bytes of `memory` and loads it.
+void emitConfigureTiles(Emitter &e, const MatrixTiling &tiling,
+                        mlir::Value memory);
+void emitReleaseTiles(Emitter &e);
+
+/// Emits the private function that copies the rows of a chunk, taps side by
+/// side, zeros behind them up to the last multiplication's end:
+///   (rows, groupOffset, numRows, out): rows as for emitMicroKernel
+mlir::LLVM::LLVMFuncOp
+emitRowGathering(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
+                 const CpuTarget &target, llvm::StringRef name,
+                 const ContractionGeometry &geometry,
+                 const MatrixTiling &tiling, int64_t tableStride);
+
+/// What the micro-kernel of the matrix unit computes of a chunk's pixels.
+struct MatrixKernel {
+  int64_t vectors; ///< of the panel, whose width in the image it is
+  int64_t channels;
+};
+
+/// Emits its private function:
+///   (args, rows, weights, pixel, numPixels, channel): the first row as tiles
+/// read them.
+mlir::LLVM::LLVMFuncOp
+emitMatrixKernel(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
+                 llvm::StringRef name, const ContractionGeometry &geometry,
+                 const MatrixTiling &tiling, const Epilogue &epilogue,
+                 MatrixKernel shape, unsigned firstConstant);
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H

@@ -1,0 +1,107 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Contractions by the matrix unit: which ones, and the edges of its tiles.
+// Everything that ContractionTest checks runs on it, too, where there is one.
+
+#include "Check.h"
+#include "ContractionText.h"
+
+using namespace qdialect;
+using namespace qdialect::testing;
+
+namespace {
+
+const CpuTarget &tileTarget() { return allCpuTargets().front(); }
+
+class MatrixTilesTest : public ::testing::Test {
+protected:
+  std::mt19937 random{testSeed()};
+
+  bool usesTiles(const std::string &text) {
+    DispatchModule module(text);
+    auto plan = planKernel(module.dispatch());
+    return succeeded(plan) && (*plan)->usesTiles(tileTarget());
+  }
+  void check(const std::string &text) {
+    EXPECT_TRUE(usesTiles(text));
+    checkDispatch(text, "contraction", random, /*tolerance=*/0,
+                  /*alsoGeneric=*/false);
+  }
+};
+
+TEST_F(MatrixTilesTest, AreForManyRowsOfCodes) {
+  EXPECT_TRUE(tileTarget().hasTiles());
+  EXPECT_TRUE(usesTiles(matmulText(random, 64, 64, 64)));
+  EXPECT_FALSE(usesTiles(matmulText(random, 1, 64, 64)));
+  ConvCase conv{1, 8, 8, 16, 3, 3, 16};
+  EXPECT_TRUE(usesTiles(convText(random, conv, /*isFloat=*/false)));
+  EXPECT_FALSE(usesTiles(convText(random, conv, /*isFloat=*/true)));
+}
+
+TEST_F(MatrixTilesTest, OtherTargetsHaveNone) {
+  DispatchModule module(matmulText(random, 64, 64, 64));
+  auto plan = planKernel(module.dispatch());
+  ASSERT_TRUE(succeeded(plan));
+  for (const CpuTarget &target : allCpuTargets().drop_front()) {
+    EXPECT_FALSE((*plan)->usesTiles(target)) << target.name;
+    EXPECT_NE((*plan)->instruction(target), "tdpbusd") << target.name;
+  }
+  EXPECT_EQ((*plan)->instruction(tileTarget()), "tdpbusd");
+}
+
+// One tile, a pair, an odd number; tiles that overlap, of even height.
+TEST_F(MatrixTilesTest, Rows) {
+  for (int64_t m : {4, 15, 16, 17, 31, 33, 48, 49, 97, 193, 401})
+    check(matmulText(random, m, 33, 64));
+}
+
+// Multiples of a multiplication's depth, depths that cut evenly, others.
+TEST_F(MatrixTilesTest, Depths) {
+  for (int64_t k : {13, 16, 40, 64, 68, 96, 148, 190, 258, 641, 1096})
+    check(matmulText(random, 37, 20, k));
+}
+
+TEST_F(MatrixTilesTest, Channels) {
+  for (int64_t n : {1, 15, 16, 17, 32, 47, 64, 65, 100, 200})
+    check(matmulText(random, 35, n, 70));
+}
+
+TEST_F(MatrixTilesTest, RandomProducts) {
+  std::uniform_int_distribution<int64_t> rows(4, 300), columns(1, 150),
+      depth(13, 600);
+  for (int i = 0; i < 6; ++i)
+    check(matmulText(random, rows(random), columns(random), depth(random)));
+}
+
+TEST_F(MatrixTilesTest, RandomConvolutions) {
+  std::uniform_int_distribution<int64_t> size(6, 20), kernel(1, 5),
+      channels(13, 80), small(1, 2), pad(0, 2);
+  for (int i = 0; i < 6; ++i) {
+    ConvCase c{1,
+               size(random) + 4,
+               size(random) + 4,
+               channels(random),
+               kernel(random),
+               kernel(random),
+               channels(random)};
+    c.strideY = small(random);
+    c.strideX = small(random);
+    c.dilationY = small(random);
+    c.dilationX = small(random);
+    c.top = pad(random);
+    c.left = pad(random);
+    c.bottom = pad(random);
+    c.right = pad(random);
+    check(convText(random, c, /*isFloat=*/false));
+  }
+}
+
+TEST_F(MatrixTilesTest, Groups) {
+  check(groupedText(random, 9, 3, 20, 70, 3));
+  check(groupedText(random, 7, 4, 16, 16, 1));
+  check(groupedText(random, 8, 2, 5, 130, 2));
+}
+
+} // namespace
