@@ -36,6 +36,7 @@ TESTS = [
     ("control flow", ["integration.control_flow"]),
     ("GPUs", ["integration.gpu"]),
     ("the benchmark", ["integration.bench"]),
+    ("recipes of blocked weights", ["integration.weight_blocks"]),
     ("blocked weights on GPUs", ["integration.gpu_matmul_nbits"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),

@@ -41,7 +41,7 @@ static void chooseScales(const LayerView &layer, const TensorRecipe &weights,
                          std::vector<float> &scales, std::vector<char> &dead) {
   const ScaleOptions options = weights.scaleOptions();
   const int64_t columns = layer.columns();
-  bool perRow = weights.granularity == Granularity::Channel;
+  bool perRow = weights.granularity != Granularity::Tensor;
   scales.assign(layer.rows(), 0);
   dead.assign(layer.rows(), 0);
   layer.forEachRowBlock([&](const LayerView::RowBlock &block) {
@@ -62,7 +62,7 @@ static void chooseScales(const LayerView &layer, const TensorRecipe &weights,
 static void raiseScales(const LayerView &layer, const TensorRecipe &weights,
                         float inputScale, const std::vector<char> &dead,
                         QuantizedLayer &result) {
-  bool perRow = weights.granularity == Granularity::Channel;
+  bool perRow = weights.granularity != Granularity::Tensor;
   for (int64_t row = 0; row < layer.rows(); ++row) {
     float &scale = result.weightScales[row];
     float bias = layer.bias[row];

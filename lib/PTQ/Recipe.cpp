@@ -29,6 +29,7 @@ void TensorOverride::applyTo(TensorRecipe &recipe) const {
   recipe.percentile = percentile.value_or(recipe.percentile);
   recipe.p = p.value_or(recipe.p);
   recipe.rounding = rounding.value_or(recipe.rounding);
+  recipe.block = block.value_or(recipe.block);
 }
 
 ScaleOptions TensorRecipe::scaleOptions() const {

@@ -6,6 +6,7 @@
 // errors: a misspelt exception that silently does nothing costs more than a
 // strict reader.
 
+#include "QDialect/Numerics/BlockMatmul.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
@@ -29,12 +30,17 @@ struct ScalarTraits<RecipeFormat> {
     os << format.str();
   }
   static StringRef input(StringRef text, void *, RecipeFormat &format) {
+    if (text == "f32") {
+      format = {/*isSigned=*/true, 32, /*isFloat=*/true};
+      return {};
+    }
     StringRef digits = text;
+    format.isFloat = false;
     format.isSigned = digits.consume_front("s");
     if ((!format.isSigned && !digits.consume_front("u")) ||
         digits.getAsInteger(10, format.bits) || format.bits < 2 ||
         format.bits > 16)
-      return "is not a format: s or u and 2 to 16 bits, such as u8";
+      return "is not a format: s or u and 2 to 16 bits, such as u8, or f32";
     return {};
   }
   static QuotingType mustQuote(StringRef) { return QuotingType::None; }
@@ -45,6 +51,7 @@ struct ScalarEnumerationTraits<Granularity> {
   static void enumeration(IO &io, Granularity &value) {
     io.enumCase(value, "tensor", Granularity::Tensor);
     io.enumCase(value, "channel", Granularity::Channel);
+    io.enumCase(value, "block", Granularity::Block);
     io.enumCase(value, "token", Granularity::Token);
   }
 };
@@ -109,6 +116,8 @@ struct MappingTraits<ActivationKeys> {
   static std::string validate(IO &, ActivationKeys &keys) {
     if (keys.granularity == Granularity::Channel)
       return "activations: granularity channel is not supported";
+    if (keys.granularity == Granularity::Block)
+      return "activations: granularity block is not supported";
     // Scales of tokens are known at run time alone; a recipe says so.
     bool token = keys.granularity == Granularity::Token;
     if (token != keys.dynamic.value_or(false) ||
@@ -123,14 +132,20 @@ struct MappingTraits<WeightKeys> {
   static void mapping(IO &io, WeightKeys &keys) {
     mapTensor(io, keys);
     io.mapOptional("rounding", keys.rounding);
+    io.mapOptional("block", keys.block);
   }
-  /// Integer contractions want weights without a zero point, in a byte.
+  /// Integer contractions want weights without a zero point, in a byte; those
+  /// of blocks may have one.
   static std::string validate(IO &, WeightKeys &keys) {
     if (keys.format && (!keys.format->isSigned || keys.format->bits > 8))
       return "weights: format " + keys.format->str() +
              " is not supported (s2 to s8 are)";
-    if (keys.symmetric && !*keys.symmetric)
-      return "weights: symmetric: false is not supported";
+    bool hasBlocks = keys.granularity == Granularity::Block;
+    if (keys.symmetric && !*keys.symmetric && !hasBlocks)
+      return "weights: symmetric: false wants granularity: block";
+    if (keys.block && (*keys.block < 1 || *keys.block > kMaxMatmulBlock))
+      return "weights: block must be between 1 and " +
+             std::to_string(kMaxMatmulBlock);
     if (keys.granularity == Granularity::Token)
       return "weights: granularity token is not supported";
     return validateTensor(keys);
@@ -263,6 +278,23 @@ struct ScalarTraits<SmoothingRecipe> {
   static QuotingType mustQuote(StringRef) { return QuotingType::None; }
 };
 
+/// Activations and weights that no layer can have together.
+static std::string validateLayer(const LayerRecipe &layer) {
+  bool hasBlocks = layer.weights.granularity == Granularity::Block;
+  if (layer.activations.format.isFloat && !hasBlocks)
+    return "activations: format f32 wants weights: granularity: block";
+  if (!hasBlocks && !layer.weights.symmetric)
+    return "weights: symmetric: false wants granularity: block";
+  if (!hasBlocks || layer.activations.format.isFloat)
+    return {};
+  const TensorRecipe &activations = layer.activations;
+  if (!activations.isDynamic() || !activations.symmetric ||
+      activations.format.str() != "s8")
+    return "weights: granularity block wants activations of f32, or of s8, "
+           "symmetric and by token";
+  return {};
+}
+
 template <>
 struct MappingTraits<Recipe> {
   static void mapping(IO &io, Recipe &recipe) {
@@ -307,6 +339,17 @@ struct MappingTraits<Recipe> {
     if (recipe.biasAbsorption &&
         (!std::isfinite(*recipe.biasAbsorption) || *recipe.biasAbsorption < 0))
       return "bias_absorption must not be negative";
+    std::string problem = validateLayer(recipe.layer({}, ""));
+    for (const LayerRule &rule : recipe.layers) {
+      LayerRecipe layer{/*keepFloat=*/false, recipe.activations,
+                        recipe.weights};
+      rule.activations.applyTo(layer.activations);
+      rule.weights.applyTo(layer.weights);
+      if (problem.empty())
+        problem = validateLayer(layer);
+    }
+    if (!problem.empty())
+      return problem;
     if (recipe.integerOnly &&
         (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))
       return "integer_only wants rescale: dyadic and nonlinearities";

@@ -70,7 +70,8 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
       if (found == unitOf.end())
         continue;
       PlannedUnit &planned = units[found->second];
-      if (planned.unit.ops.back() != &op || planned.layer.keepFloat)
+      if (planned.unit.ops.back() != &op || planned.layer.keepFloat ||
+          planned.layer.isWeightOnly())
         continue;
       Value result = planned.unit.result();
       planned.roundsResult = wanted[result];
@@ -117,9 +118,10 @@ bool QuantizationPlan::wants(OpOperand &use) const {
         Operation *maker = gridSource(part).getDefiningOp();
         return unitOf.contains(maker) || isa_and_nonnull<qd::ObserveOp>(maker);
       });
-    // The sums of scales made at run time are floats.
+    // The sums of scales made at run time are floats, those of floats, too.
     auto maker = unitOf.find(source.getDefiningOp());
-    return maker != unitOf.end() && !units[maker->second].isDynamic;
+    return maker != unitOf.end() && !units[maker->second].isDynamic &&
+           !units[maker->second].layer.isWeightOnly();
   }
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));

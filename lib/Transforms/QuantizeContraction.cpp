@@ -12,6 +12,7 @@
 #include "PerChannel.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/PTQ/QuantizeBlocks.h"
 #include "QDialect/PTQ/QuantizeLayer.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -110,21 +111,31 @@ static LayerView viewWeight(const ContractionStructure &s,
   return layer;
 }
 
-/// The codes as a constant of iN, and its dequantize.
+/// The codes as a constant of iN.
+static Value codeConstant(OpBuilder &builder, Location loc,
+                          RankedTensorType type, const TensorRecipe &recipe,
+                          ArrayRef<int32_t> codes) {
+  HostTensor tensor(DType::I8, type.getShape().vec());
+  llvm::transform(codes, tensor.mutableData<int8_t>(),
+                  [](int32_t code) { return static_cast<int8_t>(code); });
+  return makeConstant(
+      builder, loc,
+      RankedTensorType::get(type.getShape(),
+                            builder.getIntegerType(recipe.format.bits)),
+      "weight_codes", std::move(tensor));
+}
+
+/// The codes as a constant, and its dequantize.
 static Value emitWeight(OpBuilder &builder, Location loc, Type floatType,
                         ArrayRef<int64_t> channelStrides,
                         const TensorRecipe &recipe,
                         const QuantizedLayer &quantized) {
   auto type = cast<RankedTensorType>(floatType);
-  auto codeType = RankedTensorType::get(
-      type.getShape(), builder.getIntegerType(recipe.format.bits));
-  HostTensor codes(DType::I8, type.getShape().vec());
-  llvm::transform(quantized.weightCodes, codes.mutableData<int8_t>(),
-                  [](int32_t code) { return static_cast<int8_t>(code); });
-  Value constant = makeConstant(builder, loc, codeType, "weight_codes", codes);
+  Value constant =
+      codeConstant(builder, loc, type, recipe, quantized.weightCodes);
 
   SmallVector<int64_t> scaleShape, blocks;
-  if (recipe.granularity == Granularity::Channel)
+  if (recipe.granularity != Granularity::Tensor)
     for (auto [size, stride] : llvm::zip(type.getShape(), channelStrides)) {
       scaleShape.push_back(stride ? size : 1);
       blocks.push_back(stride ? 1 : 0);
@@ -286,6 +297,52 @@ void quantizeContraction(const QuantizableUnit &unit,
   ++summary.contractions;
   summary.deadChannels += quantized.deadRows;
   summary.raisedChannels += quantized.raisedRows;
+}
+
+void quantizeBlockWeights(const QuantizableUnit &unit,
+                          const TensorRecipe &weights,
+                          QuantizeSummary &summary) {
+  const ContractionStructure &s = *unit.contraction;
+  if (s.kind != ContractionStructure::Kind::Matmul ||
+      s.weightMap.getNumResults() != 2 || s.inputChannel.size() != 1)
+    return;
+  std::optional<ContractionLayer> layer = viewContraction(unit);
+  if (!layer)
+    return;
+  BlockedLayer quantized = quantizeBlocks(layer->view, weights);
+  OpBuilder builder(unit.root);
+  OpOperand &operand = layer->weight();
+  Location loc = operand.get().getLoc();
+  auto type = cast<RankedTensorType>(operand.get().getType());
+  unsigned depthDim = *s.weightDim(s.inputChannel[0]);
+  SmallVector<int64_t, 2> shape(2, layer->view.rows()), blocks(2, 1);
+  shape[depthDim] = quantized.blocks;
+  blocks[depthDim] = weights.block;
+  // Blocks are rows of the parameters; the weight may have channels as rows.
+  auto parameter = [&](DType dtype, Type elementType, StringRef name,
+                       const auto &values) {
+    using Number = typename std::decay_t<decltype(values)>::value_type;
+    HostTensor tensor(dtype, std::vector<int64_t>(shape.begin(), shape.end()));
+    Number *out = tensor.template mutableData<Number>();
+    int64_t rows = layer->view.rows();
+    for (int64_t block = 0; block < quantized.blocks; ++block)
+      for (int64_t row = 0; row < rows; ++row)
+        out[depthDim == 0 ? block * rows + row
+                          : row * quantized.blocks + block] =
+            values[block * rows + row];
+    return makeConstant(builder, loc, RankedTensorType::get(shape, elementType),
+                        name, std::move(tensor));
+  };
+  Value scale = parameter(DType::F32, builder.getF32Type(), "weight_scales",
+                          quantized.scales);
+  Value zero = weights.symmetric
+                   ? Value()
+                   : parameter(DType::I32, builder.getI32Type(),
+                               "weight_zero_points", quantized.zeroPoints);
+  Value codes = codeConstant(builder, loc, type, weights, quantized.codes);
+  operand.set(
+      qd::DequantizeOp::create(builder, loc, type, codes, scale, zero, blocks));
+  ++summary.contractions;
 }
 
 bool correctBias(const QuantizableUnit &unit, const TensorRecipe &weights,

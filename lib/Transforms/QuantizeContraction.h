@@ -24,6 +24,12 @@ void quantizeContraction(const QuantizableUnit &unit,
                          const ValueStatistics *inputStatistics,
                          bool correctBias, QuantizeSummary &summary);
 
+/// Replaces the constant f32 weight of a matrix product by codes with a scale
+/// for each block of what it sums over (Granularity::Block). The bias stays.
+void quantizeBlockWeights(const QuantizableUnit &unit,
+                          const TensorRecipe &weights,
+                          QuantizeSummary &summary);
+
 /// Gives the bias of `unit`, or one that it gets, what rounding its weights as
 /// `weights` says would take from the means of its results. False for
 /// contractions that this cannot be done to.

@@ -85,7 +85,8 @@ private:
   llvm::DenseMap<Value, TensorRecipe> activationRecipes() const {
     llvm::DenseMap<Value, TensorRecipe> result;
     for (const PlannedUnit &planned : units)
-      if (planned.roundsResult || planned.layer.keepFloat)
+      if (planned.roundsResult || (planned.layer.keepFloat &&
+                                   !planned.layer.activations.format.isFloat))
         result[planned.unit.result()] = planned.layer.activations;
     for (const PlannedUnit &planned : units)
       for (Value input : planned.unit.inputs)
@@ -334,10 +335,13 @@ private:
   }
 
   void quantizeUnit(PlannedUnit &planned) {
-    if (!planned.isInteger)
-      return;
     QuantizableUnit &unit = planned.unit;
     const LayerRecipe &layer = planned.layer;
+    if (layer.isWeightOnly() && unit.contraction &&
+        unit.contraction->weightIsConstant)
+      quantizeBlockWeights(unit, layer.weights, summary);
+    if (!planned.isInteger)
+      return;
     request(planned);
     if (recipe.nonlinearities &&
         isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::GeluOp,
@@ -354,8 +358,11 @@ private:
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
     if (planned.isDynamic) {
-      quantizeContraction(unit, layer.weights, std::nullopt, nullptr,
-                          /*correctBias=*/false, summary);
+      if (layer.weights.granularity == Granularity::Block)
+        quantizeBlockWeights(unit, layer.weights, summary);
+      else
+        quantizeContraction(unit, layer.weights, std::nullopt, nullptr,
+                            /*correctBias=*/false, summary);
       quantizeTokens(unit, layer.activations);
       return;
     }

@@ -183,9 +183,10 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
             "r.yaml:1: missing required key 'name' in 'description: x'");
   EXPECT_EQ(errorOf("name: x\nwieghts: {format: s8}\n"),
             "r.yaml:2: unknown key 'wieghts' in 'wieghts: {format: s8}'");
-  EXPECT_EQ(errorOf("name: x\nactivations: {format: q8}\n"),
-            "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8 in "
-            "'activations: {format: q8}'");
+  EXPECT_EQ(
+      errorOf("name: x\nactivations: {format: q8}\n"),
+      "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8, or f32 "
+      "in 'activations: {format: q8}'");
   EXPECT_EQ(errorOf("name: x\nactivations: {rounding: nearest}\n"),
             "r.yaml:2: unknown key 'rounding' in 'activations: {rounding: "
             "nearest}'");
@@ -201,7 +202,7 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
             "r.yaml:3: match '/(/': parentheses not balanced in '- {match: "
             "\"/(/\"}'");
   EXPECT_EQ(errorOf("name: x\nweights: {symmetric: false}\n"),
-            "r.yaml:2: weights: symmetric: false is not supported in "
+            "r.yaml:2: weights: symmetric: false wants granularity: block in "
             "'weights: {symmetric: false}'");
   EXPECT_EQ(errorOf("name: x\nweights: {format: u8}\n"),
             "r.yaml:2: weights: format u8 is not supported (s2 to s8 are) in "
@@ -218,13 +219,49 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(errorOf(""), "r.yaml:1: no keys here");
 }
 
+TEST(RecipeTest, WeightsAlone) {
+  Recipe recipe = parsed(R"(name: r
+activations: {format: f32}
+weights: {format: s4, granularity: block, block: 64, symmetric: false}
+layers:
+  - {match: "head", keep_float: true}
+)");
+  EXPECT_EQ(recipe.weights.granularity, Granularity::Block);
+  EXPECT_EQ(recipe.weights.block, 64);
+  EXPECT_FALSE(recipe.weights.symmetric);
+  EXPECT_TRUE(recipe.layer({"body"}, "matmul").isWeightOnly());
+  EXPECT_FALSE(recipe.layer({"head"}, "matmul").isWeightOnly());
+}
+
+TEST(RecipeTest, BlocksWantFloatsOrTokens) {
+  auto expectError = [](const std::string &text, const std::string &part) {
+    std::string error = errorOf("name: x\n" + text + "\n");
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  expectError("weights: {granularity: block}",
+              "weights: granularity block wants activations of f32, or of s8, "
+              "symmetric and by token");
+  expectError("activations: {format: f32}",
+              "activations: format f32 wants weights: granularity: block");
+  expectError("activations: {granularity: block}",
+              "activations: granularity block is not supported");
+  expectError("weights: {format: f32}", "weights: format f32 is not supported");
+  expectError("weights: {granularity: block, block: 0}",
+              "weights: block must be between 1 and 65536");
+  // A rule is held against what it leaves as it was.
+  expectError("activations: {format: f32}\nweights: {granularity: block, "
+              "symmetric: false}\nlayers:\n  - {match: \"a\", activations: "
+              "{format: u8}, weights: {granularity: channel}}",
+              "weights: symmetric: false wants granularity: block");
+}
+
 TEST(RecipeTest, UnknownNamesListTheKnown) {
   llvm::Expected<Recipe> recipe = Recipe::load("w3a5");
   ASSERT_FALSE(static_cast<bool>(recipe));
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
-  EXPECT_NE(message.find("built in: integer-only, w4a4-int, w4a8-int, "
-                         "w8a16-int, w8a8-dynamic, w8a8-int"),
+  EXPECT_NE(message.find("built in: integer-only, w4a16, w4a4-int, w4a8-int, "
+                         "w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
             std::string::npos)
       << message;
 }

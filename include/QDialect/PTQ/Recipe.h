@@ -20,17 +20,19 @@
 
 namespace qdialect {
 
-/// An integer alphabet of a recipe: u8, s8, u4, s4, u16, s16, ...
+/// An integer alphabet of a recipe: u8, s8, u4, s4, u16, s16, ...; or f32, for
+/// activations that stay as they are.
 struct RecipeFormat {
   bool isSigned = true;
   unsigned bits = 8;
+  bool isFloat = false;
 
   int64_t minCode() const { return isSigned ? -(int64_t(1) << (bits - 1)) : 0; }
   int64_t maxCode() const {
     return (int64_t(1) << (isSigned ? bits - 1 : bits)) - 1;
   }
   std::string str() const {
-    return (isSigned ? "s" : "u") + std::to_string(bits);
+    return (isFloat ? "f" : isSigned ? "s" : "u") + std::to_string(bits);
   }
 };
 
@@ -39,6 +41,9 @@ enum class Granularity {
   Tensor,
   /// One scale per output channel (weights).
   Channel,
+  /// One scale, and one zero point unless symmetric, for each `block` numbers
+  /// that an output channel of a matrix product sums over (weights).
+  Block,
   /// One scale for each row that a matrix product with constant weights sums
   /// over, chosen from the data at run time (activations). What else is rounded
   /// has one grid a tensor.
@@ -63,6 +68,7 @@ struct TensorRecipe {
   double percentile = 99.99;
   double p = 2.4;
   WeightRounding rounding = WeightRounding::Nearest; ///< of weights
+  int64_t block = 32;                                ///< of Granularity::Block
 
   bool isDynamic() const { return granularity == Granularity::Token; }
   /// What Numerics wants to know. Zero is always representable. Symmetric
@@ -79,6 +85,7 @@ struct TensorOverride {
   std::optional<double> percentile;
   std::optional<double> p;
   std::optional<WeightRounding> rounding;
+  std::optional<int64_t> block;
 
   void applyTo(TensorRecipe &recipe) const;
 };
@@ -103,6 +110,9 @@ struct LayerRecipe {
   bool keepFloat = false;
   TensorRecipe activations;
   TensorRecipe weights;
+
+  /// Weights are codes, activations stay floats.
+  bool isWeightOnly() const { return !keepFloat && activations.format.isFloat; }
   /// The precision as receipts write it: w8a8, w8a8-token where scales are
   /// chosen for each token, and a8 for ops without weights.
   std::string precision() const;

@@ -1,0 +1,101 @@
+# Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The recipes with weights by blocks (w4a16, w8a16, w4a8) over small float networks, without calibration data.
+
+Near the float model, codes packed in the library, nothing asked to be integer that is not; the library for CPUs equals the
+interpreted program and the one for GPUs (on the PTX emulator) the CPU's, bit for bit where activations are codes, else as
+near as f32 sums are.
+"""
+
+import argparse
+import json
+import re
+import sys
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from evaluation.tools import Tools
+
+SIZES = [200, 320, 64]
+# Recipe: least SQNR in dB to the float model, kernels of products on CPUs and on GPUs.
+RECIPES = {
+    "w4a16": (17, "block-weights", "mma_block_weights"),
+    "w8a16": (40, "block-weights", "mma_block_weights"),
+    "w4a8": (17, "block-dot", "mma_block_dot"),
+}
+SQNR = re.compile(r"sqnr_db (\S+)")
+
+
+def network(random, rows, as_gemm):
+    """Two layers with a relu between them; Gemm with transposed weights, or MatMul and Add."""
+    nodes, inits, value = [], [], "x"
+    for i, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+        weight = (random.normal(size=(inputs, outputs)) / np.sqrt(inputs)).astype(np.float32)
+        bias = random.normal(size=outputs).astype(np.float32)
+        inits.append(numpy_helper.from_array(np.ascontiguousarray(weight.T) if as_gemm else weight, f"w{i}"))
+        inits.append(numpy_helper.from_array(bias, f"b{i}"))
+        if as_gemm:
+            nodes.append(helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], [f"h{i}"], transB=1))
+        else:
+            nodes.append(helper.make_node("MatMul", [value, f"w{i}"], [f"m{i}"]))
+            nodes.append(helper.make_node("Add", [f"m{i}", f"b{i}"], [f"h{i}"]))
+        value = f"h{i}"
+        if i + 2 < len(SIZES):
+            nodes.append(helper.make_node("Relu", [value], [f"r{i}"]))
+            value = f"r{i}"
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", 1, [*rows, SIZES[0]])],
+        [helper.make_tensor_value_info(value, 1, [*rows, SIZES[-1]])],
+        inits,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    tools, random, failed = Tools(parser.parse_args().build), np.random.default_rng(1), 0
+
+    def expect(condition, what):
+        nonlocal failed
+        if not condition:
+            failed += 1
+            print(f"FAILED {name} {recipe}: {what}")
+
+    def compare(library, reference, *flags):
+        said = tools.run("q-run", library, "--input", x, "--compare", reference, *flags)
+        return float(SQNR.search(said).group(1))
+
+    for name, rows, as_gemm in (("gemm", [17], True), ("batch", [2, 9], False), ("row", [1], False)):
+        model, x = tools.path(f"{name}.onnx"), tools.path(f"{name}.npy")
+        onnx.save(network(random, rows, as_gemm), model)
+        np.save(x, random.normal(size=(*rows, SIZES[0])).astype(np.float32))
+        for recipe, (least, on_cpu, on_gpu) in RECIPES.items():
+            flags = ["--recipe", recipe, "--fail-on-fallback"]
+            program = tools.compile(model, tools.path(f"{name}-{recipe}.mlirbc"), *flags, "--stop-after=dispatch")
+            cpu = tools.compile(model, tools.path(f"{name}-{recipe}.so"), *flags)
+            gpu = tools.compile(model, tools.path(f"{name}-{recipe}-gpu.so"), *flags, "--target", "nvptx:sm_80")
+            near = compare(cpu, model)
+            expect(near >= least, f"{near} dB from the float model, at least {least} wanted")
+            # Sums in another order differ by their last bits.
+            same = np.inf if recipe == "w4a8" else 110
+            expect(compare(cpu, program) >= same, "the library is not what the program says")
+            expect(compare(gpu, cpu, "--device", "ptx-emulator") >= same, "the GPU's library is not the CPU's")
+            bits = 8 if recipe == "w8a16" else 4
+            for library, wanted in ((cpu, on_cpu), (gpu, on_gpu)):
+                with open(library.replace(".so", ".receipt.json")) as file:
+                    products = [layer for layer in json.load(file)["layers"] if layer["macs"]]
+                found = [(layer["kernel"], layer["weight_bits"]) for layer in products]
+                expect(found == [(wanted, bits)] * 2, f"kernels and weight bits are {found}")
+            print(f"{name} {recipe}: {near} dB from the float model")
+    print(f"{failed} failures")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
