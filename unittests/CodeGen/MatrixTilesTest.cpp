@@ -7,6 +7,7 @@
 
 #include "Check.h"
 #include "ContractionText.h"
+#include "ProductText.h"
 
 using namespace qdialect;
 using namespace qdialect::testing;
@@ -51,6 +52,22 @@ TEST_F(MatrixTilesTest, OtherTargetsHaveNone) {
   EXPECT_EQ((*plan)->instruction(tileTarget()), "tdpbusd");
 }
 
+// Products of two activations, with the sums of rows and without.
+TEST_F(MatrixTilesTest, Activations) {
+  for (int zeroRight : {0, 9})
+    for (auto [rows, columns, depth] : std::vector<std::array<int64_t, 3>>{
+             {4, 16, 13}, {37, 70, 33}, {64, 128, 96}, {129, 30, 150}}) {
+      Product p;
+      p.rows = rows;
+      p.columns = columns;
+      p.depth = depth;
+      p.zeroRight = zeroRight;
+      EXPECT_TRUE(usesTiles(productText(p)));
+      checkDispatch(productText(p), "batch_matmul", random, /*tolerance=*/0,
+                    /*alsoGeneric=*/false);
+    }
+}
+
 // One tile, a pair, an odd number; tiles that overlap, of even height.
 TEST_F(MatrixTilesTest, Rows) {
   for (int64_t m : {4, 15, 16, 17, 31, 33, 48, 49, 97, 193, 401})
@@ -59,7 +76,7 @@ TEST_F(MatrixTilesTest, Rows) {
 
 // Multiples of a multiplication's depth, depths that cut evenly, others.
 TEST_F(MatrixTilesTest, Depths) {
-  for (int64_t k : {13, 16, 40, 64, 68, 96, 148, 190, 258, 641, 1096})
+  for (int64_t k : {21, 32, 40, 64, 68, 96, 148, 190, 258, 641, 1096})
     check(matmulText(random, 37, 20, k));
 }
 
@@ -70,14 +87,14 @@ TEST_F(MatrixTilesTest, Channels) {
 
 TEST_F(MatrixTilesTest, RandomProducts) {
   std::uniform_int_distribution<int64_t> rows(4, 300), columns(1, 150),
-      depth(13, 600);
+      depth(21, 600);
   for (int i = 0; i < 6; ++i)
     check(matmulText(random, rows(random), columns(random), depth(random)));
 }
 
 TEST_F(MatrixTilesTest, RandomConvolutions) {
   std::uniform_int_distribution<int64_t> size(6, 20), kernel(1, 5),
-      channels(13, 80), small(1, 2), pad(0, 2);
+      channels(21, 80), small(1, 2), pad(0, 2);
   for (int i = 0; i < 6; ++i) {
     ConvCase c{1,
                size(random) + 4,
@@ -100,8 +117,8 @@ TEST_F(MatrixTilesTest, RandomConvolutions) {
 
 TEST_F(MatrixTilesTest, Groups) {
   check(groupedText(random, 9, 3, 20, 70, 3));
-  check(groupedText(random, 7, 4, 16, 16, 1));
-  check(groupedText(random, 8, 2, 5, 130, 2));
+  check(groupedText(random, 7, 4, 24, 16, 1));
+  check(groupedText(random, 8, 2, 6, 130, 2));
 }
 
 } // namespace

@@ -17,6 +17,7 @@
 
 #include "DotPolicy.h"
 #include "KernelRegion.h"
+#include "MatrixLoop.h"
 
 namespace qdialect::cpu {
 
@@ -79,8 +80,10 @@ struct BatchZeroPoints {
 struct PanelShape {
   int64_t columns;
   bool ragged = false;
+  /// Its image has one more vector, of ones.
+  bool sumsRows = false;
   int64_t vectors() const { return (columns + 15) / 16; }
-  int64_t stepBytes() const { return 64 * vectors(); }
+  int64_t stepBytes() const { return 64 * (vectors() + sumsRows); }
 };
 
 /// Packs one panel, whose first column is at `source`, into `image`, and writes
@@ -110,6 +113,26 @@ mlir::LLVM::LLVMFuncOp
 emitBatchTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
               llvm::StringRef name, const BatchMatmulGeometry &geometry,
               const Epilogue &epilogue, BatchTile tile, size_t numConstants);
+
+/// The tiles for a target with a matrix unit where it is the better choice, for
+/// the rows of a problem in `chunks` parts.
+std::optional<MatrixTileShape>
+batchMatrixTiles(const CpuTarget &target, const BatchMatmulGeometry &geometry,
+                 int64_t chunks);
+
+/// Writes to a packed panel what the matrix unit reads besides: the vector of
+/// ones, where there is one, and zeros up to the last multiplication's end.
+void emitCompletePanel(Emitter &e, const BatchMatmulGeometry &geometry,
+                       const MatrixTileShape &shape, PanelShape panel,
+                       mlir::Value image, mlir::Value starts, mlir::Value ones);
+
+/// Emits the private function that multiplies all rows of a task:
+///   (args, lhs, panel, starts, numRows, row of the output, column)
+mlir::LLVM::LLVMFuncOp
+emitBatchMatrixTile(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
+                    llvm::StringRef name, const BatchMatmulGeometry &geometry,
+                    const MatrixTileShape &shape, const Epilogue &epilogue,
+                    PanelShape panel);
 
 } // namespace qdialect::cpu
 

@@ -32,7 +32,10 @@ public:
 
   bool init();
   std::string instruction(const CpuTarget &target) const override {
-    return dotInstruction(target, g.isFloat);
+    return usesTiles(target) ? "tdpbusd" : dotInstruction(target, g.isFloat);
+  }
+  bool usesTiles(const CpuTarget &target) const override {
+    return batchMatrixTiles(target, g, chunks).has_value();
   }
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
                      StringRef symbol) override;
@@ -56,6 +59,12 @@ private:
     return (maxChunkRows() + block.tileRows - 1) / block.tileRows;
   }
   SmallVector<int64_t> tileHeights(const Block &block) const;
+  /// A panel's width and the tiles it is walked with.
+  struct PanelClass {
+    PanelShape shape;
+    std::vector<Block> blocks;
+    LLVM::LLVMFuncOp matrixTile; // instead of `blocks`
+  };
   /// What the tiles of a task have in common.
   struct Task {
     Value args, lhs, image, starts, firstRow, numRows, outRow, column, rowOnes;
@@ -66,17 +75,18 @@ private:
     BatchZeroPoints zeroPoints;
   };
   void emitTask(Emitter &e, Value task, Value args, const Scratch &scratch,
-                ArrayRef<std::vector<Block>> classes,
-                ArrayRef<PanelShape> shapes);
+                ArrayRef<PanelClass> classes);
   void emitTiles(Emitter &e, Block &block, const Task &task);
   void callTile(Emitter &e, LLVM::LLVMFuncOp tile, const Block &block,
                 const Task &task, Value row);
   Scratch makeScratch(Emitter &e, Value args, PanelShape widest);
+  SmallVector<PanelShape> panelShapes(bool sumsRows) const;
 
   KernelRegion region;
   BatchMatmulGeometry g;
   Epilogue epilogue;
-  int64_t chunks = 1; ///< parts of a problem's rows
+  int64_t chunks = 1;                         ///< parts of a problem's rows
+  std::optional<MatrixTileShape> matrixTiles; ///< of the target emitted for
   unsigned onesArgument = 0;
 };
 
@@ -196,8 +206,7 @@ void BatchMatmulPlan::emitTiles(Emitter &e, Block &block, const Task &task) {
 
 void BatchMatmulPlan::emitTask(Emitter &e, Value number, Value args,
                                const Scratch &scratch,
-                               ArrayRef<std::vector<Block>> classes,
-                               ArrayRef<PanelShape> shapes) {
+                               ArrayRef<PanelClass> classes) {
   int64_t size = g.elementSize();
   Value chunk = e.rem(number, chunks);
   Value rest = e.div(number, chunks);
@@ -222,9 +231,18 @@ void BatchMatmulPlan::emitTask(Emitter &e, Value number, Value args,
   Value source = e.at(rhs, e.mul(e.mul(task.column, g.columns.rhs), size));
   Value left = e.sub(e.index(g.columns.size), task.column);
   auto walk = [&](size_t number) {
-    emitPackPanel(e, g, scratch.zeroPoints, shapes[number], source,
+    const PanelClass &panelClass = classes[number];
+    emitPackPanel(e, g, scratch.zeroPoints, panelClass.shape, source,
                   scratch.image, scratch.starts, scratch.ones, left);
-    for (Block block : classes[number])
+    if (matrixTiles) {
+      emitCompletePanel(e, g, *matrixTiles, panelClass.shape, scratch.image,
+                        scratch.starts, scratch.rowOnes);
+      Value row = e.add(task.outRow, e.mul(task.firstRow, g.rows.outRow));
+      e.call(panelClass.matrixTile,
+             {args, e.at(task.lhs, e.mul(task.firstRow, g.rows.lhs)),
+              scratch.image, scratch.starts, task.numRows, row, task.column});
+    }
+    for (Block block : panelClass.blocks)
       emitTiles(e, block, task);
   };
   if (classes.size() == 1)
@@ -241,8 +259,10 @@ BatchMatmulPlan::Scratch BatchMatmulPlan::makeScratch(Emitter &e, Value args,
   };
   Scratch scratch;
   scratch.zeroPoints = BatchZeroPoints::load(e, g, epilogue, args);
-  scratch.image = onStack(e.mul(e.index(g.numSteps()), widest.stepBytes()));
-  scratch.starts = onStack(e.index(256));
+  int64_t numSteps =
+      matrixTiles ? matrixTiles->steps * matrixTiles->blocks : g.numSteps();
+  scratch.image = onStack(e.mul(e.index(numSteps), widest.stepBytes()));
+  scratch.starts = onStack(e.index(320));
   scratch.ones = onStack(e.index(4));
   e.store(e.constantInt(e.i32(), 0x01010101), scratch.ones, 4);
   scratch.rowOnes = scratch.ones; // nobody reads it
@@ -255,20 +275,33 @@ BatchMatmulPlan::Scratch BatchMatmulPlan::makeScratch(Emitter &e, Value args,
   return scratch;
 }
 
+/// The widths of panels, the widest first.
+SmallVector<PanelShape> BatchMatmulPlan::panelShapes(bool sumsRows) const {
+  if (!hasKnownColumns())
+    return {{64}, {64, /*ragged=*/true}};
+  SmallVector<PanelShape> shapes;
+  if (g.numPanels() > 1)
+    shapes.push_back({64, /*ragged=*/false, sumsRows});
+  if (g.lastPanelColumns() != 64 || shapes.empty())
+    shapes.push_back({g.lastPanelColumns(), /*ragged=*/false, sumsRows});
+  return shapes;
+}
+
 LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
                                     const CpuTarget &target, StringRef symbol) {
-  SmallVector<PanelShape> shapes;
-  if (!hasKnownColumns()) {
-    shapes = {{64}, {64, /*ragged=*/true}};
-  } else {
-    if (g.numPanels() > 1)
-      shapes.push_back({64});
-    if (g.lastPanelColumns() != 64 || shapes.empty())
-      shapes.push_back({g.lastPanelColumns()});
+  matrixTiles = batchMatrixTiles(target, g, chunks);
+  std::vector<PanelClass> classes;
+  for (PanelShape shape : panelShapes(matrixTiles && g.rhsZeroPoint != 0)) {
+    PanelClass panel{shape, {}, {}};
+    if (matrixTiles)
+      panel.matrixTile =
+          emitBatchMatrixTile(moduleBuilder, target,
+                              (symbol + "_matrix" + Twine(shape.columns)).str(),
+                              g, *matrixTiles, epilogue, shape);
+    else
+      panel.blocks = emitBlocks(moduleBuilder, target, symbol, shape);
+    classes.push_back(std::move(panel));
   }
-  std::vector<std::vector<Block>> classes;
-  for (PanelShape panel : shapes)
-    classes.push_back(emitBlocks(moduleBuilder, target, symbol, panel));
 
   OpBuilder::InsertionGuard guard(moduleBuilder);
   Emitter e(region.root->getLoc(), moduleBuilder, target);
@@ -276,16 +309,19 @@ LogicalResult BatchMatmulPlan::emit(OpBuilder &moduleBuilder,
                                           /*internal=*/false);
   Value args = func.getArgument(0);
   e.bindSizes(region, args, constants.size());
-  Scratch scratch = makeScratch(e, args, shapes[0]);
+  Scratch scratch = makeScratch(e, args, classes[0].shape);
+  if (matrixTiles)
+    emitConfigureTiles(e, *matrixTiles);
   Value begin = func.getArgument(1), end = func.getArgument(2);
   if (g.shapes) {
     Value all = e.mul(e.index(g.numProblems()), g.numPanels());
     begin = e.div(e.mul(begin, all), numTasks);
     end = e.div(e.mul(end, all), numTasks);
   }
-  e.loop(begin, end, 1, [&](Value task) {
-    emitTask(e, task, args, scratch, classes, shapes);
-  });
+  e.loop(begin, end, 1,
+         [&](Value task) { emitTask(e, task, args, scratch, classes); });
+  if (matrixTiles)
+    emitReleaseTiles(e);
   e.ret();
   return success();
 }

@@ -115,9 +115,10 @@ DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
   panel.channels = channels;
   panel.panelVectors = (channels + 15) / 16;
   bool isPacked = false;
-  TileShape tile = tiling ? TileShape{2 * tiling->rows, panel.panelVectors}
-                          : contractionTile(target, g, panel.panelVectors,
-                                            tasks.maxChunkRows, isPacked);
+  TileShape tile = tiling
+                       ? TileShape{2 * tiling->shape.rows, panel.panelVectors}
+                       : contractionTile(target, g, panel.panelVectors,
+                                         tasks.maxChunkRows, isPacked);
   for (int64_t first = 0; first < panel.panelVectors; first += tile.vectors) {
     PanelClass::Block block;
     block.first = first;
@@ -183,7 +184,7 @@ void DriverEmitter::emitMatrixKernels() {
         emitUnpacking(block, panel.panelVectors);
       std::string name = (symbol + "_matrix" + Twine(block.channels)).str();
       block.matrixKernel =
-          emitMatrixKernel(moduleBuilder, target, name, g, *tiling, epilogue,
+          emitMatrixKernel(moduleBuilder, target, name, *tiling, epilogue,
                            {block.vectors, block.channels}, firstConstant);
     }
   if (tiling->gathers)
@@ -192,7 +193,8 @@ void DriverEmitter::emitMatrixKernels() {
                          (symbol + "_gather").str(), g, *tiling, tableStride);
   // The last multiplication reads codes behind the panel.
   if (scratchBytes > 0)
-    scratchBytes += MatrixTiling::kMostSteps * ContractionGeometry::kRowBytes;
+    scratchBytes +=
+        MatrixTileShape::kMostSteps * ContractionGeometry::kRowBytes;
 }
 
 /// The function that writes the codes of such a block as bytes.
@@ -331,9 +333,7 @@ void DriverEmitter::emit() {
     gathered = LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
                                       e.index(tiling->gatherBytes), 64);
   if (tiling)
-    emitConfigureTiles(
-        e, *tiling,
-        LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(64), 64));
+    emitConfigureTiles(e, tiling->shape);
   Value firstTask = func.getArgument(1);
   e.loop(firstTask, func.getArgument(2), 1,
          [&](Value task) { emitTask(task, firstTask); });

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How contractions are cut into tiles of the matrix unit, their configuration,
-// and the copy of rows that do not lie as tiles are read.
+// How contractions are cut into tiles of the matrix unit, and the copy of rows
+// that do not lie as tiles are read.
 
 #include "MatrixTiles.h"
 
@@ -17,8 +17,8 @@ namespace qdialect::cpu {
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Fewer rows than this, or k steps, and vpdpbusd is as fast: a multiplication
-/// takes the time of eight rows at least, and its tiles must be loaded.
-static constexpr int64_t kFewestRows = 4, kFewestSteps = 4;
+/// takes the time of eight rows at least and as long for one step as for 16.
+static constexpr int64_t kFewestRows = 4, kFewestSteps = 6;
 
 /// What a thread's stack has room for, and L2 beside the weights.
 static constexpr int64_t kMostGathered = 768 << 10;
@@ -31,17 +31,15 @@ MatrixTiling::choose(const CpuTarget &target, const ContractionGeometry &g,
       g.numTaps() * g.stepsPerTap() < kFewestSteps || !mayUnpackPanel(g))
     return std::nullopt;
   MatrixTiling tiling;
-  // As even as can be, and no tile larger than the smallest chunk.
-  tiling.rowTiles = ceilDiv(tasks.maxChunkRows, kMostRows);
-  while (ceilDiv(tasks.maxChunkRows, tiling.rowTiles) > fewestRows)
-    ++tiling.rowTiles;
-  tiling.rows = ceilDiv(tasks.maxChunkRows, tiling.rowTiles);
-  tiling.cutDepth(g);
+  // No tile is larger than the smallest chunk.
+  tiling.shape.cutRows(fewestRows, tasks.maxChunkRows);
+  tiling.shape.cutDepth(g.numTaps() * g.stepsPerTap());
   tiling.gathers = !g.isStrided() || tiling.stepsBeyond(g) > 0;
   tiling.rowStride = g.rowStride();
   if (tiling.gathers) {
     // An odd number of cache lines: neighbouring rows fall into other sets.
-    tiling.rowStride = (ceilDiv(4 * tiling.steps * tiling.blocks, 64) | 1) * 64;
+    tiling.rowStride =
+        (ceilDiv(4 * tiling.shape.steps * tiling.shape.blocks, 64) | 1) * 64;
     tiling.gatherBytes = tasks.maxChunkRows * tiling.rowStride + 64;
     if (tiling.gatherBytes > kMostGathered)
       return std::nullopt;
@@ -49,44 +47,12 @@ MatrixTiling::choose(const CpuTarget &target, const ContractionGeometry &g,
   return tiling;
 }
 
-void MatrixTiling::cutDepth(const ContractionGeometry &g) {
-  int64_t total = g.numTaps() * g.stepsPerTap();
-  blocks = ceilDiv(total, kMostSteps);
-  steps = ceilDiv(total, blocks);
-}
-
 int64_t bytesBehindImage(const ContractionGeometry &g) {
   if (g.isFloat || g.image.isPacked())
     return 0;
   MatrixTiling tiling;
-  tiling.cutDepth(g);
+  tiling.shape.cutDepth(g.numTaps() * g.stepsPerTap());
   return tiling.stepsBeyond(g) * ContractionGeometry::kRowBytes;
-}
-
-void emitConfigureTiles(Emitter &e, const MatrixTiling &tiling, Value memory) {
-  // Byte 0 is the palette; from 16 on the bytes of a row of each tile as words,
-  // from 48 on the rows. Tiles: 0 to 3 sums, 4 and 5 pixels, 6 and 7 weights.
-  SmallVector<int8_t> bytes(64, 0);
-  bytes[0] = 1;
-  auto setTile = [&](int64_t tile, int64_t rows, int64_t rowBytes) {
-    bytes[16 + 2 * tile] = static_cast<int8_t>(rowBytes);
-    bytes[48 + tile] = static_cast<int8_t>(rows);
-  };
-  for (int64_t tile = 0; tile < 4; ++tile)
-    setTile(tile, tiling.rows, 64);
-  for (int64_t tile : {4, 5})
-    setTile(tile, tiling.rows, 4 * tiling.steps);
-  for (int64_t tile : {6, 7})
-    setTile(tile, tiling.steps, 64);
-  auto type = Emitter::vector(e.i8(), 64);
-  Value configuration = arith::ConstantOp::create(
-      e, DenseElementsAttr::get(type, ArrayRef<int8_t>(bytes)));
-  e.store(configuration, memory, 64);
-  e.instruction("llvm.x86.ldtilecfg", memory);
-}
-
-void emitReleaseTiles(Emitter &e) {
-  e.instruction("llvm.x86.tilerelease", ValueRange());
 }
 
 LLVM::LLVMFuncOp emitRowGathering(OpBuilder &moduleBuilder, Location loc,

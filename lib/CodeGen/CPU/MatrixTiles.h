@@ -16,19 +16,13 @@
 #define QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H
 
 #include "Contraction.h"
+#include "MatrixLoop.h"
 
 namespace qdialect::cpu {
 
-/// How the tiles of a contraction are cut. They all have the same shape, so
-/// that one configuration serves a whole call of the kernel: configuring takes
-/// as long as ten multiplications.
+/// How a contraction is cut into tiles.
 struct MatrixTiling {
-  static constexpr int64_t kMostRows = 16, kMostSteps = 16;
-
-  int64_t rows = 0;        ///< pixels of a tile
-  int64_t rowTiles = 0;    ///< of a chunk; the last may overlap its neighbour
-  int64_t steps = 0;       ///< k steps (of 4 codes) of a multiplication
-  int64_t blocks = 0;      ///< multiplications along all of k
+  MatrixTileShape shape;
   bool gathers = false;    ///< rows are copied
   int64_t rowStride = 0;   ///< bytes from row to row as tiles read them
   int64_t gatherBytes = 0; ///< of a chunk's copied rows
@@ -38,22 +32,16 @@ struct MatrixTiling {
                                             const ContractionGeometry &geometry,
                                             const ContractionTasks &tasks);
 
-  /// Sets `steps` and `blocks`.
-  void cutDepth(const ContractionGeometry &geometry);
   /// K steps of the last multiplication that do not exist: the codes of pixels
   /// are zero there, those of weights whatever lies behind the panel.
   int64_t stepsBeyond(const ContractionGeometry &geometry) const {
-    return steps * blocks - geometry.numTaps() * geometry.stepsPerTap();
+    return shape.steps * shape.blocks -
+           geometry.numTaps() * geometry.stepsPerTap();
   }
 };
 
 /// What a kernel of the matrix unit may read behind the image.
 int64_t bytesBehindImage(const ContractionGeometry &geometry);
-
-/// Stores the configuration at 64 bytes of `memory` and loads it.
-void emitConfigureTiles(Emitter &e, const MatrixTiling &tiling,
-                        mlir::Value memory);
-void emitReleaseTiles(Emitter &e);
 
 /// Emits the private function that copies the rows of a chunk, taps side by
 /// side, zeros behind them up to the last multiplication's end:
@@ -75,9 +63,9 @@ struct MatrixKernel {
 /// read them.
 mlir::LLVM::LLVMFuncOp
 emitMatrixKernel(mlir::OpBuilder &moduleBuilder, const CpuTarget &target,
-                 llvm::StringRef name, const ContractionGeometry &geometry,
-                 const MatrixTiling &tiling, const Epilogue &epilogue,
-                 MatrixKernel shape, unsigned firstConstant);
+                 llvm::StringRef name, const MatrixTiling &tiling,
+                 const Epilogue &epilogue, MatrixKernel shape,
+                 unsigned firstConstant);
 
 } // namespace qdialect::cpu
 

@@ -1,0 +1,57 @@
+// Part of the QDialect project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The loop of the matrix unit (AMX) that all its micro-kernels share: rows of
+// codes times a panel of packed weights, the sums handed out row by row.
+
+#ifndef QDIALECT_LIB_CODEGEN_CPU_MATRIXLOOP_H
+#define QDIALECT_LIB_CODEGEN_CPU_MATRIXLOOP_H
+
+#include "Emitter.h"
+
+namespace qdialect::cpu {
+
+/// The shape of the tiles of a kernel. It is the same for all of them, so that
+/// one configuration serves a whole call: configuring takes as long as ten
+/// multiplications.
+struct MatrixTileShape {
+  static constexpr int64_t kMostRows = 16, kMostSteps = 16;
+
+  int64_t rows = 0;     ///< of a tile
+  int64_t rowTiles = 0; ///< of all rows; the last may overlap its neighbour
+  int64_t steps = 0;    ///< k steps (of 4 codes) of a multiplication
+  int64_t blocks = 0;   ///< multiplications along all of k
+
+  /// Sets `rows` and `rowTiles` for `least` to `most` rows, as even as can be.
+  void cutRows(int64_t least, int64_t most);
+  /// Sets `steps` and `blocks`, as even as can be.
+  void cutDepth(int64_t totalSteps);
+};
+
+/// Stores the configuration at 64 bytes on the stack and loads it.
+void emitConfigureTiles(Emitter &e, const MatrixTileShape &shape);
+void emitReleaseTiles(Emitter &e);
+
+/// What is multiplied. The steps of the last multiplication that do not exist
+/// must have zeros on one of the sides.
+struct MatrixOperands {
+  using Value = mlir::Value;
+  Value rows;      ///< the first row, of unsigned bytes
+  Value rowStride; ///< in bytes
+  Value numRows;   ///< at least those of a tile
+  Value image;     ///< rows of 4 codes x 16 channels x `vectors`
+  Value starts;    ///< what the sums of the vectors start from
+  int64_t vectors;
+};
+
+/// Emits the products of all rows. `finish(row, sums)` is the code that a row's
+/// sums (i32[16 * vectors] in memory) end in; it stands among the products of
+/// the next rows, and may run twice for a row.
+void emitMatrixLoop(
+    Emitter &e, const MatrixTileShape &shape, const MatrixOperands &operands,
+    llvm::function_ref<void(mlir::Value row, mlir::Value sums)> finish);
+
+} // namespace qdialect::cpu
+
+#endif // QDIALECT_LIB_CODEGEN_CPU_MATRIXLOOP_H
