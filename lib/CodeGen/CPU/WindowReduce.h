@@ -29,6 +29,9 @@ struct WindowReduceGeometry : WindowGeometry {
   /// Depthwise: strides of the weight constant, in elements.
   std::optional<ConstantView> weights;
   int64_t weightOffset = 0, weightChannel = 0, weightFilter[2] = {0, 0};
+  int64_t weightIndex(int64_t tap, int64_t channel) const;
+  /// Of codes; a pool's are 1.
+  int64_t weight(int64_t tap, int64_t channel) const;
   std::optional<ConstantView> init;
   int64_t initOffset = 0, initChannel = 0;
   /// Depthwise: how the codes of the weights lie in the packed image.

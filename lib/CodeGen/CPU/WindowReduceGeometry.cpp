@@ -144,23 +144,20 @@ WindowReduceGeometry::create(const KernelRegion &region) {
   return g;
 }
 
-static int64_t weightIndex(const WindowReduceGeometry &g, int64_t tap,
-                           int64_t c) {
-  return g.weightOffset + tap / g.tapColumns() * g.weightFilter[0] +
-         tap % g.tapColumns() * g.weightFilter[1] + c * g.weightChannel;
+int64_t WindowReduceGeometry::weightIndex(int64_t tap, int64_t c) const {
+  return weightOffset + tap / tapColumns() * weightFilter[0] +
+         tap % tapColumns() * weightFilter[1] + c * weightChannel;
 }
 
-static int64_t weightOf(const WindowReduceGeometry &g, int64_t tap, int64_t c) {
-  return g.kind == WindowReduceGeometry::Depthwise
-             ? g.weights->integer(weightIndex(g, tap, c))
-             : 1;
+int64_t WindowReduceGeometry::weight(int64_t tap, int64_t c) const {
+  return kind == Depthwise ? weights->integer(weightIndex(tap, c)) : 1;
 }
 
 /// What the weights of a channel add up to.
 static WeightSums weightSums(const WindowReduceGeometry &g, int64_t c) {
   WeightSums sums;
   for (int64_t tap = 0; tap < g.numTaps(); ++tap) {
-    int64_t w = weightOf(g, tap, c);
+    int64_t w = g.weight(tap, c);
     sums.sum += w;
     (w < 0 ? sums.negative : sums.positive) += w;
   }
@@ -171,7 +168,7 @@ std::vector<ChannelCodes> WindowReduceGeometry::channelCodes() const {
   std::vector<ChannelCodes> codes(channels);
   for (int64_t tap = 0; tap < numTaps(); ++tap)
     for (int64_t c = 0; c < channels; ++c)
-      codes[c].add(weightOf(*this, tap, c));
+      codes[c].add(weight(tap, c));
   return codes;
 }
 
@@ -186,7 +183,7 @@ static void packBits(const WindowReduceGeometry &g, MutableArrayRef<char> out) {
         out.data() + channel / block * g.blockBytes() + channel % block;
     for (int64_t tap = 0; tap < g.numTaps(); ++tap)
       lane[tap / perByte * block] |= g.image.place(
-          weightOf(g, tap, channel), g.image.baseOf(codes), tap % perByte);
+          g.weight(tap, channel), g.image.baseOf(codes), tap % perByte);
   }
 }
 
@@ -211,11 +208,10 @@ packWindowReduce(const WindowReduceGeometry &geometry) {
         int64_t lane = c % block;
         if (g.isFloat) {
           float w =
-              static_cast<float>(g.weights->number(weightIndex(g, tap, c)));
+              static_cast<float>(g.weights->number(g.weightIndex(tap, c)));
           std::memcpy(cell + 4 * lane, &w, 4);
         } else {
-          cell[lane % 4 * block + lane] =
-              static_cast<char>(weightOf(g, tap, c));
+          cell[lane % 4 * block + lane] = static_cast<char>(g.weight(tap, c));
         }
       }
   };

@@ -18,9 +18,10 @@ using namespace mlir;
 namespace qdialect::gpu {
 
 ElementEmitter::ElementEmitter(ImplicitLocOpBuilder &builder,
-                               qd::DispatchOp dispatch, ValueRange pointers)
+                               qd::DispatchOp dispatch, ValueRange pointers,
+                               Operation *root)
     : b(builder), dispatch(dispatch), pointers(pointers),
-      constants(loadedConstants(dispatch)) {}
+      constants(loadedConstants(dispatch, root)) {}
 
 Value ElementEmitter::index(int64_t number) {
   return arith::ConstantIndexOp::create(b, number);
@@ -133,8 +134,8 @@ void ElementEmitter::store(Value element, Value position) {
                         cpu::elementBytes(type));
 }
 
-void ElementEmitter::define(Value tensor, Value element) {
-  defined[tensor] = element;
+void ElementEmitter::define(Value tensor, Values elements) {
+  defined[tensor] = std::move(elements);
   known.clear();
 }
 
@@ -158,8 +159,10 @@ ElementEmitter::Values ElementEmitter::compute(Value tensor,
                                                const Places &places) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type element = type.getElementType();
-  if (Value value = defined.lookup(tensor))
-    return Values(places.size(), value);
+  if (auto entry = defined.find(tensor); entry != defined.end()) {
+    assert(entry->second.size() == places.size() && "an element each");
+    return entry->second;
+  }
   auto loadAll = [&](Value pointer) {
     return llvm::map_to_vector(places, [&](const Values &indices) {
       return load(pointer, linear(indices, type.getShape()), element);

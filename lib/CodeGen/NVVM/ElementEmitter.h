@@ -28,9 +28,19 @@ bool isFollowed(mlir::Operation &op);
 /// that one with as many results as the dispatch.
 bool isElementByElement(qd::DispatchOp dispatch);
 
+/// Whether the elements of `value` stand where those of `root` do that they are
+/// made of.
+bool keepsPlaces(mlir::Value value, mlir::Operation *root);
+
+/// Whether the dispatch is `root` with steps behind it that elements are
+/// followed through to the same place of the root's result.
+bool isFollowedTo(qd::DispatchOp dispatch, mlir::Operation *root);
+
 /// The constants that elements are loaded from (those of one value are not),
-/// in the order of the kernel's parameters.
-llvm::SmallVector<mlir::Value> loadedConstants(qd::DispatchOp dispatch);
+/// in the order of the kernel's parameters; where there is a `root`, those that
+/// the steps behind it need.
+llvm::SmallVector<mlir::Value> loadedConstants(qd::DispatchOp dispatch,
+                                               mlir::Operation *root = nullptr);
 
 class ElementEmitter {
 public:
@@ -39,18 +49,19 @@ public:
   /// Indices (of type index) of an element each.
   using Places = llvm::SmallVector<Values>;
 
-  /// `pointers`: inputs, output, loaded constants.
+  /// `pointers`: inputs, output, loaded constants. Where there is a `root` its
+  /// results are defined, not computed.
   ElementEmitter(mlir::ImplicitLocOpBuilder &builder, qd::DispatchOp dispatch,
-                 mlir::ValueRange pointers);
+                 mlir::ValueRange pointers, mlir::Operation *root = nullptr);
 
   /// The elements of `tensor` at some places.
   Values at(Value tensor, const Places &places);
   Value at(Value tensor, mlir::ValueRange indices) {
     return at(tensor, Places{Values(indices)}).front();
   }
-  /// Says what `tensor` holds at the indices that will lead to it, until
-  /// something else is said; forgets what was computed before.
-  void define(Value tensor, Value element);
+  /// Says what `tensor` holds at the places that will lead to it, one element
+  /// each, until something else is said; forgets what was computed before.
+  void define(Value tensor, Values elements);
   /// Stores an element of the result; `position` counts elements.
   void store(Value element, Value position);
   /// The indices of element number `position` of a shape.
@@ -81,7 +92,7 @@ private:
   mlir::ImplicitLocOpBuilder &b;
   qd::DispatchOp dispatch;
   Values pointers, constants;
-  llvm::SmallDenseMap<Value, Value> defined;
+  llvm::SmallDenseMap<Value, Values> defined;
   /// By indices, of which shape they number which element. What computes the
   /// indices has the number at hand, so it dominates all uses.
   std::map<std::vector<void *>, std::pair<std::vector<int64_t>, Value>> numbers;

@@ -6,6 +6,7 @@
 
 #include "ElementEmitter.h"
 #include "KernelRegion.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -120,11 +121,74 @@ bool isElementByElement(qd::DispatchOp dispatch) {
   return reductions <= 1;
 }
 
-SmallVector<Value> loadedConstants(qd::DispatchOp dispatch) {
+/// Whether the elements of `value` stand where those of `root` do that they are
+/// made of.
+bool keepsPlaces(Value value, Operation *root) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op == root)
+    return true;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return keepsPlaces(op->getOperand(0), root);
+  auto needsRoot = [&](Value operand) {
+    SetVector<Operation *> slice;
+    BackwardSliceOptions options;
+    options.inclusive = true;
+    options.omitBlockArguments = true;
+    (void)getBackwardSlice(operand, &slice, options);
+    return slice.contains(root);
+  };
+  auto step = dyn_cast<linalg::GenericOp>(op);
+  if (!step)
+    return !needsRoot(value);
+  for (OpOperand &operand : step->getOpOperands()) {
+    bool isInit = step.isDpsInit(&operand);
+    if (!isInit && !needsRoot(operand.get()))
+      continue;
+    if (!step.getMatchingIndexingMap(&operand).isIdentity() ||
+        (!isInit && !keepsPlaces(operand.get(), root)))
+      return false;
+  }
+  // Elements at computed places.
+  for (Operation &inner : *step.getBlock())
+    for (Value operand : inner.getOperands())
+      if (isa<TensorType>(operand.getType()) && needsRoot(operand))
+        return false;
+  return step.getNumReductionLoops() == 0;
+}
+
+/// What the result is made of, without what the root is made of.
+static SetVector<Operation *> opsBehind(qd::DispatchOp dispatch,
+                                        Operation *root) {
+  SetVector<Operation *> slice;
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  options.omitUsesFromAbove = false; // tables of payloads
+  options.filter = [&](Operation *op) {
+    return op != root && dispatch->isProperAncestor(op);
+  };
+  (void)getBackwardSlice(dispatch.getYield().getOperand(0), &slice, options);
+  return slice;
+}
+
+bool isFollowedTo(qd::DispatchOp dispatch, Operation *root) {
+  if (!llvm::all_of(dispatch.getBody().getArguments(), isPlainValue) ||
+      !isPlainValue(dispatch->getResult(0)))
+    return false;
+  for (Operation *op : opsBehind(dispatch, root))
+    if (op->getBlock() == &dispatch.getBody().front() && !isFollowed(*op))
+      return false;
+  return keepsPlaces(dispatch.getYield().getOperand(0), root);
+}
+
+SmallVector<Value> loadedConstants(qd::DispatchOp dispatch, Operation *root) {
+  SetVector<Operation *> needed;
+  if (root)
+    needed = opsBehind(dispatch, root);
   SmallVector<Value> constants;
   for (auto constant : dispatch.getBody().front().getOps<arith::ConstantOp>())
     if (isa<RankedTensorType>(constant.getType()) &&
-        !cpu::splatOf(constant.getResult()))
+        !cpu::splatOf(constant.getResult()) &&
+        (!root || needed.contains(constant)))
       constants.push_back(constant.getResult());
   return constants;
 }

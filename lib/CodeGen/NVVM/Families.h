@@ -24,6 +24,8 @@ GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
 GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region);
 /// Products of codes with scales on either side by blocks on tensor cores.
 GpuPlanPtr planBlockDotMma(const cpu::KernelRegion &region);
+/// Depthwise convolutions and average pools of codes.
+GpuPlanPtr planDepthwise(const cpu::KernelRegion &region);
 /// Softmax and norms of contiguous rows.
 GpuPlanPtr planRows(const cpu::KernelRegion &region);
 GpuPlanPtr planElements(qd::DispatchOp dispatch);

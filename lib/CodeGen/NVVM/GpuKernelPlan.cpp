@@ -24,7 +24,7 @@ planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
             cpu::KernelRegion::analyze(dispatch))
       for (auto family :
            {gpu::planMma, gpu::planBatchMma, gpu::planBlockWeightsMma,
-            gpu::planBlockDotMma, gpu::planRows})
+            gpu::planBlockDotMma, gpu::planDepthwise, gpu::planRows})
         if (gpu::GpuPlanPtr plan = family(*region))
           return plan;
     if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))

@@ -9,7 +9,6 @@
 #include "Families.h"
 #include "KernelFunction.h"
 #include "RowFunction.h"
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -24,40 +23,6 @@ ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
 }
 
-/// Whether the elements of `value` stand where those of `root` do that they are
-/// made of.
-bool keepsPlaces(Value value, Operation *root) {
-  Operation *op = value.getDefiningOp();
-  if (!op || op == root)
-    return true;
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-    return keepsPlaces(op->getOperand(0), root);
-  auto needsRoot = [&](Value operand) {
-    SetVector<Operation *> slice;
-    BackwardSliceOptions options;
-    options.inclusive = true;
-    (void)getBackwardSlice(operand, &slice, options);
-    return slice.contains(root);
-  };
-  auto step = dyn_cast<linalg::GenericOp>(op);
-  if (!step)
-    return !needsRoot(value);
-  for (OpOperand &operand : step->getOpOperands()) {
-    bool isInit = step.isDpsInit(&operand);
-    if (!isInit && !needsRoot(operand.get()))
-      continue;
-    if (!step.getMatchingIndexingMap(&operand).isIdentity() ||
-        (!isInit && !keepsPlaces(operand.get(), root)))
-      return false;
-  }
-  // Elements at computed places.
-  for (Operation &inner : *step.getBlock())
-    for (Value operand : inner.getOperands())
-      if (isa<TensorType>(operand.getType()) && needsRoot(operand))
-        return false;
-  return step.getNumReductionLoops() == 0;
-}
-
 class RowsPlan : public GpuKernelPlan {
 public:
   RowsPlan(qd::DispatchOp dispatch, Operation *root,
@@ -68,18 +33,10 @@ public:
   }
 
   bool init() {
-    auto isStatic = [](Value value) {
-      auto type = dyn_cast<RankedTensorType>(value.getType());
-      return type && type.hasStaticShape() && type.getNumElements() != 0;
-    };
-    if (!llvm::all_of(dispatch.getBody().getArguments(), isStatic) ||
-        !isStatic(dispatch->getResult(0)))
-      return false;
     for (Operation &op : dispatch.getBody().front().without_terminator())
       if (&op != root && !isFollowed(op))
         return false;
-    Value result = dispatch.getYield().getOperand(0);
-    if (!keepsPlaces(result, root))
+    if (!isFollowedTo(dispatch, root))
       return false;
     for (Value constant : loadedConstants(dispatch)) {
       std::optional<ConstantView> view = constantView(constant);
@@ -148,7 +105,7 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
   Value result = dispatch.getYield().getOperand(0);
   walk.forEach(
       [&](const RowColumn &at) {
-        elements.define(root->getResult(0), resultAt(at));
+        elements.define(root->getResult(0), {resultAt(at)});
         return elements.at(result,
                            elements.indicesOf(position(at), shapeOf(result)));
       },

@@ -75,6 +75,12 @@ Value WarpEmitter::permute(Value a, Value b, int64_t selector) {
   return NVVM::PermuteOp::create(*this, getI32Type(), a, b, constant(selector),
                                  NVVM::PermuteMode::DEFAULT);
 }
+Value WarpEmitter::dot(Value a, Value b, Value sum) {
+  auto bytes = VectorType::get({4}, getI8Type());
+  return NVVM::DotAccumulate4WayOp::create(
+      *this, getI32Type(), bits(bytes, a), NVVM::DotAccumulateType::UNSIGNED,
+      bits(bytes, b), NVVM::DotAccumulateType::SIGNED, sum);
+}
 Value WarpEmitter::bits(Type type, Value value) {
   return LLVM::BitcastOp::create(*this, type, value);
 }

@@ -50,6 +50,8 @@ public:
   Value logic(Value a, int64_t b, int64_t c, int64_t table);
   /// prmt: byte i of the result is byte `selector` >> 4 * i of a, then b.
   Value permute(Value a, Value b, int64_t selector);
+  /// dp4a: sum + the four products of unsigned bytes of a and signed ones of b.
+  Value dot(Value a, Value b, Value sum);
   /// The same bits.
   Value bits(mlir::Type type, Value value);
   Value toI64(Value unsignedI32);
