@@ -133,61 +133,99 @@ static DenseMap<Operation *, SmallVector<Value>> lastUses(Block &block) {
   return dying;
 }
 
-llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
-                                         const Context &outer) {
-  DenseMap<Value, HostTensor> environment;
-  for (auto [argument, tensor] :
-       llvm::zip_equal(block.getArguments(), arguments))
-    environment[argument] = std::move(tensor);
-  arguments.clear();
+namespace {
 
-  Context context{outer.options, nullptr};
-  Operation *current = block.getParentOp();
-  context.lookup = [&](Value value) -> llvm::Expected<HostTensor> {
+/// One run of a block, op by op. The values in it die with their last use.
+class BlockRun {
+public:
+  BlockRun(Block &block, Tensors arguments, const Context &outer,
+           const DenseMap<Operation *, SmallVector<Value>> &dying)
+      : block(block), outer(outer), dying(dying),
+        context{outer.options, nullptr}, current(block.getParentOp()) {
+    for (auto [argument, tensor] :
+         llvm::zip_equal(block.getArguments(), arguments))
+      environment[argument] = std::move(tensor);
+    context.lookup = [this](Value value) { return lookup(value); };
+  }
+  BlockRun(const BlockRun &) = delete;
+  BlockRun &operator=(const BlockRun &) = delete;
+
+  /// Runs the next op; the terminator gives its operands.
+  llvm::Expected<Tensors> step(Operation &op);
+  /// The value of a result that somebody reads; null for another.
+  HostTensor *find(Value value) {
+    auto it = environment.find(value);
+    return it == environment.end() ? nullptr : &it->second;
+  }
+
+private:
+  llvm::Expected<HostTensor> lookup(Value value) {
     auto it = environment.find(value);
     if (it != environment.end())
       return it->second;
     if (outer.lookup && value.getParentBlock() != &block)
       return outer.lookup(value);
     return opError(current, "uses a value that was never computed");
-  };
+  }
 
-  DenseMap<Operation *, SmallVector<Value>> dying = lastUses(block);
+  Block &block;
+  const Context &outer;
+  const DenseMap<Operation *, SmallVector<Value>> &dying;
+  Context context;
+  Operation *current;
+  DenseMap<Value, HostTensor> environment;
+};
+
+llvm::Expected<Tensors> BlockRun::step(Operation &op) {
+  current = &op;
   Tensors operands;
-  for (Operation &op : block) {
-    current = &op;
-    operands.clear();
-    for (Value operand : op.getOperands()) {
-      auto tensor = context.lookup(operand);
-      if (!tensor)
-        return tensor.takeError();
-      operands.push_back(std::move(*tensor));
-    }
-    const SmallVector<Value> &dead = dying[&op];
-    // These hand their operands on: what dies here is kept alive by the
-    // operands alone, so that writing into it needs no copy. Others may look an
-    // operand up again, and a region of the op may read it too.
-    bool isTerminator =
-        &op == &block.back() && op.hasTrait<OpTrait::IsTerminator>();
-    if (isTerminator ||
-        isa<tensor::InsertOp, tensor::InsertSliceOp, scf::ForOp, scf::WhileOp>(
-            op))
-      for (Value value : dead)
-        if (llvm::none_of(value.getUsers(), [&](Operation *user) {
-              return op.isProperAncestor(user);
-            }))
-          environment.erase(value);
-    if (isTerminator)
-      return operands;
-    llvm::Expected<Tensors> results = evaluateOp(&op, operands, context);
-    if (!results)
-      return results.takeError();
-    operands.clear();
+  for (Value operand : op.getOperands()) {
+    auto tensor = lookup(operand);
+    if (!tensor)
+      return tensor.takeError();
+    operands.push_back(std::move(*tensor));
+  }
+  auto found = dying.find(&op);
+  ArrayRef<Value> dead;
+  if (found != dying.end())
+    dead = found->second;
+  // These hand their operands on: what dies here is kept alive by the
+  // operands alone, so that writing into it needs no copy. Others may look an
+  // operand up again, and a region of the op may read it too.
+  bool isTerminator =
+      &op == &block.back() && op.hasTrait<OpTrait::IsTerminator>();
+  if (isTerminator ||
+      isa<tensor::InsertOp, tensor::InsertSliceOp, scf::ForOp, scf::WhileOp>(
+          op))
     for (Value value : dead)
-      environment.erase(value);
-    for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
-      if (!value.use_empty())
-        environment[value] = std::move(tensor);
+      if (llvm::none_of(value.getUsers(), [&](Operation *user) {
+            return op.isProperAncestor(user);
+          }))
+        environment.erase(value);
+  if (isTerminator)
+    return operands;
+  llvm::Expected<Tensors> results = evaluateOp(&op, operands, context);
+  if (!results)
+    return results.takeError();
+  operands.clear();
+  for (Value value : dead)
+    environment.erase(value);
+  for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
+    if (!value.use_empty())
+      environment[value] = std::move(tensor);
+  return Tensors();
+}
+
+} // namespace
+
+llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
+                                         const Context &outer) {
+  DenseMap<Operation *, SmallVector<Value>> dying = lastUses(block);
+  BlockRun run(block, std::move(arguments), outer, dying);
+  for (Operation &op : block) {
+    llvm::Expected<Tensors> results = run.step(op);
+    if (!results || &op == &block.back())
+      return results;
   }
   return Tensors();
 }
@@ -196,10 +234,9 @@ llvm::Expected<Tensors> interp::runBlock(Block &block, Tensors arguments,
 // Entry points
 //===----------------------------------------------------------------------===//
 
-llvm::Expected<Tensors> qdialect::interpret(func::FuncOp function,
-                                            ArrayRef<HostTensor> inputs,
-                                            const InterpreterOptions &options) {
-  Context context{options, nullptr};
+static llvm::Expected<Tensors> readArguments(func::FuncOp function,
+                                             ArrayRef<HostTensor> inputs,
+                                             const Context &context) {
   if (function.isExternal())
     return opError(function, "has no body");
   if (!function.getBody().hasOneBlock())
@@ -215,7 +252,53 @@ llvm::Expected<Tensors> qdialect::interpret(func::FuncOp function,
       return value.takeError();
     arguments.push_back(std::move(*value));
   }
-  return runBlock(function.getBody().front(), arguments, context);
+  return arguments;
+}
+
+llvm::Expected<Tensors> qdialect::interpret(func::FuncOp function,
+                                            ArrayRef<HostTensor> inputs,
+                                            const InterpreterOptions &options) {
+  Context context{options, nullptr};
+  llvm::Expected<Tensors> arguments = readArguments(function, inputs, context);
+  if (!arguments)
+    return arguments.takeError();
+  return runBlock(function.getBody().front(), std::move(*arguments), context);
+}
+
+llvm::Error qdialect::interpretSideBySide(
+    func::FuncOp function, ArrayRef<std::vector<HostTensor>> samples,
+    llvm::function_ref<llvm::Error(Operation *, ArrayRef<HostTensor *>)> after,
+    const InterpreterOptions &options) {
+  if (function.isExternal() || !function.getBody().hasOneBlock())
+    return opError(function, "has no body of one block");
+  Context context{options, nullptr};
+  Block &block = function.getBody().front();
+  DenseMap<Operation *, SmallVector<Value>> dying = lastUses(block);
+  std::vector<std::unique_ptr<BlockRun>> runs;
+  for (const std::vector<HostTensor> &inputs : samples) {
+    auto arguments = readArguments(function, inputs, context);
+    if (!arguments)
+      return arguments.takeError();
+    runs.push_back(std::make_unique<BlockRun>(block, std::move(*arguments),
+                                              context, dying));
+  }
+  SmallVector<HostTensor *> results;
+  for (Operation &op : block.without_terminator()) {
+    results.clear();
+    for (std::unique_ptr<BlockRun> &run : runs) {
+      auto done = run->step(op);
+      if (!done)
+        return done.takeError();
+      HostTensor *result =
+          op.getNumResults() == 1 ? run->find(op.getResult(0)) : nullptr;
+      if (result)
+        results.push_back(result);
+    }
+    if (results.size() == runs.size())
+      if (llvm::Error error = after(&op, results))
+        return error;
+  }
+  return llvm::Error::success();
 }
 
 llvm::Expected<Tensors> qdialect::evaluate(Operation *op,

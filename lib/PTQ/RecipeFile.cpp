@@ -108,6 +108,15 @@ static std::string validateTensor(const TensorOverride &tensor) {
 }
 
 template <>
+struct ScalarEnumerationTraits<BiasCorrection> {
+  static void enumeration(IO &io, BiasCorrection &value) {
+    io.enumCase(value, "false", BiasCorrection::None);
+    io.enumCase(value, "true", BiasCorrection::Analytic);
+    io.enumCase(value, "sequential", BiasCorrection::Sequential);
+  }
+};
+
+template <>
 struct MappingTraits<ActivationKeys> {
   static void mapping(IO &io, ActivationKeys &keys) {
     mapTensor(io, keys);

@@ -16,6 +16,7 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QDialect/Transforms/Quantize.h"
+#include "QDialect/Transforms/SequentialBias.h"
 #include "SmoothSearch.h"
 #include "Summary.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -307,6 +308,20 @@ llvm::Error Driver::searchPlan(bool isFloat) {
 }
 
 llvm::Error Driver::quantize() {
+  if (recipe->biasCorrection == BiasCorrection::Sequential &&
+      hasObservers(mainFunction())) {
+    if (options.calibration.empty())
+      return fail(ExitCode::Usage,
+                  "recipe '" + options.recipe +
+                      "' corrects biases on calibration data: give "
+                      "--calibration PATH with --statistics, too");
+    auto corrected = correctBiasSequentially(mainFunction(), *recipe,
+                                             statistics, options.calibration);
+    if (!corrected)
+      return wrap(ExitCode::Failure, corrected.takeError());
+    log.text("  " + std::to_string(*corrected) +
+             " biases corrected, layer by layer\n");
+  }
   QuantizeSummary summary;
   if (failed(quantizeProgram(mainFunction(), *recipe, statistics, &summary)))
     return fail(ExitCode::Failure, "the quantize phase failed");

@@ -2,13 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Analytic bias correction in the float program (PTQ/BiasCorrection.h): what
-// the weights will lose when they are rounded goes into the bias before they
-// are.
+// Bias correction in the float program: what means will lose when weights are
+// rounded goes into the bias before they are, by the statistics
+// (PTQ/BiasCorrection.h) or on samples (SequentialBias.h).
 
 #include "CalibratedRewrite.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
+#include "QDialect/Transforms/SequentialBias.h"
 #include "QuantizationPlan.h"
 #include "QuantizeContraction.h"
 
@@ -30,10 +31,10 @@ struct CorrectBiasPass : impl::CorrectBiasPassBase<CorrectBiasPass> {
       function.emitError() << llvm::toString(loaded.takeError());
       return signalPassFailure();
     }
-    auto rewrite = [&](Statistics &values) {
-      QuantizationPlan plan(function, *loaded, &values);
-      for (const PlannedUnit &planned : plan.units)
-        correct(planned, values);
+    auto rewrite = [&](Statistics &values) -> LogicalResult {
+      if (!calibration.empty())
+        return correctOnSamples(*loaded, values);
+      numCorrected += correctBiases(function, *loaded, values);
       return success();
     };
     if (failed(
@@ -42,21 +43,39 @@ struct CorrectBiasPass : impl::CorrectBiasPassBase<CorrectBiasPass> {
   }
 
 private:
-  void correct(const PlannedUnit &planned, const Statistics &values) {
-    const QuantizableUnit &unit = planned.unit;
-    if (!planned.isInteger || planned.isDynamic || !unit.contraction ||
-        !unit.contraction->weightIsConstant)
-      return;
-    Value input = cast<linalg::LinalgOp>(unit.root)
-                      .getDpsInputs()[unit.contraction->activationOperand];
-    auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>();
-    const ValueStatistics *known = observe && keepsMean(input)
-                                       ? values.lookup(observe.getValueName())
-                                       : nullptr;
-    if (known && known->count)
-      numCorrected += correctBias(unit, planned.layer.weights, *known);
+  LogicalResult correctOnSamples(const Recipe &loaded,
+                                 const Statistics &values) {
+    auto corrected =
+        correctBiasSequentially(getOperation(), loaded, values, calibration);
+    if (!corrected)
+      return getOperation().emitError()
+             << llvm::toString(corrected.takeError());
+    numCorrected += *corrected;
+    return success();
   }
 };
 
 } // namespace
+
+int64_t correctBiases(func::FuncOp function, const Recipe &recipe,
+                      const Statistics &statistics) {
+  int64_t corrected = 0;
+  QuantizationPlan plan(function, recipe, &statistics);
+  for (const PlannedUnit &planned : plan.units) {
+    const QuantizableUnit &unit = planned.unit;
+    if (!planned.isInteger || planned.isDynamic || !unit.contraction ||
+        !unit.contraction->weightIsConstant)
+      continue;
+    Value input = cast<linalg::LinalgOp>(unit.root)
+                      .getDpsInputs()[unit.contraction->activationOperand];
+    auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>();
+    const ValueStatistics *known =
+        observe && keepsMean(input) ? statistics.lookup(observe.getValueName())
+                                    : nullptr;
+    if (known && known->count)
+      corrected += correctBias(unit, planned.layer.weights, *known);
+  }
+  return corrected;
+}
+
 } // namespace qdialect

@@ -356,6 +356,25 @@ bool correctBias(const QuantizableUnit &unit, const TensorRecipe &weights,
   return true;
 }
 
+std::optional<BiasPlace> findBias(const QuantizableUnit &unit) {
+  std::optional<ContractionLayer> layer = viewContraction(unit);
+  if (!layer || !layer->canCorrect())
+    return std::nullopt;
+  if (layer->hasBias)
+    return BiasPlace{unit.bias, unit.biasChannels};
+  return BiasPlace{unit.root, layer->channels};
+}
+
+void addToBias(const QuantizableUnit &unit, ArrayRef<double> amounts) {
+  ContractionLayer layer = *viewContraction(unit);
+  QuantizedLayer corrected;
+  corrected.bias = layer.view.bias;
+  corrected.bias.resize(amounts.size(), 0);
+  for (auto [bias, amount] : llvm::zip_equal(corrected.bias, amounts))
+    bias = static_cast<float>(bias + amount);
+  writeBias(layer, corrected);
+}
+
 bool keepsMean(Value value) {
   for (Operation *op = value.getDefiningOp(); op && keepsGrid(op);
        op = op->getOperand(0).getDefiningOp())

@@ -36,6 +36,16 @@ void quantizeBlockWeights(const QuantizableUnit &unit,
 bool correctBias(const QuantizableUnit &unit, const TensorRecipe &weights,
                  const ValueStatistics &inputStatistics);
 
+/// Where the bias of a contraction with constant weights counts.
+struct BiasPlace {
+  mlir::Operation *op;  ///< what adds it, or the contraction without one
+  ChannelDims channels; ///< of its result
+};
+/// Nothing where a bias is there that cannot take a correction along.
+std::optional<BiasPlace> findBias(const QuantizableUnit &unit);
+/// Adds a number a channel to the bias, or makes one.
+void addToBias(const QuantizableUnit &unit, llvm::ArrayRef<double> amounts);
+
 /// Is the distribution of `value` that of its grid source? A max pool shifts
 /// it, the other grid-keeping ops hardly do.
 bool keepsMean(mlir::Value value);

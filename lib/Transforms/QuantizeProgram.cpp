@@ -378,7 +378,8 @@ private:
         values = &statisticsOf.find(dequantize)->second;
     }
     quantizeContraction(unit, layer.weights, scale, values,
-                        recipe.biasCorrection, summary);
+                        recipe.biasCorrection == BiasCorrection::Analytic,
+                        summary);
   }
 
   /// Codes of the activation, with a scale and a zero point for each row that

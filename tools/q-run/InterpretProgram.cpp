@@ -7,6 +7,7 @@
 #include "InterpretProgram.h"
 #include "QDialect/Execution/RunModel.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/Interpreter/InputSpecs.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Support/Npy.h"
 #include "QDialect/Transforms/RetypeShapes.h"
@@ -78,27 +79,6 @@ static std::string nameOf(DictionaryAttr attributes, const Twine &otherwise) {
     if (auto name = attributes.getAs<StringAttr>("qd.name"))
       return name.getValue().str();
   return otherwise.str();
-}
-
-static llvm::Expected<std::vector<InputSpec>> specsOf(func::FuncOp function) {
-  std::vector<InputSpec> specs;
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    InputSpec spec;
-    spec.name = nameOf(function.getArgAttrDict(i), "arg" + Twine(i));
-    Type type = function.getArgumentTypes()[i];
-    auto shaped = dyn_cast<ShapedType>(type);
-    std::optional<DType> dtype =
-        hostType(shaped ? shaped.getElementType() : type);
-    if (!dtype)
-      return llvm::createStringError("input '" + spec.name +
-                                     "' has a type without host form");
-    spec.type = *dtype;
-    if (shaped)
-      for (int64_t size : shaped.getShape())
-        spec.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
-    specs.push_back(std::move(spec));
-  }
-  return specs;
 }
 
 static std::vector<std::string> outputNames(func::FuncOp function) {
@@ -181,7 +161,7 @@ interpretSamples(func::FuncOp function, ArrayRef<InputSpec> specs,
 static llvm::Error runFunction(func::FuncOp function, bool print,
                                const InterpretProgramOptions &options,
                                llvm::raw_ostream &out) {
-  auto specs = specsOf(function);
+  auto specs = inputSpecs(function);
   if (!specs)
     return specs.takeError();
   auto results = [&]() -> llvm::Expected<SmallVector<HostTensor>> {
@@ -266,7 +246,7 @@ qdialect::interpretReference(StringRef path,
   auto function = program.module->lookupSymbol<func::FuncOp>("main");
   if (!function)
     return llvm::createStringError("'" + path + "' has no @main");
-  auto specs = specsOf(function);
+  auto specs = inputSpecs(function);
   if (!specs)
     return specs.takeError();
   std::vector<HostTensor> ordered;

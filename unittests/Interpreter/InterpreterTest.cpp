@@ -199,3 +199,41 @@ TEST(Interpreter, InputsStayAsTheyAre) {
   EXPECT_EQ((*result)[0].asDouble(1), 9);
   EXPECT_EQ(x.asDouble(1), 2);
 }
+
+// What is changed behind an op is what the ops behind it read; each op runs for
+// all samples before the next one does.
+TEST(Interpreter, SamplesGoSideBySide) {
+  Program program("func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {\n"
+                  "  %c = arith.constant dense<2.0> : tensor<2xf32>\n"
+                  "  %0 = arith.mulf %x, %c : tensor<2xf32>\n"
+                  "  %1 = arith.addf %0, %c : tensor<2xf32>\n"
+                  "  return %1 : tensor<2xf32>\n}");
+  auto main = program.module->lookupSymbol<mlir::func::FuncOp>("main");
+  std::vector<std::vector<HostTensor>> samples{
+      {HostTensor::of<float>(DType::F32, {2}, {1, 2})},
+      {HostTensor::of<float>(DType::F32, {2}, {3, 4})}};
+  std::vector<std::string> order;
+  std::vector<double> sums;
+  llvm::Error error = interpretSideBySide(
+      main, samples,
+      [&](mlir::Operation *op, llvm::ArrayRef<HostTensor *> results) {
+        EXPECT_EQ(results.size(), 2u);
+        order.push_back(op->getName().stripDialect().str());
+        if (order.back() == "mulf")
+          results[1]->mutableData<float>()[0] = 10;
+        if (order.back() == "addf")
+          for (HostTensor *result : results)
+            sums.push_back(result->asDouble(0));
+        return llvm::Error::success();
+      });
+  ASSERT_FALSE(bool(error));
+  EXPECT_EQ(order, (std::vector<std::string>{"constant", "mulf", "addf"}));
+  EXPECT_EQ(sums, (std::vector<double>{4, 12}));
+  EXPECT_EQ(samples[1][0].asDouble(0), 3);
+  llvm::Error wrong = interpretSideBySide(
+      main, {{}}, [](mlir::Operation *, llvm::ArrayRef<HostTensor *>) {
+        return llvm::Error::success();
+      });
+  EXPECT_EQ(llvm::toString(std::move(wrong)),
+            "-:1:1: 'func.func' has 1 arguments, got 0");
+}

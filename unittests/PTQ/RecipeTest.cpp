@@ -35,7 +35,7 @@ TEST(RecipeTest, DefaultsAreW8A8) {
   EXPECT_EQ(recipe.weights.format.str(), "s8");
   EXPECT_TRUE(recipe.weights.symmetric);
   EXPECT_EQ(recipe.weights.granularity, Granularity::Channel);
-  EXPECT_FALSE(recipe.biasCorrection);
+  EXPECT_EQ(recipe.biasCorrection, BiasCorrection::None);
   EXPECT_EQ(recipe.layer({"conv"}, "conv").precision(), "w8a8");
   // Symmetric signed codes leave -128 out.
   EXPECT_EQ(recipe.weights.scaleOptions().qmin, -127);
@@ -76,7 +76,7 @@ layers:
   EXPECT_EQ(recipe.weights.p, 3.5);
   ASSERT_TRUE(recipe.tables.has_value());
   EXPECT_EQ(recipe.tables->str(), "s4");
-  EXPECT_TRUE(recipe.biasCorrection);
+  EXPECT_EQ(recipe.biasCorrection, BiasCorrection::Analytic);
   EXPECT_EQ(recipe.rescale, RescaleMode::Dyadic);
   EXPECT_TRUE(recipe.mustBeInteger("conv"));
   EXPECT_FALSE(recipe.mustBeInteger("add"));
@@ -277,11 +277,16 @@ layers:
   EXPECT_EQ(recipe.name, "mine");
   EXPECT_EQ(recipe.weights.format.str(), "s4");
   EXPECT_EQ(recipe.activations.estimator, RangeMethod::Lp);
-  EXPECT_FALSE(recipe.biasCorrection);
+  EXPECT_EQ(recipe.biasCorrection, BiasCorrection::None);
   ASSERT_TRUE(recipe.tables.has_value());
   EXPECT_TRUE(recipe.layer({"x"}, "unary").keepFloat);
   EXPECT_TRUE(recipe.layer({"head1"}, "conv").keepFloat);
   EXPECT_FALSE(recipe.layer({"x"}, "conv").keepFloat);
+}
+
+TEST(RecipeTest, BiasesAreCorrectedOnSamplesWhereAsked) {
+  Recipe recipe = parsed("name: mine\nbias_correction: sequential\n");
+  EXPECT_EQ(recipe.biasCorrection, BiasCorrection::Sequential);
 }
 
 TEST(RecipeTest, BaseIsAFileBesideTheRecipe) {

@@ -72,7 +72,7 @@ TEST(PlanRecipeTest, SetsTheFormatOfGridsByTheirMakers) {
   EXPECT_EQ(recipe->layer({"k"}, "matmul").activations.format.str(), "u8");
   // What the base says holds.
   EXPECT_EQ(recipe->name, "w8a8-int-mixed");
-  EXPECT_TRUE(recipe->biasCorrection);
+  EXPECT_EQ(recipe->biasCorrection, BiasCorrection::Analytic);
   EXPECT_TRUE(recipe->layer({"x"}, "unary").keepFloat);
 }
 

@@ -21,10 +21,12 @@
 #include "QDialect/Support/HostTensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <functional>
+#include <vector>
 
 namespace qdialect {
 
@@ -44,6 +46,18 @@ struct InterpreterOptions {
 llvm::Expected<llvm::SmallVector<HostTensor>>
 interpret(mlir::func::FuncOp function, llvm::ArrayRef<HostTensor> inputs,
           const InterpreterOptions &options = {});
+
+/// Runs `function` on several samples side by side: each op on all of them
+/// before the op behind it. `after` sees the result of each op that has one, by
+/// sample, before anything reads it, and may change it. What the function
+/// returns is dropped.
+llvm::Error interpretSideBySide(
+    mlir::func::FuncOp function,
+    llvm::ArrayRef<std::vector<HostTensor>> samples,
+    llvm::function_ref<llvm::Error(mlir::Operation *,
+                                   llvm::ArrayRef<HostTensor *>)>
+        after,
+    const InterpreterOptions &options = {});
 
 /// Evaluates one op without side effects on the values of its operands.
 llvm::Expected<llvm::SmallVector<HostTensor>>

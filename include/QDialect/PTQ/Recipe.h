@@ -144,6 +144,13 @@ struct SmoothingRecipe {
   double alpha = 0.5;
 };
 
+/// What biases take back of the shifts of means that rounding causes.
+enum class BiasCorrection {
+  None,
+  Analytic,  ///< that of the layer's weights, by the statistics of its input
+  Sequential ///< what the network in front and the layer cause on samples
+};
+
 struct Recipe {
   std::string name;
   std::string description;
@@ -159,7 +166,7 @@ struct Recipe {
   /// Large biases go behind the next contraction (qd-absorb-bias): standard
   /// deviations below the mean where channels end, 0 for the least value.
   std::optional<double> biasAbsorption;
-  bool biasCorrection = false;
+  BiasCorrection biasCorrection = BiasCorrection::None;
   /// None: channels stay as they are.
   std::optional<SmoothingRecipe> smoothing;
   RescaleMode rescale = RescaleMode::Float;

@@ -202,11 +202,16 @@ def AWQPass : SmoothingPass<"qd-awq"> {
   }];
 }
 
-def CorrectBiasPass : RecipePass<"qd-correct-bias"> {
-  let summary = "give to biases what rounding the weights will take from means";
+def CorrectBiasPass
+    : RecipePass<"qd-correct-bias", [
+        Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+               "Samples to run the quantized program on, layer by layer; none: by the statistics">]> {
+  let summary = "give to biases what rounding will take from means";
   let description = [{
     Rounding the weights of a contraction to the recipe's format shifts the mean of
     each output by (W' - W) E[x]. The pass takes that from the bias, or adds one.
+    With samples it is the shift that these have in the quantized program, whose
+    layers in front are corrected already: rounded activations and clamps count, too.
     The float program changes by just that; quantized (by qd-quantize with a recipe
     without `bias_correction`) it has the means of the program it was. The
     statistics, which stay, are those of that program.
