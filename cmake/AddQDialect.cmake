@@ -117,3 +117,17 @@ function(qdialect_add_subfolders)
     endif()
   endforeach()
 endfunction()
+
+# Writes every FOLDER/*.yaml into OUTPUT (in the binary folder) as a line
+# {"name", R"(text)"}, for an array of structs that includes it.
+function(qdialect_embed_yaml folder output)
+  file(GLOB files CONFIGURE_DEPENDS "${folder}/*.yaml")
+  set(embedded "")
+  foreach(file ${files})
+    get_filename_component(name "${file}" NAME_WE)
+    file(READ "${file}" text)
+    string(APPEND embedded "{\"${name}\", R\"qd_text(${text})qd_text\"},\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+  endforeach()
+  file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/${output}" CONTENT "@embedded@" @ONLY)
+endfunction()

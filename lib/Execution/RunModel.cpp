@@ -8,6 +8,7 @@
 #include "ModelInputs.h"
 #include "QDialect/Execution/CompareTensors.h"
 #include "QDialect/Execution/EmulatedDevice.h"
+#include "QDialect/Execution/StepTimes.h"
 #include "QDialect/Support/Npy.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -38,6 +39,8 @@ private:
   Expected<std::map<std::string, HostTensor>> referenceOutputs();
   Error compare();
   Error benchmark();
+  Expected<std::vector<double>> stepTimes();
+  std::vector<std::optional<double>> predictions(size_t numSteps);
   Error printProfile();
   Error printCounters();
 
@@ -188,19 +191,76 @@ Error Runner::benchmark() {
   return Error::success();
 }
 
+/// The fastest of a few runs of each step; emulated ones are slow and all
+/// alike.
+Expected<std::vector<double>> Runner::stepTimes() {
+  constexpr double kMilliseconds = 500;
+  constexpr int kMostRuns = 50;
+  std::vector<double> times;
+  if (model->emulator()) {
+    auto steps = model->profile();
+    if (!steps)
+      return steps.takeError();
+    for (const auto &step : *steps)
+      times.push_back(step.milliseconds);
+    return times;
+  }
+  auto runs = countRuns(*model, inputs, kMilliseconds, kMostRuns);
+  if (!runs)
+    return runs.takeError();
+  if (Error error =
+          profileRuns(*model, options.load.threads, *runs, inputs, times))
+    return std::move(error);
+  return times;
+}
+
+/// What the receipt predicts of each step of this variant, in milliseconds on
+/// one core; nothing where it does not.
+std::vector<std::optional<double>> Runner::predictions(size_t numSteps) {
+  std::vector<std::optional<double>> times(numSteps);
+  Expected<json::Value> receipt = json::parse(model->receipt());
+  const json::Object *root = receipt ? receipt->getAsObject() : nullptr;
+  const json::Array *layers = root ? root->getArray("layers") : nullptr;
+  if (!receipt)
+    consumeError(receipt.takeError());
+  for (const json::Value &value : layers ? *layers : json::Array()) {
+    const json::Object *layer = value.getAsObject();
+    const json::Object *predicted =
+        layer ? layer->getObject("predicted_us") : nullptr;
+    auto step = layer ? layer->getInteger("step") : std::nullopt;
+    auto time =
+        predicted ? predicted->getNumber(model->variant()) : std::nullopt;
+    if (step && time && *step >= 0 && static_cast<size_t>(*step) < numSteps)
+      times[*step] = *time * 1e-3;
+  }
+  return times;
+}
+
 Error Runner::printProfile() {
+  auto times = stepTimes();
+  if (!times)
+    return times.takeError();
   auto steps = model->profile();
   if (!steps)
     return steps.takeError();
-  double total = 0;
-  for (const auto &step : *steps)
-    total += step.milliseconds;
-  for (auto [number, step] : enumerate(*steps))
+  std::vector<std::optional<double>> predicted = predictions(times->size());
+  double total = std::accumulate(times->begin(), times->end(), 0.0);
+  double all = 0;
+  for (auto [number, step, time, expected] :
+       enumerate(*steps, *times, predicted)) {
     out << format("profile    %4zu %10.4f ms %5.1f %%  ",
-                  static_cast<size_t>(number), step.milliseconds,
-                  total ? 100 * step.milliseconds / total : 0.0)
-        << step.name << "\n";
-  out << format("profile    all  %10.4f ms\n", total);
+                  static_cast<size_t>(number), time,
+                  total ? 100 * time / total : 0.0);
+    if (expected)
+      out << format("predicted %10.4f ms  ", *expected);
+    else
+      out << "predicted          -     ";
+    out << step.name << "\n";
+    all += expected.value_or(0);
+  }
+  out << format("profile    all  %10.4f ms          predicted %10.4f ms on one "
+                "core\n",
+                total, all);
   return Error::success();
 }
 

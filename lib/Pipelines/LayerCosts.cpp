@@ -6,10 +6,10 @@
 
 #include "LayerCosts.h"
 
+#include "QDialect/Execution/StepTimes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/JSON.h"
-#include <chrono>
 #include <numeric>
 
 using namespace llvm;
@@ -61,54 +61,14 @@ Expected<StepOwners> StepOwners::read(const CompiledModel &model,
   return owners;
 }
 
-/// Lowers `fastest`, by step, to the times of `runs` runs. A profile is the
-/// mean of all runs so far: each run is the difference to the one before.
-Error profileRuns(CompiledModel &model, int threads, int runs,
-                  ArrayRef<std::vector<HostTensor>> samples,
-                  std::vector<double> &fastest) {
-  if (Error error = model.setThreads(threads)) // counters restart
-    return error;
-  std::vector<double> before;
-  for (int run = 0; run <= runs; ++run) {
-    if (auto outputs = model.run(samples[run % samples.size()]); !outputs)
-      return outputs.takeError();
-    auto steps = model.profile();
-    if (!steps)
-      return steps.takeError();
-    before.resize(steps->size());
-    fastest.resize(steps->size(), std::numeric_limits<double>::infinity());
-    for (auto [step, sum, least] : zip_equal(*steps, before, fastest)) {
-      double now = step.milliseconds * (run + 1);
-      if (run > 0) // the first one warms up
-        least = std::min(least, now - sum);
-      sum = now;
-    }
-  }
-  return Error::success();
-}
-
-/// How many runs fill a round, every sample once if there is time.
-Expected<int> runsOfRound(CompiledModel &model,
-                          ArrayRef<std::vector<HostTensor>> samples) {
-  using Clock = std::chrono::steady_clock;
-  if (auto warm = model.run(samples.front()); !warm)
-    return warm.takeError();
-  Clock::time_point begin = Clock::now();
-  if (auto outputs = model.run(samples.front()); !outputs)
-    return outputs.takeError();
-  double once =
-      std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-  return std::clamp(static_cast<int>(kRoundMilliseconds / (once + 1e-3)), 1,
-                    kMaxRuns);
-}
-
 } // namespace
 
 Error measureCosts(CostTable &table, ArrayRef<MeasuredProgram> programs,
                    ArrayRef<std::vector<HostTensor>> samples) {
   constexpr unsigned size = static_cast<unsigned>(Resource::Size),
                      latency = static_cast<unsigned>(Resource::Latency);
-  Expected<int> runs = runsOfRound(*programs.back().model, samples);
+  Expected<int> runs = countRuns(*programs.back().model, samples.front(),
+                                 kRoundMilliseconds, kMaxRuns);
   if (!runs)
     return runs.takeError();
   std::vector<std::vector<double>> fastest(programs.size());
@@ -148,7 +108,8 @@ Error measureCosts(CostTable &table, ArrayRef<MeasuredProgram> programs,
 
 Expected<double> measureLatency(CompiledModel &model, int threads,
                                 ArrayRef<std::vector<HostTensor>> samples) {
-  Expected<int> runs = runsOfRound(model, samples);
+  Expected<int> runs =
+      countRuns(model, samples.front(), kRoundMilliseconds, kMaxRuns);
   if (!runs)
     return runs.takeError();
   std::vector<double> fastest;

@@ -46,7 +46,7 @@
 
 // BENCH: benchmark {{[0-9]+}} runs min {{.*}} threads 2
 // BENCH: profile {{.*}} copy-in x
-// BENCH: profile {{.*}} clip
+// BENCH: profile {{.*}} predicted {{[0-9.]+}} ms clip
 // BENCH: profile {{.*}} copy-out y
 
 // JSON: "threads": 2

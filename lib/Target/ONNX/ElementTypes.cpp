@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -111,6 +112,14 @@ std::string describeShape(ArrayRef<int64_t> shape) {
   if (shape.size() > maxRank)
     text += "x... (rank " + std::to_string(shape.size()) + ")";
   return text;
+}
+
+int64_t toInteger(double number) {
+  // 2^63 stands for the largest i64, which is no double.
+  return std::isnan(number)  ? 0
+         : number >= 0x1p63  ? INT64_MAX
+         : number <= -0x1p63 ? INT64_MIN
+                             : static_cast<int64_t>(number);
 }
 
 bool isReasonableShape(ArrayRef<int64_t> shape) {

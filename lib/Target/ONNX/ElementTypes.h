@@ -47,6 +47,9 @@ constexpr size_t maxRank = 64;
 /// exceeds maxElements, or the rank exceeds maxRank. Symbolic sizes are fine.
 bool isReasonableShape(llvm::ArrayRef<int64_t> shape);
 
+/// The number without its fraction, or the nearest end of the i64s; 0 for NaN.
+int64_t toInteger(double number);
+
 } // namespace qdialect::onnx_import
 
 #endif // QDIALECT_LIB_TARGET_ONNX_ELEMENTTYPES_H

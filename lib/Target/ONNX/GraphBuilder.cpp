@@ -6,6 +6,7 @@
 // are GraphMovement.cpp.
 
 #include "GraphBuilder.h"
+#include "ElementTypes.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -177,11 +178,7 @@ Value GraphBuilder::scalar(OpBuilder &builder, Location loc, Type type,
   if (auto floatType = dyn_cast<mlir::FloatType>(type))
     return arith::ConstantOp::create(builder, loc,
                                      builder.getFloatAttr(floatType, number));
-  // 2^63 stands for the largest i64, which is no double.
-  int64_t integer = std::isnan(number)  ? 0
-                    : number >= 0x1p63  ? INT64_MAX
-                    : number <= -0x1p63 ? INT64_MIN
-                                        : static_cast<int64_t>(number);
+  int64_t integer = toInteger(number);
   return arith::ConstantOp::create(
       builder, loc,
       IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), integer,

@@ -115,6 +115,10 @@ double Node::constantNumber(size_t index, StringRef label) {
   return 0;
 }
 
+int64_t Node::constantInteger(size_t index, StringRef label) {
+  return toInteger(constantNumber(index, label));
+}
+
 FailureOr<Tensor> Node::delegate(StringRef op, int64_t opset,
                                  ArrayRef<std::optional<Tensor>> operands,
                                  ArrayRef<StringRef> attributes) {

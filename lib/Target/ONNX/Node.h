@@ -73,6 +73,8 @@ public:
   Shape constantIntegers(size_t index, llvm::StringRef label);
   /// The one element of an input that must be a known constant.
   double constantNumber(size_t index, llvm::StringRef label);
+  /// The same, without its fraction, as the nearest i64.
+  int64_t constantInteger(size_t index, llvm::StringRef label);
   /// The input's name in the model, for messages.
   std::string inputName(size_t index) const;
 

@@ -12,6 +12,7 @@
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Analysis/ProgramLoops.h"
+#include "QDialect/CodeGen/CPU/CpuCosts.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -218,6 +219,7 @@ public:
 
 private:
   void launches(unsigned kernel);
+  void prediction(const ProgramStep &step, int64_t times);
 
   json::OStream &out;
   const Program &program;
@@ -280,6 +282,33 @@ void Writer::launches(unsigned number) {
         out.attribute("static_shared_bytes", kernel.assembly->sharedBytes);
         out.attribute("occupancy", kernel.occupancy);
       });
+  });
+}
+
+/// What the kernel has to do, and how long one core of each CPU variant should
+/// take.
+void Writer::prediction(const ProgramStep &step, int64_t times) {
+  std::optional<KernelWork> work =
+      countWork(cast<qd::DispatchOp>(step.dispatch));
+  if (!work)
+    return;
+  work->weightBytes = static_cast<double>(weightsBytes(step));
+  out.attributeObject("work", [&] {
+    auto count = [&](StringRef key, double number) {
+      if (number > 0)
+        out.attribute(key, static_cast<int64_t>(number) * times);
+    };
+    count("products", work->products);
+    count("float_products", work->floatProducts);
+    count("operations", work->operations);
+    count("bytes", work->bytes);
+  });
+  out.attributeObject("predicted_us", [&] {
+    for (const ProgramVariant &variant : variants)
+      if (const CpuCosts *costs = CpuCosts::find(variant.name))
+        out.attribute(variant.name,
+                      costs->microseconds(*work, step.plan->family) *
+                          static_cast<double>(times));
   });
 }
 
@@ -374,6 +403,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
       out.attribute("branch", branch);
     out.attribute("macs", macs.total);
     out.attribute("weights_bytes", weightsBytes(step));
+    prediction(step, times);
     if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
       this->bound(bound.asArrayRef());
     certificates(dispatch);

@@ -205,7 +205,7 @@ int64_t depthOperand(Node &n) {
     return n.b.dataSize(whole, n.inputName(1));
   }
   if (depth.isConstant() && !depth.hasSymbolicElements()) {
-    auto number = static_cast<int64_t>(n.constantNumber(1, "depth"));
+    auto number = n.constantInteger(1, "depth");
     n.requireRange("depth", {number}, 1, maxElements);
     return number;
   }
@@ -255,7 +255,7 @@ LogicalResult importTrilu(Node &n) {
   Tensor x = n.input(0, "input");
   n.requireRank(x, "input", 2);
   bool upper = n.getInt("upper", 1) != 0;
-  auto k = n.hasInput(1) ? static_cast<int64_t>(n.constantNumber(1, "k")) : 0;
+  auto k = n.hasInput(1) ? n.constantInteger(1, "k") : 0;
   if (!n.ok())
     return failure();
   Type type = x.elementType();
@@ -305,8 +305,8 @@ OpRegistry::Handler running(bool product) {
   return [=](Node &n) -> LogicalResult {
     Tensor x = n.input(0, "x");
     n.requireRank(x, "x", 1);
-    int64_t axis = n.axis(static_cast<int64_t>(n.constantNumber(1, "axis")),
-                          std::max<int64_t>(x.rank(), 1));
+    int64_t axis =
+        n.axis(n.constantInteger(1, "axis"), std::max<int64_t>(x.rank(), 1));
     bool exclusive = n.getInt("exclusive", 0) != 0,
          reverse = n.getInt("reverse", 0) != 0;
     if (!n.ok())

@@ -267,9 +267,9 @@ Tensor roots(GraphBuilder &b, const Tensor &x, double p) {
 
 LogicalResult importLpPool(Node &n) {
   Tensor x = n.floatInput(0, "X");
-  auto p = static_cast<double>(n.getInt("p", 2));
+  int64_t p = n.getInt("p", 2);
   Window w = bindPool(n, x);
-  if (!n.ok() || !n.requireRange("p", {static_cast<int64_t>(p)}, 1, 1 << 10))
+  if (!n.ok() || !n.requireRange("p", {p}, 1, 1 << 10))
     return failure();
   Tensor padded = padSpatial(n.b, powers(n.b, x, p), w, 0);
   return n.result(roots(n.b, sumPool(n.b, padded, w), p));
@@ -278,8 +278,8 @@ LogicalResult importLpPool(Node &n) {
 LogicalResult importGlobalLpPool(Node &n) {
   Tensor x = n.floatInput(0, "X");
   n.requireRank(x, "X", 3);
-  auto p = static_cast<double>(n.getInt("p", 2));
-  if (!n.ok() || !n.requireRange("p", {static_cast<int64_t>(p)}, 1, 1 << 10))
+  int64_t p = n.getInt("p", 2);
+  if (!n.ok() || !n.requireRange("p", {p}, 1, 1 << 10))
     return failure();
   Shape axes = llvm::to_vector(llvm::seq<int64_t>(2, x.rank()));
   Shape kept(x.rank(), 1);

@@ -113,7 +113,7 @@ Taps tapsOf(const Axis &a, const Method &m) {
   double support = m.mode == "linear" ? 1 : 2;
   if (m.antialias)
     support /= std::min(1.0, a.scale);
-  auto reach = static_cast<int64_t>(std::ceil(support));
+  int64_t reach = toInteger(std::ceil(support));
   if (m.mode != "nearest")
     taps.count = 2 * reach;
   for (int64_t o = 0; o < a.output; ++o) {
@@ -336,7 +336,7 @@ axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
                  failure();
         axis.output = *scaled;
       } else {
-        axis.output = static_cast<int64_t>(std::floor(in * span * axis.scale));
+        axis.output = toInteger(std::floor(in * span * axis.scale));
       }
     } else {
       axis.output = request.sizes[i];
@@ -365,8 +365,7 @@ void keepAspectRatio(Request &request, const Tensor &x, StringRef policy) {
         policy == "not_larger" ? std::min(best, scale) : std::max(best, scale);
   }
   for (auto [axis, size] : llvm::zip_equal(request.axes, request.sizes))
-    size = static_cast<int64_t>(
-        std::floor(best * static_cast<double>(x.dim(axis)) + 0.5));
+    size = toInteger(std::floor(best * static_cast<double>(x.dim(axis)) + 0.5));
 }
 
 LogicalResult resize(Node &n, const Tensor &x, const Request &request,

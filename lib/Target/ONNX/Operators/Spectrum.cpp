@@ -108,7 +108,7 @@ LogicalResult importDFT(Node &n) {
   bool axisIsInput = n.opset() >= 20;
   int64_t axis = axisIsInput ? -2 : n.getInt("axis", 1);
   if (axisIsInput && n.hasInput(2))
-    axis = static_cast<int64_t>(n.constantNumber(2, "axis"));
+    axis = n.constantInteger(2, "axis");
   axis = n.axis(axis, x.rank());
   if (!n.ok())
     return failure();
@@ -124,7 +124,7 @@ LogicalResult importDFT(Node &n) {
   bool toReal = t.inverse && t.onesided;
   t.length = toReal ? 2 * (t.inputs - 1) : t.inputs;
   if (n.hasInput(1))
-    t.length = static_cast<int64_t>(n.constantNumber(1, "dft_length"));
+    t.length = n.constantInteger(1, "dft_length");
   if (!n.ok() || failed(checkSamples(n, t.length)) ||
       failed(checkSamples(n, t.inputs)))
     return failure();
@@ -149,7 +149,7 @@ LogicalResult importDFT(Node &n) {
 
 LogicalResult importSTFT(Node &n) {
   Tensor x = n.floatInput(0, "signal");
-  auto step = static_cast<int64_t>(n.constantNumber(1, "frame_step"));
+  auto step = n.constantInteger(1, "frame_step");
   std::optional<Tensor> window = n.optionalInput(2);
   Transform t{};
   t.onesided = n.getInt("onesided", 1) != 0;
@@ -166,7 +166,7 @@ LogicalResult importSTFT(Node &n) {
                          << " does not fit signal " << describeType(x.type);
   t.length = window ? window->dim(0) : x.dim(1);
   if (n.hasInput(3))
-    t.length = static_cast<int64_t>(n.constantNumber(3, "frame_length"));
+    t.length = n.constantInteger(3, "frame_length");
   if (!n.ok() || failed(checkSamples(n, t.length)) ||
       !n.requireRange("frame_step", {step}, 1, int64_t(1) << 31))
     return failure();
@@ -214,7 +214,7 @@ Type outputType(Node &n) {
 /// sum of factors[i] cos(2 pi i k / N) for k = 0, 1, ...
 template <size_t terms>
 LogicalResult importWindow(Node &n, const double (&factors)[terms]) {
-  auto size = static_cast<int64_t>(n.constantNumber(0, "size"));
+  auto size = n.constantInteger(0, "size");
   bool periodic = n.getInt("periodic", 1) != 0;
   Type type = outputType(n);
   if (!n.ok() || !n.requireRange("size", {size}, 0, maxFoldedElements))
@@ -244,9 +244,8 @@ LogicalResult importMelWeightMatrix(Node &n) {
   Type type = outputType(n);
   if (!n.ok())
     return failure();
-  auto bands = static_cast<int64_t>(given[0]),
-       length = static_cast<int64_t>(given[1]),
-       rate = static_cast<int64_t>(given[2]);
+  auto bands = toInteger(given[0]), length = toInteger(given[1]),
+       rate = toInteger(given[2]);
   if (!n.requireRange("num_mel_bins", {bands}, 1, maxSamples) ||
       !n.requireRange("dft_length", {length}, 1, 2 * maxSamples) ||
       !n.requireRange("sample_rate", {rate}, 1, int64_t(1) << 31))
@@ -263,8 +262,8 @@ LogicalResult importMelWeightMatrix(Node &n) {
   for (int64_t i = 0; i < bands + 2; ++i) {
     double hertz =
         700 * (std::pow(10, (static_cast<double>(i) * step + low) / 2595) - 1);
-    edges.push_back(static_cast<int64_t>(std::floor(
-        static_cast<double>(length + 1) * hertz / static_cast<double>(rate))));
+    edges.push_back(toInteger(std::floor(static_cast<double>(length + 1) *
+                                         hertz / static_cast<double>(rate))));
   }
   Value table = n.b.value(n.b.integers({bands + 2}, edges));
   Type f64 = n.b.builder.getF64Type();
