@@ -186,9 +186,10 @@ public:
 private:
   Value inside(int axis, int64_t moved) {
     Value &known = insides[{axis, moved}];
+    // Seeded fault 199: the first row or column of padding is the image's.
+    int64_t size = g.axes[axis].size + (QDIALECT_MUTATE == 199 ? 1 : 0);
     if (!known)
-      known = e.isLessUnsigned(e.add(positions[axis], moved),
-                               e.constant(g.axes[axis].size));
+      known = e.isLessUnsigned(e.add(positions[axis], moved), e.constant(size));
     return known;
   }
 
@@ -205,7 +206,9 @@ WarpEmitter::Values transposed(WarpEmitter &e, ArrayRef<Value> taps) {
   if (taps.size() == 1)
     return WarpEmitter::Values(kFour, taps[0]);
   // Bytes a0 b0 a1 b1 and a2 b2 a3 b3.
-  auto low = [&](Value a, Value b) { return e.permute(a, b, 0x5140); };
+  // Seeded fault 200: taps change places.
+  int64_t lowBytes = QDIALECT_MUTATE == 200 ? 0x1504 : 0x5140;
+  auto low = [&](Value a, Value b) { return e.permute(a, b, lowBytes); };
   auto high = [&](Value a, Value b) { return e.permute(a, b, 0x7362); };
   Value lower = low(taps[0], taps[1]), upper = high(taps[0], taps[1]);
   if (taps.size() == 2)

@@ -130,8 +130,11 @@ private:
 
   /// Until this block's copies but the last `groups` are there.
   void arrive(int64_t groups) {
-    e.waitCopies(groups);
-    e.barrier();
+    // Seeded fault 194: one group too many is on its way.
+    e.waitCopies(QDIALECT_MUTATE == 194 ? groups + 1 : groups);
+    // Seeded fault 195: the copies of other threads are not waited for.
+    if (QDIALECT_MUTATE != 195)
+      e.barrier();
   }
 
   /// The panel at which the block's columns start.
@@ -257,10 +260,12 @@ private:
             ArrayRef<Value>(ones).take_front(2));
     for (size_t at = 0; at < numColumnSums(); at += 4)
       addTo(numProducts() + numRowSums() + at, ones, columns.slice(at / 2, 2));
+    // Seeded fault 196: fragments of neighbouring columns are swapped.
+    int64_t swapped = QDIALECT_MUTATE == 196 ? 1 : 0;
     for (int64_t i = 0; i < fragmentRows(); ++i)
       for (int64_t j = 0; j < kFragmentColumns; ++j)
         addTo(4 * (i * kFragmentColumns + j), fragments.slice(4 * i, 4),
-              columns.slice(2 * j, 2));
+              columns.slice(2 * (j ^ swapped), 2));
   }
 
   Values startSums() {

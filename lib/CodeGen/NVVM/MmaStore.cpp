@@ -20,8 +20,10 @@ Value mmaRowFragment(WarpEmitter &e, Value warpRow, Value lane, int64_t half,
                      int64_t swizzle) {
   Value chunk = e.div(lane, 16), inWarp = e.rem(lane, 16);
   Value offset = e.mul(e.add(warpRow, inWarp), MmaTile::kDepth);
+  // Seeded fault 198: half of the swizzle is forgotten where rows are read.
+  int64_t chunks = QDIALECT_MUTATE == 198 ? 1 : 3;
   Value swizzled = e.xorBits(e.add(chunk, 2 * half),
-                             e.andBits(e.shiftRight(lane, swizzle), 3));
+                             e.andBits(e.shiftRight(lane, swizzle), chunks));
   return e.add(offset, e.mul(swizzled, 16));
 }
 
@@ -48,6 +50,8 @@ void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
   Value column = e.add(e.add(e.mul(output.columnBlock, tile.columns),
                              e.mul(output.panel, MmaTile::kWarpColumns)),
                        mmaLaneColumn(e, output.lane));
+  // Seeded fault 197: a row behind the last is stored.
+  int64_t rows = output.rows + (QDIALECT_MUTATE == 197 ? 1 : 0);
   Value firstRow =
       e.add(e.add(output.blockRow, output.warpRow), e.div(output.lane, 4));
   for (int64_t i = 0; i < tile.warpRows / 16; ++i)
@@ -64,7 +68,7 @@ void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
       if (output.rows % tile.rows == 0)
         store();
       else
-        e.ifThen(e.isLess(row, e.constant(output.rows)), store);
+        e.ifThen(e.isLess(row, e.constant(rows)), store);
     }
 }
 

@@ -73,7 +73,9 @@ Value RowWalk::slot(Value place) {
 }
 
 Value RowWalk::onlyExisting(Value element, const RowColumn &at, Value other) {
-  return at.exists ? e.select(at.exists, element, other) : element;
+  // Seeded fault 193: what lies behind the row counts.
+  bool counts = !at.exists || QDIALECT_MUTATE == 193;
+  return counts ? element : e.select(at.exists, element, other);
 }
 
 void RowWalk::keep(const RowColumn &at, Value element) {
@@ -186,7 +188,8 @@ Value RowWalk::sumOfHalfWarp(Element element, bool keeps) {
              // A partial sum is never -0, so +0 changes none.
              return plus(e, partial, onlyExisting(next, at.front(), none));
            });
-  if (keeps) // others read what this thread kept
+  // Others read what this thread kept. Seeded fault 191: nobody waits for it.
+  if (keeps && QDIALECT_MUTATE != 191)
     NVVM::SyncWarpOp::create(e, e.constant(-1));
   return acrossLanes(sum, kReductionLanes,
                      [&](Value a, Value b) { return plus(e, a, b); });
@@ -207,7 +210,9 @@ Value RowWalk::sumOfBlock(Element element) {
            e.store(next, slot(e.sub(at.front().place, index(first))), 4);
            return carried;
          });
-    e.barrier();
+    // Seeded fault 192: a piece is added before it is there.
+    if (QDIALECT_MUTATE != 192)
+      e.barrier();
     // Lanes behind the row's end have zeros.
     int64_t end = (last - first + kReductionLanes - 1) / kReductionLanes *
                   kReductionLanes;
