@@ -13,6 +13,7 @@
 #include <immintrin.h>
 #include <map>
 #include <mutex>
+#include <signal.h>
 #include <thread>
 #include <vector>
 
@@ -160,6 +161,20 @@ TEST_F(ModelTest, DefaultOptionsRunTheBestVariant) {
   ASSERT_EQ(run(), QD_OK);
   for (int i = 0; i < kSize; ++i)
     EXPECT_EQ(output[i], i + expected);
+}
+
+// The kernel grants no tile data to a process with a signal stack too small for
+// them. A process of its own, because a grant is for good.
+TEST_F(ModelTest, RefusedTilesLeaveTheNextVariant) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto run = [] {
+    static char bytes[8192]; // AVX-512 fits, tiles do not
+    stack_t small = {bytes, 0, sizeof(bytes)};
+    bool isSmall = sigaltstack(&small, nullptr) == 0;
+    bool hasTiles = qd_cpu_supports(QD_ISA_AVX512AMX);
+    std::exit(isSmall && !hasTiles && qd_cpu_supports(QD_ISA_SCALAR) ? 0 : 1);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(ModelTest, EachVariantCanBeForced) {

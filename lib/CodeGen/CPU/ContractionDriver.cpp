@@ -183,9 +183,9 @@ void DriverEmitter::emitMatrixKernels() {
       if (g.image.isPacked())
         emitUnpacking(block, panel.panelVectors);
       std::string name = (symbol + "_matrix" + Twine(block.channels)).str();
-      block.matrixKernel =
-          emitMatrixKernel(moduleBuilder, target, name, *tiling, epilogue,
-                           {block.vectors, block.channels}, firstConstant);
+      block.matrixKernel = emitMatrixKernel(
+          moduleBuilder, target, name, *tiling, epilogue,
+          {block.vectors, block.channels, g.image.isPacked()}, firstConstant);
     }
   if (tiling->gathers)
     gathering =

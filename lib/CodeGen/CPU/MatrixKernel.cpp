@@ -31,6 +31,12 @@ LLVM::LLVMFuncOp emitMatrixKernel(OpBuilder &moduleBuilder,
   operands.starts =
       e.at(e.argument(args, firstConstant + 1), e.mul(channel, 4));
   operands.vectors = shape.vectors;
+  // Panels follow each other, and behind the last one the constants of the next
+  // kernels. Those that are unpacked are read before; few rows leave no time.
+  if (!shape.isUnpacked && tiling.shape.rowTiles > 2)
+    operands.nextImage =
+        e.at(operands.image,
+             tiling.shape.steps * tiling.shape.blocks * 64 * shape.vectors);
   PayloadEmitter payload(e, epilogue, args);
   payload.begin();
   auto type = Emitter::vector(e.i32());

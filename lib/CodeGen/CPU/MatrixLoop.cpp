@@ -89,10 +89,13 @@ private:
     e.instruction("llvm.x86.tileloadd64", {tile, pointer, stride});
   }
 
+  int64_t numRounds() const { return ceilDiv(operands.vectors, kColumns); }
   /// Bytes of the sums of a row.
   int64_t sumStride() const { return 64 * operands.vectors; }
 
-  void multiply(const Block &block, int64_t numTiles, const Block &before);
+  void multiply(const Block &block, int64_t numTiles, const Block &before,
+                Value blockNumber);
+  void prefetch(Value number);
   void multiplyStep(ArrayRef<Value> tiles, Value image, Value step,
                     int64_t numColumns);
   void finish(const Block &block, Value from, Value to);
@@ -117,23 +120,23 @@ void MatrixLoopEmitter::emit() {
         Value first = e.min(e.mul(pair, 2 * shape.rows), last);
         Value second = e.min(e.add(first, shape.rows), last);
         Block block{first, e.add(e.sub(second, first), shape.rows), before[3]};
-        multiply(block, 2, {before[0], before[1], before[2]});
+        multiply(block, 2, {before[0], before[1], before[2]}, pair);
         return {block.first, block.count, block.sums, before[2]};
       },
       /*keepRolled=*/true);
   Block before{carried[0], carried[1], carried[2]};
   if (shape.rowTiles % 2 != 0) {
     Block block{last, e.index(shape.rows), carried[3]};
-    multiply(block, 1, before);
+    multiply(block, 1, before, e.index(shape.rowTiles / 2));
     before = block;
   }
   finish(before, e.index(0), before.count);
 }
 
-/// The sums of a block into memory; among the multiplications the epilogue of
-/// the block before.
+/// The sums of block number `blockNumber` into memory; among the
+/// multiplications the epilogue of the block before.
 void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
-                                 const Block &before) {
+                                 const Block &before, Value blockNumber) {
   // The second tile may begin among the rows of the first; both then have the
   // same sums there.
   Value offset = e.sub(block.count, e.index(shape.rows));
@@ -143,9 +146,8 @@ void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
     tiles.push_back(e.at(firstTile, e.mul(offset, operands.rowStride)));
     sums.push_back(e.at(block.sums, e.mul(offset, sumStride())));
   }
-  int64_t numRounds = (operands.vectors + kColumns - 1) / kColumns,
-          numSteps = numRounds * shape.blocks;
-  for (int64_t round = 0; round < numRounds; ++round) {
+  int64_t numSteps = numRounds() * shape.blocks;
+  for (int64_t round = 0; round < numRounds(); ++round) {
     int64_t first = round * kColumns,
             numColumns = std::min(kColumns, operands.vectors - first);
     for (int64_t i = 0; i < numTiles; ++i)
@@ -161,6 +163,8 @@ void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
           Value from = e.div(e.mul(number, before.count), numSteps);
           Value to = e.div(e.mul(e.add(number, 1), before.count), numSteps);
           finish(before, from, to);
+          if (operands.nextImage)
+            prefetch(e.add(e.mul(blockNumber, numSteps), number));
           return SmallVector<Value>();
         },
         /*keepRolled=*/true);
@@ -170,6 +174,18 @@ void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
                       {sumTile(i, j), e.at(sums[i], 64 * (first + j)),
                        e.index(sumStride())});
   }
+}
+
+/// The part of the next image that comes with step `number` of all steps.
+void MatrixLoopEmitter::prefetch(Value number) {
+  constexpr int64_t kLine = 64, kToL2 = 2;
+  int64_t numLines = shape.steps * shape.blocks * operands.vectors;
+  int64_t numSteps = ceilDiv(shape.rowTiles, 2) * numRounds() * shape.blocks;
+  int64_t perStep = ceilDiv(numLines, numSteps);
+  Value place = e.at(operands.nextImage, e.mul(number, perStep * kLine));
+  for (int64_t line = 0; line < perStep; ++line)
+    LLVM::Prefetch::create(e, e.at(place, line * kLine), /*rw=*/0, kToL2,
+                           /*cache=*/1);
 }
 
 void MatrixLoopEmitter::multiplyStep(ArrayRef<Value> tiles, Value image,

@@ -43,6 +43,9 @@ struct MatrixOperands {
   Value image;     ///< rows of 4 codes x 16 channels x `vectors`
   Value starts;    ///< what the sums of the vectors start from
   int64_t vectors;
+  /// An image of this size that is read next and brought to L2 meanwhile; null
+  /// if there is none. Nothing need be there.
+  Value nextImage;
 };
 
 /// Emits the products of all rows. `finish(row, sums)` is the code that a row's

@@ -56,6 +56,7 @@ emitRowGathering(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
 struct MatrixKernel {
   int64_t vectors; ///< of the panel, whose width in the image it is
   int64_t channels;
+  bool isUnpacked; ///< the weights are a copy
 };
 
 /// Emits its private function:
