@@ -58,6 +58,15 @@ class Case:
         if self.group:
             self.index = random.permutation(self.index)
         self.bias = random.normal(size=self.n).astype(np.float32) if self.with_bias else None
+        self.half = False
+
+    def halve(self):
+        """Makes it a model in f16."""
+        self.half = True
+        for name in ("x", "scales", "bias", "zeros"):
+            value = getattr(self, name)
+            if value is not None and value.dtype == np.float32:
+                setattr(self, name, value.astype(np.float16).astype(np.float32))
 
     def flags(self):
         return ["--dim=m=1..64"] if self.symbolic else []
@@ -66,7 +75,8 @@ class Case:
         kind = "DequantizeLinear + MatMul" if self.qdq else "MatMulNBits"
         return (
             f"{kind} M={self.m} N={self.n} K={self.k} bits={self.bits} block={self.block} zero={self.zero} "
-            f"g_idx={self.group} bias={self.with_bias} accuracy_level={self.level} symbolic={self.symbolic}"
+            f"g_idx={self.group} bias={self.with_bias} accuracy_level={self.level} symbolic={self.symbolic} "
+            f"half={self.half}"
         )
 
     def rounds(self):
@@ -95,6 +105,8 @@ class Case:
         inits = []
 
         def const(name, array):
+            if self.half and isinstance(array, np.ndarray) and array.dtype == np.float32:
+                array = array.astype(np.float16)
             inits.append(array if isinstance(array, onnx.TensorProto) else numpy_helper.from_array(array, name))
             return name
 
@@ -131,11 +143,12 @@ class Case:
                     accuracy_level=self.level,
                 )
             ]
+        element = onnx.TensorProto.FLOAT16 if self.half else onnx.TensorProto.FLOAT
         graph = helper.make_graph(
             nodes,
             "g",
-            [helper.make_tensor_value_info("x", 1, ("m" if self.symbolic else self.m, self.k))],
-            [helper.make_tensor_value_info("y", 1, ("m" if self.symbolic else self.m, self.n))],
+            [helper.make_tensor_value_info("x", element, ("m" if self.symbolic else self.m, self.k))],
+            [helper.make_tensor_value_info("y", element, ("m" if self.symbolic else self.m, self.n))],
             inits,
         )
         return helper.make_model(

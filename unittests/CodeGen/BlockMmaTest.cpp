@@ -9,9 +9,14 @@
 
 #include "BlockText.h"
 #include "GpuCheck.h"
+#include "KernelFunction.h"
+#include "QDialect/CodeGen/NVVM/Ptx.h"
+#include "QDialect/PTX/Emulator.h"
 #include "gtest/gtest.h"
 
+using namespace mlir;
 using namespace qdialect;
+using namespace qdialect::gpu;
 using namespace qdialect::testing;
 
 namespace {
@@ -102,6 +107,108 @@ TEST_F(BlockMma, Memory) {
   ptx::SiteCounters copies = result.total(ptx::InstructionClass::AsyncCopy);
   EXPECT_EQ(copies.sectors, copies.idealSectors);
   EXPECT_EQ(result.total().conflicts, 0u);
+}
+
+/// The PTX of a product that stores its sums.
+std::string blockPtx(const BlockMmaGeometry &g, const MmaTile &tile) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadGpuDialects(context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  WarpEmitter e(UnknownLoc::get(&context), builder);
+  LLVM::LLVMFuncOp kernel = startKernel(e, "product", 6, tile.threads());
+  BlockMmaOperands operands;
+  operands.activations = kernel.getArgument(0);
+  operands.codes = kernel.getArgument(1);
+  operands.scales = kernel.getArgument(2);
+  if (g.isInteger()) {
+    operands.starts = kernel.getArgument(3);
+    operands.leftScales = kernel.getArgument(4);
+  }
+  emitBlockMmaKernel(e, g, tile, "stages", operands, [&](const MmaSums &sums) {
+    Value place = e.add(e.mul(sums.row, g.columns), sums.column);
+    Value out = e.at(kernel.getArgument(5), e.mul(place, 4));
+    for (auto [i, sum] : llvm::enumerate(sums.sums))
+      e.store(sum, e.at(out, 4 * i), 4);
+  });
+  LLVM::ReturnOp::create(e, ValueRange{});
+  llvm::Expected<std::string> text =
+      translateToPtx(*module, allGpuTargets().front());
+  EXPECT_TRUE(static_cast<bool>(text)) << llvm::toString(text.takeError());
+  return text ? *text : std::string();
+}
+
+struct Executed {
+  int64_t products = 0, others = 0;
+};
+
+/// What a block of threads executes on zeros.
+Executed execute(const BlockMmaGeometry &g, const MmaTile &tile) {
+  ptx::Diagnostic why;
+  auto emulator = ptx::Emulator::create(blockPtx(g, tile), why);
+  if (!emulator) {
+    ADD_FAILURE() << why.line << ": " << why.message;
+    return {};
+  }
+  ptx::LaunchConfig config;
+  int64_t parameters = g.panels(tile) * g.numBlocks() * 4 * 64;
+  for (int64_t size :
+       {g.rows * g.depth * 4, g.panels(tile) * g.panelBytes(), parameters,
+        parameters, g.rows * g.numBlocks() * 4, g.rows * g.columns * 4}) {
+    std::vector<char> zeros(size);
+    uint64_t at = emulator->allocate(size, true, true);
+    emulator->write(at, zeros.data(), size);
+    config.arguments.emplace_back(8);
+    std::memcpy(config.arguments.back().data(), &at, 8);
+  }
+  config.grid.x = static_cast<uint32_t>(g.blocks(tile));
+  config.block.x = static_cast<uint32_t>(tile.threads());
+  ptx::LaunchResult result;
+  EXPECT_TRUE(emulator->launch("product", config, result, why))
+      << why.line << ": " << why.message;
+  EXPECT_EQ(result.total().conflicts, 0u);
+  Executed sum;
+  for (const ptx::LineReport &line : result.lines)
+    (StringRef(line.opcode).starts_with("mma") ? sum.products : sum.others) +=
+        static_cast<int64_t>(line.counters.executed);
+  return sum;
+}
+
+/// What a step of a warp (32 rows, 64 columns, 32 or 64 deep) executes beside
+/// its products, scaling apart: the table of docs/GPUKernels.md.
+TEST(BlockMmaCost, Step) {
+  struct Budget {
+    BlockOperands operands;
+    unsigned bits;
+    int64_t products, others;
+  };
+  for (Budget budget : {Budget{BlockOperands::Halves, 4, 32, 122},
+                        Budget{BlockOperands::Halves, 8, 32, 115},
+                        Budget{BlockOperands::Bfloats, 4, 32, 137},
+                        Budget{BlockOperands::SplitFloats, 4, 96, 277},
+                        Budget{BlockOperands::SplitFloats, 8, 96, 350},
+                        Budget{BlockOperands::Codes, 4, 32, 153},
+                        Budget{BlockOperands::Codes, 8, 32, 40}}) {
+    BlockMmaGeometry g;
+    g.operands = budget.operands;
+    g.bits = budget.bits;
+    g.rows = 64;
+    g.columns = 128;
+    g.zero = 8;
+    MmaTile tile = g.chooseTile(1);
+    ASSERT_EQ(tile.warpRows, 32);
+    // One block of the depth; twice the depth is as many more steps.
+    constexpr int64_t steps = 16;
+    g.depth = g.rowStride = g.block = steps * g.stepDepth();
+    Executed once = execute(g, tile);
+    g.depth = g.rowStride = g.block = 2 * g.depth;
+    Executed twice = execute(g, tile);
+    int64_t warpSteps = steps * tile.threads() / 32;
+    SCOPED_TRACE(number(budget.bits) + " bits, operands " +
+                 number(static_cast<int64_t>(budget.operands)));
+    EXPECT_EQ((twice.products - once.products) / warpSteps, budget.products);
+    EXPECT_LE((twice.others - once.others) / warpSteps, budget.others);
+  }
 }
 
 } // namespace

@@ -24,8 +24,11 @@ namespace qdialect::gpu {
 
 /// What is multiplied.
 enum class BlockOperands {
-  Codes,      ///< i8 codes in memory (as u8), sums in i32
-  SplitFloats ///< f32 in memory, each the sum of three bf16; sums in f32
+  Codes, ///< i8 codes in memory (as u8), sums in i32
+  // f32 in memory, sums in f32:
+  Halves,     ///< that are f16
+  Bfloats,    ///< that are bf16
+  SplitFloats ///< each the sum of three bf16
 };
 
 struct BlockMmaGeometry {
@@ -45,7 +48,10 @@ struct BlockMmaGeometry {
 
   bool isInteger() const { return operands == BlockOperands::Codes; }
   /// Numbers that make an activation.
-  int64_t parts() const { return isInteger() ? 1 : 3; }
+  int64_t parts() const {
+    return operands == BlockOperands::SplitFloats ? 3 : 1;
+  }
+  bool isHalf() const { return operands == BlockOperands::Halves; }
   /// Depth of one product and of a step, which is two.
   int64_t sliceDepth() const { return isInteger() ? 32 : 16; }
   int64_t stepDepth() const { return 2 * sliceDepth(); }
@@ -131,8 +137,10 @@ public:
 
 private:
   bool isNarrow() const { return g.bits == 4; }
-  Value constantZero();
-  Value zeroOf(Value bytes, int64_t byte);
+  Value constantZero(int64_t fragment);
+  Value zeroOf(Value bytes, int64_t fragment);
+  Value toHalves(Value word, int64_t place, Value zero);
+  Value wideToHalves(Value bytes, int64_t first, Value zero);
   Value toBfloats(Value pair, Value zero);
   Value wideToBfloats(Value bytes, int64_t first, Value zero);
   Value toCodes(Value nibbles, Value zero);
@@ -141,8 +149,9 @@ private:
   const BlockMmaGeometry &g;
 };
 
-/// Rows of f32, cut into three bf16 each on their way to shared memory:
-/// x = high + middle + low, exactly.
+/// Rows of f32 that become operands on their way to shared memory: f16 or bf16
+/// where that is what they are, else three bf16 each, x = high + middle + low,
+/// exactly.
 class SplitRowCopy {
 public:
   using Value = mlir::Value;
@@ -157,6 +166,9 @@ public:
   void store(mlir::ValueRange values, Value stage);
 
 private:
+  /// Two neighbours as operands of `part`; takes that part from them.
+  Value takePart(Value *pair, int64_t part);
+
   static constexpr int64_t kUnit = 8; ///< numbers that a thread splits at once
   bool isAligned() const;
 

@@ -83,7 +83,7 @@ public:
 private:
   static constexpr int64_t kFragments = MmaTile::kWarpColumns / 8;
   static constexpr int64_t kSwizzle = 1;
-  static constexpr int64_t kTwoOnes = 0x3f803f80; ///< of bf16
+  static constexpr int64_t kTwoHalves = 0x3c003c00, kTwoBfloats = 0x3f803f80;
 
   /// What changes from step to step.
   struct State {
@@ -205,15 +205,14 @@ private:
       floatCopy->store(read, stage);
   }
 
-  /// The same while there is a next step.
-  Values fetchNext(State &state) {
-    Value exists = e.isLess(state.step, e.constant(g.steps() - ahead));
+  /// The same where there `exists` a next step.
+  Values fetchNext(State &state, Value exists) {
     Values otherwise = state.left;
     otherwise.push_back(state.weights);
     size_t numState = otherwise.size();
     if (floatCopy)
       otherwise.append(tile.rows * g.stepDepth() / tile.threads(),
-                       zeroOf(e.getF32Type()));
+                       LLVM::UndefOp::create(e, e.getF32Type()));
     Values result = e.choose(
         exists,
         [&] {
@@ -278,11 +277,13 @@ private:
   void addStep(State &state, function_ref<void(Value, int64_t)> slice) {
     e.waitCopies(ahead - 1);
     e.barrier();
-    Values read = fetchNext(state);
+    Value exists = e.isLess(state.step, e.constant(g.steps() - ahead));
+    Values read = fetchNext(state, exists);
     e.commitCopies();
     for (int64_t half = 0; half < 2; ++half)
       slice(state.stage, half);
-    place(read, state.free);
+    if (floatCopy)
+      e.ifThen(exists, [&] { place(read, state.free); });
     state.free = state.stage;
     Value next = e.add(state.stage, g.stageBytes(tile));
     Value end = stageAt(tile.stages);
@@ -347,11 +348,11 @@ private:
       ArrayRef<Value> c = ArrayRef<Value>(sums).slice(at, 4);
       Values product = g.isInteger() ? e.multiply(a, b, c, /*isUnsignedA=*/true,
                                                   /*isUnsignedB=*/false)
-                                     : e.multiplyBfloats(a, b, c);
+                                     : e.multiplyFloats(a, b, c, g.isHalf());
       llvm::copy(product, sums.begin() + at);
     };
     Value left = e.at(rowFragments[half], stage);
-    Values ones(2, e.constant(kTwoOnes));
+    Values ones(2, e.constant(g.isHalf() ? kTwoHalves : kTwoBfloats)); // of 1
     for (int64_t i = 0; i < fragmentRows(); ++i) {
       // The smallest parts first.
       for (int64_t part = g.parts(); part-- > 0;) {

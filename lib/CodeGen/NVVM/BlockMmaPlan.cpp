@@ -11,6 +11,8 @@
 #include "MmaDispatch.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -56,8 +58,9 @@ public:
     weightBits = w.bits;
     numTasks = g.blocks(tile);
     // Zero points that are all the same are part of the code.
-    keyText = family + " " + (g.zero ? std::to_string(*g.zero) : "zeros") +
-              " " + epilogue.key();
+    keyText = family + " " + std::to_string(static_cast<int>(g.operands)) +
+              " " + (g.zero ? std::to_string(*g.zero) : "zeros") + " " +
+              epilogue.key();
     return true;
   }
 
@@ -88,11 +91,39 @@ protected:
   cpu::Epilogue epilogue;
 };
 
+/// What the numbers of `activations` are: models in half precision compute in
+/// f32 what they read and store as f16 or bf16.
+BlockOperands operandsOf(Value activations) {
+  auto maker = activations.getDefiningOp<qd::DispatchOp>();
+  while (!maker && activations.getDefiningOp() &&
+         isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+             activations.getDefiningOp())) {
+    activations = activations.getDefiningOp()->getOperand(0);
+    maker = activations.getDefiningOp<qd::DispatchOp>();
+  }
+  Operation *last =
+      maker ? maker.getYield().getOperand(0).getDefiningOp() : nullptr;
+  if (!last || !isElementwiseGeneric(last))
+    return BlockOperands::SplitFloats;
+  auto extended = cast<linalg::GenericOp>(last)
+                      .getBlock()
+                      ->getTerminator()
+                      ->getOperand(0)
+                      .getDefiningOp<arith::ExtFOp>();
+  if (!extended)
+    return BlockOperands::SplitFloats;
+  if (extended.getIn().getType().isF16())
+    return BlockOperands::Halves;
+  return extended.getIn().getType().isBF16() ? BlockOperands::Bfloats
+                                             : BlockOperands::SplitFloats;
+}
+
 class BlockWeightsPlan : public BlockMmaPlan {
 public:
   BlockWeightsPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
                    const cpu::BlockRows &rows)
-      : BlockMmaPlan(source, weights, geometryOf(rows)), input(rows.input) {}
+      : BlockMmaPlan(source, weights, geometryOf(source, rows)),
+        input(rows.input) {}
 
   bool init() {
     if (!takesShape())
@@ -109,7 +140,7 @@ public:
   }
 
   std::string instruction(const GpuTarget &target) const override {
-    return "mma.m16n8k16.bf16.bf16";
+    return g.isHalf() ? "mma.m16n8k16.f16.f16" : "mma.m16n8k16.bf16.bf16";
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
@@ -130,9 +161,11 @@ public:
   }
 
 private:
-  static BlockMmaGeometry geometryOf(const cpu::BlockRows &rows) {
+  static BlockMmaGeometry geometryOf(const cpu::KernelRegion &region,
+                                     const cpu::BlockRows &rows) {
     BlockMmaGeometry g;
-    g.operands = BlockOperands::SplitFloats;
+    qd::DispatchOp dispatch = region.dispatch;
+    g.operands = operandsOf(dispatch.getInputs()[rows.input]);
     g.rows = rows.count;
     g.rowOffset = rows.offset;
     g.rowStride = rows.stride;

@@ -2,8 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Activations in f32 as sums of three bf16. Cutting off the lower half of an
-// f32 leaves 8 bits of its 24; what is cut off is an f32 again.
+// Activations in f32 as f16, bf16 or sums of three bf16. Cutting off the lower
+// half of an f32 leaves 8 bits of its 24; what is cut off is an f32 again.
 
 #include "BlockMma.h"
 
@@ -73,37 +73,46 @@ SplitRowCopy::Values SplitRowCopy::load(Value depth) {
   return values;
 }
 
+Value SplitRowCopy::takePart(Value *pair, int64_t part) {
+  if (g.isHalf()) {
+    Value both = LLVM::UndefOp::create(e, VectorType::get({2}, e.getF32Type()));
+    for (int64_t side = 0; side < 2; ++side)
+      both =
+          LLVM::InsertElementOp::create(e, both, pair[side], e.constant(side));
+    auto halves = VectorType::get({2}, e.getF16Type());
+    return e.bits(e.getI32Type(), arith::TruncFOp::create(e, halves, both));
+  }
+  Value bits[2];
+  for (int64_t side = 0; side < 2; ++side) {
+    Value &number = pair[side];
+    bits[side] = e.bits(e.getI32Type(), number);
+    if (part + 1 == g.parts())
+      continue;
+    Value high = e.andBits(bits[side], static_cast<int32_t>(0xffff0000));
+    Value rest = arith::SubFOp::create(e, number, e.bits(e.getF32Type(), high));
+    if (part == 0) {
+      // Nothing is left of an infinity.
+      Value magnitude = e.andBits(bits[side], 0x7fffffff);
+      Value isInfinite = e.createOrFold<arith::CmpIOp>(
+          arith::CmpIPredicate::eq, magnitude, e.constant(0x7f800000));
+      Value nothing = arith::ConstantOp::create(e, e.getF32FloatAttr(0));
+      rest = e.select(isInfinite, nothing, rest);
+    }
+    number = rest;
+  }
+  return e.permute(bits[0], bits[1], 0x7632);
+}
+
 void SplitRowCopy::store(ValueRange values, Value stage) {
   auto four = VectorType::get({4}, e.getI32Type());
-  Value infinity = e.constant(0x7f800000);
   for (Value to : shared) {
     Values left(values.take_front(kUnit));
     values = values.drop_front(kUnit);
     for (int64_t part = 0; part < g.parts(); ++part) {
       Value chunk = LLVM::UndefOp::create(e, four);
-      for (int64_t i = 0; i < kUnit; i += 2) {
-        Value pair[2];
-        for (int64_t side = 0; side < 2; ++side) {
-          Value &number = left[i + side];
-          Value bits = pair[side] = e.bits(e.getI32Type(), number);
-          if (part + 1 == g.parts())
-            continue;
-          Value high = e.andBits(bits, static_cast<int32_t>(0xffff0000));
-          number =
-              arith::SubFOp::create(e, number, e.bits(e.getF32Type(), high));
-          if (part > 0)
-            continue;
-          // Nothing is left of an infinity.
-          Value magnitude = e.andBits(bits, 0x7fffffff);
-          Value isInfinite = e.createOrFold<arith::CmpIOp>(
-              arith::CmpIPredicate::eq, magnitude, infinity);
-          number = e.select(isInfinite,
-                            arith::ConstantOp::create(e, e.getF32FloatAttr(0)),
-                            number);
-        }
+      for (int64_t i = 0; i < kUnit; i += 2)
         chunk = LLVM::InsertElementOp::create(
-            e, chunk, e.permute(pair[0], pair[1], 0x7632), e.constant(i / 2));
-      }
+            e, chunk, takePart(&left[i], part), e.constant(i / 2));
       e.store(chunk, e.at(e.at(to, stage), part * planeBytes), 16);
     }
   }

@@ -17,30 +17,49 @@ namespace qdialect::gpu {
 
 static constexpr int64_t kBfloat128 = 0x4300, kBfloatMinus128 = 0xc300;
 static constexpr int64_t kBfloatOne = 0x3f80;
+static constexpr int64_t kHalf1024 = 0x6400, kHalfMinus64 = 0xd400;
+static constexpr int64_t kHalfSixteenth = 0x2c00;
 /// 2^23, whose last bit counts 1.
 static constexpr int64_t kFloatOfByte = 0x4b000000;
 /// The table of (a & b) | c.
 static constexpr int64_t kAndOr = 0xea;
 static constexpr int64_t kBothHalves = 0x00010001, kAllBytes = 0x01010101;
 
+/// Codes of odd fragments lie four bits higher, where operands are f16 of them.
+static bool isHigh(int64_t fragment) { return fragment % 2 == 1; }
+
 /// What is subtracted in the form that the operands want it.
-Value BlockUnpacker::constantZero() {
+Value BlockUnpacker::constantZero(int64_t fragment) {
   int64_t zero = *g.zero;
+  auto twice = [&](int64_t half) {
+    return e.constant(static_cast<int32_t>(half * kBothHalves));
+  };
   if (g.isInteger())
     return e.constant(zero * kAllBytes);
+  if (g.isHalf() && isNarrow() && isHigh(fragment))
+    return twice(kHalfMinus64 + 16 * zero);
+  if (g.isHalf())
+    return twice(kHalf1024 + zero);
   if (isNarrow())
-    return e.constant(
-        static_cast<int32_t>((kBfloatMinus128 + zero) * kBothHalves));
+    return twice(kBfloatMinus128 + zero);
   return e.constant(kFloatOfByte + zero);
 }
 
 /// The same of a byte of four zero points.
-Value BlockUnpacker::zeroOf(Value bytes, int64_t byte) {
+Value BlockUnpacker::zeroOf(Value bytes, int64_t fragment) {
+  int64_t byte = fragment % 4;
+  auto below = [&](Value of, int64_t top) {
+    return e.permute(of, e.constant(static_cast<int32_t>(top * kAllBytes)),
+                     0x4040 + byte * 0x0101);
+  };
   if (g.isInteger())
     return e.permute(bytes, bytes, byte * 0x1111);
+  if (g.isHalf() && isNarrow() && isHigh(fragment))
+    return below(e.shiftLeft(bytes, e.constant(4)), kHalfMinus64 >> 8);
+  if (g.isHalf())
+    return below(bytes, kHalf1024 >> 8);
   if (isNarrow())
-    return e.permute(bytes, e.constant(static_cast<int32_t>(0xc3c3c3c3)),
-                     0x4040 + byte * 0x0101);
+    return below(bytes, kBfloatMinus128 >> 8);
   return e.permute(bytes, e.constant(kFloatOfByte), 0x7650 + byte);
 }
 
@@ -49,15 +68,45 @@ BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
   // Codes of 8 bits hold their distance to the zero point.
   if (g.isInteger() && !isNarrow())
     return {};
-  if (g.zero)
-    return Values(fragments, constantZero());
   Values result;
+  if (g.zero) {
+    for (int64_t fragment = 0; fragment < fragments; ++fragment)
+      result.push_back(constantZero(fragment));
+    return result;
+  }
   for (int64_t word = 0; word < fragments / 4; ++word) {
     Value bytes = e.load(e.getI32Type(), e.at(pointer, 4 * word), 4);
     for (int64_t byte = 0; byte < 4; ++byte)
-      result.push_back(zeroOf(bytes, byte));
+      result.push_back(zeroOf(bytes, 4 * word + byte));
   }
   return result;
+}
+
+/// Codes in the four bits from 4 * place on of either half.
+Value BlockUnpacker::toHalves(Value word, int64_t place, Value zero) {
+  auto type = VectorType::get({2}, e.getF16Type());
+  word = e.shiftRight(word, place / 2 * 8);
+  bool high = isHigh(place);
+  Value raised = e.bits(type, e.logic(word, (high ? 0xf0 : 0xf) * kBothHalves,
+                                      kHalf1024 * kBothHalves, kAndOr));
+  Value result =
+      high ? LLVM::FMAOp::create(
+                 e, type, raised,
+                 e.bits(type, e.constant(kHalfSixteenth * kBothHalves)),
+                 e.bits(type, zero))
+                 .getRes()
+           : arith::SubFOp::create(e, raised, e.bits(type, zero)).getResult();
+  return e.bits(e.getI32Type(), result);
+}
+
+/// Bytes `first` and the next.
+Value BlockUnpacker::wideToHalves(Value bytes, int64_t first, Value zero) {
+  auto type = VectorType::get({2}, e.getF16Type());
+  Value raised = e.permute(bytes, e.constant((kHalf1024 >> 8) * kAllBytes),
+                           0x4140 + first * 0x0101);
+  Value result =
+      arith::SubFOp::create(e, e.bits(type, raised), e.bits(type, zero));
+  return e.bits(e.getI32Type(), result);
 }
 
 /// Codes in the low four bits of either half.
@@ -104,6 +153,12 @@ BlockUnpacker::Values BlockUnpacker::unpack(ArrayRef<Value> words,
       if (g.isInteger()) {
         Value word = e.shiftRight(words[fragment], part * 4);
         result.push_back(toCodes(word, zeros[fragment]));
+      } else if (g.isHalf()) {
+        Value zero = zeros[fragment];
+        result.push_back(
+            isNarrow()
+                ? toHalves(words[fragment / 2], 2 * part + fragment % 2, zero)
+                : wideToHalves(words[fragment], 2 * part, zero));
       } else if (isNarrow()) {
         Value word =
             e.shiftRight(words[fragment / 2], (2 * part + fragment % 2) * 4);

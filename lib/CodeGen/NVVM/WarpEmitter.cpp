@@ -185,15 +185,23 @@ WarpEmitter::Values WarpEmitter::multiply(ValueRange a, ValueRange b,
                     std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
 }
 
-WarpEmitter::Values WarpEmitter::multiplyBfloats(ValueRange a, ValueRange b,
-                                                 ValueRange c) {
+WarpEmitter::Values WarpEmitter::multiplyFloats(ValueRange a, ValueRange b,
+                                                ValueRange c, bool isHalf) {
   auto type = LLVM::LLVMStructType::getLiteral(
       getContext(), SmallVector<Type>(4, getF32Type()));
-  auto bf16 = NVVM::MMATypes::bf16;
+  auto operands = [&](ValueRange registers) {
+    Values result(registers);
+    if (isHalf)
+      for (Value &value : result)
+        value = bits(VectorType::get({2}, getF16Type()), value);
+    return result;
+  };
+  auto element = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
   return fields(*this,
                 NVVM::MmaOp::create(
-                    *this, type, a, b, c, ArrayRef<int64_t>{16, 8, 16},
-                    std::nullopt, std::nullopt, std::array{bf16, bf16},
+                    *this, type, operands(a), operands(b), c,
+                    ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+                    std::array{element, element},
                     std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
 }
 

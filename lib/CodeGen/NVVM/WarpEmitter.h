@@ -85,9 +85,9 @@ public:
   Values multiply(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c,
                   bool isUnsignedA, bool isUnsignedB);
 
-  /// The same over 16 bf16, pairs of them in i32, summed in f32.
-  Values multiplyBfloats(mlir::ValueRange a, mlir::ValueRange b,
-                         mlir::ValueRange c);
+  /// The same over 16 f16 or bf16, pairs of them in i32, summed in f32.
+  Values multiplyFloats(mlir::ValueRange a, mlir::ValueRange b,
+                        mlir::ValueRange c, bool isHalf);
 
   /// A counted loop over i32; `body` gets the counter and the carried values
   /// and returns the next ones.
