@@ -1,8 +1,8 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""mean_shift.py REAL PLAIN CORRECTED: means over all samples of the logits of three programs. Those of the corrected one are at
-most a third as far from the first one's as the plain one's are."""
+"""mean_shift.py REAL PLAIN CORRECTED: means over all samples of the logits of three programs. Those of the corrected one
+are at most a third as far from the first one's as the plain one's are."""
 
 import sys
 
