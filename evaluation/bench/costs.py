@@ -51,7 +51,7 @@ def steps(bench, library, variant):
             layer["predicted_us"][variant],
         )
         for layer in layers
-        if variant in layer.get("predicted_us", {})
+        if variant in layer.get("predicted_us", {}) and fastest[layer["step"]] > STEP_US
     ]
 
 
