@@ -130,24 +130,26 @@ std::string IslandBuilder::activation(const Shape &shape, float &scale) {
   int64_t min = lowest(isUnsigned), max = min + numCodes() - 1;
   int64_t zero = pick(0, 5) == 0 ? (flip() ? min : max) : pick(min, max);
   scale = real(0.004f, 0.2f);
-  std::string code = codeType(isUnsigned);
+  std::string element = codeType(isUnsigned);
   std::string argument = "%arg" + std::to_string(out.inputs.size());
   if (!out.arguments.empty())
     out.arguments += ", ";
-  out.arguments += argument + ": " + typeOf(shape, code);
+  out.arguments += argument + ": " + typeOf(shape, element);
   DType type = bits == 8 ? (isUnsigned ? DType::U8 : DType::I8)
                          : (isUnsigned ? DType::U16 : DType::I16);
   HostTensor codes(type, shape);
+  // One in four at an end of the alphabet: what bounds are made of.
+  auto code = [&] { return pick(0, 3) ? pick(min, max) : flip() ? min : max; };
   for (int64_t i = 0; i < codes.size(); ++i)
     if (bits == 8)
-      codes.mutableData<uint8_t>()[i] = static_cast<uint8_t>(pick(min, max));
+      codes.mutableData<uint8_t>()[i] = static_cast<uint8_t>(code());
     else
-      codes.mutableData<uint16_t>()[i] = static_cast<uint16_t>(pick(min, max));
+      codes.mutableData<uint16_t>()[i] = static_cast<uint16_t>(code());
   out.inputs.push_back(codes);
   std::string s = scaleConstant(scale * 256 / numCodes()),
               z = zeroConstant(zero), name = fresh();
   line(name + " = qd.dequantize " + argument + " scale " + s + " zero_point " +
-       z + " : " + typeOf(shape, code) + ", tensor<f32>, tensor<i32> -> " +
+       z + " : " + typeOf(shape, element) + ", tensor<f32>, tensor<i32> -> " +
        typeOf(shape, "f32"));
   return name;
 }
