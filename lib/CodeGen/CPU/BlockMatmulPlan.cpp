@@ -86,7 +86,7 @@ public:
   LogicalResult emit(OpBuilder &moduleBuilder, const CpuTarget &target,
                      StringRef symbol) override {
     // Registers: a tile has rows * 4 sums of a block beside as many totals.
-    int64_t tall = target.isa == CpuTarget::AVX512VNNI ? 4 : 1;
+    int64_t tall = target.hasAvx512() ? 4 : 1;
     tall = std::min(tall, rows.count);
     int64_t tail = w.channels % kPanel;
     auto tile = [&](int64_t height, int64_t channels) -> LLVM::LLVMFuncOp {

@@ -225,7 +225,7 @@ bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer,
                                  Value mask) {
   // 64 codes in one store: packs saturate, so a clamp to [0, 255] is free and a
   // narrower one costs a byte min and max for all of them.
-  if (e.target.isa != CpuTarget::AVX512VNNI || parts.size() != 4 || mask ||
+  if (!e.target.hasAvx512() || parts.size() != 4 || mask ||
       !isOffsetBinary(epilogue.region->resultType().getElementType()))
     return false;
   bool isDoubled = parts[0].steps && !parts[0].offset;
