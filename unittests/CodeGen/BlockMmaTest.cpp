@@ -187,7 +187,7 @@ TEST(BlockMmaCost, Step) {
                         Budget{BlockOperands::Bfloats, 4, 32, 137},
                         Budget{BlockOperands::SplitFloats, 4, 96, 277},
                         Budget{BlockOperands::SplitFloats, 8, 96, 350},
-                        Budget{BlockOperands::Codes, 4, 32, 153},
+                        Budget{BlockOperands::Codes, 4, 32, 89},
                         Budget{BlockOperands::Codes, 8, 32, 40}}) {
     BlockMmaGeometry g;
     g.operands = budget.operands;

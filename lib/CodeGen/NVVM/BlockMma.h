@@ -52,6 +52,9 @@ struct BlockMmaGeometry {
     return operands == BlockOperands::SplitFloats ? 3 : 1;
   }
   bool isHalf() const { return operands == BlockOperands::Halves; }
+  /// Signed codes lie in the upper bits of their bytes: sums are 16 times what
+  /// they count, which spares the subtraction of the middle.
+  bool isTimes16() const { return isInteger() && bits == 4 && zero == 8; }
   /// Depth of one product and of a step, which is two.
   int64_t sliceDepth() const { return isInteger() ? 32 : 16; }
   int64_t stepDepth() const { return 2 * sliceDepth(); }

@@ -380,6 +380,8 @@ private:
     for (size_t at = 0; at < numTotals(); ++at) {
       Value sum = sums[at], scale = ofColumn[at / 4 % kFragments * 2 + at % 2];
       if (g.isInteger()) {
+        if (g.isTimes16())
+          sum = e.createOrFold<arith::ShRSIOp>(sum, e.constant(4));
         sum = arith::SIToFPOp::create(e, f32, sum);
         Value row = ofRow[at / (4 * kFragments) * 2 + at % 4 / 2];
         scale = arith::MulFOp::create(e, row, scale);

@@ -192,15 +192,17 @@ public:
     // Codes that hold their distance to the zero point have none beside.
     if (isFolded)
       g.zero = 0;
+    bool isSigned = isFolded || g.isTimes16();
     constants =
-        blockMmaConstants(g, tile, w, [w = w, isFolded](int64_t k, int64_t n) {
-          return w.code(k, n) - (isFolded ? w.zero(k / w.block, n) : 0);
+        blockMmaConstants(g, tile, w, [w = w, isSigned](int64_t k, int64_t n) {
+          return w.code(k, n) - (isSigned ? w.zero(k / w.block, n) : 0);
         });
     // Activations are 128 more in memory.
+    int64_t factor = g.isTimes16() ? -128 * 16 : -128;
     constants.push_back(
-        blockSumParameters(g, tile, [image](int64_t b, int64_t n) {
+        blockSumParameters(g, tile, [image, factor](int64_t b, int64_t n) {
           int32_t sum = image->sums[b * image->w.channels + n];
-          return static_cast<uint32_t>(-128 * int64_t(sum));
+          return static_cast<uint32_t>(factor * sum);
         }));
     return finishInit("mma_block_dot");
   }

@@ -65,8 +65,8 @@ Value BlockUnpacker::zeroOf(Value bytes, int64_t fragment) {
 
 BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
   constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
-  // Codes of 8 bits hold their distance to the zero point.
-  if (g.isInteger() && !isNarrow())
+  // What is packed is the distance to the zero point.
+  if ((g.isInteger() && !isNarrow()) || g.isTimes16())
     return {};
   Values result;
   if (g.zero) {
@@ -150,7 +150,13 @@ BlockUnpacker::Values BlockUnpacker::unpack(ArrayRef<Value> words,
   Values result;
   for (int64_t fragment = 0; fragment < fragments; ++fragment)
     for (int64_t part = 0; part < 2; ++part) {
-      if (g.isInteger()) {
+      if (g.isTimes16()) {
+        Value word = words[fragment];
+        if (part == 0)
+          word = e.shiftLeft(word, e.constant(4));
+        result.push_back(
+            e.andBits(word, static_cast<int32_t>(0xf0 * kAllBytes)));
+      } else if (g.isInteger()) {
         Value word = e.shiftRight(words[fragment], part * 4);
         result.push_back(toCodes(word, zeros[fragment]));
       } else if (g.isHalf()) {
