@@ -35,6 +35,7 @@ TESTS = [
     ("a decoder block in integers", ["integration.llama_block"]),
     ("control flow", ["integration.control_flow"]),
     ("GPUs", ["integration.gpu"]),
+    ("AArch64", ["integration.aarch64"]),
     ("the benchmark", ["integration.bench"]),
     ("recipes of blocked weights", ["integration.weight_blocks"]),
     ("blocked weights on GPUs", ["integration.gpu_matmul_nbits"]),

@@ -102,10 +102,12 @@ void CompileOptions::bindOptions() {
       rescale, "rescale", "float|dyadic",
       "How sums reach the output grid: one f32 scale, or a multiplier and a "
       "shift without any float (default: the recipe's)");
-  declareOption(targetCpu, "target-cpu", "list",
-                "CPU variants in the library: native, avx512amx, avx512vnni, "
-                "avx2, scalar or "
-                "LLVM CPU names, separated by commas (default: all)");
+  declareOption(
+      targetCpu, "target-cpu", "list",
+      "CPU variants in the library: native, all, avx512amx, avx512vnni, "
+      "avxvnni, avx512, avx2, scalar or LLVM CPU names, or for AArch64 i8mm, "
+      "dotprod, neon (aarch64: all three), separated by commas (default: "
+      "avx512amx, avx512vnni, avx2 and scalar)");
   declareOption(target, "target", "cpu|nvptx:list",
                 "nvptx:sm_80,sm_90: a library for GPUs (sm_80, sm_86, sm_89, "
                 "sm_90, sm_100, sm_120), whose code is PTX");

@@ -38,7 +38,13 @@ static uint64_t enabled_state(void) {
   return ((uint64_t)high << 32) | low;
 }
 
-/* The bits asked for here are CpuTarget::requiredFlags of the compiler. */
+/* vpdpbusd of 256 bits without AVX-512. */
+static int has_avx_vnni(void) {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & bit_AVXVNNI);
+}
+
+/* The bits asked for here are the features of CpuTarget in the compiler. */
 int qd_cpu_supports(uint64_t isa) {
   if (isa == QD_ISA_SCALAR)
     return 1;
@@ -56,8 +62,13 @@ int qd_cpu_supports(uint64_t isa) {
     return 0;
   if (isa == QD_ISA_AVX2)
     return 1;
-  if ((state & kAvx512State) != kAvx512State || (ebx & avx512) != avx512 ||
-      !(ecx & bit_AVX512VNNI))
+  if (isa == QD_ISA_AVXVNNI)
+    return has_avx_vnni();
+  if ((state & kAvx512State) != kAvx512State || (ebx & avx512) != avx512)
+    return 0;
+  if (isa == QD_ISA_AVX512)
+    return 1;
+  if (!(ecx & bit_AVX512VNNI))
     return 0;
   if (isa == QD_ISA_AVX512VNNI)
     return 1;
@@ -75,6 +86,31 @@ uint32_t qd_cpu_default_float(void) {
 void qd_cpu_restore_float(uint32_t state) { _mm_setcsr(state); }
 
 void qd_cpu_pause(void) { _mm_pause(); }
+
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+int qd_cpu_supports(uint64_t isa) {
+  enum { kDotProduct = 1 << 20, kInt8Products = 1 << 13 };
+  int dot = (getauxval(AT_HWCAP) & kDotProduct) != 0;
+  int mixed = (getauxval(AT_HWCAP2) & kInt8Products) != 0;
+  return isa == QD_ISA_NEON || (isa == QD_ISA_DOTPROD && dot) ||
+         (isa == QD_ISA_I8MM && dot && mixed);
+}
+
+/* FPCR; 0 rounds to nearest even, keeps denormals and NaNs, and never traps. */
+uint32_t qd_cpu_default_float(void) {
+  uint64_t before;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+  __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0));
+  return (uint32_t)before;
+}
+
+void qd_cpu_restore_float(uint32_t state) {
+  __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)state));
+}
+
+void qd_cpu_pause(void) { __asm__ volatile("yield"); }
 
 #else
 #error "the runtime has no support for this processor yet"

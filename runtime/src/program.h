@@ -14,12 +14,17 @@
 /* Computes tasks [begin, end) of a dispatch. Tasks are independent. */
 typedef void (*qd_kernel)(void **args, int64_t begin, int64_t end);
 
-/* The order is the compiler's CpuTarget::Isa. */
+/* The numbers are the compiler's CpuTarget::Isa. */
 typedef enum qd_isa {
   QD_ISA_SCALAR = 0,
   QD_ISA_AVX2 = 1,
   QD_ISA_AVX512VNNI = 2,
-  QD_ISA_AVX512AMX = 3
+  QD_ISA_AVX512AMX = 3,
+  QD_ISA_AVXVNNI = 4,
+  QD_ISA_AVX512 = 5,
+  QD_ISA_NEON = 16,
+  QD_ISA_DOTPROD = 17,
+  QD_ISA_I8MM = 18
 } qd_isa;
 
 typedef struct qd_context qd_context;

@@ -33,12 +33,33 @@ TEST(CpuTarget, ListsAreOrderedAndUnique) {
   EXPECT_EQ(namesOf(" haswell , znver4 "), "avx512vnni avx2");
 }
 
+TEST(CpuTarget, AllIsMoreThanTheDefault) {
+  auto all = parseTargetCpus("all");
+  ASSERT_TRUE(bool(all));
+  EXPECT_EQ(all->size(), allCpuTargets().size());
+  std::string names;
+  for (const CpuTarget &target : defaultCpuTargets())
+    names += target.name + " ";
+  EXPECT_EQ(names, "avx512amx avx512vnni avx2 scalar ");
+}
+
 TEST(CpuTarget, LlvmNamesMeanTheirBestVariant) {
   EXPECT_EQ(namesOf("sapphirerapids"), "avx512amx");
   EXPECT_EQ(namesOf("cascadelake"), "avx512vnni");
-  EXPECT_EQ(namesOf("x86-64-v4"), "avx2"); // AVX-512 without VNNI
+  EXPECT_EQ(namesOf("alderlake"), "avxvnni");
+  EXPECT_EQ(namesOf("x86-64-v4"), "avx512"); // AVX-512 without VNNI
   EXPECT_EQ(namesOf("x86-64-v3"), "avx2");
   EXPECT_EQ(namesOf("x86-64"), "scalar");
+}
+
+TEST(CpuTarget, LibrariesHaveOneArchitecture) {
+  EXPECT_EQ(namesOf("aarch64"), "i8mm dotprod neon");
+  EXPECT_EQ(namesOf("neon,dotprod"), "dotprod neon");
+  EXPECT_EQ(namesOf("neon,avx2"),
+            "error: --target-cpu names 'avx2' of x86-64 and 'neon' of AArch64; "
+            "a library is for one of them");
+  for (const CpuTarget &target : armCpuTargets())
+    EXPECT_TRUE(target.isArm());
 }
 
 TEST(CpuTarget, NativeRunsHere) {

@@ -45,6 +45,7 @@ protected:
     module = parse(kNegate);
     EmitOptions options;
     options.prefix = "net";
+    options.targets.assign(allCpuTargets().begin(), allCpuTargets().end());
     model = emitAndLoad(*module, "net.so", options);
     ASSERT_TRUE(model);
     x = HostTensor::of<float>(DType::F32, {2, 3}, {1, -2, 3, -4, 5, -6});

@@ -131,7 +131,7 @@ protected:
     ASSERT_TRUE(model);
     std::vector<HostTensor> inputs = randomInputs(*model);
     std::vector<HostTensor> expected = reference(*module, inputs);
-    for (const CpuTarget &target : allCpuTargets()) {
+    for (const CpuTarget &target : defaultCpuTargets()) {
       if (!target.runsHere())
         continue;
       for (int threads : {1, 2, 3}) {

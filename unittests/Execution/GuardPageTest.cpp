@@ -62,7 +62,7 @@ protected:
         dlsym(library, "qd_model_run"));
     auto destroy = reinterpret_cast<decltype(&qd_model_destroy)>(
         dlsym(library, "qd_model_destroy"));
-    for (const CpuTarget &target : allCpuTargets()) {
+    for (const CpuTarget &target : defaultCpuTargets()) {
       if (!target.runsHere())
         continue;
       SCOPED_TRACE(target.name);

@@ -24,8 +24,17 @@ TileShape blockDotTile(const CpuTarget &target, const BlockDotImage &image,
     // Unpacking costs as much as a row or two: tall tiles spread it.
     return rows <= 4 ? TileShape{rows, 4}
                      : TileShape{std::min<int64_t>(rows, 12), 2};
+  case CpuTarget::AVX512:
+    // A sum of narrow codes takes one register, of others two, a total one.
+    return {std::min<int64_t>(rows, image.isNarrow ? 12 : 8), 1};
+  case CpuTarget::AVXVNNI:
+    return {std::min<int64_t>(rows, 3), 1};
   case CpuTarget::AVX2:
     return {std::min<int64_t>(rows, image.isNarrow ? 4 : 3), 1};
+  case CpuTarget::DotProd:
+  case CpuTarget::I8MM:
+    return {std::min<int64_t>(rows, 3), 1};
+  case CpuTarget::NEON:
   case CpuTarget::Scalar:
     return {1, 1};
   }

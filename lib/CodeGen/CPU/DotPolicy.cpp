@@ -15,55 +15,181 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
-/// vpdpbusd: four unsigned by signed byte products summed into an i32 lane.
-class VnniPolicy : public CodeDotPolicy {
-public:
-  using CodeDotPolicy::CodeDotPolicy;
-  VectorType bytes() { return Emitter::vector(e.i8(), 64); }
+/// Bytes of a register.
+constexpr int64_t kNeon = 16, kYmm = 32, kZmm = 64;
 
-  SmallVector<Value> start(Value init) override { return {init}; }
-  Value finish(ValueRange accumulators) override { return accumulators[0]; }
-  SmallVector<Value> loadWeights(Value pointer) override {
-    return {e.load(bytes(), pointer, 64)};
+/// Bytes that stay bytes in registers of a width: an accumulator register holds
+/// one sum of each of its channels.
+class BytePolicy : public CodeDotPolicy {
+public:
+  BytePolicy(Emitter &e, int64_t registerBytes)
+      : CodeDotPolicy(e), registerBytes(registerBytes) {}
+
+  SmallVector<Value> start(Value init) override {
+    return cut(init, registerBytes / 4);
   }
-  SmallVector<Value> splitWeights(Value bytes) override { return {bytes}; }
+  Value finish(ValueRange parts) override {
+    SmallVector<Value> joined(parts);
+    for (; joined.size() > 1; joined.resize(joined.size() / 2))
+      for (size_t i = 0; i + 1 < joined.size(); i += 2)
+        joined[i / 2] = e.concat(joined[i], joined[i + 1]);
+    return joined[0];
+  }
+  SmallVector<Value> loadWeights(Value pointer) override {
+    SmallVector<Value> parts;
+    for (int64_t byte = 0; byte < kStepBytes; byte += registerBytes)
+      parts.push_back(e.load(bytes(), byte ? e.at(pointer, byte) : pointer,
+                             static_cast<unsigned>(registerBytes)));
+    return parts;
+  }
+  SmallVector<Value> splitWeights(Value all) override {
+    return cut(all, registerBytes);
+  }
   Value spreadActivations(Value four) override {
-    return e.bitcast(e.broadcast(four, Emitter::vector(e.i32())), bytes());
+    return e.bitcast(e.broadcast(four, sums()), bytes());
+  }
+
+protected:
+  static constexpr int64_t kStepBytes = 4 * Emitter::kLanes;
+  VectorType bytes() { return Emitter::vector(e.i8(), registerBytes); }
+  VectorType sums() { return Emitter::vector(e.i32(), registerBytes / 4); }
+
+  int64_t registerBytes;
+
+private:
+  SmallVector<Value> cut(Value vector, int64_t lanes) {
+    int64_t all = cast<VectorType>(vector.getType()).getNumElements();
+    if (lanes == all)
+      return {vector};
+    SmallVector<Value> parts;
+    for (int64_t first = 0; first < all; first += lanes)
+      parts.push_back(e.slice(vector, first, lanes));
+    return parts;
+  }
+};
+
+/// vpdpbusd: four unsigned by signed byte products summed into an i32 lane.
+class VnniPolicy : public BytePolicy {
+public:
+  using BytePolicy::BytePolicy;
+  void accumulate(MutableArrayRef<Value> accumulators, Value activations,
+                  ArrayRef<Value> weights) override {
+    // Without AVX-512 the same intrinsic becomes the VEX instruction.
+    StringRef name = registerBytes == 64 ? "llvm.x86.avx512.vpdpbusd.512"
+                                         : "llvm.x86.avx512.vpdpbusd.256";
+    for (auto [accumulator, weight] : llvm::zip(accumulators, weights))
+      accumulator =
+          e.intrinsic(name, sums(), {accumulator, activations, weight});
+  }
+};
+
+/// usdot of AArch64, which is vpdpbusd of 128 bits.
+class UsdotPolicy : public BytePolicy {
+public:
+  using BytePolicy::BytePolicy;
+  void accumulate(MutableArrayRef<Value> accumulators, Value activations,
+                  ArrayRef<Value> weights) override {
+    for (auto [accumulator, weight] : llvm::zip(accumulators, weights))
+      accumulator = e.intrinsic("llvm.aarch64.neon.usdot.v4i32.v16i8", sums(),
+                                {accumulator, activations, weight});
+  }
+};
+
+/// udot of AArch64, unsigned by unsigned: weights gain 128, and the last
+/// accumulator holds what that adds to each channel of the row.
+class UdotPolicy : public BytePolicy {
+public:
+  using BytePolicy::BytePolicy;
+
+  SmallVector<Value> start(Value init) override {
+    SmallVector<Value> parts = BytePolicy::start(init);
+    parts.push_back(e.constantInt(sums(), 0));
+    return parts;
+  }
+  Value finish(ValueRange parts) override {
+    SmallVector<Value> exact;
+    for (Value part : parts.drop_back())
+      exact.push_back(arith::SubIOp::create(e, part, parts.back()));
+    return BytePolicy::finish(exact);
+  }
+  SmallVector<Value> loadWeights(Value pointer) override {
+    return raised(BytePolicy::loadWeights(pointer));
+  }
+  SmallVector<Value> splitWeights(Value all) override {
+    return raised(BytePolicy::splitWeights(all));
   }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
-    accumulators[0] =
-        e.intrinsic("llvm.x86.avx512.vpdpbusd.512", Emitter::vector(e.i32()),
-                    {accumulators[0], activations, weights[0]});
+    auto dot = [&](Value &accumulator, Value weight) {
+      accumulator = e.intrinsic("llvm.aarch64.neon.udot.v4i32.v16i8", sums(),
+                                {accumulator, activations, weight});
+    };
+    for (auto [accumulator, weight] :
+         llvm::zip(accumulators.drop_back(), weights))
+      dot(accumulator, weight);
+    dot(accumulators.back(), e.constantInt(bytes(), kRaise));
+  }
+
+private:
+  static constexpr int64_t kRaise = -128; // as a byte: 128 unsigned
+
+  SmallVector<Value> raised(SmallVector<Value> parts) {
+    for (Value &part : parts)
+      part = arith::XOrIOp::create(e, part, e.constantInt(bytes(), kRaise));
+    return parts;
+  }
+};
+
+/// vpmaddubsw, vpmaddwd by ones, vpaddd: exact for weights of at most 64 steps,
+/// 2 * 255 * 64 < 2^15.
+class NarrowPolicy : public BytePolicy {
+public:
+  using BytePolicy::BytePolicy;
+  void accumulate(MutableArrayRef<Value> accumulators, Value activations,
+                  ArrayRef<Value> weights) override {
+    bool isWide = registerBytes == 64;
+    StringRef ofBytes =
+        isWide ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw";
+    StringRef ofWords =
+        isWide ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd";
+    auto words = Emitter::vector(e.getI16Type(), registerBytes / 2);
+    Value ones = e.constantInt(words, 1);
+    for (auto [accumulator, weight] : llvm::zip(accumulators, weights)) {
+      Value pairs = e.intrinsic(ofBytes, words, {activations, weight});
+      Value fours = e.intrinsic(ofWords, sums(), {pairs, ones});
+      accumulator = arith::AddIOp::create(e, accumulator, fours);
+    }
   }
 };
 
 /// Bytes widened to i16, vpmaddwd, vpaddd: exact, unlike vpmaddubsw. An
-/// accumulator register holds two partial sums of four channels.
-class Avx2Policy : public CodeDotPolicy {
+/// accumulator register holds two partial sums of each of its channels.
+class WordPolicy : public CodeDotPolicy {
 public:
-  using CodeDotPolicy::CodeDotPolicy;
-  static constexpr int64_t kParts = 4;
-  VectorType words() { return Emitter::vector(e.getI16Type(), 16); }
+  WordPolicy(Emitter &e, int64_t registerBytes)
+      : CodeDotPolicy(e), numWords(registerBytes / 2) {}
 
   SmallVector<Value> start(Value init) override {
     Value zero = e.constantInt(init.getType(), 0);
     SmallVector<Value> parts;
-    for (int64_t part = 0; part < kParts; ++part) {
+    for (int64_t part = 0; part < numParts(); ++part) {
       SmallVector<int64_t> lanes;
-      for (int64_t channel = 0; channel < 4; ++channel) {
-        lanes.push_back(4 * part + channel);
-        lanes.push_back(16); // a zero
+      for (int64_t channel = 0; channel < numWords / 4; ++channel) {
+        lanes.push_back(numWords / 4 * part + channel);
+        lanes.push_back(Emitter::kLanes); // a zero
       }
       parts.push_back(vector::ShuffleOp::create(e, init, zero, lanes));
     }
     return parts;
   }
   Value finish(ValueRange parts) override {
-    Value low = e.concat(parts[0], parts[1]),
-          high = e.concat(parts[2], parts[3]);
+    Value low = parts[0], high = parts[1];
+    if (parts.size() == 4) {
+      low = e.concat(parts[0], parts[1]);
+      high = e.concat(parts[2], parts[3]);
+    }
     SmallVector<int64_t> even, odd;
-    for (int64_t lane = 0; lane < 32; lane += 2) {
+    for (int64_t lane = 0; lane < 2 * Emitter::kLanes; lane += 2) {
       even.push_back(lane);
       odd.push_back(lane + 1);
     }
@@ -73,71 +199,44 @@ public:
   }
   SmallVector<Value> loadWeights(Value pointer) override {
     SmallVector<Value> parts;
-    for (int64_t part = 0; part < kParts; ++part)
-      parts.push_back(arith::ExtSIOp::create(
-          e, words(),
-          e.load(Emitter::vector(e.i8(), 16), e.at(pointer, 16 * part), 16)));
+    auto bytes = Emitter::vector(e.i8(), numWords);
+    for (int64_t part = 0; part < numParts(); ++part)
+      parts.push_back(
+          arith::ExtSIOp::create(e, words(),
+                                 e.load(bytes, e.at(pointer, numWords * part),
+                                        static_cast<unsigned>(numWords))));
     return parts;
   }
   SmallVector<Value> splitWeights(Value bytes) override {
     SmallVector<Value> parts;
-    for (int64_t part = 0; part < kParts; ++part)
-      parts.push_back(
-          arith::ExtSIOp::create(e, words(), e.slice(bytes, 16 * part, 16)));
+    for (int64_t part = 0; part < numParts(); ++part)
+      parts.push_back(arith::ExtSIOp::create(
+          e, words(), e.slice(bytes, numWords * part, numWords)));
     return parts;
   }
   Value spreadActivations(Value four) override {
-    Value bytes = e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), 4)),
-                            Emitter::vector(e.i8(), 16));
+    Value bytes =
+        e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), numWords / 4)),
+                  Emitter::vector(e.i8(), numWords));
     return arith::ExtUIOp::create(e, words(), bytes);
   }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
-    auto type = Emitter::vector(e.i32(), 8);
+    auto type = Emitter::vector(e.i32(), numWords / 2);
+    StringRef name = numWords == 32 ? "llvm.x86.avx512.pmaddw.d.512"
+                                    : "llvm.x86.avx2.pmadd.wd";
     for (auto [accumulator, weight] : llvm::zip(accumulators, weights)) {
-      Value pairs =
-          e.intrinsic("llvm.x86.avx2.pmadd.wd", type, {activations, weight});
+      Value pairs = e.intrinsic(name, type, {activations, weight});
       accumulator = arith::AddIOp::create(e, accumulator, pairs);
     }
   }
-};
 
-/// vpmaddubsw, vpmaddwd by ones, vpaddd: exact for weights of at most 64 steps,
-/// 2 * 255 * 64 < 2^15. An accumulator register holds eight channels.
-class Avx2NarrowPolicy : public CodeDotPolicy {
-public:
-  using CodeDotPolicy::CodeDotPolicy;
-  static constexpr int64_t kBytes = 32;
-  VectorType bytes() { return Emitter::vector(e.i8(), kBytes); }
-  VectorType words() { return Emitter::vector(e.getI16Type(), kBytes / 2); }
+private:
+  /// Registers that the 64 bytes of a step take as words.
+  int64_t numParts() { return 4 * Emitter::kLanes / numWords; }
+  VectorType words() { return Emitter::vector(e.getI16Type(), numWords); }
 
-  SmallVector<Value> start(Value init) override {
-    return {e.slice(init, 0, 8), e.slice(init, 8, 8)};
-  }
-  Value finish(ValueRange parts) override {
-    return e.concat(parts[0], parts[1]);
-  }
-  SmallVector<Value> loadWeights(Value pointer) override {
-    return {e.load(bytes(), pointer, 32),
-            e.load(bytes(), e.at(pointer, kBytes), 32)};
-  }
-  SmallVector<Value> splitWeights(Value both) override {
-    return {e.slice(both, 0, kBytes), e.slice(both, kBytes, kBytes)};
-  }
-  Value spreadActivations(Value four) override {
-    return e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), 8)), bytes());
-  }
-  void accumulate(MutableArrayRef<Value> accumulators, Value activations,
-                  ArrayRef<Value> weights) override {
-    Value ones = e.constantInt(words(), 1);
-    for (auto [accumulator, weight] : llvm::zip(accumulators, weights)) {
-      Value pairs = e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", words(),
-                                {activations, weight});
-      Value fours = e.intrinsic("llvm.x86.avx2.pmadd.wd",
-                                Emitter::vector(e.i32(), 8), {pairs, ones});
-      accumulator = arith::AddIOp::create(e, accumulator, fours);
-    }
-  }
+  int64_t numWords;
 };
 
 /// Plain vector ops that any target has: one product of 16 channels a code.
@@ -216,11 +315,21 @@ std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
   switch (e.target.isa) {
   case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
-    return std::make_unique<VnniPolicy>(e);
-  case CpuTarget::AVX2:
+    return std::make_unique<VnniPolicy>(e, kZmm);
+  case CpuTarget::AVXVNNI:
+    return std::make_unique<VnniPolicy>(e, kYmm);
+  case CpuTarget::AVX512:
+  case CpuTarget::AVX2: {
+    int64_t registerBytes = e.target.hasAvx512() ? kZmm : kYmm;
     if (isNarrow)
-      return std::make_unique<Avx2NarrowPolicy>(e);
-    return std::make_unique<Avx2Policy>(e);
+      return std::make_unique<NarrowPolicy>(e, registerBytes);
+    return std::make_unique<WordPolicy>(e, registerBytes);
+  }
+  case CpuTarget::I8MM:
+    return std::make_unique<UsdotPolicy>(e, kNeon);
+  case CpuTarget::DotProd:
+    return std::make_unique<UdotPolicy>(e, kNeon);
+  case CpuTarget::NEON:
   case CpuTarget::Scalar:
     return std::make_unique<PortablePolicy>(e);
   }
@@ -232,17 +341,38 @@ TileShape DotPolicy::tileShape(const CpuTarget &target, bool isFloat,
                                bool isNarrow) {
   switch (target.isa) {
   case CpuTarget::AVX512AMX:
-  case CpuTarget::AVX512VNNI: {
+  case CpuTarget::AVX512VNNI:
+  case CpuTarget::AVX512: {
     // rows * vectors accumulators, the weights, and two registers for
     // broadcasts must fit 32; rows with own pointers must fit the 15 address
     // registers.
     static constexpr int64_t rows[] = {0, 14, 12, 8, 6};
-    int64_t most = rows[panelVectors];
-    return {pointers ? std::min<int64_t>(most, 8) : most, panelVectors};
+    // Without vpdpbusd narrow codes need ones and a product, others two
+    // accumulators for each vector.
+    static constexpr int64_t narrowRows[] = {0, 14, 12, 8, 5};
+    if (target.hasDotProduct() || isFloat || isNarrow) {
+      int64_t most = target.hasDotProduct() || isFloat
+                         ? rows[panelVectors]
+                         : narrowRows[panelVectors];
+      return {pointers ? std::min<int64_t>(most, 8) : most, panelVectors};
+    }
+    if (panelVectors == 1)
+      return {pointers ? 8 : 12, 1};
+    return {6, 2};
   }
+  case CpuTarget::AVXVNNI:
+    // Of 16 registers: an accumulator takes two.
+    return {6, 1};
   case CpuTarget::AVX2:
     // Of 16 registers: an accumulator takes four, narrow codes two.
     return {isFloat ? 6 : isNarrow ? 5 : 3, 1};
+  case CpuTarget::I8MM:
+    // Of 32 registers: an accumulator takes four, as do the weights.
+    return {6, 1};
+  case CpuTarget::DotProd:
+    return {isFloat ? 6 : 4, 1}; // five for codes
+  case CpuTarget::NEON:
+    return {isFloat ? 6 : 2, 1};
   case CpuTarget::Scalar:
     return {isFloat ? 2 : 1, 1};
   }
@@ -255,12 +385,24 @@ std::string dotInstruction(const CpuTarget &target, bool isFloat,
   case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
     return isFloat ? "vfmadd231ps zmm" : "vpdpbusd zmm";
+  case CpuTarget::AVXVNNI:
+    return isFloat ? "vfmadd231ps ymm" : "vpdpbusd ymm";
+  case CpuTarget::AVX512:
+    return isFloat    ? "vfmadd231ps zmm"
+           : isNarrow ? "vpmaddubsw zmm"
+                      : "vpmaddwd zmm";
   case CpuTarget::AVX2:
     return isFloat    ? "vfmadd231ps ymm"
            : isNarrow ? "vpmaddubsw ymm"
                       : "vpmaddwd ymm";
   case CpuTarget::Scalar:
     return isFloat ? "mulps xmm" : "pmaddwd xmm";
+  case CpuTarget::I8MM:
+    return isFloat ? "fmla v" : "usdot v";
+  case CpuTarget::DotProd:
+    return isFloat ? "fmla v" : "udot v";
+  case CpuTarget::NEON:
+    return isFloat ? "fmla v" : "mla v";
   }
   llvm_unreachable("unknown instruction set");
 }

@@ -19,11 +19,17 @@ std::string CpuKernelPlan::instruction(const CpuTarget &target) const {
   switch (target.isa) {
   case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
+  case CpuTarget::AVX512:
     return "avx512";
+  case CpuTarget::AVXVNNI:
   case CpuTarget::AVX2:
     return "avx2";
   case CpuTarget::Scalar:
     return "x86-64";
+  case CpuTarget::NEON:
+  case CpuTarget::DotProd:
+  case CpuTarget::I8MM:
+    return "neon";
   }
   llvm_unreachable("unknown instruction set");
 }

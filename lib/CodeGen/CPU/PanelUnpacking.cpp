@@ -38,7 +38,7 @@ TileShape contractionTile(const CpuTarget &target, const ContractionGeometry &g,
   TileShape packed = ofBytes;
   // Unpacking costs as much as a row or two: tall tiles spread it. Up to three
   // of them cost less than writing and reading bytes.
-  if (target.hasAvx512())
+  if (target.hasAvx512() && target.hasDotProduct())
     packed = rows <= 4 ? TileShape{4, panelVectors}
                        : TileShape{pointers ? 8 : 12,
                                    std::min<int64_t>(panelVectors, 2)};

@@ -42,7 +42,7 @@ public:
 
   std::string instruction(const CpuTarget &target) const override {
     bool bytes = !g.isFloat && g.kind != WindowReduceGeometry::Max;
-    if (bytes && target.hasDotProduct())
+    if (bytes && target.hasDotProduct() && target.hasAvx512())
       return "vpdpbusd zmm";
     return CpuKernelPlan::instruction(target);
   }

@@ -19,8 +19,13 @@ ReduceTile ReduceTile::largest(const CpuTarget &target,
   switch (target.isa) {
   case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
+  case CpuTarget::AVX512:
     return {4, 4, 64};
+  case CpuTarget::AVXVNNI:
   case CpuTarget::AVX2:
+  case CpuTarget::NEON:
+  case CpuTarget::DotProd:
+  case CpuTarget::I8MM:
     return {g.isByteMax() ? 2 : 4, g.isByteMax() ? 4 : 1,
             g.isByteMax() ? 64 : 16};
   case CpuTarget::Scalar:
@@ -49,8 +54,8 @@ public:
       : e(e), g(g), epilogue(epilogue), shape(shape), tableStride(tableStride),
         args(arguments[0]), rows(arguments[1]), pixel(arguments[2]),
         channel(arguments[3]), firstConstant(epilogue.region->numInputs() + 1),
-        usesVnni(e.target.hasDotProduct() && !g.isFloat &&
-                 g.kind != WindowReduceGeometry::Max) {
+        usesVnni(e.target.hasDotProduct() && e.target.hasAvx512() &&
+                 !g.isFloat && g.kind != WindowReduceGeometry::Max) {
     if (g.kind == WindowReduceGeometry::Depthwise) {
       // Blocks of 64 channels, then the place within one.
       Value block = e.div(channel, WindowReduceGeometry::kBlock);

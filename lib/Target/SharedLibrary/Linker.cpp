@@ -18,14 +18,17 @@ using namespace llvm;
 
 /// The C library's shared object, where distributions put it; empty if this
 /// machine has none (a model can be cross-compiled on it all the same).
-static std::string findLibrary(StringRef name) {
+static std::string findLibrary(StringRef name, bool isArm) {
+  static constexpr const char *armFolders[] = {"/usr/aarch64-linux-gnu/lib",
+                                               "/lib/aarch64-linux-gnu",
+                                               "/usr/lib/aarch64-linux-gnu"};
   static constexpr const char *folders[] = {"/lib/x86_64-linux-gnu",
                                             "/usr/lib/x86_64-linux-gnu",
                                             "/lib64",
                                             "/usr/lib64",
                                             "/lib",
                                             "/usr/lib"};
-  for (const char *folder : folders) {
+  for (const char *folder : isArm ? ArrayRef(armFolders) : ArrayRef(folders)) {
     std::string path = (Twine(folder) + "/" + name).str();
     if (sys::fs::exists(path))
       return path;
@@ -34,7 +37,7 @@ static std::string findLibrary(StringRef name) {
 }
 
 Error qdialect::linkSharedLibrary(ArrayRef<std::string> objects,
-                                  StringRef output) {
+                                  StringRef output, bool isArm) {
   std::string outputPath = output.str();
   std::vector<const char *> arguments = {"ld.lld",
                                          "-shared",
@@ -52,7 +55,8 @@ Error qdialect::linkSharedLibrary(ArrayRef<std::string> objects,
                                          "--as-needed"};
   for (const std::string &object : objects)
     arguments.push_back(object.c_str());
-  std::string libc = findLibrary("libc.so.6"), libm = findLibrary("libm.so.6");
+  std::string libc = findLibrary("libc.so.6", isArm),
+              libm = findLibrary("libm.so.6", isArm);
   if (!libc.empty() && !libm.empty()) {
     arguments.insert(arguments.end(), {libc.c_str(), libm.c_str()});
     // Then every symbol can be checked; else the loader does it.

@@ -2,9 +2,10 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The subtarget is always "x86-64" plus the variant's own features: a CPU name
-// would let the code generator use instructions that the runtime's cpuid check
-// knows nothing of. The CPU name only chooses the schedule (tune-cpu).
+// The subtarget is always "x86-64" (or "generic" for AArch64) plus the
+// variant's own features: a CPU name would let the code generator use
+// instructions that the runtime's check knows nothing of. The CPU name only
+// chooses the schedule (tune-cpu).
 
 #include "ObjectCode.h"
 #include "QDialect/CodeGen/CPU/OptimizeModule.h"
@@ -28,8 +29,13 @@ createTargetMachine(const CpuTarget &target) {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
   });
-  Triple triple("x86_64-unknown-linux-gnu");
+  Triple triple(target.isArm() ? "aarch64-unknown-linux-gnu"
+                               : "x86_64-unknown-linux-gnu");
   std::string error;
   const Target *backend = TargetRegistry::lookupTarget(triple, error);
   if (!backend)
@@ -38,9 +44,9 @@ createTargetMachine(const CpuTarget &target) {
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Strict; // fma only where the IR says so
   options.FunctionSections = true;
-  std::unique_ptr<TargetMachine> machine(
-      backend->createTargetMachine(triple, "x86-64", target.features, options,
-                                   Reloc::PIC_, CodeModel::Small));
+  std::unique_ptr<TargetMachine> machine(backend->createTargetMachine(
+      triple, target.isArm() ? "generic" : "x86-64", target.features, options,
+      Reloc::PIC_, CodeModel::Small));
   if (!machine)
     return createStringError("cannot create a code generator for " +
                              triple.str());

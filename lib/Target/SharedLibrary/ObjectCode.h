@@ -2,7 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// LLVM IR to x86-64 objects, and objects to a shared library, all in process.
+// LLVM IR to objects for x86-64 or AArch64, and objects to a shared library,
+// all in process.
 
 #ifndef QDIALECT_TARGET_SHAREDLIBRARY_OBJECTCODE_H
 #define QDIALECT_TARGET_SHAREDLIBRARY_OBJECTCODE_H
@@ -32,11 +33,12 @@ llvm::Expected<ObjectBytes> compileModule(llvm::Module &module,
 /// symbol that nobody defines is an error. One link at a time in the process:
 /// the linker is not reentrant.
 llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects,
-                              llvm::StringRef output);
+                              llvm::StringRef output, bool isArm);
 
 /// The object of the runtime (runtime/) and the text of its public header,
-/// carried inside this program.
-llvm::StringRef runtimeObject();
+/// carried inside this program. Empty for AArch64 where this program was built
+/// without that architecture's C headers.
+llvm::StringRef runtimeObject(bool isArm);
 llvm::StringRef modelHeaderText();
 
 } // namespace qdialect

@@ -119,7 +119,7 @@ public:
       : module(module), options(options), output(output.str()),
         targets(options.targets) {
     if (targets.empty())
-      targets.assign(allCpuTargets().begin(), allCpuTargets().end());
+      targets = defaultCpuTargets();
     provenance = options.provenance;
     if (provenance.name.empty())
       provenance.name = sys::path::stem(output).str();
@@ -257,13 +257,18 @@ Error LibraryEmitter::addProgram() {
   std::unique_ptr<Module> code = emitProgram(
       context, program, weights, variants, {options.prefix, receipt});
   // The main function runs before any variant is chosen.
-  CpuTarget baseline = allCpuTargets().back();
+  bool isArm = targets.front().isArm();
+  CpuTarget baseline = (isArm ? armCpuTargets() : allCpuTargets()).back();
   Expected<ObjectBytes> object = compileModule(*code, baseline);
   if (!object)
     return object.takeError();
   if (Error error = addObject("program.o", {object->data(), object->size()}))
     return error;
-  return addObject("runtime.o", runtimeObject());
+  if (runtimeObject(isArm).empty())
+    return createStringError(
+        "this compiler carries no runtime for AArch64: it was built where "
+        "Debian's libc6-dev-arm64-cross was missing");
+  return addObject("runtime.o", runtimeObject(isArm));
 }
 
 Error LibraryEmitter::link() {
@@ -277,7 +282,7 @@ Error LibraryEmitter::link() {
   }
   if (Error error = checkSpace(path, bytes))
     return error;
-  if (Error error = linkSharedLibrary(objects, path))
+  if (Error error = linkSharedLibrary(objects, path, targets.front().isArm()))
     return error;
   uint64_t size = 0;
   if (std::error_code code = sys::fs::file_size(path, size))
@@ -349,8 +354,8 @@ Expected<EmitSummary> LibraryEmitter::run() {
   if (Error error = plan())
     return std::move(error);
   objects.push_back(temporaries.file("weights.o"));
-  Expected<WeightsLayout> layout =
-      writeWeightsObject(program.constants, objects.back());
+  Expected<WeightsLayout> layout = writeWeightsObject(
+      program.constants, objects.back(), targets.front().isArm());
   if (!layout)
     return layout.takeError();
   weights = std::move(*layout);

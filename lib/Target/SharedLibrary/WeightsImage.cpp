@@ -81,7 +81,7 @@ private:
 /// Symbols, strings and section headers behind the payload.
 class ElfTail {
 public:
-  explicit ElfTail(int64_t payloadBytes);
+  ElfTail(int64_t payloadBytes, bool isArm);
   int64_t bytes() const { return text.size(); }
   void write(char *file) const;
 
@@ -101,7 +101,7 @@ private:
   ELF::Elf64_Ehdr header = {};
 };
 
-ElfTail::ElfTail(int64_t payloadBytes)
+ElfTail::ElfTail(int64_t payloadBytes, bool isArm)
     : start(kPayloadOffset + alignTo(payloadBytes, 8)) {
   using namespace ELF;
   static constexpr char sectionNames[] =
@@ -122,7 +122,9 @@ ElfTail::ElfTail(int64_t payloadBytes)
   Elf64_Shdr sections[6] = {};
   sections[1].sh_name = nameOf(".lrodata.qd");
   sections[1].sh_type = SHT_PROGBITS;
-  sections[1].sh_flags = SHF_ALLOC | SHF_X86_64_LARGE;
+  sections[1].sh_flags = SHF_ALLOC;
+  if (!isArm) // its code reaches 4 GiB without
+    sections[1].sh_flags |= SHF_X86_64_LARGE;
   sections[1].sh_offset = kPayloadOffset;
   sections[1].sh_size = payloadBytes;
   sections[1].sh_addralign = 4096;
@@ -155,7 +157,7 @@ ElfTail::ElfTail(int64_t payloadBytes)
   header.e_ident[EI_DATA] = ELFDATA2LSB;
   header.e_ident[EI_VERSION] = EV_CURRENT;
   header.e_type = ET_REL;
-  header.e_machine = EM_X86_64;
+  header.e_machine = isArm ? EM_AARCH64 : EM_X86_64;
   header.e_version = EV_CURRENT;
   header.e_ehsize = sizeof(header);
   header.e_shentsize = sizeof(Elf64_Shdr);
@@ -221,9 +223,10 @@ WeightsLayout shareEqual(ArrayRef<ConstantBlob> blobs,
 } // namespace
 
 Expected<WeightsLayout>
-qdialect::writeWeightsObject(ArrayRef<ConstantBlob> blobs, StringRef path) {
+qdialect::writeWeightsObject(ArrayRef<ConstantBlob> blobs, StringRef path,
+                             bool isArm) {
   WeightsLayout layout = layOut(blobs);
-  ElfTail largest(layout.bytes + kPadding);
+  ElfTail largest(layout.bytes + kPadding, isArm);
   MappedFile file;
   if (Error error = file.open(path, kPayloadOffset + layout.bytes + kPadding +
                                         8 + largest.bytes()))
@@ -235,7 +238,7 @@ qdialect::writeWeightsObject(ArrayRef<ConstantBlob> blobs, StringRef path) {
           {payload + layout.offsets[i], static_cast<size_t>(blobs[i].size)});
   });
   layout = shareEqual(blobs, layout, payload);
-  ElfTail tail(layout.bytes);
+  ElfTail tail(layout.bytes, isArm);
   tail.write(file.data);
   if (Error error = file.truncate(
           path, kPayloadOffset + alignTo(layout.bytes, 8) + tail.bytes()))

@@ -20,7 +20,8 @@ namespace qdialect {
 /// kWeightsSymbol. The blobs are filled in place, in parallel; equal ones are
 /// stored once.
 llvm::Expected<WeightsLayout>
-writeWeightsObject(llvm::ArrayRef<ConstantBlob> blobs, llvm::StringRef path);
+writeWeightsObject(llvm::ArrayRef<ConstantBlob> blobs, llvm::StringRef path,
+                   bool isArm);
 
 } // namespace qdialect
 

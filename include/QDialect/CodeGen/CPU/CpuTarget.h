@@ -14,15 +14,26 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <vector>
 
 namespace qdialect {
 
 /// One variant of the generated code.
 struct CpuTarget {
-  enum Isa { Scalar, AVX2, AVX512VNNI, AVX512AMX };
+  /// The numbers are part of compiled models (qd_isa of the runtime).
+  enum Isa {
+    Scalar = 0,
+    AVX2 = 1,
+    AVX512VNNI = 2,
+    AVX512AMX = 3,
+    AVXVNNI = 4,
+    AVX512 = 5,
+    NEON = 16,
+    DotProd = 17,
+    I8MM = 18
+  };
 
-  /// What `QDIALECT_CPU=` and receipts say: "avx512amx", "avx512vnni", "avx2",
-  /// "scalar".
+  /// What `QDIALECT_CPU=` and receipts say: "avx512amx", "avx512vnni", ...
   std::string name;
   Isa isa = Scalar;
   /// LLVM subtarget features, "+avx2,+fma,..."; never a CPU name, so that the
@@ -31,10 +42,20 @@ struct CpuTarget {
   /// The CPU whose schedule is used ("-mtune"); may be empty.
   std::string tune;
 
+  /// In libraries for which --target-cpu names nothing else; what the others
+  /// would add is less than what they cost in bytes and compile time.
+  bool isDefault = true;
+
+  /// Code for AArch64, not x86-64; a library has one of the two.
+  bool isArm() const { return isa >= NEON; }
   /// Registers of 512 bits and their masks.
-  bool hasAvx512() const { return isa == AVX512VNNI || isa == AVX512AMX; }
-  /// vpdpbusd.
-  bool hasDotProduct() const { return isa == AVX512VNNI || isa == AVX512AMX; }
+  bool hasAvx512() const {
+    return isa == AVX512VNNI || isa == AVX512AMX || isa == AVX512;
+  }
+  /// vpdpbusd, as wide as the registers.
+  bool hasDotProduct() const {
+    return isa == AVX512VNNI || isa == AVX512AMX || isa == AVXVNNI;
+  }
   /// Tile registers and tdpbusd.
   bool hasTiles() const { return isa == AVX512AMX; }
 
@@ -43,13 +64,19 @@ struct CpuTarget {
   bool runsHere() const;
 };
 
-/// Every variant, best first; the last one runs on any x86-64.
+/// Every variant for x86-64, best first; the last one runs on any.
 llvm::ArrayRef<CpuTarget> allCpuTargets();
 
-/// The variants a --target-cpu list names: "native", variant names and LLVM CPU
-/// names ("znver4", "cascadelake", "haswell", ...), separated by commas. Best
-/// first, without duplicates. An unknown name is an error that lists what is
-/// known.
+/// The same for AArch64, for which libraries are cross-compiled.
+llvm::ArrayRef<CpuTarget> armCpuTargets();
+
+/// Those of them that a library has where nobody chose.
+std::vector<CpuTarget> defaultCpuTargets();
+
+/// The variants a --target-cpu list names: "native", "all", "aarch64", variant
+/// names and LLVM CPU names ("znver4", "cascadelake", "haswell", ...),
+/// separated by commas. Best first, without duplicates, of one architecture. An
+/// unknown name is an error that lists what is known.
 llvm::Expected<llvm::SmallVector<CpuTarget, 3>>
 parseTargetCpus(llvm::StringRef list);
 
