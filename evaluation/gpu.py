@@ -4,7 +4,8 @@
 """Whole models compiled for GPUs, on the PTX emulator.
 
 Bit for bit what the library for CPUs computes, no finding of a checker, no spill on any target (where there is ptxas), no
-bank conflict, and how much of the multiplications runs on tensor cores. No figure here is a time.
+bank conflict, and how much of the multiplications runs on tensor cores. No figure here is a time: a table names what would
+limit each kernel if nothing but the largest of three counts mattered, at the rates of data sheets.
 """
 
 import json
@@ -13,13 +14,27 @@ import re
 import numpy as np
 
 from evaluation import digits
-from models import minilm
+from models import efficientnet_lite0, light, minilm
 
 SUITE = "gpu"
 TARGETS = "sm_80,sm_86,sm_89,sm_90,sm_100,sm_120"
 SEQUENCE = 16
 COUNTERS = re.compile(r"^counters   (.*)  kernel (\S+)  launches (\d+)  instructions (\d+)  mma (\d+)  "
                       r"sectors (\d+) of at least (\d+)  bank conflicts (\d+)$", re.M)
+# Data sheets: multiprocessors, int8 multiply-accumulates of mma.sync and bytes of memory a clock (of all of them).
+MACHINES = {"sm_80": ("A100", 108, 108 * 2048, 1103), "sm_86": ("RTX 3090", 82, 82 * 1024, 552),
+            "sm_89": ("RTX 4090", 128, 128 * 1024, 400), "sm_90": ("H100", 132, 132 * 4096, 1830),
+            "sm_100": ("B200", 148, 148 * 8192, 4070), "sm_120": ("RTX 5090", 170, 170 * 1024, 744)}
+MMA_MACS, SECTOR, ISSUED = 16 * 8 * 32, 32, 4
+
+
+def noise(tools, name, count):
+    """Calibration and a sample: the bits must agree on any image."""
+    random = np.random.default_rng(0)
+    calibration, sample = tools.path(f"{name}.npz"), tools.path(f"{name}.npy")
+    np.savez(calibration, image=random.normal(0, 1, (count, 3, 224, 224)).astype(np.float32))
+    np.save(sample, random.normal(0, 1, (1, 3, 224, 224)).astype(np.float32))
+    return calibration, [sample]
 
 
 def cases(tools):
@@ -42,18 +57,35 @@ def cases(tools):
         samples.append(tools.path(f"sentence{index}.npz"))
         np.savez(samples[-1], **minilm.encode(texts[64 + index:65 + index], SEQUENCE))
     yield "MiniLM encoder layer int8", model, calibration, samples
+    for name, build in (("ResNet-50", lambda path: light.build("resnet50", path)),
+                        ("EfficientNet-Lite0", efficientnet_lite0.build)):
+        model = tools.path(f"{name}.onnx")
+        build(model)
+        yield f"{name} int8", model, *noise(tools, name, 2)
 
 
-def table(layers, target):
-    """Kernels of one target: registers, shared memory and occupancy."""
-    seen = {}
+def limiter(target, blocks, instructions, mma, sectors):
+    """What the most clocks of a machine go to."""
+    _, processors, macs, bytes_of_memory = MACHINES[target]
+    clocks = {"instructions": instructions / (ISSUED * min(processors, blocks)),
+              "tensor cores": mma * MMA_MACS / (macs * min(1, blocks / processors)),
+              "memory": sectors * SECTOR / bytes_of_memory}
+    most = max(clocks, key=clocks.get)
+    return f"{most}{f', {blocks} blocks' if blocks < processors else ''}"
+
+
+def table(layers, steps, target):
+    """Kernels of one target: registers, shared memory, occupancy and, by the counts of the emulator, what limits them."""
+    counts = {step[1]: [int(step[k]) for k in (3, 4, 5)] for step in steps}
+    seen = set()
     for layer in layers:
+        if layer["function"] in seen or layer["function"] not in counts:
+            continue
+        seen.add(layer["function"])
         row = layer["launches"][target]
         shared = row["static_shared_bytes"] + row["dynamic_shared_bytes"]
-        seen.setdefault(layer["function"], (row["registers"], shared, row["occupancy"], layer["kernel"]))
-    for function, (registers, shared, occupancy, family) in seen.items():
-        print(f"  {target} {function:40} {family:18} {registers:4} registers {shared:6} bytes shared "
-              f"{100 * occupancy:4.0f} % occupancy")
+        print(f"  {target} {layer['function']:32} {row['registers']:4} registers {shared:6} bytes shared "
+              f"{100 * row['occupancy']:4.0f} % occupancy  {limiter(target, row['blocks'], *counts[layer['function']])}")
 
 
 def evaluate(report, tools):
@@ -84,4 +116,5 @@ def evaluate(report, tools):
             continue
         report.add(SUITE, case, "bytes spilled on six targets", sum(row["spill_bytes"] for row in rows), ("==", 0))
         report.add(SUITE, case, "most registers", max(row["registers"] for row in rows), ("<=", 255))
-        table(layers, "sm_80")
+        for target in TARGETS.split(",") if case.startswith("MiniLM") else ["sm_80"]:
+            table(layers, steps, target)
