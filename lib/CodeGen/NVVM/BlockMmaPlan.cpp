@@ -26,8 +26,8 @@ constexpr int64_t kMostElements = INT32_MAX / 4;
 class BlockMmaPlan : public GpuKernelPlan {
 public:
   BlockMmaPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
-               BlockMmaGeometry geometry)
-      : region(source), w(weights), g(std::move(geometry)) {
+               const BlockMmaGeometry &geometry)
+      : region(source), w(weights), g(geometry) {
     g.columns = w.channels;
     g.depth = w.depth;
     // Codes of two bits lie in four: operands come of four or eight.
