@@ -88,7 +88,7 @@ def evaluate(report, tools):
         report.add("digits", "float", "max |difference| to ONNX Runtime", float(np.abs(own - theirs).max()),
                    ("<=", 1e-4))
     common = ("--calibration", CALIBRATION, "--recipe", "w8a8-int", "--fail-on-fallback",
-              "--target-cpu=znver4,haswell,x86-64")
+              "--target-cpu=sapphirerapids,znver4,haswell,x86-64")
     for rescale in ("float", "dyadic"):
         case = f"w8a8-int {rescale}"
         mode = f"--rescale={rescale}"
