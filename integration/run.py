@@ -34,6 +34,7 @@ TESTS = [
     ("bounds that the program computes", ["integration.computed_bounds"]),
     ("a decoder block in integers", ["integration.llama_block"]),
     ("control flow", ["integration.control_flow"]),
+    ("values that change size in loops", ["integration.growing_loops"]),
     ("GPUs", ["integration.gpu"]),
     ("AArch64", ["integration.aarch64"]),
     ("the benchmark", ["integration.bench"]),

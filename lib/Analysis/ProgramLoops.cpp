@@ -6,6 +6,7 @@
 
 #include "QDialect/Analysis/ProgramLoops.h"
 
+#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -87,6 +88,34 @@ std::optional<LoopRow> getLoopRow(OffsetSizeAndStrideOpInterface slice,
   return rowOf(offsets[0], shapes);
 }
 
+bool isLeftOpen(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    Operation *around = argument.getOwner()->getParentOp();
+    unsigned number = argument.getArgNumber();
+    if (auto loop = dyn_cast<scf::ForOp>(around))
+      return number > 0 && isLeftOpen(loop.getInitArgs()[number - 1]);
+    auto loop = dyn_cast<scf::WhileOp>(around);
+    return loop && isLeftOpen(argument.getOwner() == loop.getBeforeBody()
+                                  ? loop.getInits()[number]
+                                  : loop.getConditionOp().getArgs()[number]);
+  }
+  auto result = cast<OpResult>(value);
+  return llvm::TypeSwitch<Operation *, bool>(result.getOwner())
+      .Case<qd::AnySizeOp>([](auto) { return true; })
+      .Case<scf::ForOp>([&](auto loop) {
+        return isLeftOpen(loop.getInitArgs()[result.getResultNumber()]);
+      })
+      .Case<scf::WhileOp>([&](auto loop) {
+        return isLeftOpen(
+            loop.getConditionOp().getArgs()[result.getResultNumber()]);
+      })
+      .Case<scf::IfOp>([&](auto branch) {
+        return isLeftOpen(
+            branch.thenYield().getOperand(result.getResultNumber()));
+      })
+      .Default(false);
+}
+
 static SymbolicShapes shapesAround(Operation *op) {
   return SymbolicShapes(op->getParentOfType<func::FuncOp>());
 }
@@ -128,6 +157,12 @@ static bool choosesRows(Value value, SymbolicShapes &shapes) {
   });
 }
 
+/// Can the program carry `value` from one iteration to the next?
+static bool isCarriable(Value value, SymbolicShapes &shapes) {
+  return isa<RankedTensorType>(value.getType()) &&
+         (isKnown(shapes.shapeOf(value)) || isLeftOpen(value));
+}
+
 static bool standsInProgram(Operation *op) {
   Operation *parent = op->getParentOp();
   return isa<func::FuncOp>(parent) || isProgramRegion(parent);
@@ -141,8 +176,38 @@ bool isProgramBranch(Operation *op) {
          standsInProgram(op);
 }
 
+Value getGoesOn(scf::WhileOp loop) {
+  auto read =
+      loop.getConditionOp().getCondition().getDefiningOp<tensor::ExtractOp>();
+  return read && read.getIndices().empty() ? read.getTensor() : Value();
+}
+
+bool isProgramWhile(Operation *op) {
+  auto loop = dyn_cast<scf::WhileOp>(op);
+  if (!loop || !standsInProgram(op))
+    return false;
+  Block *test = loop.getBeforeBody();
+  Value goesOn = getGoesOn(loop);
+  // The test and its terminator.
+  if (!goesOn || goesOn.getParentBlock() != test ||
+      !isa<BlockArgument>(goesOn) || test->getOperations().size() != 2)
+    return false;
+  SymbolicShapes shapes = shapesAround(loop);
+  auto isCarried = [&](Value value) { return isCarriable(value, shapes); };
+  return llvm::all_of(loop.getInits(), isCarried) &&
+         llvm::all_of(loop.getResults(), isCarried);
+}
+
 bool isProgramRegion(Operation *op) {
-  return isProgramLoop(op) || isProgramBranch(op);
+  return isProgramLoop(op) || isProgramWhile(op) || isProgramBranch(op);
+}
+
+bool isInWhile(Operation *op) {
+  for (Operation *parent = op->getParentOp(); parent && isProgramRegion(parent);
+       parent = parent->getParentOp())
+    if (isa<scf::WhileOp>(parent))
+      return true;
+  return false;
 }
 
 scf::IfOp branchAround(Operation *op) {
@@ -166,11 +231,8 @@ bool isProgramLoop(Operation *op) {
   if (high == ShapedType::kDynamic ||
       (!SymbolicSizes::isSymbolic(high) && *low >= high))
     return false;
-  auto hasSizes = [&](Value result) {
-    return isa<RankedTensorType>(result.getType()) &&
-           isKnown(shapes.shapeOf(result));
-  };
-  return llvm::all_of(loop.getResults(), hasSizes) &&
+  return llvm::all_of(loop.getInitArgs(),
+                      [&](Value init) { return isCarriable(init, shapes); }) &&
          choosesRows(loop.getInductionVar(), shapes);
 }
 

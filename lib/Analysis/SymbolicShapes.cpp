@@ -7,7 +7,7 @@
 
 #include "QDialect/Analysis/SymbolicShapes.h"
 
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -92,14 +92,17 @@ SymbolicShapes::Shape SymbolicShapes::sizesOf(ArrayRef<OpFoldResult> list) {
 }
 
 /// The operand of a dispatch that its body's argument stands for, or what a
-/// loop carries into it first: loops do not change the shape of that.
+/// loop carries into it first: loops do not change the shape of that, but for
+/// what a qd.any_size made.
 static Value outerValue(BlockArgument argument) {
   Operation *op = argument.getOwner()->getParentOp();
   unsigned number = argument.getArgNumber();
   if (auto dispatch = dyn_cast<qd::DispatchOp>(op))
     return dispatch.getInputs()[number];
   if (auto loop = dyn_cast<scf::WhileOp>(op))
-    return number < loop.getInits().size() ? loop.getInits()[number] : Value();
+    return argument.getOwner() == loop.getBeforeBody()
+               ? loop.getInits()[number]
+               : loop.getConditionOp().getArgs()[number];
   auto loop = dyn_cast<scf::ForOp>(op);
   return loop && number > 0 ? loop.getInitArgs()[number - 1] : Value();
 }
@@ -121,6 +124,13 @@ SymbolicShapes::Shape SymbolicShapes::computeShape(Value tensor) {
       .Case<scf::ForOp>([&](auto loop) {
         return shapeOf(loop.getInitArgs()[result.getResultNumber()]);
       })
+      .Case<scf::WhileOp>([&](auto loop) {
+        return shapeOf(
+            loop.getConditionOp().getArgs()[result.getResultNumber()]);
+      })
+      .Case<qd::AnySizeOp>([&](auto) { return unknown; })
+      .Case<qd::SizedOp>(
+          [&](auto sized) { return sizesOf(sized.getMixedSizes()); })
       .Case<scf::IfOp>([&](auto branch) {
         return shapeOf(branch.thenYield().getOperand(result.getResultNumber()));
       })

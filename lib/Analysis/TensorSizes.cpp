@@ -7,7 +7,7 @@
 
 #include "QDialect/Analysis/TensorSizes.h"
 
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -137,6 +137,8 @@ SmallVector<OpFoldResult> sizesOf(OpBuilder &builder, Location loc,
             kept.push_back(size);
         return kept;
       })
+      .Case<qd::AnySizeOp>([&](auto) { return dimsOf(builder, loc, tensor); })
+      .Case<qd::SizedOp>([](auto sized) { return sized.getMixedSizes(); })
       .Case<qd::BlockMatmulOp>([&](auto product) {
         return Sizes{sizesOf(builder, loc, product.getLhs())[0],
                      sizesOf(builder, loc, product.getRhs())[1]};

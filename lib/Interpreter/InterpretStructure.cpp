@@ -95,13 +95,38 @@ static llvm::Expected<Tensors> interpretCheckSize(Operation *op,
                                  Twine(expected));
 }
 
+static llvm::Expected<Tensors>
+interpretAnySize(Operation *, ArrayRef<HostTensor> operands, const Context &) {
+  return Tensors{operands[0]};
+}
+
+static llvm::Expected<Tensors>
+interpretSized(Operation *op, ArrayRef<HostTensor> operands, const Context &) {
+  ArrayRef<HostTensor> stated = operands.drop_front();
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    int64_t said = size, found = operands[0].shape()[axis];
+    if (ShapedType::isDynamic(size)) {
+      said = stated.front().asInteger(0);
+      stated = stated.drop_front();
+    }
+    if (said != found)
+      return opError(op, "says that dimension " + Twine(axis) + " is " +
+                             Twine(said) + ", but it is " + Twine(found));
+  }
+  return Tensors{operands[0]};
+}
+
 void interp::registerStructureOps(Registry &registry) {
   auto &ops = registry.tensorOps;
   ops["arith.constant"] = interpretConstant;
   ops["func.call"] = interpretCall;
+  ops["qd.any_size"] = interpretAnySize;
   ops["qd.check_count"] = interpretCheckCount;
   ops["qd.check_size"] = interpretCheckSize;
   ops["qd.data_size"] = interpretDataSize;
   ops["qd.dispatch"] = interpretDispatch;
   ops["qd.observe"] = interpretObserve;
+  ops["qd.sized"] = interpretSized;
 }

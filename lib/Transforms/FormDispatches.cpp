@@ -162,8 +162,8 @@ public:
 private:
   bool isTopLevel(Operation *op) const {
     return isFreeView(op) ||
-           isa<func::ReturnOp, scf::YieldOp, qd::CheckCountOp, qd::CheckSizeOp>(
-               op) ||
+           isa<func::ReturnOp, scf::YieldOp, scf::ConditionOp, qd::CheckCountOp,
+               qd::CheckSizeOp, qd::AnySizeOp, qd::SizedOp>(op) ||
            isProgramRegion(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;
@@ -371,7 +371,7 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
 bool takesStorage(OpOperand &operand) {
   Operation *user = operand.getOwner();
   return operand.get().getDefiningOp<tensor::EmptyOp>() &&
-         (isProgramLoop(user) ||
+         (isProgramLoop(user) || isProgramWhile(user) ||
           (isa<scf::YieldOp>(user) && isProgramBranch(user->getParentOp())));
 }
 
@@ -413,15 +413,20 @@ LogicalResult materializeConstants(func::FuncOp function) {
       if (isProgramLoop(&op))
         for (OpOperand &init : cast<scf::ForOp>(op).getInitArgsMutable())
           operands.push_back(&init);
+      else if (isProgramWhile(&op))
+        for (OpOperand &init : cast<scf::WhileOp>(op).getInitsMutable())
+          operands.push_back(&init);
       else if (isProgramBranch(&op))
         operands.push_back(&op.getOperand(0).getDefiningOp()->getOpOperand(0));
-      else if (isRowWrite(&op) || isa<qd::CheckCountOp, qd::DataSizeOp>(op))
+      else if (isRowWrite(&op) ||
+               isa<qd::CheckCountOp, qd::DataSizeOp, qd::AnySizeOp>(op))
         operands.push_back(&op.getOpOperand(0));
       else if (isLoopRowView(&op) &&
                !op.getOperand(0).getDefiningOp<arith::ConstantOp>())
         operands.push_back(&op.getOpOperand(0));
     for (OpOperand &result : block->getTerminator()->getOpOperands())
-      operands.push_back(&result);
+      if (isa<RankedTensorType>(result.get().getType()))
+        operands.push_back(&result);
   }
   for (OpOperand *one : operands) {
     OpOperand &operand = *one;

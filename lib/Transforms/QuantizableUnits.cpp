@@ -335,6 +335,9 @@ std::vector<QuantizableUnit> collectUnits(func::FuncOp function,
   for (Block *block : programBlocks(function))
     for (Operation &op : *block) {
       QuantizableUnit unit;
+      // Nobody gathers what a loop of unknown length computes: no ranges.
+      if (isInWhile(&op))
+        break;
       if (taken.contains(&op) || !matchRoot(&op, nonlinearities, unit))
         continue;
       followTail(unit, nonlinearities);

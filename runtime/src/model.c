@@ -22,6 +22,10 @@
 
 enum { kMaxThreads = 1024, kCopyChunk = 1 << 16, kHugePage = 2 << 20 };
 
+/* Reading a few bytes beyond the end is allowed, as in the arenas that
+ * qd_sizes_compute places. */
+enum { kPadding = 64 };
+
 /* What the program's main function hands back to qd_rt_parallel. */
 struct qd_context {
   qd_pool *pool;
@@ -220,6 +224,15 @@ int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
         context->gpu_runtime->write_sizes(context->gpu, &model->sizes);
   if (context->nanoseconds)
     context->nanoseconds[step] += now() - start;
+  return context->status;
+}
+
+/* What grows by a row each time is moved now and then, not each time. */
+int32_t qd_rt_grow(qd_context *context, uint32_t arena, int64_t bytes) {
+  qd_model *model = (qd_model *)context;
+  uint64_t wanted = (uint64_t)bytes + kPadding;
+  if (wanted > model->arena_bytes[arena])
+    context->status = grow_arena(model, arena, wanted + wanted / 2);
   return context->status;
 }
 

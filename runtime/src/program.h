@@ -175,6 +175,10 @@ int32_t qd_rt_check_count(qd_context *context, int32_t limit,
 int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,
                          const char *what);
 
+/* Makes arena number `arena` at least `bytes` large; what it held is lost. Not
+ * 0 if there is no memory for it: the program ends. */
+int32_t qd_rt_grow(qd_context *context, uint32_t arena, int64_t bytes);
+
 /* Is the byte at `flag` not 0? */
 int32_t qd_rt_flag(qd_context *context, const char *flag);
 

@@ -139,6 +139,15 @@ func.func @structure(%x: tensor<4xf32>) -> tensor<4xi8> {
   return %d : tensor<4xi8>
 }
 
+// CHECK-LABEL: func @any_sizes
+func.func @any_sizes(%x: tensor<2x3xf32>, %n: index) -> tensor<?x3xf32> {
+  // CHECK: qd.any_size %{{.*}} : tensor<2x3xf32> to tensor<?x3xf32>
+  %any = qd.any_size %x : tensor<2x3xf32> to tensor<?x3xf32>
+  // CHECK: qd.sized %{{.*}}[%{{.*}}] : tensor<?x3xf32>
+  %y = qd.sized %any[%n] : tensor<?x3xf32>
+  return %y : tensor<?x3xf32>
+}
+
 // CHECK-LABEL: func @data_sizes
 func.func @data_sizes(%count: tensor<i64>, %limit: index) -> (index, index) {
   // CHECK: qd.data_size %{{.*}} "boxes" at_most %{{.*}} : tensor<i64>

@@ -178,7 +178,9 @@ func.func @symbolic_sizes(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // CHECK:         return %[[A]], %[[B]]
 func.func @two_results(%x: tensor<i1>, %y: tensor<i1>) -> (tensor<i1>, tensor<i1>) {
   %r:2 = scf.while (%a = %x, %b = %y) : (tensor<i1>, tensor<i1>) -> (tensor<i1>, tensor<i1>) {
-    %test = tensor.extract %a[] : tensor<i1>
+    %true = arith.constant true
+    %said = tensor.extract %a[] : tensor<i1>
+    %test = arith.xori %said, %true : i1
     scf.condition(%test) %a, %b : tensor<i1>, tensor<i1>
   } do {
   ^bb0(%a: tensor<i1>, %b: tensor<i1>):

@@ -287,20 +287,46 @@ TEST_F(ProgramTest, RefusedBranches) {
     }
     return %0 : tensor<32xf32>)")),
             "'scf.if' op expected a condition that is the element of a tensor");
-  EXPECT_EQ(refusal(program("%in: tensor<32xf32>, %which: tensor<i1>, "
-                            "%count: tensor<i64>",
-                            "tensor<32xf32>", R"(
-    %yes = tensor.extract %which[] : tensor<i1>
-    %0 = scf.if %yes -> (tensor<32xf32>) {
-      %n = qd.data_size %count "n" : tensor<i64>
-      scf.yield %in : tensor<32xf32>
-    } else {
-      %1 = qd.dispatch ins(%in : tensor<32xf32>) @F
-      scf.yield %1 : tensor<32xf32>
+}
+
+// A list of any size lies in memory that the copies to it make large enough,
+// and is read where it lies; the loop runs by a byte that it carries.
+TEST_F(ProgramTest, WhileCarriesAnySize) {
+  Program p = plan(program("%in: tensor<32xf32>, %go: tensor<i1>, "
+                           "%count: tensor<i64>",
+                           "tensor<?xf32>", R"(
+    %any = qd.any_size %in : tensor<32xf32> to tensor<?xf32>
+    %end:3 = scf.while (%g = %go, %l = %any, %k = %count)
+        : (tensor<i1>, tensor<?xf32>, tensor<i64>)
+        -> (tensor<i1>, tensor<?xf32>, tensor<i64>) {
+      %c = tensor.extract %g[] : tensor<i1>
+      scf.condition(%c) %g, %l, %k : tensor<i1>, tensor<?xf32>, tensor<i64>
+    } do {
+    ^bb0(%g: tensor<i1>, %l: tensor<?xf32>, %k: tensor<i64>):
+      %n = qd.data_size %k "n" : tensor<i64>
+      %list = qd.sized %l[%n] : tensor<?xf32>
+      %0 = qd.dispatch ins(%in : tensor<32xf32>) @F
+      %open = qd.any_size %0 : tensor<32xf32> to tensor<?xf32>
+      scf.yield %g, %open, %k : tensor<i1>, tensor<?xf32>, tensor<i64>
     }
-    return %0 : tensor<32xf32>)")),
-            "'qd.data_size' op stands in a loop or branch, where 'n' may be "
-            "another size each time");
+    %m = qd.data_size %end#2 "m" : tensor<i64>
+    %y = qd.sized %end#1[%m] : tensor<?xf32>
+    return %y : tensor<?xf32>)"));
+  ASSERT_EQ(p.regions.size(), 1u);
+  EXPECT_EQ(p.regions[0].kind, ProgramRegion::Kind::While);
+  ASSERT_EQ(llvm::count_if(p.buffers,
+                           [](const ProgramBuffer &buffer) {
+                             return buffer.storage == Storage::Growable;
+                           }),
+            1);
+  // The start, and the end of an iteration.
+  EXPECT_EQ(llvm::count_if(p.steps,
+                           [&](const ProgramStep &step) {
+                             return step.kind == ProgramStep::Kind::Copy &&
+                                    p.buffers[step.args[1]].storage ==
+                                        Storage::Growable;
+                           }),
+            2);
 }
 
 TEST_F(ProgramTest, Refusals) {

@@ -19,6 +19,13 @@
 // The counter chooses rows of tensors and nothing else: what is read is a view,
 // what is written is a row of a carried tensor.
 //
+// A program while is an scf.while that goes on by a bool that it carries:
+//
+//   %y:2 = scf.while (%go = %begin, %x = %start) : ... {
+//     %c = tensor.extract %go[] : tensor<i1>
+//     scf.condition(%c) %go, %x : ...
+//   } do { ... }
+//
 // A program branch is an scf.if that gives tensors:
 //
 //   %y = scf.if %loud -> (tensor<1x8xf32>) {
@@ -47,14 +54,29 @@ bool isProgramLoop(mlir::Operation *op);
 /// in another op of its control flow.
 bool isProgramBranch(mlir::Operation *op);
 
-/// A program loop or branch.
+/// An scf.while over tensors that stands in the function or in another op of
+/// its control flow and does nothing but test a bool that it carries before an
+/// iteration.
+bool isProgramWhile(mlir::Operation *op);
+
+/// The tensor that a program while goes on by.
+mlir::Value getGoesOn(mlir::scf::WhileOp programWhile);
+
+/// Are the sizes of a tensor left open: by a qd.any_size, or because control
+/// flow carries or gives such a tensor?
+bool isLeftOpen(mlir::Value tensor);
+
+/// A program loop, while or branch.
 bool isProgramRegion(mlir::Operation *op);
 
 /// The innermost program branch around `op`; null if it always runs.
 mlir::scf::IfOp branchAround(mlir::Operation *op);
 
-/// The body of a function and those of its program loops and branches, outer
-/// ones first.
+/// Does a program while run `op`, only the run knows how often?
+bool isInWhile(mlir::Operation *op);
+
+/// The body of a function and those of its program loops, whiles and branches,
+/// outer ones first.
 llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
 /// The same, inner ones first: what is erased takes nothing along that is still
 /// to come.

@@ -2,7 +2,8 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The checks of sizes, for the few that make, run and compile them.
+// The checks of sizes and the tensors that change size, for the few that make,
+// run and compile them.
 
 #ifndef QDIALECT_IR_QDCHECKOPS_H
 #define QDIALECT_IR_QDCHECKOPS_H

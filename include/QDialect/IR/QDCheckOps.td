@@ -2,7 +2,7 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks of sizes that depend on data.
+// Sizes that depend on data: their checks, and tensors that change size.
 
 #ifndef QDIALECT_IR_QDCHECKOPS
 #define QDIALECT_IR_QDCHECKOPS
@@ -15,7 +15,7 @@ def QD_CheckCountOp : QD_Op<"check_count", [MemoryEffects<[MemWrite]>]> {
     A number that somebody asked for and that becomes a `qd.data_size` (the shape of a
     Reshape, the k of a TopK), which would silently move it into its range. Outside of
     the range the program ends there with an error that names the number and the bound
-    that it exceeds. It stands in `@main` and nowhere else, in front of that size.
+    that it exceeds. It stands where that size does, in front of it.
 
     *Semantics.*
 
@@ -41,8 +41,8 @@ def QD_CheckSizeOp : QD_Op<"check_size", [MemoryEffects<[MemWrite]>]> {
   let description = [{
     What follows relies on two sizes being the same number, which depends on data: the
     elements of a tensor and those of the shape that it is given. If they differ the
-    program ends there with an error that names both. It stands in `@main` and nowhere
-    else.
+    program ends there with an error that names both. It stands
+    where such sizes do.
 
     *Semantics.*
 
@@ -60,6 +60,70 @@ def QD_CheckSizeOp : QD_Op<"check_size", [MemoryEffects<[MemWrite]>]> {
   }];
   let arguments = (ins Index:$size, Index:$expected, StrAttr:$what);
   let assemblyFormat = "$size `is` $expected $what attr-dict";
+}
+
+def QD_AnySizeOp : QD_Op<"any_size", [Pure]> {
+  let summary = "a tensor whose sizes may change";
+  let description = [{
+    The same tensor, of a type that leaves sizes open: what a loop carries from one
+    iteration to the next or a branch gives may be larger or smaller each time (a list
+    that grows). The sizes of the result are unknown to `SymbolicShapes`, whatever those
+    of the operand; `qd.sized` states them again. Unlike a `tensor.cast`, it is never
+    moved through the loop, which would fix the sizes. Programs hold such tensors in
+    memory that grows.
+
+    *Semantics.*
+
+    ```
+    result = input
+    ```
+
+    *Constraints.*
+    * C1: input and result are tensors of the same rank and element type; a static size
+      of the result is that of the input.
+
+    *Example.*
+    ```mlir
+    %0 = qd.any_size %start : tensor<1x8xf32> to tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def QD_SizedOp : QD_Op<"sized", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "the sizes of a tensor that may change them";
+  let description = [{
+    The same tensor with its sizes stated, which were left open by a `qd.any_size`. Like
+    every size they are index arithmetic over sizes of inputs and `qd.data_size`; the
+    counts are carried beside the tensor. They must be its sizes: the interpreter says
+    where they are not.
+
+    *Semantics.*
+
+    ```
+    result = input                      shape(result) = shape(input) = type with sizes
+    ```
+
+    *Constraints.*
+    * C1: there is a size for each `?` of the type.
+
+    *Example.*
+    ```mlir
+    %n = qd.data_size %count "list:0" : tensor<i64>
+    %0 = qd.sized %list[%n] : tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The sizes of all dimensions.
+    ::llvm::SmallVector<::mlir::OpFoldResult> getMixedSizes();
+  }];
 }
 
 #endif // QDIALECT_IR_QDCHECKOPS

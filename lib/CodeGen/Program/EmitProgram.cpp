@@ -78,7 +78,9 @@ private:
                             ArrayRef<Type *> arguments);
   void emitSteps(int64_t begin, int64_t end);
   void emitLoop(const ProgramRegion &loop);
+  void emitWhile(const ProgramRegion &loop);
   void emitBranch(const ProgramRegion &branch);
+  Value *isSet(unsigned buffer);
   void emitStep(unsigned number, const ProgramStep &step);
   void emitSize(unsigned number, const ProgramStep &step);
   void emitCheck(const ProgramStep &step);
@@ -126,14 +128,15 @@ private:
   /// Arena buffers of a program with symbols, by their number there.
   SmallVector<const ProgramBuffer *> placed;
   SmallVector<Value *> inputs, outputs;
-  /// Of the regions entered so far, in their order; null for branches.
+  /// Of the regions entered so far, in their order; null but for loops.
   SmallVector<Value *> counters;
   Value *args = nullptr;
   Value *weightsBase = nullptr, *kernelSizes = nullptr;
   GlobalVariable *weightsImage = nullptr;
   Function *parallel = nullptr, *serial = nullptr, *copy = nullptr,
            *blocked = nullptr, *tiled = nullptr, *computed = nullptr,
-           *checkedCount = nullptr, *checkedSize = nullptr, *flag = nullptr;
+           *checkedCount = nullptr, *checkedSize = nullptr, *flag = nullptr,
+           *grow = nullptr;
 };
 
 /// Everything that crosses object files but not the library is hidden.
@@ -168,6 +171,8 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
     return outputs[buffer.index];
   case Storage::Constant:
     return constantAddress(buffer.index);
+  case Storage::Growable:
+    return element(arenas, buffer.index);
   case Storage::Row: {
     Value *offset = size(buffer.offset);
     if (buffer.stride)
@@ -183,11 +188,14 @@ Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
 
 void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
   if (step.kind == ProgramStep::Kind::Copy) {
-    const ProgramBuffer &source = program.buffers[step.args[0]];
-    builder.CreateCall(copy,
-                       {runtime, builder.getInt32(number),
-                        address(program.buffers[step.args[1]]), address(source),
-                        bytes(source), builder.getInt32(step.flip ? 0x80 : 0)});
+    const ProgramBuffer &source = program.buffers[step.args[0]],
+                        &target = program.buffers[step.args[1]];
+    if (target.storage == Storage::Growable)
+      goOnIfZero(builder.CreateCall(
+          grow, {runtime, builder.getInt32(target.index), bytes(source)}));
+    builder.CreateCall(copy, {runtime, builder.getInt32(number),
+                              address(target), address(source), bytes(source),
+                              builder.getInt32(step.flip ? 0x80 : 0)});
     return;
   }
   if (step.kind == ProgramStep::Kind::Size)
@@ -292,10 +300,17 @@ void ProgramEmitter::emitSteps(int64_t begin, int64_t end) {
       continue;
     }
     const ProgramRegion &region = program.regions[number];
-    if (region.kind == ProgramRegion::Kind::Loop)
+    switch (region.kind) {
+    case ProgramRegion::Kind::Loop:
       emitLoop(region);
-    else
+      break;
+    case ProgramRegion::Kind::While:
+      emitWhile(region);
+      break;
+    case ProgramRegion::Kind::Branch:
       emitBranch(region);
+      break;
+    }
     begin = region.endStep;
   }
 }
@@ -322,10 +337,30 @@ void ProgramEmitter::emitLoop(const ProgramRegion &loop) {
   builder.SetInsertPoint(exit);
 }
 
+/// Is the first byte of a buffer not 0?
+Value *ProgramEmitter::isSet(unsigned buffer) {
+  return builder.CreateIsNotNull(
+      builder.CreateCall(flag, {runtime, address(program.buffers[buffer])}));
+}
+
+void ProgramEmitter::emitWhile(const ProgramRegion &loop) {
+  counters.push_back(nullptr);
+  Function *main = builder.GetInsertBlock()->getParent();
+  auto *head = BasicBlock::Create(context, "while", main),
+       *body = BasicBlock::Create(context, "do", main),
+       *exit = BasicBlock::Create(context, "", main);
+  builder.CreateBr(head);
+  builder.SetInsertPoint(head);
+  builder.CreateCondBr(isSet(loop.condition), body, exit);
+  builder.SetInsertPoint(body);
+  emitSteps(loop.firstStep, loop.endStep);
+  builder.CreateBr(head);
+  builder.SetInsertPoint(exit);
+}
+
 void ProgramEmitter::emitBranch(const ProgramRegion &branch) {
   counters.push_back(nullptr);
-  Value *condition = builder.CreateIsNotNull(builder.CreateCall(
-      flag, {runtime, address(program.buffers[branch.condition])}));
+  Value *condition = isSet(branch.condition);
   Function *main = builder.GetInsertBlock()->getParent();
   auto *taken = BasicBlock::Create(context, "then", main),
        *other = BasicBlock::Create(context, "else", main),
@@ -362,6 +397,7 @@ Function *ProgramEmitter::emitMain() {
   checkedSize =
       runtimeFunction("qd_rt_check_size", i32, {pointer, i32, i32, pointer});
   flag = runtimeFunction("qd_rt_flag", i32, {pointer, pointer});
+  grow = runtimeFunction("qd_rt_grow", i32, {pointer, i32, i64});
   weightsImage = new GlobalVariable(
       module, ArrayType::get(builder.getInt8Ty(), 0), /*constant=*/true,
       GlobalValue::ExternalLinkage, nullptr, kWeightsSymbol);

@@ -48,6 +48,11 @@ static Value madeIn(Block *body, Value value) {
              : Value();
 }
 
+/// Memory that grows is as large as what is copied to it.
+static bool isEmpty(const ProgramBuffer &buffer) {
+  return buffer.bytes == 0 && buffer.storage != Storage::Growable;
+}
+
 LogicalResult Planner::addBranchBody(Block *body, ArrayRef<unsigned> targets) {
   Operation *yield = body->getTerminator();
   llvm::SmallDenseSet<unsigned> inPlace;
@@ -61,7 +66,7 @@ LogicalResult Planner::addBranchBody(Block *body, ArrayRef<unsigned> targets) {
   for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
     // Storage without values is for results that nobody reads on this side.
     if (inPlace.contains(index) || value.getDefiningOp<tensor::EmptyOp>() ||
-        program.buffers[targets[index]].bytes == 0)
+        isEmpty(program.buffers[targets[index]]))
       continue;
     addCopy(kernelOperand(value), targets[index], /*flip=*/false,
             "branch result");
@@ -79,11 +84,12 @@ LogicalResult Planner::addBranch(scf::IfOp branch) {
   use(condition);
   SmallVector<unsigned> targets;
   for (Value result : branch.getResults()) {
-    auto tensor = describe(branch, result, "result of a branch");
-    if (failed(tensor))
+    FailureOr<unsigned> buffer =
+        addPlaceFor(branch, result, "result of a branch");
+    if (failed(buffer))
       return failure();
-    targets.push_back(addResultBuffer(result, tensor->bytes));
-    bufferOf[result] = targets.back();
+    targets.push_back(*buffer);
+    bufferOf[result] = *buffer;
   }
   unsigned number = beginRegion(ProgramRegion::Kind::Branch);
   program.regions[number].condition = condition;

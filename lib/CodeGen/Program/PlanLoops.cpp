@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The loops of a program: the buffers that they carry, and the rows of tensors
-// that their counters choose.
+// that their counters choose. What is carried in any size lies in memory that
+// grows; the sizes that an iteration computes place arenas anew in each.
 
 #include "Planner.h"
 #include "QDialect/Analysis/ProgramLoops.h"
@@ -65,32 +66,88 @@ LogicalResult Planner::addRowView(tensor::ExtractSliceOp slice) {
   return success();
 }
 
+/// A buffer for what control flow carries or gives: memory that grows where the
+/// sizes are left open.
+FailureOr<unsigned> Planner::addPlaceFor(Operation *where, Value value,
+                                         StringRef name) {
+  if (isLeftOpen(value))
+    return addBuffer(Storage::Growable, ++program.numArenas, 0);
+  auto tensor = describe(where, value, name.str());
+  if (failed(tensor))
+    return failure();
+  return addResultBuffer(value, tensor->bytes);
+}
+
+/// The tensor with its sizes begins where the one without does.
+LogicalResult Planner::addSized(qd::SizedOp sized) {
+  auto tensor = describe(sized, sized.getResult(), "tensor of any size");
+  if (failed(tensor))
+    return failure();
+  ProgramBuffer buffer;
+  buffer.storage = Storage::Row;
+  buffer.index = bufferOf.lookup(sized.getInput());
+  buffer.bytes = tensor->bytes;
+  program.buffers.push_back(buffer);
+  bufferOf[sized.getResult()] = program.buffers.size() - 1;
+  return success();
+}
+
 /// Each carried tensor has one buffer, which the end of an iteration writes.
+FailureOr<unsigned> Planner::addCarried(Value init, BlockArgument argument) {
+  FailureOr<unsigned> buffer = addPlaceFor(argument.getOwner()->getParentOp(),
+                                           argument, "carried value");
+  if (succeeded(buffer) && !init.getDefiningOp<tensor::EmptyOp>())
+    addCopy(kernelOperand(init), *buffer, /*flip=*/false, "loop start");
+  return buffer;
+}
+
 LogicalResult Planner::addLoop(scf::ForOp loop) {
   copyOperandsOf(loop);
   SmallVector<unsigned> carried;
   for (auto [init, argument, result] : llvm::zip_equal(
            loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
-    auto tensor = describe(loop, result, "carried value");
-    if (failed(tensor))
+    FailureOr<unsigned> buffer = addCarried(init, argument);
+    if (failed(buffer))
       return failure();
-    unsigned buffer = addBuffer(Storage::Arena, 0, tensor->bytes);
-    if (!init.getDefiningOp<tensor::EmptyOp>())
-      addCopy(kernelOperand(init), buffer, /*flip=*/false, "loop start");
-    bufferOf[argument] = bufferOf[result] = buffer;
-    carried.push_back(buffer);
+    bufferOf[argument] = bufferOf[result] = *buffer;
+    carried.push_back(*buffer);
   }
-  auto first = static_cast<int64_t>(program.steps.size());
   unsigned number = beginRegion(ProgramRegion::Kind::Loop);
   program.regions[number].low = getFirst(loop);
   program.regions[number].high = shapes->sizeOf(loop.getUpperBound());
   loopOfCounter[loop.getInductionVar()] = number;
-  for (Operation &op : *loop.getBody())
+  return addBody(loop.getBody(), number, carried);
+}
+
+LogicalResult Planner::addWhile(scf::WhileOp loop) {
+  copyOperandsOf(loop);
+  SmallVector<unsigned> carried;
+  for (auto [init, argument] :
+       llvm::zip_equal(loop.getInits(), loop.getBeforeArguments())) {
+    FailureOr<unsigned> buffer = addCarried(init, argument);
+    if (failed(buffer))
+      return failure();
+    bufferOf[argument] = *buffer;
+    carried.push_back(*buffer);
+  }
+  for (auto [tested, argument, result] :
+       llvm::zip_equal(loop.getConditionOp().getArgs(),
+                       loop.getAfterArguments(), loop.getResults()))
+    bufferOf[argument] = bufferOf[result] = bufferOf.lookup(tested);
+  unsigned number = beginRegion(ProgramRegion::Kind::While);
+  program.regions[number].condition = bufferOf.lookup(getGoesOn(loop));
+  return addBody(loop.getAfterBody(), number, carried);
+}
+
+LogicalResult Planner::addBody(Block *body, unsigned region,
+                               ArrayRef<unsigned> carried) {
+  int64_t first = program.regions[region].firstStep;
+  for (Operation &op : *body)
     if (failed(addOp(op)))
       return failure();
-  if (failed(writeCarried(loop, carried)))
+  if (failed(writeCarried(body, carried)))
     return failure();
-  endRegion(number);
+  endRegion(region);
   auto end = static_cast<int64_t>(program.steps.size());
   // What an iteration reads from outside must outlive all of them.
   for (ProgramBuffer &buffer : program.buffers)
@@ -101,16 +158,18 @@ LogicalResult Planner::addLoop(scf::ForOp loop) {
   return success();
 }
 
-LogicalResult Planner::writeCarried(scf::ForOp loop,
-                                    ArrayRef<unsigned> carried) {
+LogicalResult Planner::writeCarried(Block *body, ArrayRef<unsigned> carried) {
   SmallVector<std::pair<unsigned, unsigned>> writes;
+  auto loop = dyn_cast<scf::ForOp>(body->getParentOp());
   for (auto [index, value] :
-       llvm::enumerate(loop.getBody()->getTerminator()->getOperands())) {
+       llvm::enumerate(body->getTerminator()->getOperands())) {
     unsigned target = carried[index];
     Value source = value;
-    if (source == loop.getRegionIterArg(index))
+    if (auto known = bufferOf.find(source);
+        known != bufferOf.end() && known->second == target)
       continue;
-    if (tensor::InsertSliceOp write = getRowWrite(loop, index)) {
+    if (tensor::InsertSliceOp write =
+            loop ? getRowWrite(loop, index) : tensor::InsertSliceOp()) {
       FailureOr<unsigned> row = addRow(target, write.getDest(), write);
       if (failed(row))
         return failure();

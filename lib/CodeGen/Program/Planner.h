@@ -12,7 +12,7 @@
 #include "QDialect/CodeGen/Program/Program.h"
 #include "QDialect/CodeGen/Program/RowBlocks.h"
 #include "QDialect/CodeGen/Program/TileBlocks.h"
-#include "QDialect/IR/QDDialect.h"
+#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -56,9 +56,17 @@ private:
   mlir::LogicalResult addDataSize(qd::DataSizeOp op);
   mlir::LogicalResult addCheck(mlir::Operation *op);
   mlir::LogicalResult addResults(mlir::func::ReturnOp op);
+  mlir::FailureOr<unsigned> addCarried(mlir::Value init,
+                                       mlir::BlockArgument argument);
   mlir::LogicalResult addLoop(mlir::scf::ForOp loop);
-  mlir::LogicalResult writeCarried(mlir::scf::ForOp loop,
+  mlir::LogicalResult addWhile(mlir::scf::WhileOp loop);
+  mlir::LogicalResult addBody(mlir::Block *body, unsigned region,
+                              llvm::ArrayRef<unsigned> carried);
+  mlir::LogicalResult writeCarried(mlir::Block *body,
                                    llvm::ArrayRef<unsigned> carried);
+  mlir::LogicalResult addSized(qd::SizedOp sized);
+  mlir::FailureOr<unsigned>
+  addPlaceFor(mlir::Operation *where, mlir::Value value, llvm::StringRef name);
   mlir::LogicalResult addBranch(mlir::scf::IfOp branch);
   mlir::LogicalResult addBranchBody(mlir::Block *body,
                                     llvm::ArrayRef<unsigned> targets);

@@ -12,7 +12,6 @@
 #include "DispatchFacts.h"
 #include "Planner.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
-#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/Support/ConstantView.h"
 #include "TiledStep.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -141,7 +140,7 @@ unsigned Planner::kernelForm(Value value) {
   const ProgramBuffer plain = program.buffers[buffer];
   // Rows are those of buffers that went through here.
   if (!isOffsetBinary(value.getType()) || plain.storage == Storage::Arena ||
-      plain.storage == Storage::Row)
+      plain.storage == Storage::Row || plain.storage == Storage::Growable)
     return buffer;
   auto [entry, isNew] = flippedCopy.try_emplace(buffer, 0);
   if (isNew) {
@@ -354,9 +353,6 @@ LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
 LogicalResult Planner::addDataSize(qd::DataSizeOp op) {
   unsigned symbol =
       shapes->sizes.symbolsOf(shapes->sizeOf(op.getResult())).front();
-  if (!isa<func::FuncOp>(op->getParentOp()))
-    return op.emitOpError("stands in a loop or branch, where '")
-           << op.getSymbol() << "' may be another size each time";
   ProgramStep step;
   step.kind = ProgramStep::Kind::Size;
   step.name = "size of " + op.getSymbol().str();
@@ -398,9 +394,16 @@ LogicalResult Planner::addCheck(Operation *op) {
 LogicalResult Planner::addResults(func::ReturnOp op) {
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
     unsigned number = bufferOf.lookup(value);
-    ProgramBuffer &buffer = program.buffers[number];
-    if (buffer.bytes == 0)
+    if (program.buffers[number].bytes == 0)
       continue;
+    // What lies in memory that grows has no place among the buffers.
+    if (program.buffers[wholeOf(number)].storage == Storage::Growable) {
+      unsigned source = number;
+      number = addBuffer(Storage::Arena, 0, program.buffers[source].bytes);
+      addCopy(source, number, /*flip=*/false,
+              "loop end " + program.outputs[index].name);
+    }
+    ProgramBuffer &buffer = program.buffers[number];
     bool flip =
         buffer.storage == Storage::Arena && isOffsetBinary(value.getType());
     // What the caller has no room for is read where it lies.
@@ -439,7 +442,13 @@ LogicalResult Planner::addOp(Operation &op) {
         bufferOf[view.getResult()] = bufferOf.lookup(view.getSrc());
         return success();
       })
+      .Case<qd::AnySizeOp>([&](auto view) {
+        bufferOf[view.getResult()] = bufferOf.lookup(view.getInput());
+        return success();
+      })
+      .Case<qd::SizedOp>([&](auto sized) { return addSized(sized); })
       .Case<scf::ForOp>([&](auto loop) { return addLoop(loop); })
+      .Case<scf::WhileOp>([&](auto loop) { return addWhile(loop); })
       .Case<scf::IfOp>([&](auto branch) { return addBranch(branch); })
       .Case<tensor::ExtractSliceOp>(
           [&](auto slice) { return addRowView(slice); })

@@ -217,6 +217,24 @@ SmallVector<Number> axesOperand(Node &n, size_t index, int64_t rank) {
   return axes;
 }
 
+bool requireShape(Node &n, ArrayRef<int64_t> shape, ArrayRef<int64_t> expected,
+                  StringRef what) {
+  if (shape.size() != expected.size())
+    return false;
+  SymbolicSizes &sizes = n.b.sizes;
+  for (auto [size, wanted] : llvm::zip_equal(shape, expected))
+    if (size != wanted &&
+        !(n.b.canDependOnData() &&
+          (sizes.isComputed(size) || sizes.isComputed(wanted))))
+      return false;
+  for (auto [axis, size] : llvm::enumerate(shape))
+    if (size != expected[axis])
+      n.b.requireEqual(
+          size, expected[axis],
+          (n.describe() + "dimension " + Twine(axis) + " of " + what).str());
+  return true;
+}
+
 void requireZero(Node &n, const Tensor &number, StringRef what) {
   int64_t size = n.b.dataSize(number, what);
   n.b.requireEqual(size, 0, n.describe() + what.str());

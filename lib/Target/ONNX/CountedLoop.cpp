@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "CountedLoop.h"
+#include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -23,55 +24,82 @@ LogicalResult giveAll(Node &n, ArrayRef<Tensor> results) {
   return success();
 }
 
-SmallVector<Value> valuesOf(GraphBuilder &b, ArrayRef<Tensor> tensors) {
-  SmallVector<Value> values;
-  for (const Tensor &tensor : tensors)
-    values.push_back(b.value(tensor));
-  return values;
-}
-
 FailureOr<std::vector<Tensor>> importInto(Node &n, Block *block,
                                           StringRef attribute,
-                                          ArrayRef<Tensor> inputs) {
-  OpBuilder::InsertionGuard guard(n.b.builder);
-  n.b.builder.setInsertionPointToEnd(block);
+                                          ArrayRef<Tensor> inputs,
+                                          bool mayDependOnData) {
+  GraphBuilder::BodyScope scope(n.b, block, mayDependOnData);
   return n.importGraph(attribute, inputs);
 }
 
-void yieldAt(GraphBuilder &b, Block *block, ArrayRef<Tensor> tensors) {
-  OpBuilder::InsertionGuard guard(b.builder);
-  b.builder.setInsertionPointToEnd(block);
-  scf::YieldOp::create(b.builder, b.loc, valuesOf(b, tensors));
+std::vector<std::string> sizeNames(Node &n, size_t count) {
+  std::vector<std::string> names;
+  for (size_t index = 0; index < count; ++index)
+    names.push_back(n.outputName(index));
+  return names;
+}
+
+Tensor increment(GraphBuilder &b, const Tensor &number) {
+  return b.elementwise({number}, b.builder.getI64Type(),
+                       [](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         return s.add(v[0], s.i64(1));
+                       });
 }
 
 Tensor tableRow(GraphBuilder &b, Value counter, const Tensor &table) {
-  auto type =
-      RankedTensorType::get(table.shape().drop_front(), table.elementType());
+  ArrayRef<int64_t> shape = table.shape().drop_front();
   SmallVector<OpFoldResult> offsets(table.rank(), b.builder.getIndexAttr(0)),
       sizes = b.operands(table.shape()),
       strides(table.rank(), b.builder.getIndexAttr(1));
   offsets[0] = counter;
   sizes[0] = b.builder.getIndexAttr(1);
-  return Tensor(tensor::ExtractSliceOp::create(
-      b.builder, b.loc, type, b.value(table), offsets, sizes, strides));
+  return b.tensor(tensor::ExtractSliceOp::create(
+                      b.builder, b.loc, b.typeOf(shape, table.elementType()),
+                      b.value(table), offsets, sizes, strides),
+                  shape);
+}
+
+/// Is the number too large for a table of all of them?
+bool CountedLoop::carriesNumber() const {
+  constexpr int64_t longestTable = 1 << 16;
+  return hasCounter &&
+         (SymbolicSizes::isSymbolic(count) || count > longestTable);
+}
+
+SmallVector<Tensor> CountedLoop::starts() const {
+  SmallVector<Tensor> tensors = carried;
+  if (carriesNumber())
+    tensors.push_back(n.b.integers({}, {0}));
+  return tensors;
 }
 
 /// Leaves an empty region if that fails.
-FailureOr<std::vector<Tensor>> CountedLoop::importBody(Region &region,
-                                                       bool asSize) {
+FailureOr<std::vector<Tensor>>
+CountedLoop::importBody(Region &region, const CarriedValues &values, Way way) {
   GraphBuilder &b = n.b;
   Block &block = region.emplaceBlock();
   Value counter = block.addArgument(b.builder.getIndexType(), b.loc);
-  SmallVector<Tensor> states;
-  for (const Tensor &tensor : carried)
-    states.push_back(Tensor(block.addArgument(tensor.type, b.loc)));
+  SmallVector<Value> arguments;
+  for (Value start : values.close(starts()))
+    arguments.push_back(block.addArgument(start.getType(), b.loc));
   std::vector<Tensor> given;
   {
-    OpBuilder::InsertionGuard guard(b.builder);
-    b.builder.setInsertionPointToEnd(&block);
-    given = inputs(counter, states, asSize);
+    GraphBuilder::BodyScope scope(b, &block, way == Way::WithData);
+    std::vector<Tensor> states = values.open(arguments, " carried");
+    Iteration iteration{counter, std::nullopt,
+                        ArrayRef(states).take_front(carried.size())};
+    if (hasCounter && way == Way::AsSize) {
+      iteration.number = b.integers({}, {b.counterSize(counter, count)});
+    } else if (carriesNumber()) {
+      iteration.number = states.back();
+    } else if (hasCounter) {
+      SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(count));
+      iteration.number = tableRow(b, counter, b.integers({count}, numbers));
+    }
+    given = inputs(iteration);
   }
-  auto results = importInto(n, &block, "body", given);
+  auto results = importInto(n, &block, "body", given, way == Way::WithData);
   if (failed(results)) {
     b.forget(region);
     block.erase();
@@ -80,65 +108,101 @@ FailureOr<std::vector<Tensor>> CountedLoop::importBody(Region &region,
 }
 
 FailureOr<std::vector<Tensor>>
-CountedLoop::importBodyEitherWay(Region &region) {
+CountedLoop::importBodySomeWay(Region &region, const CarriedValues &values) {
   GraphBuilder &b = n.b;
-  if (!hasCounter || b.repeatedImports >= maxImports)
-    return importBody(region, /*asSize=*/false);
-  SmallVector<Diagnostic, 1> said[2];
-  auto attempt = [&](bool asSize) {
+  if (!hasCounter || values.anyOpen() || b.repeatedImports >= maxImports)
+    return importBody(region, values, Way::WithData);
+  SmallVector<Diagnostic, 1> said;
+  FailureOr<std::vector<Tensor>> results = failure();
+  for (Way way : {Way::AsTensor, Way::AsSize, Way::WithData}) {
+    if (way != Way::AsTensor)
+      ++b.repeatedImports;
+    said.clear();
     ScopedDiagnosticHandler keep(b.context(), [&](Diagnostic &diagnostic) {
-      said[asSize].push_back(std::move(diagnostic));
+      said.push_back(std::move(diagnostic));
     });
-    return importBody(region, asSize);
-  };
-  auto asTensor = attempt(/*asSize=*/false), results = asTensor;
-  if (failed(asTensor)) {
-    ++b.repeatedImports;
-    results = attempt(/*asSize=*/true);
+    results = importBody(region, values, way);
+    if (succeeded(results))
+      break;
   }
-  // If both fail, the first one says why.
-  for (Diagnostic &diagnostic :
-       said[failed(asTensor) && succeeded(results) ? 1 : 0])
+  // If all fail, the last one says why: it may do most.
+  for (Diagnostic &diagnostic : said)
     b.context()->getDiagEngine().emit(std::move(diagnostic));
   return results;
+}
+
+/// The number of the next iteration, which is carried behind `carried` values.
+static Tensor nextNumber(GraphBuilder &b, Block &body, size_t carried) {
+  GraphBuilder::BodyScope scope(b, &body, /*mayDependOnData=*/false);
+  return increment(b, Tensor(body.getArgument(1 + carried)));
+}
+
+/// Until the body changes no size that is not open.
+FailureOr<std::vector<Tensor>>
+CountedLoop::importWidening(Region &region, CarriedValues &values) {
+  GraphBuilder &b = n.b;
+  while (true) {
+    auto results = importBodySomeWay(region, values);
+    if (failed(results) || failed(check(*results)))
+      return failure();
+    if (results->size() < carried.size())
+      return n.emitError() << "the body gives too few results", failure();
+    if (carriesNumber())
+      results->insert(results->begin() + static_cast<ptrdiff_t>(carried.size()),
+                      nextNumber(b, region.front(), carried.size()));
+    ArrayRef<Tensor> next = *results;
+    if (std::optional<size_t> other = values.findOther(next))
+      return n.emitError() << "carried value " << *other << " changes from "
+                           << describeType(carried[*other].type) << " to "
+                           << describeType(next[*other].type),
+             failure();
+    if (!values.widen(next))
+      return results;
+    if (!b.canDependOnData() || ++b.repeatedImports > maxImports)
+      return n.emitError() << "the size of a carried value depends on the "
+                              "iteration, which is not supported inside of "
+                              "loops that are one kernel",
+             failure();
+    b.forget(region);
+    region.front().erase();
+  }
 }
 
 FailureOr<std::vector<Tensor>> CountedLoop::build() {
   GraphBuilder &b = n.b;
   Region region; // empty once the loop has it
   llvm::scope_exit leave([&] { b.forget(region); });
-  auto results = importBodyEitherWay(region);
+  CarriedValues values(b, starts(), sizeNames(n, starts().size()));
+  auto results = importWidening(region, values);
   if (failed(results))
     return failure();
   Block &block = region.front();
   Value counter = block.getArgument(0);
-  if (failed(check(*results)))
-    return failure();
-  if (results->size() < carried.size())
-    return n.emitError() << "the body gives too few results", failure();
-  for (auto [index, state] : llvm::enumerate(carried))
-    if ((*results)[index].type != state.type)
-      return n.emitError() << "carried value " << index << " changes from "
-                           << describeType(state.type) << " to "
-                           << describeType((*results)[index].type),
-             failure();
   Value zero = b.index(0), one = b.index(1), bound = b.index(count),
         last = b.index(b.sizes.sub(count, 1));
-  SmallVector<Value> starts = valuesOf(b, carried);
+  SmallVector<Tensor> states = starts();
+  SmallVector<Value> inits = values.close(states), next;
   SmallVector<Shape> gatheredShapes;
-  std::vector<Tensor> next(results->begin(),
-                           results->begin() +
-                               static_cast<ptrdiff_t>(carried.size()));
-  for (size_t i = carried.size(); i < results->size(); ++i) {
+  {
+    GraphBuilder::BodyScope scope(b, &block, values.anyOpen());
+    next = values.close(ArrayRef(*results).take_front(states.size()));
+  }
+  for (size_t i = states.size(); i < results->size(); ++i) {
     const Tensor &element = (*results)[i];
+    if (!b.isKnownOutside(&block, element.shape()))
+      return n.emitError() << "the shape " << b.describe(element.shape())
+                           << " of gathered result " << i - states.size()
+                           << " depends on the iteration of a loop, which is "
+                              "not supported",
+             failure();
     Shape shape{count};
     llvm::append_range(shape, element.shape());
-    starts.push_back(b.empty(shape, element.elementType()));
+    inits.push_back(b.empty(shape, element.elementType()));
     gatheredShapes.push_back(shape);
-    Value gathered = block.addArgument(starts.back().getType(), b.loc);
+    Value gathered = block.addArgument(inits.back().getType(), b.loc);
     OpBuilder::InsertionGuard guard(b.builder);
     b.builder.setInsertionPointToEnd(&block);
-    size_t number = i - carried.size();
+    size_t number = i - states.size();
     Value at = counter;
     if (number < backwards.size() && backwards[number])
       at = arith::SubIOp::create(b.builder, b.loc, last, counter);
@@ -147,19 +211,23 @@ FailureOr<std::vector<Tensor>> CountedLoop::build() {
     offsets[0] = at;
     sizes.push_back(b.builder.getIndexAttr(1));
     llvm::append_range(sizes, b.operands(element.shape()));
-    next.push_back(Tensor(
-        tensor::InsertSliceOp::create(b.builder, b.loc, b.value(element),
-                                      gathered, offsets, sizes, strides)));
+    next.push_back(tensor::InsertSliceOp::create(
+        b.builder, b.loc, b.value(element), gathered, offsets, sizes, strides));
   }
-  yieldAt(b, &block, next);
-  auto loop = scf::ForOp::create(b.builder, b.loc, zero, bound, one, starts);
+  {
+    OpBuilder::InsertionGuard guard(b.builder);
+    b.builder.setInsertionPointToEnd(&block);
+    scf::YieldOp::create(b.builder, b.loc, next);
+  }
+  auto loop = scf::ForOp::create(b.builder, b.loc, zero, bound, one, inits);
   loop.getRegion().takeBody(region);
-  std::vector<Tensor> ends;
-  for (auto [number, result] : llvm::enumerate(loop.getResults()))
-    ends.push_back(
-        number < carried.size()
-            ? Tensor(result)
-            : b.tensor(result, gatheredShapes[number - carried.size()]));
+  ValueRange all = loop.getResults();
+  std::vector<Tensor> ends =
+      values.open(all.take_front(values.numValues()), "");
+  ends.resize(carried.size());
+  for (auto [result, shape] :
+       llvm::zip_equal(all.drop_front(values.numValues()), gatheredShapes))
+    ends.push_back(b.tensor(result, shape));
   return ends;
 }
 

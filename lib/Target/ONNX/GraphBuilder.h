@@ -119,14 +119,18 @@ public:
   /// Says that dimension `axis` of a function argument is a symbol.
   void bindSymbol(mlir::Value argument, int64_t axis, int64_t size);
   /// The size that only the run knows: the number in `count`, an int64, at
-  /// least 0 and at most `limit`. Only outside of loops and branches
-  /// (canDependOnData).
+  /// least 0 and at most `limit`. Only where canDependOnData.
   int64_t dataSize(const Tensor &count, llvm::StringRef name,
                    int64_t limit = SymbolicSizes::kUnbounded);
   /// Ends the program with an error that begins with `what` if the number is
   /// outside of this range.
   void requireCount(const Tensor &count, int64_t limit, llvm::StringRef what);
-  bool canDependOnData() const { return builder.getInsertionBlock() == entry; }
+  /// In the function, and in the bodies of control flow that the program runs
+  /// step by step.
+  bool canDependOnData() const;
+  /// Is every size known outside of the body too: does none follow from data
+  /// that it computes?
+  bool isKnownOutside(mlir::Block *body, llvm::ArrayRef<int64_t> shape) const;
   /// The number of an iteration as a size, from 0 to `count` - 1: positions may
   /// depend on it, sizes of tensors may not (dependsOnIteration).
   int64_t counterSize(mlir::Value counter, int64_t count);
@@ -226,13 +230,27 @@ public:
   Tensor reduce(const Tensor &tensor, llvm::ArrayRef<int64_t> axes,
                 double start, Body body);
 
+  /// While it lives a body is imported. What is made once for all is made once
+  /// for the body in it, and again outside.
+  class BodyScope {
+  public:
+    BodyScope(GraphBuilder &b, mlir::Block *body, bool mayDependOnData);
+    ~BodyScope();
+
+  private:
+    GraphBuilder &b;
+    mlir::OpBuilder::InsertionGuard guard;
+    std::map<std::vector<int64_t>, int64_t> madeSizes;
+    std::map<std::pair<const void *, int64_t>, Tensor> scalars;
+  };
+
 private:
   Tensor parallelGeneric(llvm::ArrayRef<int64_t> shape,
                          mlir::Type resultElement, mlir::ValueRange inputs,
                          llvm::ArrayRef<mlir::AffineMap> maps, Body body);
 
   std::optional<Shape> shapeOf(mlir::Value value) const;
-  mlir::Block *loopOf(int64_t size) const;
+  size_t depthOf(mlir::Block *block) const;
   void setInsertionPointBehindOperands(int64_t size);
   Shape operandsOf(int64_t size);
   mlir::Value symbolicConstant(const Tensor &tensor);
@@ -242,6 +260,12 @@ private:
   /// Constants stand at the head of the function, in order of first use; so do
   /// symbolic sizes, but those that depend on data.
   mlir::Block *entry;
+  struct OpenBody {
+    mlir::Block *block;
+    bool mayDependOnData;
+  };
+  llvm::SmallVector<OpenBody>
+      bodies; ///< that are being imported, outer ones first
   mlir::Operation *lastConstant = nullptr, *lastSize = nullptr;
   std::map<int64_t, mlir::Value> sizeValues;
   std::map<int64_t, std::pair<mlir::Value, int64_t>> symbolPlaces;
@@ -250,6 +274,8 @@ private:
   llvm::DenseMap<mlir::Value, Tensor> constantValues;
   /// The counters of loops, by the number of their symbol.
   std::map<unsigned, mlir::BlockArgument> counters;
+  /// Where the sizes that depend on data stand, by the number of their symbol.
+  std::map<unsigned, mlir::Block *> dataSizeBlocks;
   std::map<std::vector<int64_t>, int64_t> madeSizes;
   std::map<std::pair<const void *, int64_t>, Tensor> scalars;
   struct Materialized {

@@ -96,11 +96,12 @@ void GraphBuilder::bindSymbol(Value argument, int64_t axis, int64_t size) {
 
 int64_t GraphBuilder::dataSize(const Tensor &count, StringRef name,
                                int64_t limit) {
-  assert(canDependOnData() && "sizes are those of the whole program");
+  assert(canDependOnData() && "the program runs this step by step");
   Value most;
   if (limit != SymbolicSizes::kUnbounded)
     most = index(limit);
   int64_t size = sizes.computedSymbol(name, limit);
+  dataSizeBlocks[sizes.symbolsOf(size).front()] = builder.getInsertionBlock();
   sizeValues[size] = qd::DataSizeOp::create(
       builder, loc, value(count),
       sizes.symbols()[sizes.symbolsOf(size).front()].name, most);
@@ -127,7 +128,7 @@ int64_t GraphBuilder::sizeOnce(const std::vector<int64_t> &key,
 
 void GraphBuilder::requireEqual(int64_t size, int64_t expected,
                                 StringRef what) {
-  assert(canDependOnData() && "sizes are those of the whole program");
+  assert(canDependOnData() && "the program runs this step by step");
   if (size != expected)
     qd::CheckSizeOp::create(builder, loc, index(size), index(expected), what);
 }
@@ -163,30 +164,64 @@ bool GraphBuilder::dependsOnIteration(ArrayRef<int64_t> shape) const {
   });
 }
 
-/// The body of the innermost loop whose counter a size depends on: the one that
-/// was entered last.
-Block *GraphBuilder::loopOf(int64_t size) const {
-  for (unsigned symbol : sizes.symbolsOf(size))
-    if (auto counter = counters.find(symbol); counter != counters.end())
-      return counter->second.getOwner();
-  return nullptr;
+bool GraphBuilder::canDependOnData() const {
+  Block *block = builder.getInsertionBlock();
+  return block == (bodies.empty() ? entry : bodies.back().block) &&
+         llvm::all_of(
+             bodies, [](const OpenBody &body) { return body.mayDependOnData; });
+}
+
+bool GraphBuilder::isKnownOutside(Block *body, ArrayRef<int64_t> shape) const {
+  return llvm::none_of(shape, [&](int64_t size) {
+    return llvm::any_of(sizes.symbolsOf(size), [&](unsigned symbol) {
+      auto stands = dataSizeBlocks.find(symbol);
+      return stands != dataSizeBlocks.end() && stands->second == body;
+    });
+  });
+}
+
+GraphBuilder::BodyScope::BodyScope(GraphBuilder &b, Block *body,
+                                   bool mayDependOnData)
+    : b(b), guard(b.builder), madeSizes(b.madeSizes), scalars(b.scalars) {
+  b.bodies.push_back({body, mayDependOnData});
+  b.builder.setInsertionPointToEnd(body);
+}
+
+GraphBuilder::BodyScope::~BodyScope() {
+  b.bodies.pop_back();
+  b.madeSizes = std::move(madeSizes);
+  b.scalars = std::move(scalars);
+}
+
+/// How many bodies are around a block that can be seen from here.
+size_t GraphBuilder::depthOf(Block *block) const {
+  if (block == entry)
+    return 0;
+  for (auto [number, body] : llvm::enumerate(bodies))
+    if (body.block == block)
+      return number + 1;
+  return bodies.size() + 1; // one that is about to be imported, or just was
 }
 
 /// Where a size that depends on data is computed: behind the last operation
-/// that it is computed from, in the loop whose counter it depends on.
+/// that it is computed from, in the innermost body that one of them stands in.
 void GraphBuilder::setInsertionPointBehindOperands(int64_t size) {
-  Block *loop = loopOf(size);
-  Operation *last = loop ? nullptr : lastSize;
+  Block *block = entry;
+  SmallVector<Value> from;
   for (int64_t operand : operandsOf(size)) {
-    Operation *op = index(operand).getDefiningOp();
-    if (op && (!loop || op->getBlock() == loop) &&
-        (!last || last->isBeforeInBlock(op)))
-      last = op;
+    from.push_back(index(operand));
+    if (depthOf(from.back().getParentBlock()) > depthOf(block))
+      block = from.back().getParentBlock();
   }
+  Operation *last = block == entry ? lastSize : nullptr;
+  for (Value value : from)
+    if (Operation *op = value.getDefiningOp())
+      if (op->getBlock() == block && (!last || last->isBeforeInBlock(op)))
+        last = op;
   if (last)
     builder.setInsertionPointAfter(last);
   else
-    builder.setInsertionPointToStart(loop ? loop : entry);
+    builder.setInsertionPointToStart(block);
 }
 
 /// The sizes that a size is computed from. That of a symbol by its step is the

@@ -145,17 +145,19 @@ FailureOr<Tensor> Node::delegate(StringRef op, int64_t opset,
 
 size_t Node::numOutputs() const { return proto.output_size(); }
 
+std::string Node::outputName(size_t index) const {
+  return wantsOutput(index) ? proto.output(static_cast<int>(index))
+                            : nodeName(proto).str();
+}
+
 std::optional<std::string> Node::dataSizeName(size_t output, int64_t axis) {
   if (!b.canDependOnData()) {
     emitError() << "the size of output " << output
                 << " depends on data, which is not supported inside of a loop "
-                   "or a branch";
+                   "that is one kernel";
     return std::nullopt;
   }
-  StringRef name = wantsOutput(output)
-                       ? StringRef(proto.output(static_cast<int>(output)))
-                       : nodeName(proto);
-  return (name + ":" + Twine(axis)).str();
+  return outputName(output) + ":" + std::to_string(axis);
 }
 
 bool Node::wantsOutput(size_t index) const {

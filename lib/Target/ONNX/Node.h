@@ -77,6 +77,8 @@ public:
   int64_t constantInteger(size_t index, llvm::StringRef label);
   /// The input's name in the model, for messages.
   std::string inputName(size_t index) const;
+  /// The name of an output, or of the node where it has none.
+  std::string outputName(size_t index) const;
 
   // Outputs.
   size_t numOutputs() const;

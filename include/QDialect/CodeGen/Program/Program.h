@@ -48,6 +48,8 @@ struct ProgramBuffer {
     Input,    ///< the caller's input number `index`
     Output,   ///< the caller's output number `index`
     Constant, ///< constant number `index`
+    Growable, ///< the begin of arena number `index`, which a copy to it makes
+              ///< as large as what it copies
     Row ///< of buffer `index`, at `offset` + `stride` * counter of `loop`,
         ///< a region
   };
@@ -115,6 +117,8 @@ struct ProgramStep {
 struct ProgramRegion {
   enum class Kind {
     Loop,  ///< they run for each counter in [low, high)
+    While, ///< they run as long as the first byte of buffer `condition` is not
+           ///< 0
     Branch ///< those in front of elseStep run if the first byte of buffer
            ///< `condition` is not 0, the others otherwise
   };

@@ -35,26 +35,6 @@ Value elementOf(GraphBuilder &b, const Tensor &tensor) {
       .getResult();
 }
 
-Tensor scalarTensor(GraphBuilder &b, Value element) {
-  auto type = RankedTensorType::get({}, element.getType());
-  return Tensor(tensor::FromElementsOp::create(b.builder, b.loc, type, element)
-                    .getResult());
-}
-
-/// The iteration's number as a tensor, or as a size.
-Tensor counterTensor(GraphBuilder &b, Value counter, int64_t count,
-                     bool asSize) {
-  if (asSize)
-    return b.integers({}, {b.counterSize(counter, count)});
-  constexpr int64_t longestTable = 1 << 16;
-  if (SymbolicSizes::isSymbolic(count) || count > longestTable) {
-    Scalars s{b.builder, b.loc};
-    return scalarTensor(b, s.cast(counter, b.builder.getI64Type()));
-  }
-  SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq(count));
-  return tableRow(b, counter, b.integers({count}, numbers));
-}
-
 LogicalResult importIf(Node &n) {
   Tensor condition = n.input(0, "cond");
   if (!n.ok())
@@ -81,31 +61,37 @@ LogicalResult importIf(Node &n) {
     if (failed(given))
       return failure();
     results[i] = std::move(*given);
-    yieldAt(n.b, &regions[i].front(), results[i]);
   }
-  SmallVector<Type> types[2];
-  for (int i = 0; i < 2; ++i)
-    for (const Tensor &tensor : results[i])
-      types[i].push_back(tensor.type);
-  for (auto [index, type] : llvm::enumerate(types[0]))
-    if (index >= types[1].size() || types[1][index] != type)
-      return n.emitError() << "the branches give different types for result "
-                           << index << ", which is not supported";
-  for (auto [index, tensor] : llvm::enumerate(results[0]))
-    if (tensor.shape() != results[1][index].shape())
-      return n.emitError() << "the branches give " << n.b.describe(tensor)
-                           << " and " << n.b.describe(results[1][index])
-                           << " for result " << index
-                           << ", which is not supported";
-  auto op = scf::IfOp::create(n.b.builder, n.b.loc, types[0],
-                              elementOf(n.b, condition),
-                              /*addThenBlock=*/false, /*addElseBlock=*/false);
+  if (results[0].size() != results[1].size())
+    return n.emitError() << "the branches give " << results[0].size() << " and "
+                         << results[1].size() << " results";
+  CarriedValues values(n.b, results[0], sizeNames(n, results[0].size()));
+  auto refuse = [&](size_t index) {
+    return n.emitError() << "the branches give "
+                         << n.b.describe(results[0][index]) << " and "
+                         << n.b.describe(results[1][index]) << " for result "
+                         << index << ", which is not supported";
+  };
+  if (std::optional<size_t> other = values.findOther(results[1]))
+    return refuse(*other);
+  for (size_t index = 0; index < results[0].size(); ++index)
+    if (!n.b.canDependOnData() &&
+        results[0][index].rank() == results[1][index].rank() &&
+        results[0][index].shape() != results[1][index].shape())
+      return refuse(index);
+  values.widen(results[1]);
+  for (int i = 0; i < 2; ++i) {
+    GraphBuilder::BodyScope scope(n.b, &regions[i].front(), values.anyOpen());
+    scf::YieldOp::create(n.b.builder, n.b.loc, values.close(results[i]));
+  }
+  auto op =
+      scf::IfOp::create(n.b.builder, n.b.loc,
+                        regions[0].front().getTerminator()->getOperandTypes(),
+                        elementOf(n.b, condition),
+                        /*addThenBlock=*/false, /*addElseBlock=*/false);
   op.getThenRegion().takeBody(regions[0]);
   op.getElseRegion().takeBody(regions[1]);
-  std::vector<Tensor> chosen;
-  for (auto [result, tensor] : llvm::zip_equal(op.getResults(), results[0]))
-    chosen.push_back(n.b.tensor(result, tensor.shape()));
-  return giveAll(n, chosen);
+  return giveAll(n, values.open(op.getResults(), ""));
 }
 
 /// Is the first result of a loop's body one bool?
@@ -119,80 +105,150 @@ LogicalResult checkCondition(Node &n, ArrayRef<Tensor> results) {
                        << ", but must be one bool";
 }
 
+/// Does the loop go on after `count` iterations, an int64, whose body said
+/// `condition`?
+Tensor goesOnAfter(GraphBuilder &b, const Tensor &condition,
+                   const Tensor &count, const std::optional<Tensor> &limit) {
+  Tensor said = b.reshape(condition, {});
+  // Nobody counts that far.
+  if (!limit || (isKnown(*limit) && limit->data->asInteger(0) == INT64_MAX))
+    return said;
+  return b.elementwise({said, count, b.reshape(*limit, {})},
+                       b.builder.getI1Type(),
+                       [](OpBuilder &nested, Location at, ValueRange v) {
+                         Scalars s{nested, at};
+                         return s.both(v[0], s.lt(v[1], v[2]));
+                       });
+}
+
+/// Imports the body of a loop that goes on by a bool, from the number of the
+/// iteration, that bool and the carried values to the next ones.
+FailureOr<std::vector<Tensor>>
+importWhileBody(Node &n, Block &body, const std::optional<Tensor> &limit,
+                const CarriedValues &values, size_t numCarried) {
+  GraphBuilder &b = n.b;
+  std::vector<Tensor> given;
+  {
+    GraphBuilder::BodyScope scope(b, &body, values.anyOpen());
+    given = values.open(body.getArguments(), " carried");
+  }
+  auto results = importInto(n, &body, "body", given);
+  if (failed(results))
+    return failure();
+  if (results->size() < numCarried + 1)
+    return n.emitError() << "the body gives too few results", failure();
+  results->resize(numCarried + 1); // what is gathered is another's
+  if (failed(checkCondition(n, *results)))
+    return failure();
+  GraphBuilder::BodyScope scope(b, &body, /*mayDependOnData=*/false);
+  Tensor next = increment(b, given.front());
+  results->front() = goesOnAfter(b, results->front(), next, limit);
+  results->insert(results->begin(), next);
+  return results;
+}
+
+/// A variable that has no value in front of the loop is carried as anything.
+/// The body does not read it, so an iteration gives it its shape. True if
+/// `start` was such a one and is storage now.
+bool startAsStorage(GraphBuilder &b, Block &body, size_t number,
+                    const Tensor &next, Tensor &start) {
+  if (!body.getArgument(number).use_empty() ||
+      !b.isKnownOutside(&body, next.shape()))
+    return false;
+  start = b.tensor(b.empty(next.shape(), next.elementType()), next.shape());
+  return true;
+}
+
+/// Ends the program where somebody reads a carried value that only an iteration
+/// defines, and there was none.
+void requireIteration(Node &n, const Tensor &count, size_t carried) {
+  if (!n.wantsOutput(carried))
+    return;
+  std::string what = "the number of iterations that define output '" +
+                     n.outputName(carried) + "', at most 1 counted,";
+  int64_t some = n.b.dataSize(count, what, 1);
+  n.b.requireEqual(some, 1, n.describe() + what);
+}
+
 /// A loop whose number of iterations only the run knows: that number, the last
 /// condition and the carried values.
 FailureOr<std::vector<Tensor>> buildWhile(Node &n, std::optional<Tensor> limit,
                                           std::optional<Tensor> condition,
                                           ArrayRef<Tensor> carried) {
   GraphBuilder &b = n.b;
-  Type i64 = b.builder.getI64Type();
+  Tensor zero = b.integers({}, {0}),
+         yes = b.constant(b.builder.getI1Type(), {}, {1.0});
   SmallVector<Tensor> states{
-      b.integers({}, {0}), condition
-                               ? b.reshape(*condition, {})
-                               : b.constant(b.builder.getI1Type(), {}, {1.0})};
+      zero, goesOnAfter(b, condition ? *condition : yes, zero, limit)};
   llvm::append_range(states, carried);
-  Value most = limit ? elementOf(b, *limit) : Value();
+  std::vector<std::string> names = sizeNames(n, carried.size());
+  names.insert(names.begin(), 2, "");
+  CarriedValues values(b, states, names);
   Region before, after; // empty once the loop has them
   llvm::scope_exit leave([&] {
     b.forget(before);
     b.forget(after);
   });
-  Block &test = before.emplaceBlock(), &body = after.emplaceBlock();
-  SmallVector<Type> types;
-  for (const Tensor &state : states) {
-    types.push_back(state.type);
-    test.addArgument(state.type, b.loc);
-    body.addArgument(state.type, b.loc);
+  SmallVector<Value> starts;
+  SmallVector<size_t> undefined; // states that the first iteration defines
+  std::vector<Tensor> results;
+  for (bool isFirst = true;; isFirst = false) {
+    if (!isFirst && ++b.repeatedImports > maxImports)
+      return n.emitError() << "loops with values of changing sizes are nested "
+                              "too deeply",
+             failure();
+    starts = values.close(states);
+    Block &body = after.emplaceBlock();
+    for (Value start : starts)
+      body.addArgument(start.getType(), b.loc);
+    auto given = importWhileBody(n, body, limit, values, carried.size());
+    if (failed(given)) {
+      b.forget(after);
+      body.erase();
+      return failure();
+    }
+    results = std::move(*given);
+    std::optional<size_t> other = values.findOther(results);
+    if (other &&
+        startAsStorage(b, body, *other, results[*other], states[*other])) {
+      undefined.push_back(*other);
+      values = CarriedValues(b, states, names);
+    } else if (other) {
+      return n.emitError() << "carried value " << *other - 2 << " changes from "
+                           << describeType(states[*other].type) << " to "
+                           << describeType(results[*other].type),
+             failure();
+    } else if (!values.widen(results)) {
+      break;
+    }
+    if (!b.canDependOnData())
+      return n.emitError() << "the size of a carried value depends on the "
+                              "iteration, which is not supported inside of a "
+                              "loop that is one kernel",
+             failure();
+    b.forget(after);
+    body.erase();
   }
+  Block &test = before.emplaceBlock();
+  for (Value start : starts)
+    test.addArgument(start.getType(), b.loc);
   {
     OpBuilder::InsertionGuard guard(b.builder);
     b.builder.setInsertionPointToEnd(&test);
-    Scalars s{b.builder, b.loc};
     Value goesOn = elementOf(b, Tensor(test.getArgument(1)));
-    if (most)
-      goesOn =
-          s.both(goesOn, s.lt(elementOf(b, Tensor(test.getArgument(0))), most));
     scf::ConditionOp::create(b.builder, b.loc, goesOn, test.getArguments());
   }
-  std::vector<Tensor> given;
-  for (Value argument : body.getArguments())
-    given.push_back(Tensor(argument));
-  auto results = importInto(n, &body, "body", given);
-  if (failed(results))
-    return failure();
-  if (results->size() < carried.size() + 1)
-    return n.emitError() << "the body gives too few results", failure();
-  results->resize(carried.size() + 1); // what is gathered is another's
-  if (failed(checkCondition(n, *results)))
-    return failure();
   {
-    OpBuilder::InsertionGuard guard(b.builder);
-    b.builder.setInsertionPointToEnd(&body);
-    results->front() = b.reshape(results->front(), {});
+    GraphBuilder::BodyScope scope(b, &after.front(), values.anyOpen());
+    scf::YieldOp::create(b.builder, b.loc, values.close(results));
   }
-  for (auto [index, result] : llvm::enumerate(*results)) {
-    if (result.type != states[index + 1].type)
-      return n.emitError() << "carried value " << index << " changes from "
-                           << describeType(states[index + 1].type) << " to "
-                           << describeType(result.type),
-             failure();
-  }
-  {
-    OpBuilder::InsertionGuard guard(b.builder);
-    b.builder.setInsertionPointToEnd(&body);
-    Scalars s{b.builder, b.loc};
-    Value number = elementOf(b, Tensor(body.getArgument(0)));
-    results->insert(results->begin(),
-                    scalarTensor(b, s.add(number, s.number(i64, 1))));
-  }
-  yieldAt(b, &body, *results);
-  auto loop =
-      scf::WhileOp::create(b.builder, b.loc, types, valuesOf(b, states));
+  auto loop = scf::WhileOp::create(b.builder, b.loc,
+                                   TypeRange(ValueRange(starts)), starts);
   loop.getBefore().takeBody(before);
   loop.getAfter().takeBody(after);
-  std::vector<Tensor> ends;
-  for (Value result : loop.getResults())
-    ends.push_back(Tensor(result));
+  std::vector<Tensor> ends = values.open(loop.getResults(), "");
+  for (size_t number : undefined)
+    requireIteration(n, ends.front(), number - 2);
   return ends;
 }
 
@@ -212,10 +268,9 @@ buildCounted(Node &n, int64_t count, ArrayRef<Tensor> carried,
   CountedLoop loop{n,
                    count,
                    SmallVector<Tensor>(carried),
-                   [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
-                     std::vector<Tensor> given{
-                         counterTensor(b, counter, count, asSize), yes};
-                     given.insert(given.end(), states.begin(), states.end());
+                   [&](const Iteration &iteration) {
+                     std::vector<Tensor> given{*iteration.number, yes};
+                     llvm::append_range(given, iteration.states);
                      return given;
                    },
                    [&](std::vector<Tensor> &results) -> LogicalResult {
@@ -267,13 +322,13 @@ FailureOr<std::vector<Tensor>> buildKnown(Node &n, const KnownTrips &trips,
       n,
       trips.count,
       unknown,
-      [&](Value counter, ArrayRef<Tensor> states, bool asSize) {
-        std::vector<Tensor> given{
-            counterTensor(b, counter, trips.count, asSize), yes};
+      [&](const Iteration &iteration) {
+        std::vector<Tensor> given{*iteration.number, yes};
+        ArrayRef<Tensor> states = iteration.states;
         for (size_t number = 0; number < carried.size(); ++number) {
           auto table = tables.find(number);
           if (table != tables.end()) {
-            given.push_back(tableRow(b, counter, table->second));
+            given.push_back(tableRow(b, iteration.counter, table->second));
             continue;
           }
           given.push_back(states.front());
@@ -432,8 +487,8 @@ LogicalResult importLoop(Node &n) {
 } // namespace
 
 void registerControlFlowOps(OpRegistry &r) {
-  r.onOp("If", 1, importIf, "branches of equal types");
-  r.onOp("Loop", 1, importLoop, "carried values keep their type");
+  r.onOp("If", 1, importIf, "branches of equal ranks").symbolic();
+  r.onOp("Loop", 1, importLoop, "carried values keep their rank").symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -150,9 +150,9 @@ LogicalResult importScatterND(Node &n) {
     return failure();
   Shape shape = p->outer;
   llvm::append_range(shape, data.shape().drop_front(p->depth));
-  if (updates.shape() != ArrayRef(shape))
-    return n.emitError() << "updates " << describeType(updates.type)
-                         << " are not " << describeShape(shape);
+  if (!requireShape(n, updates.shape(), shape, "updates"))
+    return n.emitError() << "updates " << n.b.describe(updates) << " are not "
+                         << n.b.describe(shape);
   Value from = n.b.value(indices), news = n.b.value(updates);
   return n.result(updateInOrder(
       n.b, data, shape,
@@ -172,14 +172,13 @@ LogicalResult importScatterElements(Node &n) {
   std::optional<Combine> combine = bindReduction(n, data.elementType());
   if (!n.ok())
     return failure();
-  bool fits =
-      indices.rank() == data.rank() && indices.shape() == updates.shape();
+  bool fits = indices.rank() == data.rank();
   for (int64_t i = 0; fits && i < data.rank(); ++i)
     fits = i == axis || isAtMost(n.b.sizes, indices.dim(i), data.dim(i));
-  if (!fits)
-    return n.emitError() << "indices " << describeType(indices.type)
-                         << " and updates " << describeType(updates.type)
-                         << " do not fit data " << describeType(data.type);
+  if (!fits || !requireShape(n, updates.shape(), indices.shape(), "updates"))
+    return n.emitError() << "indices " << n.b.describe(indices)
+                         << " and updates " << n.b.describe(updates)
+                         << " do not fit data " << n.b.describe(data);
   if (data.dim(axis) == 0)
     return n.result(data);
   Value from = n.b.value(indices), news = n.b.value(updates);

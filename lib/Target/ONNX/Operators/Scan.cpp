@@ -23,17 +23,16 @@ FailureOr<std::vector<Tensor>> runScan(Node &n, ArrayRef<Tensor> states,
                                        ArrayRef<bool> backwards) {
   GraphBuilder &b = n.b;
   int64_t count = scans.front().dim(0);
-  Value last = arith::ConstantIndexOp::create(b.builder, b.loc, count - 1);
+  Value last = b.index(b.sizes.sub(count, 1));
   CountedLoop loop{n,
                    count,
                    SmallVector<Tensor>(states),
-                   [&](Value counter, ArrayRef<Tensor> carried, bool) {
-                     std::vector<Tensor> given(carried.begin(), carried.end());
+                   [&](const Iteration &iteration) {
+                     std::vector<Tensor> given(iteration.states);
                      for (auto [scan, tensor] : llvm::enumerate(scans)) {
-                       Value at = counter;
+                       Value at = iteration.counter;
                        if (inputDirections[scan] != 0)
-                         at = arith::SubIOp::create(b.builder, b.loc, last,
-                                                    counter);
+                         at = arith::SubIOp::create(b.builder, b.loc, last, at);
                        given.push_back(tableRow(b, at, tensor));
                      }
                      return given;
@@ -86,11 +85,12 @@ LogicalResult importScan(Node &n) {
     for (int64_t other = 0; other < tensor.rank(); ++other)
       if (other != axis)
         order.push_back(other);
-    scans.push_back(Tensor(b.value(b.transpose(tensor, order))));
-    if (count >= 0 && scans.back().dim(0) != count)
-      return n.emitError() << "scan inputs have " << count << " and "
-                           << scans.back().dim(0) << " elements";
-    count = scans.back().dim(0);
+    scans.push_back(b.transpose(tensor, order));
+    int64_t length = scans.back().dim(0);
+    if (scan > 0 && length != count)
+      return n.emitError() << "scan inputs have " << b.sizes.print(count)
+                           << " and " << b.sizes.print(length) << " elements";
+    count = length;
   }
   SmallVector<bool> backwards;
   for (int64_t direction : outputDirections)
@@ -177,7 +177,7 @@ LogicalResult importBatchedScan(Node &n) {
 
 void registerScanOps(OpRegistry &r) {
   r.onOp("Scan", 8, importBatchedScan, "no lengths, batch up to 64");
-  r.onOp("Scan", 9, importScan, "states keep their type");
+  r.onOp("Scan", 9, importScan, "states keep their rank").symbolic();
 }
 
 } // namespace qdialect::onnx_import
