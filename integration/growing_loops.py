@@ -109,6 +109,16 @@ SHRINK = """agraph (float[n] x, int64 m) => (float[k] y) {
     next = Compress (list, high)
   }>
 }"""
+SUMS = """agraph (float[1] x, float[n] rows, int64 m) => (float[k] y) {
+  y = Loop (m, , x) <body = b (int64 i, bool go, float[1] v) => (bool more, float[1] w) {
+    more = Identity (go)
+    one = Constant <value = int64[1] {1}> ()
+    at = Reshape (i, one)
+    end = Add (at, one)
+    row = Slice (rows, at, end)
+    [s] w = Add (v, row)
+  }>
+}"""
 SIDES = """agraph (float[4,3] x, bool c) => (float[k,3] y) {
   y = If (c) <then_branch = yes () => (float[2,3] p) {
     start = Constant <value = int64[1] {1}> ()
@@ -156,6 +166,8 @@ def cases(rng):
     yield "nested", NESTED, lengths(rows(1, 3), 6, 0, 1, 4), []
     yield "bounds", BOUNDS, lengths(rows(8, 4), 8, 0, 1, 4), []
     yield "shrinking", SHRINK, lengths(rows(8), 2, 0, 1) + lengths(rows(5), 1), bounded
+    sums = [{"x": rows(1), "rows": rows(n), "m": np.array(n, np.int64)} for n in (8, 1, 5)]
+    yield "sums", SUMS, sums, bounded
     yield "sides", SIDES, [{"x": rows(4, 3), "c": np.array(c)} for c in (False, True)], []
     yield "without a value", UNDEFINED, lengths(rows(2), 3, 1), []
 
@@ -226,6 +238,9 @@ def main():
     feed = {"x": np.ones((4, 3), np.float32), "m": np.array(3, np.int64)}
     said = "node 'r' (Reshape, opset 17)"
     problems += check_error(tools, "misfit", MISFIT, feed, ["--dim=n=1..8"], said)
+    feed = {"x": np.ones(1, np.float32), "rows": np.ones(2, np.float32), "m": np.array(3, np.int64)}
+    said = "node 's' (Add, opset 17): dimension 0 of an operand is 0, but must be 1"
+    problems += check_error(tools, "sums", SUMS, feed, ["--dim=n=1..8"], said)
     print("\n".join(problems) or f"values that change size: all outputs of {count} runs equal")
     return 1 if problems else 0
 

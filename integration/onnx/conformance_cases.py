@@ -195,9 +195,9 @@ def run(case, mode, worker, folder):
             answer = attempt(case, model, feeds, mode, worker, folder, frozen)
             while not answer["ok"]:
                 match = WANTS_CONSTANT.search(answer["error"])
-                more = wanted_constants(feeds, match[1], frozen) if match else []
-                if not match and answer["stage"] == "import":  # a size that is computed does not go everywhere
-                    more = [k for k, v in feeds.items() if k not in frozen and v.dtype.kind == "i" and v.ndim == 1]
+                more = []
+                if match or answer["stage"] == "import":  # a size that is computed does not go everywhere
+                    more = wanted_constants(feeds, match[1] if match else "", frozen)
                 if not more:
                     error = re.sub(r"\S*model\.onnx: ", "", answer["error"])
                     return Outcome(False, f"{answer['stage']}: {error[:400]}")

@@ -6,6 +6,7 @@
 // have. Small constant operands are computed here, in the element type's own
 // precision: exporters build shapes with the same operators.
 
+#include "ComputedNumbers.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "QDialect/Support/ConstantView.h"
@@ -176,9 +177,10 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
                           : wide.converted(*hostType(type)));
 }
 
-std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &y,
+std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &other,
                               const Binary &op) {
-  n.requireSameType(x, y);
+  n.requireSameType(x, other);
+  Tensor y = withSizesOf(n, x, other);
   if (!n.requireBroadcast({x, y}))
     return std::nullopt;
   Type type = x.elementType();
