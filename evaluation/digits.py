@@ -20,22 +20,6 @@ def test_set():
     return data["image"].astype(np.float32) / 255, data["label"]
 
 
-def variants_here(so):
-    """The variants of the library that this machine can run."""
-    from qdialect import Model, ModelError
-
-    with Model(so) as m:
-        names = m.variants
-    possible = []
-    for name in names:
-        try:
-            Model(so, variant=name).close()
-            possible.append(name)
-        except ModelError:
-            print(f"digits: skipped variant {name}: this machine cannot run it")
-    return possible
-
-
 def run_so(so, images, threads=1, variant=None):
     from qdialect import Model
 
@@ -98,7 +82,7 @@ def evaluate(report, tools):
         compare_exact_islands(report, tools, case, common, mode, images, reference)
         so = tools.compile(MODEL, tools.path(f"digits-{rescale}.so"), *common, mode)
         generic = tools.compile(MODEL, tools.path(f"digits-{rescale}-generic.so"), *common, mode, "--kernels=generic")
-        for variant in variants_here(so):
+        for variant in project.variants_here(so):
             for threads in (1, 2):
                 unequal = int(np.sum(run_so(so, images, threads, variant) != reference))
                 report.add("digits", case, f"unequal logits {variant} {threads} thread", unequal, ("==", 0))

@@ -36,3 +36,19 @@ class Tools:
     def compile(self, model, output, *args):
         self.run("q-compile", model, "-o", output, *args)
         return output
+
+
+def variants_here(so):
+    """The variants of the library that this machine can run."""
+    from qdialect import Model, ModelError
+
+    with Model(so) as m:
+        names = m.variants
+    possible = []
+    for name in names:
+        try:
+            Model(so, variant=name).close()
+            possible.append(name)
+        except ModelError:
+            print(f"skipped variant {name}: this machine cannot run it")
+    return possible

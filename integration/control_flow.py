@@ -17,8 +17,8 @@ import onnx
 from onnx import parser
 
 from evaluation import peers
-from evaluation.digits import interpret_results, variants_here
-from evaluation.tools import Tools
+from evaluation.digits import interpret_results
+from evaluation.tools import Tools, variants_here
 
 BRANCHES = """<ir_version: 8, opset_import: ["" : 17]>
 agraph (float[2,16] x, int64 which) => (float[2,16] y, float[2,16] z) {

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 
-from evaluation.digits import CALIBRATION, MODEL, run_so, test_set, variants_here
-from evaluation.tools import Tools
+from evaluation.digits import CALIBRATION, MODEL, run_so, test_set
+from evaluation.tools import Tools, variants_here
 from models import half
 
 

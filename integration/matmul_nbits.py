@@ -18,8 +18,7 @@ import onnx
 import onnxruntime as ort
 from onnx import helper, numpy_helper
 
-from evaluation.digits import variants_here
-from evaluation.tools import Tools
+from evaluation.tools import Tools, variants_here
 
 
 def pack(codes, bits):

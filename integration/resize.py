@@ -18,7 +18,7 @@ from onnx import TensorProto
 
 from evaluation import peers
 from evaluation.report import sqnr
-from evaluation.tools import Tools
+from evaluation.tools import Tools, variants_here
 from integration.dynamic_graphs import Graph
 
 MODES = [
@@ -84,7 +84,7 @@ def check(tools, rng, index, method):
             quality[recipe] = sqnr(wanted, compiled.run(x=x)["y"])
         if recipe == "integer-only":
             program = tools.compile(path, tools.path("integer.mlir"), *options, "--stop-after=integerize")
-            for variant in ("avx512vnni", "avx2", "scalar"):
+            for variant in variants_here(library):
                 tools.run("q-run", library, "--input", tools.path("x.npy"), "--compare", program, "--require-equal",
                           env={"QDIALECT_CPU": variant})
     if quality["integer-only"] < quality["w8a8-int"] - 2:

@@ -6,7 +6,7 @@
 // RUN: %python %S/Inputs/symbolic_attention.py %t/net.so %s %t | FileCheck %s --check-prefix=EQUAL
 
 // CHECK-NOT: "kernel": "generic"
-// EQUAL: 42 of 42 equal
+// EQUAL: 56 of 56 equal
 
 #scores_q = affine_map<(b, h, s, t, d) -> (b, s, h, d)>
 #scores_k = affine_map<(b, h, s, t, d) -> (b, t, h, d)>

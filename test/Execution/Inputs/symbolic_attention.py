@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 SIZES = [(1, 1, 1), (2, 5, 17), (1, 16, 64), (3, 7, 63), (1, 13, 66), (1, 70, 130), (2, 3, 300)]
-VARIANTS = ["avx512vnni", "avx2", "scalar"]
+VARIANTS = ["avx512amx", "avx512vnni", "avx2", "scalar"]
 
 
 def run(*command, variant=None):
