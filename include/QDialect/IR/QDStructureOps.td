@@ -95,9 +95,9 @@ def QD_DataSizeOp : QD_Op<"data_size", [Pure]> {
   let description = [{
     The size of a dimension of which only the run knows how much of it there is: the
     number of boxes that a non-maximum suppression keeps, of elements that are not
-    zero, of iterations of a loop. It stands in `@main` and nowhere else, and defines
-    a symbol (`SymbolicShapes`), which sizes of later ops are computed from like from
-    those of the inputs. `at_most` states the most that it can be, where there is
+    zero, of iterations of a loop. It stands in `@main` or in a body of one of its
+    loops and branches, and defines a symbol (`SymbolicShapes`), which sizes of later
+    ops are computed from like from those of the inputs. `at_most` states the most that it can be, where there is
     such a number.
 
     *Semantics.*
