@@ -14,6 +14,7 @@
 
 #include "QDialect/CodeGen/Program/EmitProgram.h"
 #include "DescriptionBuilder.h"
+#include "EntryPoints.h"
 #include "SizeTable.h"
 #include "program.h"
 #include "llvm/IR/IRBuilder.h"
@@ -71,11 +72,12 @@ public:
   GlobalVariable *emitDescription(ArrayRef<ProgramVariant> variants,
                                   const ProgramIdentity &identity,
                                   Function *main);
-  void emitEntryPoints(StringRef prefix, GlobalVariable *description);
 
 private:
   Function *runtimeFunction(StringRef name, Type *result,
-                            ArrayRef<Type *> arguments);
+                            ArrayRef<Type *> arguments) {
+    return declareHidden(module, name, result, arguments);
+  }
   void emitSteps(int64_t begin, int64_t end);
   void emitLoop(const ProgramRegion &loop);
   void emitWhile(const ProgramRegion &loop);
@@ -138,19 +140,6 @@ private:
            *checkedCount = nullptr, *checkedSize = nullptr, *flag = nullptr,
            *grow = nullptr;
 };
-
-/// Everything that crosses object files but not the library is hidden.
-Function *ProgramEmitter::runtimeFunction(StringRef name, Type *result,
-                                          ArrayRef<Type *> arguments) {
-  // Variants may share kernels.
-  if (Function *known = module.getFunction(name))
-    return known;
-  auto *function = Function::Create(FunctionType::get(result, arguments, false),
-                                    GlobalValue::ExternalLinkage, name, module);
-  function->setVisibility(GlobalValue::HiddenVisibility);
-  function->setDSOLocal(true);
-  return function;
-}
 
 Value *ProgramEmitter::address(const ProgramBuffer &buffer) {
   switch (buffer.storage) {
@@ -540,59 +529,6 @@ ProgramEmitter::emitDescription(ArrayRef<ProgramVariant> variants,
        owned, weightsImage, gpuRuntime}));
 }
 
-/// `<prefix>_create(a, b)` calls `qd_rt_create(program, a, b)`, the others pass
-/// their arguments on.
-void ProgramEmitter::emitEntryPoints(StringRef prefix,
-                                     GlobalVariable *description) {
-  Type *i32 = builder.getInt32Ty(), *none = builder.getVoidTy();
-  struct EntryPoint {
-    StringRef name;
-    Type *result;
-    SmallVector<Type *> arguments;
-    bool takesProgram;
-  };
-  const EntryPoint entryPoints[] = {
-      {"create", i32, {pointer, pointer}, true},
-      {"run", i32, {pointer, pointer, pointer}, false},
-      {"run_dims", i32, {pointer, pointer, pointer, pointer}, false},
-      {"output_dims", i32, {pointer, pointer, pointer}, false},
-      {"result", pointer, {pointer, i32, pointer}, false},
-      {"error", pointer, {pointer}, false},
-      {"destroy", none, {pointer}, false},
-      {"variant", pointer, {pointer}, false},
-      {"profile", i32, {pointer, pointer}, false},
-      {"status_string", pointer, {i32}, false}};
-  auto begin = [&](StringRef name, Type *result, ArrayRef<Type *> arguments) {
-    auto *function = Function::Create(
-        FunctionType::get(result, arguments, false),
-        GlobalValue::ExternalLinkage, prefix + "_" + name, module);
-    builder.SetInsertPoint(BasicBlock::Create(context, "entry", function));
-    return function;
-  };
-  for (const EntryPoint &entry : entryPoints) {
-    SmallVector<Type *> types;
-    SmallVector<Value *> values;
-    if (entry.takesProgram) {
-      types.push_back(pointer);
-      values.push_back(description);
-    }
-    append_range(types, entry.arguments);
-    Function *target =
-        runtimeFunction(("qd_rt_" + entry.name).str(), entry.result, types);
-    Function *function = begin(entry.name, entry.result, entry.arguments);
-    for (Argument &argument : function->args())
-      values.push_back(&argument);
-    Value *result = builder.CreateCall(target, values);
-    if (entry.result == none)
-      builder.CreateRetVoid();
-    else
-      builder.CreateRet(result);
-  }
-  // The description starts with its qd_info.
-  begin("info", pointer, {});
-  builder.CreateRet(description);
-}
-
 } // namespace
 
 std::unique_ptr<Module> qdialect::emitProgram(LLVMContext &context,
@@ -604,7 +540,7 @@ std::unique_ptr<Module> qdialect::emitProgram(LLVMContext &context,
   module->setPICLevel(PICLevel::BigPIC);
   ProgramEmitter emitter(*module, program, weights);
   Function *main = emitter.emitMain();
-  emitter.emitEntryPoints(identity.prefix,
-                          emitter.emitDescription(variants, identity, main));
+  emitEntryPoints(*module, identity.prefix,
+                  emitter.emitDescription(variants, identity, main));
   return module;
 }
