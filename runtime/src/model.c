@@ -230,6 +230,8 @@ int32_t qd_rt_size(qd_context *context, uint32_t step, uint32_t symbol,
 /* What grows by a row each time is moved now and then, not each time. */
 int32_t qd_rt_grow(qd_context *context, uint32_t arena, int64_t bytes) {
   qd_model *model = (qd_model *)context;
+  if (context->status != QD_OK)
+    return context->status;
   uint64_t wanted = (uint64_t)bytes + kPadding;
   if (wanted > model->arena_bytes[arena])
     context->status = grow_arena(model, arena, wanted + wanted / 2);
@@ -255,7 +257,7 @@ int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,
                          const char *what) {
   qd_sizes *sizes = &((qd_model *)context)->sizes;
   int64_t found = sizes->values[size], wanted = sizes->values[expected];
-  if (found != wanted)
+  if (context->status == QD_OK && found != wanted)
     context->status = qd_sizes_refuse(sizes, what, found, "", wanted);
   return context->status;
 }

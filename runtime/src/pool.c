@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 enum {
+  kStackBytes = 4 << 20, /* kernels keep tiles and gathered rows there */
   /* A pause takes 40 to 140 cycles: about 0.1 ms, longer than any serial step.
    */
   kSpins = 4000,
@@ -219,15 +220,22 @@ qd_status qd_pool_create(int threads, qd_pool **result) {
   if (status != QD_OK)
     return status;
   pool->threads = threads;
-  for (int index = 1; index < threads; ++index) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  int failed = 0;
+  for (int index = 1; index < threads && !failed; ++index) {
     qd_worker *worker = &pool->workers[index];
     worker->pool = pool;
     worker->index = index;
-    if (pthread_create(&worker->thread, NULL, worker_main, worker)) {
+    failed = pthread_create(&worker->thread, &attributes, worker_main, worker);
+    if (failed)
       pool->threads = index; /* those that run, all of them still waiting */
-      qd_pool_destroy(pool);
-      return QD_THREAD_FAILURE;
-    }
+  }
+  pthread_attr_destroy(&attributes);
+  if (failed) {
+    qd_pool_destroy(pool);
+    return QD_THREAD_FAILURE;
   }
   *result = pool;
   return QD_OK;

@@ -44,7 +44,8 @@ TEST(CpuTarget, AllIsMoreThanTheDefault) {
 }
 
 TEST(CpuTarget, LlvmNamesMeanTheirBestVariant) {
-  EXPECT_EQ(namesOf("sapphirerapids"), "avx512amx");
+  // Linux may refuse the tiles that the CPU has.
+  EXPECT_EQ(namesOf("sapphirerapids"), "avx512amx avx512vnni");
   EXPECT_EQ(namesOf("cascadelake"), "avx512vnni");
   EXPECT_EQ(namesOf("alderlake"), "avxvnni");
   EXPECT_EQ(namesOf("x86-64-v4"), "avx512"); // AVX-512 without VNNI

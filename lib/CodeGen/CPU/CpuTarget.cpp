@@ -124,6 +124,11 @@ static SmallVector<const CpuTarget *> targetsNamed(StringRef name) {
         target, [&](StringRef feature) { return features.lookup(feature); });
   };
   addIf(kTargets, isCovered, 1);
+  // Linux, or what stands between it and the CPU, may withhold the tiles.
+  if (!found.empty() && found.front()->hasTiles())
+    addIf(
+        kTargets,
+        [&](const CpuTarget &t) { return !t.hasTiles() && isCovered(t); }, 2);
   return found;
 }
 

@@ -181,7 +181,8 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
                         &target = program.buffers[step.args[1]];
     if (target.storage == Storage::Growable)
       goOnIfZero(builder.CreateCall(
-          grow, {runtime, builder.getInt32(target.index), bytes(source)}));
+          grow, {runtime, builder.getInt32(target.index),
+                 size(step.room ? step.room : source.bytes)}));
     builder.CreateCall(copy, {runtime, builder.getInt32(number),
                               address(target), address(source), bytes(source),
                               builder.getInt32(step.flip ? 0x80 : 0)});

@@ -69,7 +69,7 @@ LogicalResult Planner::addBranchBody(Block *body, ArrayRef<unsigned> targets) {
         isEmpty(program.buffers[targets[index]]))
       continue;
     addCopy(kernelOperand(value), targets[index], /*flip=*/false,
-            "branch result");
+            "branch result", roomFor(value));
   }
   return success();
 }

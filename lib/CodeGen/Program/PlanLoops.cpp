@@ -97,7 +97,8 @@ FailureOr<unsigned> Planner::addCarried(Value init, BlockArgument argument) {
   FailureOr<unsigned> buffer = addPlaceFor(argument.getOwner()->getParentOp(),
                                            argument, "carried value");
   if (succeeded(buffer) && !init.getDefiningOp<tensor::EmptyOp>())
-    addCopy(kernelOperand(init), *buffer, /*flip=*/false, "loop start");
+    addCopy(kernelOperand(init), *buffer, /*flip=*/false, "loop start",
+            roomFor(init));
   return buffer;
 }
 
@@ -159,7 +160,7 @@ LogicalResult Planner::addBody(Block *body, unsigned region,
 }
 
 LogicalResult Planner::writeCarried(Block *body, ArrayRef<unsigned> carried) {
-  SmallVector<std::pair<unsigned, unsigned>> writes;
+  SmallVector<std::tuple<unsigned, unsigned, int64_t>> writes;
   auto loop = dyn_cast<scf::ForOp>(body->getParentOp());
   for (auto [index, value] :
        llvm::enumerate(body->getTerminator()->getOperands())) {
@@ -176,10 +177,10 @@ LogicalResult Planner::writeCarried(Block *body, ArrayRef<unsigned> carried) {
       target = *row;
       source = write.getSource();
     }
-    writes.push_back({kernelOperand(source), target});
+    writes.push_back({kernelOperand(source), target, roomFor(source)});
   }
   // All reads before the first write: what is itself carried is kept aside.
-  for (auto &[source, target] : writes) {
+  for (auto &[source, target, room] : writes) {
 #if QDIALECT_MUTATE == 37 // carried values are overwritten before they are read
     break;
 #endif
@@ -190,7 +191,7 @@ LogicalResult Planner::writeCarried(Block *body, ArrayRef<unsigned> carried) {
     addCopy(source, aside, /*flip=*/false, "loop state aside");
     source = aside;
   }
-  for (auto [source, target] : writes)
-    addCopy(source, target, /*flip=*/false, "loop state");
+  for (auto [source, target, room] : writes)
+    addCopy(source, target, /*flip=*/false, "loop state", room);
   return success();
 }

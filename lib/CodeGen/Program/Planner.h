@@ -80,7 +80,10 @@ private:
   void use(unsigned buffer);
   unsigned addBuffer(ProgramBuffer::Storage storage, unsigned index,
                      int64_t bytes);
-  void addCopy(unsigned source, unsigned target, bool flip, llvm::Twine name);
+  void addCopy(unsigned source, unsigned target, bool flip, llvm::Twine name,
+               int64_t room = 0);
+  /// The bytes of a tensor, of a row of it at least.
+  int64_t roomFor(mlir::Value value);
   unsigned kernelForm(mlir::Value value);
   unsigned kernelOperand(mlir::Value value);
   void copyOperandsOf(mlir::Operation *region);

@@ -73,7 +73,20 @@ void Planner::use(unsigned buffer) {
   program.buffers[wholeOf(buffer)].lastStep = program.steps.size();
 }
 
-void Planner::addCopy(unsigned source, unsigned target, bool flip, Twine name) {
+int64_t Planner::roomFor(Value value) {
+  if (auto open = value.getDefiningOp<qd::AnySizeOp>())
+    value = open.getInput();
+  SymbolicShapes::Shape sizes = shapes->shapeOf(value);
+  std::optional<DType> element = memoryType(getElementTypeOrSelf(value));
+  if (!element || llvm::any_of(sizes, ShapedType::isDynamic))
+    return 0;
+  for (int64_t &size : sizes)
+    size = shapes->sizes.max(size, 1);
+  return shapes->sizes.mul(shapes->sizes.product(sizes), byteWidth(*element));
+}
+
+void Planner::addCopy(unsigned source, unsigned target, bool flip, Twine name,
+                      int64_t room) {
   use(source);
   use(target);
   ProgramStep step;
@@ -81,6 +94,7 @@ void Planner::addCopy(unsigned source, unsigned target, bool flip, Twine name) {
   step.name = name.str();
   step.args = {source, target};
   step.flip = flip;
+  step.room = room;
   program.steps.push_back(std::move(step));
 }
 

@@ -288,6 +288,9 @@ void Writer::launches(unsigned number) {
 /// What the kernel has to do, and how long one core of each CPU variant should
 /// take.
 void Writer::prediction(const ProgramStep &step, int64_t times) {
+  // A block of rows or a tile is not what the step does.
+  if (step.blocks || step.tiles)
+    return;
   std::optional<KernelWork> work =
       countWork(cast<qd::DispatchOp>(step.dispatch));
   if (!work)

@@ -75,7 +75,10 @@ struct ProgramStep {
   KernelPlan *plan = nullptr;
   unsigned kernel = 0;              ///< number in Program::kernels
   llvm::SmallVector<unsigned> args; ///< Copy: source, target; Size: the count
-  unsigned firstConstant = 0;       ///< the plan's constants follow each other
+  /// Copy to memory that grows: bytes that it must have, those of a row where
+  /// nothing is copied (a place clamped to the first row of nothing reads it).
+  int64_t room = 0;
+  unsigned firstConstant = 0; ///< the plan's constants follow each other
   /// What kernelSizes lists, as sizes.
   llvm::SmallVector<int64_t> sizes;
   /// The kernel is for a block of rows (RowBlocks.h): it runs `count` times
