@@ -99,6 +99,14 @@ def choices(tools, emulator, flags):
             yield f"on {processor} the variant '{said}' ran, not '{variant}'"
 
 
+def refusals(tools):
+    """What a tool of this machine says of a library for the other."""
+    done = subprocess.run([os.path.join(tools.bin, "q-run"), tools.path("digits.so"), "--info"], capture_output=True,
+                          text=True, check=False)
+    if done.returncode == 0 or "was compiled for aarch64, this machine is" not in done.stderr:
+        yield f"q-run of a library for AArch64: exit code {done.returncode}, {done.stderr.strip()}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
@@ -116,6 +124,7 @@ def main():
     for rescale in ("float", "dyadic"):
         wrong += differing(tools, emulator, f"digits, {rescale}", MODEL, (*digits, f"--rescale={rescale}"), feeds)
     wrong += choices(tools, emulator, digits)
+    wrong += refusals(tools)
     for index in range(args.count):
         random = np.random.default_rng([args.seed, index])
         kind = qdq_graphs.KINDS[index % len(qdq_graphs.KINDS)]

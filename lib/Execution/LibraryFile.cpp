@@ -12,6 +12,8 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
@@ -43,6 +45,12 @@ static Expected<std::string> findPrefix(StringRef path, int descriptor) {
   auto *elf = dyn_cast<object::ELF64LEObjectFile>(object->get());
   if (!elf || elf->getELFFile().getHeader().e_type != ELF::ET_DYN)
     return notAModel("no 64-bit shared library");
+  Triple::ArchType here = Triple(sys::getProcessTriple()).getArch();
+  if (elf->getArch() != here)
+    return createStringError("'" + path + "' was compiled for " +
+                             Triple::getArchTypeName(elf->getArch()) +
+                             ", this machine is " +
+                             Triple::getArchTypeName(here));
   StringSet<> names;
   for (const object::ELFSymbolRef &symbol : elf->getDynamicSymbolIterators()) {
     Expected<StringRef> name = symbol.getName();
