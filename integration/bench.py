@@ -40,7 +40,7 @@ def differs(bench, layer, form):
     files = Files(bench, layer)
     feed = dict(np.load(files.feed(form)))
     (wanted,) = peers.session(files.onnx(form)).run(None, feed)
-    with Model(files.library(form)) as model:
+    with Model(files.compiled(form)) as model:
         (own,) = model.run(**feed).values()
     if form == "f32":
         worst = np.abs(own - wanted).max() / np.abs(wanted).max()
@@ -102,7 +102,7 @@ def main():
         if not good:
             failed += 1
             print(f"{name} is wrong")
-    machine = peaks.Peaks(peaks.library(args.build))
+    machine = peaks.Peaks(peaks.built_in(args.build))
     if not machine.here() or any(machine.measure(name, seconds=0) <= 0 for name in machine.here()):
         failed += 1
         print("a peak of this machine was not measured")

@@ -28,7 +28,7 @@ class Bench:
         self.rounds = args.rounds or (4 if args.quick else 8)
         self.seconds = args.seconds or (0.05 if args.quick else 0.5)
         self.threads = (1,) if args.quick else (1, 2)
-        self.peaks, self.models, self.points = peaks.Peaks(peaks.library(args.build)), {}, []
+        self.peaks, self.models, self.points = peaks.Peaks(peaks.built_in(args.build)), {}, []
         here = self.peaks.here()
         self.int8_peak = here[0] if here else None  # the fastest is listed first
 

@@ -33,7 +33,7 @@ class Contestant:
         env = {**os.environ, "PYTHONPATH": ROOT}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "evaluation.bench.worker", kind, path, str(threads), feed,
-             peaks.library(bench.build)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
+             peaks.built_in(bench.build)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
 
     def answer(self):
         line = self.process.stdout.readline()

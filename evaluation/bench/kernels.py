@@ -54,7 +54,7 @@ class Files:
             onnx.save(self.layer.model(form), path)
         return self.made.setdefault(path, path)
 
-    def library(self, form):
+    def compiled(self, form):
         path = self.path(form, ".so")
         if path not in self.made:
             # MatMulNBits says itself what is quantized.
@@ -69,7 +69,7 @@ class Files:
         return path
 
     def ours(self, form):
-        return ("qdialect", self.library(form), self.feed(form))
+        return ("qdialect", self.compiled(form), self.feed(form))
 
     def peer(self, kind, form):
         return (kind, self.onnx(form), self.feed(form))
@@ -130,7 +130,7 @@ def dot_products(bench, suite, layers):
     for layer in chosen(bench, layers):
         files = Files(bench, layer)
         is_row = layer.shape[0] == 1 and isinstance(layer, Product)
-        peak = MEMORY if is_row else instruction(bench, files.library("u8"))
+        peak = MEMORY if is_row else instruction(bench, files.compiled("u8"))
         work = layer.weights if is_row else layer.macs
         for threads in bench.threads:
             case = f"{layer.name} {threads} thread"
@@ -182,7 +182,7 @@ def w4(bench):
     for layer in chosen(bench, NBITS):
         files, case = Files(bench, layer), f"{layer.name} 1 thread"
         is_row = layer.rows == 1
-        peak = MEMORY if is_row else instruction(bench, files.library("f32"))
+        peak = MEMORY if is_row else instruction(bench, files.compiled("f32"))
         with Team(bench, files.int8_team("f32"), 1) as team:
             team.compete([peak] if peak else [])
             rates(bench, "w4", case, team, layer.macs, "GMAC/s", layer.macs / layer.weight_bytes)

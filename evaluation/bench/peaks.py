@@ -30,7 +30,8 @@ class Peaks:
         return [name for name in self.units if self.measure(name, seconds=0) > 0]
 
 
-def library(build):
+def built_in(build):
+    """The library of peaks in a build folder."""
     return os.path.join(os.path.abspath(build), "lib", "libqdialect-peaks.so")
 
 

@@ -21,6 +21,22 @@ struct BlockDotProduct {
   bool scaleByBlock = true;
 };
 
+/// Yields relu(%acc + a bias) of m x n; %e and %c0 (0.0) are there.
+inline std::string reluOfSumText(RandomConstants &constants, int64_t m,
+                                 int64_t n) {
+  std::string y = shapeText({m, n}, "f32"), bias = shapeText({n}, "f32");
+  return "    %b = arith.constant " + constants.floats(n, -1, 1) + " : " +
+         bias +
+         "\n    %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> "
+         "(m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], "
+         "iterator_types = [\"parallel\", \"parallel\"]} ins(%acc, %b : " +
+         y + ", " + bias + ") outs(%e : " + y +
+         ") {\n    ^bb0(%a: f32, %v: f32, %o: f32):\n      %t = arith.addf "
+         "%a, %v : f32\n      %u = arith.maximumf %t, %c0 : f32\n      "
+         "linalg.yield %u : f32\n    } -> " +
+         y + "\n    qd.yield %r : " + y + "\n";
+}
+
 /// relu(x * w + bias).
 inline std::string blockDotText(std::mt19937 &random,
                                 const BlockDotProduct &p) {
@@ -41,21 +57,13 @@ inline std::string blockDotText(std::mt19937 &random,
     body += "    %z = arith.constant " +
             constants.matrix(blocks, p.n, p.lowZero, p.highZero) + " : " +
             zeros + "\n";
-  body += "    %acc = qd.block_matmul %x0 scale %x1, %w scale %s " +
-          std::string(hasZeros ? "zero_point %z " : "") +
-          "block = " + std::to_string(p.block) + " : " + x + ", " + sx + ", " +
-          codes + ", " + scales + (hasZeros ? ", " + zeros : "") + " -> " + y +
-          "\n    %e = tensor.empty() : " + y +
-          "\n    %c0 = arith.constant 0.0 : f32\n    %b = arith.constant " +
-          constants.floats(p.n, -1, 1) + " : " + bias +
-          "\n    %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> "
-          "(m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], "
-          "iterator_types = [\"parallel\", \"parallel\"]} ins(%acc, %b : " +
-          y + ", " + bias + ") outs(%e : " + y +
-          ") {\n    ^bb0(%a: f32, %v: f32, %o: f32):\n      %t = arith.addf "
-          "%a, %v : f32\n      %u = arith.maximumf %t, %c0 : f32\n      "
-          "linalg.yield %u : f32\n    } -> " +
-          y + "\n    qd.yield %r : " + y + "\n";
+  body +=
+      "    %acc = qd.block_matmul %x0 scale %x1, %w scale %s " +
+      std::string(hasZeros ? "zero_point %z " : "") +
+      "block = " + std::to_string(p.block) + " : " + x + ", " + sx + ", " +
+      codes + ", " + scales + (hasZeros ? ", " + zeros : "") + " -> " + y +
+      "\n    %c0 = arith.constant 0.0 : f32\n    %e = tensor.empty() : " + y +
+      "\n" + reluOfSumText(constants, p.m, p.n);
   return mainText({x, sx}, y, body);
 }
 
@@ -93,16 +101,8 @@ inline std::string blockWeightsText(std::mt19937 &random,
       "\n    %c0 = arith.constant 0.0 : f32\n    %e = tensor.empty() : " + y +
       "\n    %f = linalg.fill ins(%c0 : f32) outs(%e : " + y + ") -> " + y +
       "\n    %acc = linalg.matmul ins(%x0, %d : " + x + ", " + weights +
-      ") outs(%f : " + y + ") -> " + y + "\n    %b = arith.constant " +
-      constants.floats(p.n, -1, 1) + " : " + bias +
-      "\n    %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> "
-      "(m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], "
-      "iterator_types = [\"parallel\", \"parallel\"]} ins(%acc, %b : " +
-      y + ", " + bias + ") outs(%e : " + y +
-      ") {\n    ^bb0(%a: f32, %v: f32, %o: f32):\n      %t = arith.addf "
-      "%a, %v : f32\n      %u = arith.maximumf %t, %c0 : f32\n      "
-      "linalg.yield %u : f32\n    } -> " +
-      y + "\n    qd.yield %r : " + y + "\n";
+      ") outs(%f : " + y + ") -> " + y + "\n" +
+      reluOfSumText(constants, p.m, p.n);
   return mainText({x}, y, body);
 }
 

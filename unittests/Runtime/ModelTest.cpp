@@ -250,6 +250,22 @@ TEST_F(ModelTest, TheFloatEnvironmentIsDefaultInsideAndRestoredOutside) {
     EXPECT_EQ(state & ~0x3fu, kDefaultFloat); // the low bits are flags
 }
 
+// Else the steps behind would run on what the failed one left.
+TEST_F(ModelTest, MemoryThatGrowsKeepsAFailure) {
+  program.num_arenas = 1;
+  program.main = [](qd_context *context, char *const *, const qd_kernel *,
+                    const void *const *, void *const *, const int64_t *,
+                    const int64_t *, const char *, const int64_t *) {
+    const int64_t negative = -1;
+    EXPECT_EQ(qd_rt_grow(context, 1, 8), QD_OK);
+    EXPECT_EQ(qd_rt_check_count(context, -1, &negative, "rows"),
+              QD_SHAPE_MISMATCH);
+    EXPECT_EQ(qd_rt_grow(context, 1, 1 << 20), QD_SHAPE_MISMATCH);
+  };
+  ASSERT_EQ(create(1), QD_OK);
+  EXPECT_EQ(run(), QD_SHAPE_MISMATCH);
+}
+
 TEST_F(ModelTest, SerialStepsRunOnTheCaller) {
   program.main = [](qd_context *context, char *const *,
                     const qd_kernel *kernels, const void *const *inputs,

@@ -291,20 +291,11 @@ LLVM::LLVMFuncOp BlockMatmulPlan::emitTile(OpBuilder &moduleBuilder,
 } // namespace
 
 PlanPtr planBlockMatmul(const KernelRegion &region) {
-  auto op = dyn_cast_or_null<linalg::LinalgOp>(region.root);
-  if (!op)
+  std::optional<BlockProduct> product = readBlockProduct(region.root);
+  if (!product)
     return nullptr;
-  std::optional<BlockWeights> weights = getBlockWeights(op);
-  if (!weights || !startsFromZero(op))
-    return nullptr;
-  std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (llvm::any_of(s->loopSizes, ShapedType::isDynamic))
-    return nullptr;
-  std::optional<BlockRows> rows = readBlockRows(op, *s);
-  if (!rows)
-    return nullptr;
-  auto plan =
-      std::make_unique<BlockMatmulPlan>(region, std::move(*weights), *rows);
+  auto plan = std::make_unique<BlockMatmulPlan>(
+      region, std::move(product->weights), product->rows);
   return plan->init() ? std::move(plan) : nullptr;
 }
 

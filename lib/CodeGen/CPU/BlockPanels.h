@@ -22,10 +22,16 @@ struct BlockRows {
   int64_t offset = 0, count = 1, stride = 0; ///< in elements
 };
 
-/// Rows of one stride, contiguous along the reduction, one after the other in
-/// the output too.
-std::optional<BlockRows> readBlockRows(mlir::linalg::LinalgOp op,
-                                       const ContractionStructure &structure);
+/// A product of f32 activations with blocked weights.
+struct BlockProduct {
+  BlockWeights weights;
+  BlockRows rows;
+};
+
+/// `root` as such a product that starts from zero, of static sizes: rows of one
+/// stride, contiguous along the reduction, one after the other in the output
+/// too.
+std::optional<BlockProduct> readBlockProduct(mlir::Operation *root);
 
 /// The constant of `read(block, channel)`, 0 for channels that a panel lacks.
 template <typename Number, typename Read>

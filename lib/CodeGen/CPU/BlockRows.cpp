@@ -12,8 +12,8 @@ using namespace mlir;
 
 namespace qdialect::cpu {
 
-std::optional<BlockRows> readBlockRows(linalg::LinalgOp op,
-                                       const ContractionStructure &s) {
+static std::optional<BlockRows> readRows(linalg::LinalgOp op,
+                                         const ContractionStructure &s) {
   auto indices = linearResults(s.activationMap);
   if (!indices)
     return std::nullopt;
@@ -41,6 +41,22 @@ std::optional<BlockRows> readBlockRows(linalg::LinalgOp op,
     rows.stride = access->form.coefficients[loop];
   }
   return rows;
+}
+
+std::optional<BlockProduct> readBlockProduct(Operation *root) {
+  auto op = dyn_cast_or_null<linalg::LinalgOp>(root);
+  if (!op)
+    return std::nullopt;
+  std::optional<BlockWeights> weights = getBlockWeights(op);
+  if (!weights || !startsFromZero(op))
+    return std::nullopt;
+  std::optional<ContractionStructure> structure = getContractionStructure(op);
+  if (llvm::any_of(structure->loopSizes, ShapedType::isDynamic))
+    return std::nullopt;
+  std::optional<BlockRows> rows = readRows(op, *structure);
+  if (!rows)
+    return std::nullopt;
+  return BlockProduct{std::move(*weights), *rows};
 }
 
 } // namespace qdialect::cpu

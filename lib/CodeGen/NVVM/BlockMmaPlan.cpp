@@ -246,19 +246,11 @@ private:
 } // namespace
 
 GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region) {
-  auto op = dyn_cast_or_null<linalg::LinalgOp>(region.root);
-  if (!op)
+  std::optional<cpu::BlockProduct> product = cpu::readBlockProduct(region.root);
+  if (!product)
     return nullptr;
-  std::optional<BlockWeights> weights = getBlockWeights(op);
-  if (!weights || !startsFromZero(op))
-    return nullptr;
-  std::optional<ContractionStructure> structure = getContractionStructure(op);
-  if (llvm::any_of(structure->loopSizes, ShapedType::isDynamic))
-    return nullptr;
-  std::optional<cpu::BlockRows> rows = cpu::readBlockRows(op, *structure);
-  if (!rows)
-    return nullptr;
-  auto plan = std::make_unique<BlockWeightsPlan>(region, *weights, *rows);
+  auto plan = std::make_unique<BlockWeightsPlan>(
+      region, std::move(product->weights), product->rows);
   return plan->init() ? std::move(plan) : nullptr;
 }
 
