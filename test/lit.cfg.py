@@ -27,6 +27,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
 venv = os.path.join(config.qdialect_src, ".cache", "venv", "bin", "python")
 python = venv if os.path.exists(venv) else sys.executable
 config.substitutions.append(("%python", python))
+# A libcuda.so.1 that runs kernels on the PTX emulator.
+config.substitutions.append(("%fakecuda", os.path.join(config.qdialect_obj, "unittests", "fake-cuda")))
 config.substitutions.append(("%src", config.qdialect_src))
 config.substitutions.append(("%plugin", os.path.join(os.path.dirname(config.qdialect_bin), "lib", "QDialectPlugin.so")))
 

@@ -30,6 +30,11 @@ struct CompiledModel::Impl {
       file->destroy(instance);
   }
   Error instantiate();
+  bool isForGpu() const {
+    const qd_info *info = file->info;
+    return info->num_variants &&
+           StringRef(info->variants[0]).starts_with("sm_");
+  }
 
   std::string path;
   LoadOptions options;
@@ -39,9 +44,11 @@ struct CompiledModel::Impl {
   std::vector<TensorSpec> inputs, outputs;
 
   Error failure(qd_status status, const Twine &what) const {
-    StringRef why = file->statusString(status);
+    std::string why = file->statusString(status);
     if (status == QD_SHAPE_MISMATCH || status == QD_DEVICE_FAILURE)
       why = file->error(instance);
+    if (status == QD_OUT_OF_MEMORY && isForGpu())
+      why += std::string(": ") + file->error(instance);
     return createStringError(what + " model '" + path + "' failed: " + why);
   }
 };
@@ -102,6 +109,9 @@ Error CompiledModel::Impl::instantiate() {
   raw.variant = options.variant.empty() ? nullptr : options.variant.c_str();
   if (device)
     raw.device = device->table();
+  char why[512] = "";
+  raw.error = why;
+  raw.error_bytes = sizeof(why);
   qd_model *created = nullptr;
   qd_status status = file->create(&raw, &created);
   if (status == QD_OK) {
@@ -113,6 +123,8 @@ Error CompiledModel::Impl::instantiate() {
   std::string message = ("cannot start model '" + Twine(path) +
                          "': " + file->statusString(status))
                             .str();
+  if (StringRef(why) != file->statusString(status))
+    message += std::string(": ") + why;
   if (status == QD_UNSUPPORTED_CPU) {
     const char *forced = raw.variant ? raw.variant : getenv("QDIALECT_CPU");
     if (forced && *forced)
@@ -121,9 +133,6 @@ Error CompiledModel::Impl::instantiate() {
   }
   if (status == QD_UNSUPPORTED_DEVICE)
     message += "; the library has " + join(variantNames(file->info), ", ");
-  if (status == QD_DEVICE_FAILURE && device)
-    message +=
-        std::string(": ") + device->table()->error(device->table()->state);
   if (status == QD_INVALID_ARGUMENT)
     message += " (threads = " + std::to_string(options.threads) + ")";
   return createStringError(message);
@@ -181,10 +190,7 @@ StringRef CompiledModel::variant() const {
 std::vector<std::string> CompiledModel::variants() const {
   return variantNames(impl->file->info);
 }
-bool CompiledModel::isForGpu() const {
-  const qd_info *info = impl->file->info;
-  return info->num_variants && StringRef(info->variants[0]).starts_with("sm_");
-}
+bool CompiledModel::isForGpu() const { return impl->isForGpu(); }
 const EmulatedDevice *CompiledModel::emulator() const {
   return impl->device.get();
 }

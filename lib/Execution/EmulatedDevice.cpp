@@ -35,7 +35,7 @@ struct EmulatedDevice::Impl {
     error = message.str();
     return 1;
   }
-  int32_t load(const char *code, const char *name, void **function);
+  int32_t load(const void *code, const char *name, void **function);
   int32_t launch(Kernel &kernel, StringRef step, uint64_t blocks,
                  uint32_t threads, uint32_t sharedBytes,
                  ArrayRef<uint64_t> args);
@@ -43,12 +43,13 @@ struct EmulatedDevice::Impl {
   void bindTable(int32_t capability);
 };
 
-int32_t EmulatedDevice::Impl::load(const char *code, const char *name,
+int32_t EmulatedDevice::Impl::load(const void *code, const char *name,
                                    void **function) {
   ptx::Diagnostic why;
   auto kernel = std::make_unique<Kernel>();
   kernel->name = name;
-  kernel->emulator = ptx::Emulator::create(code, why, memory.get());
+  kernel->emulator =
+      ptx::Emulator::create(static_cast<const char *>(code), why, memory.get());
   if (!kernel->emulator)
     return fail("kernel '" + Twine(name) + "', line " + Twine(why.line) + ": " +
                 why.message);
@@ -136,7 +137,7 @@ void EmulatedDevice::Impl::bindTable(int32_t capability) {
                ? 0
                : self.fail("a read outside of the device's memory");
   };
-  table.load = [](void *state, const char *code, const char *kernel, uint32_t,
+  table.load = [](void *state, const void *code, const char *kernel, uint32_t,
                   void **function) {
     auto &self = *static_cast<Impl *>(state);
     std::lock_guard<std::mutex> lock(self.mutex);

@@ -10,7 +10,7 @@ import numpy as np
 
 DTYPES = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16,
           np.uint16, np.float32, np.float64]  # by qd_dtype; numpy has no bfloat16: its bits
-ABI_VERSION = 6
+ABI_VERSION = 7
 
 
 SHAPE_MISMATCH = 6
@@ -42,7 +42,7 @@ class _Info(c.Structure):
 
 class _Options(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("threads", c.c_int32), ("profile", c.c_int32), ("variant", c.c_char_p),
-                ("device", c.c_void_p)]
+                ("device", c.c_void_p), ("error", c.c_char_p), ("error_bytes", c.c_uint64)]
 
 
 class TensorInfo:
@@ -90,9 +90,12 @@ class Model:
         self.steps = {s.name.decode(): s.step for s in symbols if not s.computed}
         self._is_dynamic = bool(symbols)
         self.receipt = json.loads(info.receipt)
-        options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None, None)
+        why = c.create_string_buffer(512)
+        options = _Options(c.sizeof(_Options), threads, 0, variant.encode() if variant else None, None,
+                           c.cast(why, c.c_char_p), len(why))
         self._handle = c.c_void_p()
-        self._check(self._call["create"](c.byref(options), c.byref(self._handle)), f"{path}: create")
+        if self._call["create"](c.byref(options), c.byref(self._handle)):
+            raise ModelError(f"{path}: create: {why.value.decode()}")
         self.variant = self._call["variant"](self._handle).decode()
 
     def _check(self, status, what):

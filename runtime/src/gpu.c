@@ -6,6 +6,8 @@
  * the program's main function as pointers that nobody on the host follows.
  */
 #include "gpu.h"
+#include "graphs.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,8 @@ typedef struct copy {
 struct qd_gpu {
   const qd_program *program;
   const qd_device *device;
+  qd_device *opened; /* by us; NULL: the device is the caller's */
+  qd_graphs graphs;
   const qd_variant *variant;
   function *functions; /* by kernel; the copying one last */
   const qd_kernel *handles;
@@ -35,30 +39,67 @@ struct qd_gpu {
   void **results; /* outputs whose sizes the program computes */
 };
 
-static void gpu_destroy(qd_gpu *gpu) {
-  if (!gpu)
-    return;
+static qd_status gpu_enter(const qd_gpu *gpu) {
   const qd_device *device = gpu->device;
+  return device->enter && device->enter(device->state) ? QD_DEVICE_FAILURE
+                                                       : QD_OK;
+}
+
+static void gpu_leave(const qd_gpu *gpu) {
+  if (gpu->device->leave)
+    gpu->device->leave(gpu->device->state);
+}
+
+/* What lies on the device. */
+static void free_device(qd_gpu *gpu) {
+  const qd_device *device = gpu->device;
+  const qd_info *info = &gpu->program->info;
+  /* A failed run may have left work behind. */
+  device->synchronize(device->state);
+  qd_graphs_forget(&gpu->graphs);
   for (uint32_t i = 0; gpu->functions && i <= gpu->variant->num_kernels; ++i)
     if (gpu->functions[i].loaded)
       device->unload(device->state, gpu->functions[i].loaded);
-  const qd_info *info = &gpu->program->info;
   for (uint32_t i = 0; gpu->inputs && i < info->num_inputs; ++i)
     device->release(device->state, gpu->inputs[i].address);
   for (uint32_t i = 0; gpu->outputs && i < info->num_outputs; ++i)
     device->release(device->state, gpu->outputs[i].address);
   device->release(device->state, gpu->weights);
   device->release(device->state, gpu->sizes);
+}
+
+static void gpu_destroy(qd_gpu *gpu) {
+  if (gpu_enter(gpu) == QD_OK) {
+    free_device(gpu);
+    gpu_leave(gpu);
+  }
+  qd_graphs_destroy(&gpu->graphs);
   free(gpu->functions);
   free((void *)gpu->handles);
   free(gpu->inputs);
   free(gpu->outputs);
   free(gpu->input_addresses);
   free(gpu->output_addresses);
-  for (uint32_t i = 0; gpu->results && i < info->num_outputs; ++i)
+  for (uint32_t i = 0; gpu->results && i < gpu->program->info.num_outputs; ++i)
     free(gpu->results[i]);
   free(gpu->results);
+  if (gpu->opened)
+    qd_cuda_close(gpu->opened);
   free(gpu);
+}
+
+/* A cubin runs on GPUs of the same major version that are not older; where it
+ * is refused, the driver assembles the PTX. */
+static int32_t load(qd_gpu *gpu, function *f) {
+  const qd_device *device = gpu->device;
+  const qd_gpu_kernel *kernel = f->kernel;
+  int fits = gpu->variant->isa / 10 == (uint64_t)device->capability / 10;
+  if (kernel->binary && device->binaries && fits &&
+      !device->load(device->state, kernel->binary, kernel->symbol,
+                    kernel->shared_bytes, &f->loaded))
+    return 0;
+  return device->load(device->state, kernel->code, kernel->symbol,
+                      kernel->shared_bytes, &f->loaded);
 }
 
 static qd_status gpu_load(qd_gpu *gpu) {
@@ -68,47 +109,42 @@ static qd_status gpu_load(qd_gpu *gpu) {
   for (uint32_t i = 0; i <= gpu->variant->num_kernels; ++i) {
     function *f = &gpu->functions[i];
     f->kernel = &gpu->variant->gpu_kernels[i];
-    if (device->load(device->state, f->kernel->code, f->kernel->symbol,
-                     f->kernel->shared_bytes, &f->loaded))
+    if (load(gpu, f))
       return QD_DEVICE_FAILURE;
     handles[i] = (qd_kernel)(void *)f;
   }
   uint64_t bytes = program->info.weights_bytes;
+  if (bytes && device->allocate(device->state, bytes, &gpu->weights))
+    return QD_OUT_OF_MEMORY;
   if (bytes &&
-      (device->allocate(device->state, bytes, &gpu->weights) ||
-       device->write(device->state, gpu->weights, program->weights, bytes)))
+      device->write(device->state, gpu->weights, program->weights, bytes))
     return QD_DEVICE_FAILURE;
   bytes = program->num_sizes * sizeof(int64_t);
   if (bytes && device->allocate(device->state, bytes, &gpu->sizes))
-    return QD_DEVICE_FAILURE;
+    return QD_OUT_OF_MEMORY;
   return QD_OK;
 }
 
-static qd_status gpu_create(const qd_program *program,
-                            const qd_options *options, const char *wanted,
-                            qd_gpu **result, uint32_t *variant) {
-  const qd_device *device = options->device;
-  if (!device)
-    device = qd_cuda_device();
-  if (!device)
-    return QD_UNSUPPORTED_DEVICE;
-  if (device->struct_size != sizeof(qd_device))
-    return QD_INVALID_ARGUMENT;
-  const qd_info *info = &program->info;
+static void say(const qd_options *options, const char *error) {
+  if (options->error && options->error_bytes)
+    snprintf(options->error, options->error_bytes, "%s", error);
+}
+
+/* The best variant that the device runs, or the one asked for; num_variants
+ * where there is none. */
+static uint32_t choose_variant(const qd_program *program,
+                               const qd_device *device, const char *wanted) {
   uint32_t chosen = 0;
-  while (chosen < info->num_variants &&
+  while (chosen < program->info.num_variants &&
          (program->variants[chosen].isa > (uint64_t)device->capability ||
-          (wanted && strcmp(wanted, info->variants[chosen]))))
+          (wanted && strcmp(wanted, program->info.variants[chosen]))))
     ++chosen;
-  if (chosen == info->num_variants)
-    return QD_UNSUPPORTED_DEVICE;
-  qd_gpu *gpu = calloc(1, sizeof(qd_gpu));
-  if (!gpu)
-    return QD_OUT_OF_MEMORY;
-  *variant = chosen;
-  gpu->program = program;
-  gpu->device = device;
-  gpu->variant = &program->variants[chosen];
+  return chosen;
+}
+
+/* Memory of the host, then what lies on the device. */
+static qd_status gpu_prepare(qd_gpu *gpu, int profile) {
+  const qd_info *info = &gpu->program->info;
   uint32_t kernels = gpu->variant->num_kernels + 1;
   gpu->functions = calloc(kernels, sizeof(function));
   gpu->handles = calloc(kernels, sizeof(qd_kernel));
@@ -117,11 +153,57 @@ static qd_status gpu_create(const qd_program *program,
   gpu->input_addresses = calloc(info->num_inputs + 1, sizeof(void *));
   gpu->output_addresses = calloc(info->num_outputs + 1, sizeof(void *));
   gpu->results = calloc(info->num_outputs + 1, sizeof(void *));
-  qd_status status = QD_OUT_OF_MEMORY;
-  if (gpu->functions && gpu->handles && gpu->inputs && gpu->outputs &&
-      gpu->input_addresses && gpu->output_addresses && gpu->results)
-    status = gpu_load(gpu);
+  if (!gpu->functions || !gpu->handles || !gpu->inputs || !gpu->outputs ||
+      !gpu->input_addresses || !gpu->output_addresses || !gpu->results)
+    return QD_OUT_OF_MEMORY;
+  /* Steps that are timed have to end, each for itself. */
+  qd_status status = qd_graphs_create(gpu->device, gpu->program->num_sizes,
+                                      profile, &gpu->graphs);
+  if (status == QD_OK)
+    status = gpu_enter(gpu);
+  if (status != QD_OK)
+    return status;
+  status = gpu_load(gpu);
+  gpu_leave(gpu);
+  return status;
+}
+
+static qd_status gpu_create(const qd_program *program,
+                            const qd_options *options, const char *wanted,
+                            qd_gpu **result, uint32_t *variant) {
+  const qd_device *device = options->device;
+  if (device && device->struct_size != sizeof(qd_device))
+    return QD_INVALID_ARGUMENT;
+  qd_device *opened = NULL;
+  if (!device) {
+    char error[kErrorBytes] = "";
+    qd_status status = qd_cuda_open(&opened, error, sizeof(error));
+    if (status != QD_OK) {
+      say(options, error);
+      return status;
+    }
+    device = opened;
+  }
+  *variant = choose_variant(program, device, wanted);
+  qd_gpu *gpu = calloc(1, sizeof(qd_gpu));
+  int runs = *variant < program->info.num_variants;
+  if (!gpu || !runs) {
+    if (!runs && options->error && options->error_bytes)
+      snprintf(options->error, options->error_bytes,
+               "the GPU has compute capability %d.%d", device->capability / 10,
+               device->capability % 10);
+    if (opened)
+      qd_cuda_close(opened);
+    free(gpu);
+    return runs ? QD_OUT_OF_MEMORY : QD_UNSUPPORTED_DEVICE;
+  }
+  gpu->program = program;
+  gpu->device = device;
+  gpu->opened = opened;
+  gpu->variant = &program->variants[*variant];
+  qd_status status = gpu_prepare(gpu, options->profile);
   if (status != QD_OK) {
+    say(options, device->error(device->state));
     gpu_destroy(gpu);
     return status;
   }
@@ -133,6 +215,8 @@ static const qd_kernel *gpu_kernels(const qd_gpu *gpu) { return gpu->handles; }
 
 static qd_status gpu_allocate(qd_gpu *gpu, char **memory, uint64_t bytes) {
   uint64_t address = 0;
+  if (qd_graphs_interrupt(&gpu->graphs))
+    return QD_DEVICE_FAILURE;
   if (gpu->device->allocate(gpu->device->state, bytes, &address))
     return QD_OUT_OF_MEMORY;
   *memory = (char *)(uintptr_t)address;
@@ -140,12 +224,15 @@ static qd_status gpu_allocate(qd_gpu *gpu, char **memory, uint64_t bytes) {
 }
 
 static void gpu_release(qd_gpu *gpu, char *memory) {
+  qd_graphs_interrupt(&gpu->graphs);
+  qd_graphs_forget(&gpu->graphs);
   gpu->device->release(gpu->device->state, (uintptr_t)memory);
 }
 
 static qd_status grow(qd_gpu *gpu, copy *c, uint64_t bytes) {
   if (bytes <= c->capacity)
     return QD_OK;
+  qd_graphs_forget(&gpu->graphs);
   gpu->device->release(gpu->device->state, c->address);
   c->address = c->capacity = 0;
   if (gpu->device->allocate(gpu->device->state, bytes, &c->address))
@@ -222,7 +309,9 @@ static qd_status gpu_begin(qd_gpu *gpu, const qd_sizes *sizes,
 
 static qd_status gpu_read(qd_gpu *gpu, void *target, const void *source,
                           uint64_t bytes) {
-  return gpu->device->read(gpu->device->state, target, (uintptr_t)source, bytes)
+  return qd_graphs_interrupt(&gpu->graphs) ||
+                 gpu->device->read(gpu->device->state, target,
+                                   (uintptr_t)source, bytes)
              ? QD_DEVICE_FAILURE
              : QD_OK;
 }
@@ -245,8 +334,9 @@ static qd_status gpu_end(qd_gpu *gpu, const qd_sizes *sizes,
 
 static qd_status gpu_write_sizes(qd_gpu *gpu, const qd_sizes *sizes) {
   uint64_t bytes = gpu->program->num_sizes * sizeof(int64_t);
-  return bytes && gpu->device->write(gpu->device->state, gpu->sizes,
-                                     sizes->values, bytes)
+  return qd_graphs_interrupt(&gpu->graphs) ||
+                 (bytes && gpu->device->write(gpu->device->state, gpu->sizes,
+                                              sizes->values, bytes))
              ? QD_DEVICE_FAILURE
              : QD_OK;
 }
@@ -303,12 +393,22 @@ static qd_status gpu_wait(qd_gpu *gpu) {
                                                       : QD_OK;
 }
 
+static int32_t gpu_replay(qd_gpu *gpu, const qd_sizes *sizes,
+                          qd_status *status) {
+  return qd_graphs_replay(&gpu->graphs, sizes->values, status);
+}
+
+static int32_t gpu_record(qd_gpu *gpu, const qd_sizes *sizes,
+                          qd_status status) {
+  return qd_graphs_record(&gpu->graphs, sizes->values, status);
+}
+
 static const char *gpu_error(const qd_gpu *gpu) {
   return gpu->device->error(gpu->device->state);
 }
 
 const qd_gpu_runtime qd_gpu_functions = {
-    gpu_create,  gpu_destroy, gpu_kernels, gpu_allocate,
-    gpu_release, gpu_begin,   gpu_end,     gpu_write_sizes,
-    gpu_sizes,   gpu_weights, gpu_launch,  gpu_copy,
-    gpu_read,    gpu_result,  gpu_wait,    gpu_error};
+    gpu_create,   gpu_destroy, gpu_enter,  gpu_leave,  gpu_kernels,
+    gpu_allocate, gpu_release, gpu_begin,  gpu_end,    gpu_write_sizes,
+    gpu_sizes,    gpu_weights, gpu_launch, gpu_copy,   gpu_read,
+    gpu_result,   gpu_wait,    gpu_replay, gpu_record, gpu_error};

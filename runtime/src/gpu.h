@@ -16,10 +16,13 @@ typedef struct qd_gpu qd_gpu;
 typedef struct qd_gpu_runtime {
   /* Opens the device of the options (NULL: the driver's first), chooses the
    * variant `wanted` (NULL: the best that runs) and loads its kernels and the
-   * weights. */
+   * weights. What is wrong goes to the options' error. */
   qd_status (*create)(const qd_program *program, const qd_options *options,
                       const char *wanted, qd_gpu **gpu, uint32_t *variant);
   void (*destroy)(qd_gpu *gpu);
+  /* Around calls of the functions below, on the same thread. */
+  qd_status (*enter)(const qd_gpu *gpu);
+  void (*leave)(const qd_gpu *gpu);
   /* What the program's main function takes for kernels. */
   const qd_kernel *(*kernels)(const qd_gpu *gpu);
   qd_status (*allocate)(qd_gpu *gpu, char **memory, uint64_t bytes);
@@ -46,12 +49,17 @@ typedef struct qd_gpu_runtime {
                         uint64_t bytes);
   /* Returns when everything launched is done. */
   qd_status (*wait)(qd_gpu *gpu);
+  /* qd_graphs_replay before main, qd_graphs_record behind it. */
+  int32_t (*replay)(qd_gpu *gpu, const qd_sizes *sizes, qd_status *status);
+  int32_t (*record)(qd_gpu *gpu, const qd_sizes *sizes, qd_status status);
   const char *(*error)(const qd_gpu *gpu);
 } qd_gpu_runtime;
 
 extern const qd_gpu_runtime qd_gpu_functions;
 
-/* The device of libcuda.so.1; NULL where there is none. One for the process. */
-const qd_device *qd_cuda_device(void);
+/* The first GPU of libcuda.so.1 for one instance. Where it gives no QD_OK,
+ * `error` says why. */
+qd_status qd_cuda_open(qd_device **device, char *error, size_t error_bytes);
+void qd_cuda_close(qd_device *device);
 
 #endif /* QDIALECT_RUNTIME_GPU_H */

@@ -15,6 +15,7 @@
 #include "program.h"
 #include "sizes.h"
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -152,6 +153,17 @@ static qd_status choose_variant(const qd_program *program, const char *wanted,
   return QD_UNSUPPORTED_CPU;
 }
 
+/* Around what a GPU is asked for; nothing on CPUs. */
+static qd_status enter_device(const qd_model *model) {
+  return model->context.gpu ? model->program->gpu->enter(model->context.gpu)
+                            : QD_OK;
+}
+
+static void leave_device(const qd_model *model) {
+  if (model->context.gpu)
+    model->program->gpu->leave(model->context.gpu);
+}
+
 static void free_arena(qd_model *model, char *arena) {
   if (model->context.gpu && arena)
     model->program->gpu->release(model->context.gpu, arena);
@@ -262,16 +274,15 @@ int32_t qd_rt_check_size(qd_context *context, uint32_t size, uint32_t expected,
   return context->status;
 }
 
-qd_status qd_rt_create(const qd_program *program, const qd_options *options,
-                       qd_model **result) {
-  if (!result)
-    return QD_INVALID_ARGUMENT;
-  *result = NULL;
-  qd_options defaults = {sizeof(qd_options), 0, 0, NULL, NULL};
-  if (!options)
-    options = &defaults;
-  if (options->struct_size != sizeof(qd_options) || options->threads < 0 ||
-      options->threads > kMaxThreads)
+/* Says why there is no instance, unless somebody who knows more has. */
+static void explain(const qd_options *options, const char *why) {
+  if (options->error && options->error_bytes && !*options->error)
+    snprintf(options->error, options->error_bytes, "%s", why);
+}
+
+static qd_status create(const qd_program *program, const qd_options *options,
+                        qd_model **result) {
+  if (options->threads < 0 || options->threads > kMaxThreads)
     return QD_INVALID_ARGUMENT;
   qd_gpu *gpu = NULL;
   uint32_t variant = 0;
@@ -300,7 +311,11 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
   model->outputs = calloc(program->info.num_outputs + 1, sizeof(void *));
   qd_status status = QD_OUT_OF_MEMORY;
   if (model->arenas && model->arena_bytes && model->outputs)
+    status = enter_device(model);
+  if (status == QD_OK) {
     status = grow_arena(model, 0, program->info.scratch_bytes);
+    leave_device(model);
+  }
   if (status == QD_OK)
     status = qd_sizes_create(program, &model->sizes);
   if (status == QD_OK && options->profile) {
@@ -315,11 +330,29 @@ qd_status qd_rt_create(const qd_program *program, const qd_options *options,
         qd_pool_create(options->threads ? options->threads : qd_cpu_count(),
                        &model->context.pool);
   if (status != QD_OK) {
+    if (gpu)
+      explain(options, program->gpu->error(gpu));
     qd_rt_destroy(model);
     return status;
   }
   *result = model;
   return QD_OK;
+}
+
+qd_status qd_rt_create(const qd_program *program, const qd_options *options,
+                       qd_model **result) {
+  if (!result)
+    return QD_INVALID_ARGUMENT;
+  *result = NULL;
+  qd_options defaults = {sizeof(qd_options), 0, 0, NULL, NULL, NULL, 0};
+  if (!options || options->struct_size != sizeof(qd_options))
+    return options ? QD_INVALID_ARGUMENT : create(program, &defaults, result);
+  if (options->error && options->error_bytes)
+    *options->error = 0;
+  qd_status status = create(program, options, result);
+  if (status != QD_OK)
+    explain(options, qd_rt_status_string(status));
+  return status;
 }
 
 /* Only a tensor without elements may have no address, or one that lies in the
@@ -356,16 +389,17 @@ static void run_on_gpu(qd_model *model, const void *const *inputs,
                            &device_outputs);
   if (*status == QD_OK)
     *status = runtime->write_sizes(gpu, &model->sizes);
-  if (*status == QD_OK)
+  while (*status == QD_OK && !runtime->replay(gpu, &model->sizes, status)) {
     program->main(&model->context, model->arenas, model->kernels, device_inputs,
                   device_outputs, model->sizes.values, model->sizes.offsets,
                   runtime->weights(gpu), runtime->sizes(gpu));
+    if (!runtime->record(gpu, &model->sizes, *status))
+      break;
+  }
   if (*status == QD_OK)
     *status = runtime->wait(gpu);
   if (*status == QD_OK)
     *status = runtime->end(gpu, &model->sizes, outputs);
-  if (*status == QD_DEVICE_FAILURE)
-    qd_sizes_say(&model->sizes, runtime->error(gpu));
 }
 
 static qd_status run(qd_model *model, const void *const *inputs,
@@ -411,7 +445,14 @@ qd_status qd_rt_run_dims(qd_model *model, const void *const *inputs,
     return QD_INVALID_ARGUMENT;
   if (!enter(model))
     return QD_BUSY;
-  qd_status status = run(model, inputs, input_dims, outputs);
+  qd_status status = enter_device(model);
+  if (status == QD_OK) {
+    status = run(model, inputs, input_dims, outputs);
+    leave_device(model);
+  }
+  if (model->context.gpu &&
+      (status == QD_DEVICE_FAILURE || status == QD_OUT_OF_MEMORY))
+    qd_sizes_say(&model->sizes, program->gpu->error(model->context.gpu));
   leave(model);
   return status;
 }
@@ -453,11 +494,15 @@ const void *qd_rt_result(const qd_model *model, uint32_t output,
     return model->outputs[output];
   const char *place = model->arenas[program->buffers[buffer].arena] +
                       model->sizes.offsets[buffer];
-  if (model->context.gpu)
-    return program->gpu->result(
-        model->context.gpu, output, place,
-        (uint64_t)model->sizes.values[program->buffers[buffer].bytes]);
-  return place;
+  if (!model->context.gpu)
+    return place;
+  if (enter_device(model) != QD_OK)
+    return NULL;
+  uint32_t bytes = program->buffers[buffer].bytes;
+  const void *copy = program->gpu->result(model->context.gpu, output, place,
+                                          (uint64_t)model->sizes.values[bytes]);
+  leave_device(model);
+  return copy;
 }
 
 const char *qd_rt_error(const qd_model *model) {
@@ -469,8 +514,11 @@ void qd_rt_destroy(qd_model *model) {
     return;
   qd_pool_destroy(model->context.pool);
   free(model->context.nanoseconds);
-  for (uint32_t i = 0; model->arenas && i <= model->program->num_arenas; ++i)
-    free_arena(model, model->arenas[i]);
+  if (enter_device(model) == QD_OK) {
+    for (uint32_t i = 0; model->arenas && i <= model->program->num_arenas; ++i)
+      free_arena(model, model->arenas[i]);
+    leave_device(model);
+  }
   free(model->arenas);
   free(model->arena_bytes);
   free(model->outputs);

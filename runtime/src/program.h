@@ -35,7 +35,8 @@ enum { QD_MOST_KERNEL_ARGS = 256 };
  */
 typedef struct qd_gpu_kernel {
   const char *symbol;
-  const char *code; /* PTX with this kernel; ends with a zero byte */
+  const char *code;   /* PTX with this kernel; ends with a zero byte */
+  const char *binary; /* the same assembled (a cubin); NULL if it was not */
   int64_t blocks;
   uint32_t threads, shared_bytes; /* of a block */
   uint32_t num_args;

@@ -122,8 +122,8 @@ protected:
   }
   qd_status create(int threads, const char *variant = nullptr,
                    int profile = 0) {
-    qd_options options = {sizeof(qd_options), threads, profile, variant,
-                          nullptr};
+    qd_options options = {
+        sizeof(qd_options), threads, profile, variant, nullptr, nullptr, 0};
     return qd_rt_create(&program, &options, &model);
   }
   qd_status run() {
@@ -141,13 +141,13 @@ protected:
 // Programs of other compilers read these structs: whoever changes a size here
 // changes QDIALECT_MODEL_ABI, in model.h and python/qdialect/model.py.
 TEST(ModelLayout, IsThatOfItsVersion) {
-  EXPECT_EQ(QDIALECT_MODEL_ABI, 6);
+  EXPECT_EQ(QDIALECT_MODEL_ABI, 7);
   EXPECT_EQ(sizeof(qd_tensor_info), 48u);
   EXPECT_EQ(sizeof(qd_symbol), 40u);
   EXPECT_EQ(sizeof(qd_info), 112u);
   EXPECT_EQ(offsetof(qd_info, receipt), 64u);
-  EXPECT_EQ(sizeof(qd_options), 32u);
-  EXPECT_EQ(sizeof(qd_device), 88u);
+  EXPECT_EQ(sizeof(qd_options), 48u);
+  EXPECT_EQ(sizeof(qd_device), 144u);
   EXPECT_EQ(sizeof(qd_profile), 24u);
 }
 
@@ -218,7 +218,7 @@ TEST_F(ModelTest, BadArguments) {
   EXPECT_EQ(qd_rt_create(&program, nullptr, nullptr), QD_INVALID_ARGUMENT);
   EXPECT_EQ(create(-1), QD_INVALID_ARGUMENT);
   EXPECT_EQ(create(100000), QD_INVALID_ARGUMENT);
-  qd_options old = {sizeof(qd_options) - 8, 1, 0, nullptr, nullptr};
+  qd_options old = {sizeof(qd_options) - 8, 1, 0, nullptr, nullptr, nullptr, 0};
   EXPECT_EQ(qd_rt_create(&program, &old, &model), QD_INVALID_ARGUMENT);
   EXPECT_EQ(model, nullptr);
 
@@ -307,8 +307,8 @@ TEST_F(ModelTest, InstancesRunSideBySide) {
   std::atomic<int> failures{0};
   for (int caller = 0; caller < 4; ++caller)
     callers.emplace_back([&, caller] {
-      qd_options options = {sizeof(qd_options), 1 + caller % 3, 0, "scalar",
-                            nullptr};
+      qd_options options = {
+          sizeof(qd_options), 1 + caller % 3, 0, "scalar", nullptr, nullptr, 0};
       qd_model *own = nullptr;
       failures += qd_rt_create(&program, &options, &own) != QD_OK;
       for (int i = 0; i < 200; ++i) {
@@ -356,7 +356,8 @@ TEST(CopyTest, EveryByteIsCopiedAndFlipped) {
   qd_program program = makeProgram();
   program.main = Copy::main;
   for (int threads : {1, 3}) {
-    qd_options options = {sizeof(qd_options), threads, 0, "scalar", nullptr};
+    qd_options options = {
+        sizeof(qd_options), threads, 0, "scalar", nullptr, nullptr, 0};
     qd_model *model = nullptr;
     ASSERT_EQ(qd_rt_create(&program, &options, &model), QD_OK);
     for (int64_t size : {0, 1, 63, 65535, 65536, 65537, 500001})

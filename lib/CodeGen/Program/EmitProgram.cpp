@@ -457,6 +457,8 @@ Constant *ProgramEmitter::variant(const ProgramVariant &variant) {
   for (const GpuKernelCode &kernel : variant.gpuKernels)
     gpuKernels.push_back(describe.record(
         {describe.string(kernel.symbol), describe.string(kernel.code),
+         kernel.binary.empty() ? ConstantPointerNull::get(pointer)
+                               : describe.string(kernel.binary),
          describe.i64(kernel.blocks), describe.i32(kernel.threads),
          describe.i32(kernel.sharedBytes), describe.i32(kernel.numArguments)}));
   return describe.record({describe.i64(variant.isa), describe.array(functions),

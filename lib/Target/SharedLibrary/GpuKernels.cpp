@@ -63,13 +63,15 @@ void run(Job &job, MLIRContext &context, StringRef ptxas) {
   job.kernel.code = std::move(*code);
   if (ptxas.empty())
     return;
-  auto figures = runPtxas(ptxas, job.kernel.code, job.target->name);
-  if (!figures)
-    return fail(figures.takeError());
-  job.kernel.assembly = *figures;
+  auto assembled = runPtxas(ptxas, job.kernel.code, job.target->name);
+  if (!assembled)
+    return fail(assembled.takeError());
+  const AssemblyFigures &figures = assembled->figures;
+  job.kernel.binary = std::move(assembled->binary);
+  job.kernel.assembly = figures;
   int64_t blocks =
-      residentBlocks(*job.target, job.kernel.threads, figures->registers,
-                     figures->sharedBytes + job.kernel.sharedBytes);
+      residentBlocks(*job.target, job.kernel.threads, figures.registers,
+                     figures.sharedBytes + job.kernel.sharedBytes);
   job.kernel.occupancy = static_cast<double>(blocks * job.kernel.threads) /
                          static_cast<double>(job.target->threads);
 }

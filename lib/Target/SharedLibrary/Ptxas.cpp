@@ -47,9 +47,9 @@ Expected<AssemblyFigures> qdialect::parsePtxasOutput(StringRef text) {
   return figures;
 }
 
-Expected<AssemblyFigures> qdialect::runPtxas(StringRef ptxas, StringRef code,
+Expected<AssembledKernel> qdialect::runPtxas(StringRef ptxas, StringRef code,
                                              StringRef target) {
-  SmallString<128> input, messages;
+  SmallString<128> input, messages, output;
   int file = 0;
   if (std::error_code error =
           sys::fs::createTemporaryFile("qdialect", "ptx", file, input))
@@ -65,10 +65,15 @@ Expected<AssemblyFigures> qdialect::runPtxas(StringRef ptxas, StringRef code,
     return createStringError(error, "cannot create a temporary file: " +
                                         error.message());
   FileRemover removeMessages(messages);
+  if (std::error_code error =
+          sys::fs::createTemporaryFile("qdialect", "cubin", output))
+    return createStringError(error, "cannot create a temporary file: " +
+                                        error.message());
+  FileRemover removeOutput(output);
   std::string arch = ("-arch=" + target).str();
   std::string reason;
   int status = sys::ExecuteAndWait(
-      ptxas, {ptxas, arch, "-v", "-o", "/dev/null", input}, std::nullopt,
+      ptxas, {ptxas, arch, "-v", "-o", output, input}, std::nullopt,
       {StringRef(""), messages.str(), messages.str()}, kPatience,
       /*MemoryLimit=*/0, &reason);
   auto text = MemoryBuffer::getFile(messages);
@@ -79,5 +84,13 @@ Expected<AssemblyFigures> qdialect::runPtxas(StringRef ptxas, StringRef code,
   if (said.contains("warning"))
     return createStringError("ptxas warns of the kernel for " + target + ": " +
                              said);
-  return parsePtxasOutput(said);
+  auto figures = parsePtxasOutput(said);
+  if (!figures)
+    return figures.takeError();
+  auto binary = MemoryBuffer::getFile(output);
+  if (!binary)
+    return createStringError(binary.getError(),
+                             "cannot read what ptxas wrote: " +
+                                 binary.getError().message());
+  return AssembledKernel{*figures, (*binary)->getBuffer().str()};
 }

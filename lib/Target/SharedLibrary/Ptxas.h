@@ -19,9 +19,14 @@ namespace qdialect {
 /// ptxas on the PATH or in /usr/local/cuda; empty where there is none.
 std::string findPtxas();
 
+struct AssembledKernel {
+  AssemblyFigures figures;
+  std::string binary; ///< a cubin
+};
+
 /// Assembles a PTX file with one kernel for `target` ("sm_80"). An error if
 /// ptxas crashes, refuses the text or warns of it.
-llvm::Expected<AssemblyFigures>
+llvm::Expected<AssembledKernel>
 runPtxas(llvm::StringRef ptxas, llvm::StringRef code, llvm::StringRef target);
 
 /// The figures in what `ptxas -v` prints; an error without a line of registers.

@@ -275,6 +275,8 @@ void Writer::launches(unsigned number) {
         out.attribute("dynamic_shared_bytes", kernel.sharedBytes);
         if (!kernel.assembly)
           return;
+        out.attribute("cubin_bytes",
+                      static_cast<int64_t>(kernel.binary.size()));
         out.attribute("registers", kernel.assembly->registers);
         out.attribute("spill_bytes", kernel.assembly->spillStores +
                                          kernel.assembly->spillLoads);

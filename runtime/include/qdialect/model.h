@@ -28,7 +28,7 @@
 #define QD_MODEL_H
 
 #ifndef QDIALECT_MODEL_ABI
-#define QDIALECT_MODEL_ABI 6
+#define QDIALECT_MODEL_ABI 7
 
 #include <stddef.h>
 #include <stdint.h>
@@ -117,14 +117,19 @@ typedef struct qd_info {
 typedef struct qd_device {
   uint32_t struct_size; /* sizeof(qd_device) */
   int32_t capability;   /* 10 * major + minor of the compute capability */
+  int32_t binaries;     /* not 0: load takes cubins, too */
   void *state;          /* what the functions get */
+  /* Around calls of the others, which come from the same thread; pairs may lie
+   * inside each other. Both are NULL where the device does not need them. */
+  int32_t (*enter)(void *state);
+  void (*leave)(void *state);
   int32_t (*allocate)(void *state, uint64_t bytes, uint64_t *address);
   void (*release)(void *state, uint64_t address); /* 0 is allowed */
   int32_t (*write)(void *state, uint64_t target, const void *source,
                    uint64_t bytes);
   int32_t (*read)(void *state, void *target, uint64_t source, uint64_t bytes);
-  /* One kernel of a PTX file that ends with a zero byte. */
-  int32_t (*load)(void *state, const char *code, const char *kernel,
+  /* One kernel of a PTX file that ends with a zero byte, or of a cubin. */
+  int32_t (*load)(void *state, const void *code, const char *kernel,
                   uint32_t shared_bytes, void **function);
   void (*unload)(void *state, void *function);
   /* Parameters of 8 bytes each; a step of the model's profile. Launches run in
@@ -134,6 +139,13 @@ typedef struct qd_device {
                     const uint64_t *args, uint32_t num_args);
   int32_t (*synchronize)(void *state);
   const char *(*error)(void *state); /* of the last call that failed */
+  /* Launches between begin_graph and end_graph are not done but noted, to be
+   * done together by launch_graph, as often as wanted. All four are NULL where
+   * the device cannot. */
+  int32_t (*begin_graph)(void *state);
+  int32_t (*end_graph)(void *state, void **graph); /* NULL: throws it away */
+  int32_t (*launch_graph)(void *state, void *graph);
+  void (*free_graph)(void *state, void *graph);
 } qd_device;
 
 typedef struct qd_options {
@@ -142,6 +154,8 @@ typedef struct qd_options {
   int32_t profile;         /* not 0: measure every step */
   const char *variant;     /* NULL: $QDIALECT_CPU, else the best one */
   const qd_device *device; /* of libraries for GPUs; NULL: the driver's first */
+  char *error;             /* NULL, or room for an English sentence that says */
+  uint64_t error_bytes;    /* why create gave no instance, and its size */
 } qd_options;
 
 /* What a profiled qd_model has measured since it was created. */
@@ -153,7 +167,7 @@ typedef struct qd_profile {
 
 typedef struct qd_model qd_model;
 
-#elif QDIALECT_MODEL_ABI != 6
+#elif QDIALECT_MODEL_ABI != 7
 #error "two models of different QDialect ABI versions in one source file"
 #endif
 
@@ -194,8 +208,9 @@ const void *qd_model_result(const qd_model *model, uint32_t output,
                             int64_t *dims);
 
 /* What was wrong with the last call that gave QD_SHAPE_MISMATCH or
- * QD_DEVICE_FAILURE, an English sentence (that names input, dimension and both
- * sizes); "" before. */
+ * QD_DEVICE_FAILURE, or QD_OUT_OF_MEMORY of a GPU: an English sentence (that
+ * names input, dimension and both sizes, or the driver's function and its
+ * error); "" before. */
 const char *qd_model_error(const qd_model *model);
 
 /* Frees an instance; NULL is allowed. */

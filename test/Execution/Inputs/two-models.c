@@ -28,7 +28,7 @@ int main(void) {
   CHECK(strlen(info->receipt) == info->receipt_size);
   CHECK(strcmp(second_info()->prefix, "second") == 0);
 
-  qd_options options = {sizeof(qd_options), 2, 0, "scalar", NULL};
+  qd_options options = {sizeof(qd_options), 2, 0, "scalar", NULL, NULL, 0};
   qd_model *a = NULL, *b = NULL;
   CHECK(first_create(NULL, &a) == QD_OK);
   CHECK(second_create(&options, &b) == QD_OK);

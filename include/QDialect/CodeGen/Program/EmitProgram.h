@@ -49,7 +49,8 @@ struct AssemblyFigures {
 /// The code of one GPU kernel and how it is launched.
 struct GpuKernelCode {
   std::string symbol;
-  std::string code; ///< PTX
+  std::string code;   ///< PTX
+  std::string binary; ///< cubin; empty where there is no ptxas
   int64_t blocks = 1, threads = 1, sharedBytes = 0;
   unsigned numArguments = 0;
   std::optional<AssemblyFigures> assembly;
