@@ -6,6 +6,7 @@
 
 #include "QDialect/Analysis/BlockWeights.h"
 #include "QDialect/IR/QDDialect.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -36,6 +37,8 @@ float BlockWeights::scale(int64_t blockOfK, int64_t n) const {
 int64_t BlockWeights::zero(int64_t blockOfK, int64_t n) const {
   if (addends)
     return int64_t(1) << (bits - 1);
+  if (minifloat)
+    return 0;
   if (!zeros)
     return -smallest;
   return zeros->integer(parameterIndex(*zeros, blockOfK, n)) - smallest;
@@ -49,7 +52,42 @@ float BlockWeights::addend(int64_t blockOfK, int64_t n) const {
   return static_cast<float>(ofCodes + middle * scale(blockOfK, n));
 }
 
-/// Codes of two, four or eight bits and their scales; sizes, blocks and zero
+/// Can kernels decode it? Its values, and their spacings, are numbers of f16
+/// and of bf16.
+static bool isDecoded(const Format &format) {
+  return format.kind() == Format::Kind::MiniFloat &&
+         format.exponentBits() <= 5 && format.mantissaBits() >= 1 &&
+         format.bias() >= 0 && format.bias() <= 16 &&
+         (format.bits() == 4 || format.bits() == 6 || format.bits() == 8);
+}
+
+/// Is every code a number?
+static bool isFinite(const ConstantView &codes, const Format &format) {
+  std::vector<double> values = format.decodeTable();
+  for (int64_t i = 0, e = codes.splat ? 1 : codes.numElements(); i < e; ++i)
+    if (!std::isfinite(values[codes.integer(i) & (format.numCodes() - 1)]))
+      return false;
+  return true;
+}
+
+/// Minifloats of four, six or eight bits and their scales.
+static std::optional<BlockWeights> readMinifloats(Value input, Value scale) {
+  std::optional<Format> format =
+      qd::getFormat(getElementTypeOrSelf(input.getType()));
+  std::optional<ConstantView> codes = constantView(input),
+                              scales = constantView(scale);
+  if (!format || !isDecoded(*format) || !codes || !scales ||
+      scales->dtype != DType::F32 || !isFinite(*codes, *format))
+    return std::nullopt;
+  BlockWeights w;
+  w.bits = format->bits();
+  w.minifloat = std::move(format);
+  w.codes = std::move(*codes);
+  w.scales = std::move(*scales);
+  return w;
+}
+
+/// Integers of two, four or eight bits and their scales; sizes, blocks and zero
 /// points are the caller's.
 static std::optional<BlockWeights> readCodes(Value input, Value scale) {
   auto alphabet = dyn_cast<qd::AlphabetTypeInterface>(
@@ -108,6 +146,8 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op,
     return std::nullopt;
   std::optional<BlockWeights> w =
       readCodes(dequantize.getInput(), dequantize.getScales()[0]);
+  if (!w && !dequantize.getZeroPoint())
+    w = readMinifloats(dequantize.getInput(), dequantize.getScales()[0]);
   if (!w)
     return std::nullopt;
   w->depthFirst = s->weightDim(s->inputChannel[0]) == 0u;
@@ -122,7 +162,8 @@ std::optional<BlockWeights> getBlockWeights(linalg::LinalgOp op,
   bool perChannel = scales.getRank() == 0 || scales.getDimSize(nDim) == 1 ||
                     scales.getDimSize(nDim) == w->channels;
   if (w->block <= 0 || !perChannel ||
-      (w->bits == 8 && w->block == w->depth && !takesOneBlock) ||
+      (w->bits == 8 && !w->minifloat && w->block == w->depth &&
+       !takesOneBlock) ||
       !takeZeros(*w, dequantize.getZeroPoint(),
                  dequantize.getZeroPointDomain() == qd::ZeroPointDomain::Real))
     return std::nullopt;

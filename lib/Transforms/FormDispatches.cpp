@@ -11,11 +11,12 @@
 // the only reader of the one before and over the same iteration space.
 // Constants, fills and whatever is computed from them are copied into every
 // dispatch that reads them; so is a tensor.pad in front of a root whose kernel
-// pads as it loads. Fusion only moves ops: every rounding of the program stays.
+// pads as it loads, and a qd.dequantize in front of one that reads codes. Fusion only moves ops: every rounding of the program stays.
 // Program loops and branches stay and their bodies are cut like the function;
 // other control flow is a dispatch as a whole.
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/DecodedActivations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/Padding.h"
 #include "QDialect/Analysis/ProgramLoops.h"
@@ -80,6 +81,9 @@ bool isSunk(Operation *op) {
   if (isScalar(op))
     return true;
   if (op->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(op))
+    return true;
+  // Activations that the kernel takes as codes.
+  if (makesDecodedActivations(op))
     return true;
   // Weights that the kernel takes as codes.
   if (isa<qd::DequantizeOp>(op))

@@ -14,6 +14,7 @@
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/Analysis/DecodedActivations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Interpreter/Interpreter.h"
@@ -300,6 +301,9 @@ void Integerizer::markFallbacks() {
     if (!computes || op.getNumResults() != 1 ||
         !isa<FloatType>(getElementTypeOrSelf(op.getResult(0).getType())) ||
         isComputedFromConstants(op.getResult(0)))
+      continue;
+    // Exact products of minifloats are what was asked for.
+    if (getMinifloatSides(&op))
       continue;
     bool asked = requested ? op.hasAttr("qd.requested")
                            : refusedAccumulators.contains(&op) ||

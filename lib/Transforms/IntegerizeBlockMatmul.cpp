@@ -131,7 +131,7 @@ FailureOr<Value> multiplyBlocks(IntegerizeContext &context, linalg::LinalgOp op,
                                 bool takesOneBlock) {
   std::optional<BlockWeights> w = getBlockWeights(op, takesOneBlock);
   std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (!w || w->addends || !isPlainProduct(op, *s))
+  if (!w || w->addends || w->minifloat || !isPlainProduct(op, *s))
     return Value();
   auto x =
       op->getOperand(s->activationOperand).getDefiningOp<qd::DequantizeOp>();

@@ -188,3 +188,37 @@ func.func @two_results(%x: tensor<i1>, %y: tensor<i1>) -> (tensor<i1>, tensor<i1
   }
   return %r#0, %r#1 : tensor<i1>, tensor<i1>
 }
+
+// -----
+
+#id = affine_map<(m, n) -> (m, n)>
+#one = affine_map<(m, n) -> ()>
+
+// A product of minifloats reads the codes of both sides.
+// CHECK-LABEL: func.func @minifloats
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8x!qd.uint<8>>)
+// CHECK-NEXT: qd.dispatch ins(%[[X]] : tensor<4x8x!qd.uint<8>>) -> (tensor<4x16xf32>)
+// CHECK: qd.dequantize %{{.*}} : f8E4M3FN, f32 -> f32
+// CHECK: qd.dequantize %{{.*}} : tensor<8x16xf8E4M3FN>, tensor<1x16xf32> -> tensor<8x16xf32>
+// CHECK: linalg.matmul
+// CHECK-NOT: qd.dispatch
+func.func @minifloats(%x: tensor<4x8x!qd.uint<8>>) -> tensor<4x16xf32> {
+  %w = arith.constant dense<1.0> : tensor<8x16xf8E4M3FN>
+  %sw = arith.constant dense<0.5> : tensor<1x16xf32>
+  %sx = arith.constant dense<0.25> : tensor<f32>
+  %c0 = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #one, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sx : tensor<4x8x!qd.uint<8>>, tensor<f32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: !qd.uint<8>, %s: f32, %o: f32):
+    %b = qd.storage_cast %a : !qd.uint<8> to i8
+    %c = qd.storage_cast %b : i8 to f8E4M3FN
+    %d = qd.dequantize %c scale %s : f8E4M3FN, f32 -> f32
+    linalg.yield %d : f32
+  } -> tensor<4x8xf32>
+  %1 = qd.dequantize %w scale %sw block_sizes = [0, 1] : tensor<8x16xf8E4M3FN>, tensor<1x16xf32> -> tensor<8x16xf32>
+  %y = tensor.empty() : tensor<4x16xf32>
+  %f = linalg.fill ins(%c0 : f32) outs(%y : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %2 = linalg.matmul ins(%0, %1 : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %2 : tensor<4x16xf32>
+}

@@ -8,6 +8,9 @@
 #define QDIALECT_UNITTESTS_CODEGEN_BLOCKTEXT_H
 
 #include "DispatchText.h"
+#include "QDialect/Numerics/Format.h"
+#include "QDialect/Support/HostTensor.h"
+#include <cmath>
 
 namespace qdialect::testing {
 
@@ -105,6 +108,86 @@ inline std::string blockWeightsText(std::mt19937 &random,
       reluOfSumText(constants, p.m, p.n);
   return mainText({x}, y, body);
 }
+
+/// Activations of f32, or of bytes of minifloats of 8 bits, times minifloats
+/// with scales by blocks.
+struct MinifloatProduct {
+  int64_t m, n, k, block;
+  std::string codes; ///< element type
+  Format format;
+  std::string activations = "f32"; ///< or the element type of their codes
+
+  bool decodes() const { return activations != "f32"; }
+};
+
+/// A random code that is a number.
+inline uint32_t finiteCode(std::mt19937 &random, const Format &format) {
+  for (;;) {
+    uint32_t code = random() & (format.numCodes() - 1);
+    if (std::isfinite(format.decode(code)))
+      return code;
+  }
+}
+
+/// relu(x * dequantize(w) + bias).
+inline std::string minifloatText(std::mt19937 &random,
+                                 const MinifloatProduct &p) {
+  RandomConstants constants{random};
+  int64_t blocks = (p.k + p.block - 1) / p.block;
+  std::string codes = shapeText({p.k, p.n}, p.codes),
+              scales = shapeText({blocks, p.n}, "f32"),
+              weights = shapeText({p.k, p.n}, "f32"),
+              bytes = shapeText({p.m, p.k}, "!qd.uint<8>"),
+              x = shapeText({p.m, p.k}, "f32"),
+              y = shapeText({p.m, p.n}, "f32");
+  std::vector<uint8_t> ofWeights(p.k * p.n);
+  for (uint8_t &code : ofWeights)
+    code = static_cast<uint8_t>(finiteCode(random, p.format));
+  std::string body = "    %w = arith.constant " + denseText(ofWeights) + " : " +
+                     codes + "\n    %s = arith.constant " +
+                     constants.floats(blocks * p.n, 0.01f, 0.1f) + " : " +
+                     scales + "\n";
+  std::string left = "%x0";
+  if (p.decodes()) {
+    left = "%x";
+    body += "    %sx = arith.constant dense<0.375> : tensor<f32>\n    %ex = "
+            "tensor.empty() : " +
+            x +
+            "\n    %x = linalg.generic {indexing_maps = [affine_map<(m, n) -> "
+            "(m, n)>, affine_map<(m, n) -> ()>, affine_map<(m, n) -> (m, n)>], "
+            "iterator_types = [\"parallel\", \"parallel\"]} ins(%x0, %sx : " +
+            bytes + ", tensor<f32>) outs(%ex : " + x +
+            ") {\n    ^bb0(%a: !qd.uint<8>, %v: f32, %o: f32):\n      %t = "
+            "qd.storage_cast %a : !qd.uint<8> to i8\n      %u = "
+            "qd.storage_cast %t : i8 to " +
+            p.activations +
+            "\n      %d = qd.dequantize %u scale %v : " + p.activations +
+            ", f32 -> f32\n      linalg.yield %d : f32\n    } -> " + x + "\n";
+  }
+  body += "    %d = qd.dequantize %w scale %s block_sizes = [" +
+          std::to_string(p.block) + ", 1] : " + codes + ", " + scales + " -> " +
+          weights +
+          "\n    %c0 = arith.constant 0.0 : f32\n    %e = "
+          "tensor.empty() : " +
+          y + "\n    %f = linalg.fill ins(%c0 : f32) outs(%e : " + y + ") -> " +
+          y + "\n    %acc = linalg.matmul ins(" + left + ", %d : " + x + ", " +
+          weights + ") outs(%f : " + y + ") -> " + y + "\n" +
+          reluOfSumText(constants, p.m, p.n);
+  return mainText({p.decodes() ? bytes : x}, y, body);
+}
+
+/// Finite activations of such a product.
+inline HostTensor minifloatActivations(std::mt19937 &random,
+                                       const MinifloatProduct &p,
+                                       const Format &format) {
+  HostTensor tensor(DType::U8, {p.m, p.k});
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    tensor.mutableBytes()[i] = static_cast<char>(finiteCode(random, format));
+  return tensor;
+}
+
+inline Format e4m3() { return Format::minifloat(4, 3, Specials::OCP); }
+inline Format e5m2() { return Format::minifloat(5, 2, Specials::IEEE); }
 
 } // namespace qdialect::testing
 

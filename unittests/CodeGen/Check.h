@@ -20,9 +20,8 @@ inline void expectSame(const HostTensor &actual, const HostTensor &expected,
   int64_t wrong = 0, first = -1;
   for (int64_t i = 0; i < actual.size(); ++i) {
     double a = actual.asDouble(i), b = expected.asDouble(i);
-    bool same = tolerance == 0
-                    ? a == b || (a != a && b != b)
-                    : std::abs(a - b) <= tolerance * (1 + std::abs(b));
+    bool same = a == b || (a != a && b != b) ||
+                std::abs(a - b) <= tolerance * (1 + std::abs(b));
     if (!same && wrong++ == 0)
       first = i;
   }
@@ -33,13 +32,17 @@ inline void expectSame(const HostTensor &actual, const HostTensor &expected,
                       << expected.asDouble(std::max<int64_t>(first, 0));
 }
 
+/// Of `given` inputs, or random ones.
 /// `tolerance` is relative, for float contractions only; zero means equal bits.
 inline void checkDispatch(const std::string &text, const std::string &family,
                           std::mt19937 &random, double tolerance = 0,
-                          bool alsoGeneric = true) {
+                          bool alsoGeneric = true,
+                          llvm::ArrayRef<HostTensor> given = {}) {
   DispatchModule module(text);
   ASSERT_TRUE(module.isValid()) << text.substr(0, 4000);
-  llvm::SmallVector<HostTensor> inputs = module.randomInputs(random);
+  llvm::SmallVector<HostTensor> inputs(given);
+  if (given.empty())
+    inputs = module.randomInputs(random);
   HostTensor expected = module.expected(inputs);
   for (const CpuTarget &target : allCpuTargets()) {
     if (!target.runsHere())

@@ -2,12 +2,14 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The family "block-weights": f32 activations times weights that stay packed
-// codes of 2, 4 or 8 bits (Analysis/BlockWeights.h), GEMM and GEMV. A panel is
-// 64 channels; its image holds for each k the codes of 64 channels, 16
-// neighbours of a vector in the same bits of 16 bytes:
+// The family "block-weights": activations of f32, or of minifloats with one
+// scale, times weights that stay packed codes of 2, 4, 6 or 8 bits
+// (Analysis/BlockWeights.h), GEMM and GEMV. A panel is 64 channels; its image
+// holds for each k the codes of 64 channels, 16 neighbours of a vector in the
+// same bits of 16 bytes:
 //
 //   4 bits: byte i of load l = channel 32 l + i | channel 32 l + 16 + i << 4
+//   6 bits: the low 4, then the high 2 of all
 //
 // Codes become floats in registers, once for all rows of a tile. Sums run over
 // a block first and are scaled once:
@@ -19,6 +21,7 @@
 #include "BlockPanels.h"
 #include "Emitter.h"
 #include "Families.h"
+#include "MinifloatLanes.h"
 #include "Payload.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,25 +31,45 @@ using namespace mlir;
 namespace qdialect::cpu {
 namespace {
 
+/// Bits of the codes of a panel that lie together, for one k.
+struct CodeStream {
+  unsigned first, bits;
+  int64_t start; ///< byte among those of k
+
+  int64_t perByte() const { return 8 / bits; }
+  int64_t mask() const { return (int64_t(1) << bits) - 1; }
+  int64_t byteOf(int64_t vector) const {
+    return start + vector / perByte() * Emitter::kLanes;
+  }
+  int64_t shiftOf(int64_t vector) const { return vector % perByte() * bits; }
+};
+
+SmallVector<CodeStream, 2> codeStreams(unsigned bits) {
+  if (bits == 6)
+    return {{0, 4, 0}, {4, 2, kPanel / 2}};
+  return {{0, bits, 0}};
+}
+
 /// The packed images: codes [panel][k][8 * bits bytes], scales
 /// [panel][block][64] in f32, zero points [panel][block][64] in bytes; addends,
 /// if any, like scales.
 std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
   int64_t panels = (w.channels + kPanel - 1) / kPanel;
-  int64_t bytesOfK = kPanel * w.bits / 8, perByte = 8 / w.bits;
+  int64_t bytesOfK = kPanel * w.bits / 8;
   ConstantBlob codes;
   codes.size = panels * w.depth * bytesOfK;
   codes.fill = [=](MutableArrayRef<char> out) {
     std::fill(out.begin(), out.end(), 0);
-    for (int64_t n = 0; n < w.channels; ++n) {
-      int64_t inPanel = n % kPanel, vector = inPanel / Emitter::kLanes;
-      int64_t byte = vector / perByte * Emitter::kLanes +
-                     inPanel % Emitter::kLanes,
-              shift = vector % perByte * w.bits;
-      char *column = out.data() + n / kPanel * w.depth * bytesOfK + byte;
-      for (int64_t k = 0; k < w.depth; ++k)
-        column[k * bytesOfK] |= static_cast<char>(w.code(k, n) << shift);
-    }
+    for (const CodeStream &stream : codeStreams(w.bits))
+      for (int64_t n = 0; n < w.channels; ++n) {
+        int64_t inPanel = n % kPanel, vector = inPanel / Emitter::kLanes;
+        int64_t byte = stream.byteOf(vector) + inPanel % Emitter::kLanes;
+        char *column = out.data() + n / kPanel * w.depth * bytesOfK + byte;
+        for (int64_t k = 0; k < w.depth; ++k)
+          column[k * bytesOfK] |=
+              static_cast<char>((w.code(k, n) >> stream.first & stream.mask())
+                                << stream.shiftOf(vector));
+      }
   };
   std::vector<ConstantBlob> constants{
       std::move(codes),
@@ -60,6 +83,19 @@ std::vector<ConstantBlob> packBlockWeights(const BlockWeights &w) {
   return constants;
 }
 
+/// The f32 of each byte.
+ConstantBlob decodingTable(const DecodedActivations &decoded) {
+  ConstantBlob table;
+  table.size = 256 * sizeof(float);
+  table.fill = [decoded](MutableArrayRef<char> out) {
+    for (uint32_t code = 0; code < 256; ++code) {
+      float value = decoded.value(code);
+      std::memcpy(out.data() + code * sizeof(float), &value, sizeof(float));
+    }
+  };
+  return table;
+}
+
 class BlockMatmulPlan : public CpuKernelPlan {
 public:
   BlockMatmulPlan(const KernelRegion &source, BlockWeights weights,
@@ -68,6 +104,8 @@ public:
 
   bool init() {
     constants = packBlockWeights(w);
+    if (rows.decoded)
+      constants.push_back(decodingTable(*rows.decoded));
     std::optional<Epilogue> resolved =
         Epilogue::create(region, constants, w.channels);
     if (!resolved)
@@ -160,8 +198,10 @@ public:
     zeros = e.at(e.argument(args, firstConstant + 2), parameters);
     if (w.addends)
       addends = e.at(e.argument(args, firstConstant + 3), e.mul(parameters, 4));
+    if (rows.decoded)
+      table = e.argument(args, firstConstant + (w.addends ? 4 : 3));
     Value first = e.add(e.mul(row, rows.stride), rows.offset);
-    input = e.at(e.argument(args, rows.input), e.mul(first, 4));
+    input = e.at(e.argument(args, rows.input), e.mul(first, activationBytes()));
     SmallVector<Value> totals(height * vectors, e.constant(floats(), 0));
     totals = e.loopBlocks(w.depth, w.block, totals,
                           [&](Value block, int64_t size, ValueRange carried) {
@@ -175,32 +215,61 @@ private:
   VectorType floats() { return Emitter::vector(e.f32()); }
   VectorType ints() { return Emitter::vector(e.i32()); }
   int64_t bytesOfK() const { return kPanel * w.bits / 8; }
+  int64_t activationBytes() const { return rows.decoded ? 1 : 4; }
 
   Value bytesAt(Value pointer) {
     Value bytes = e.load(Emitter::vector(e.i8()), pointer);
     return arith::ExtUIOp::create(e, ints(), bytes);
   }
 
-  /// code - zero of each vector at `pointer`, as floats.
-  SmallVector<Value> unpack(Value pointer, ArrayRef<Value> zeroPoints) {
-    int64_t perByte = 8 / w.bits;
+  /// The bits of each vector in a stream of the k at `pointer`.
+  SmallVector<Value> streamAt(Value pointer, const CodeStream &stream) {
     SmallVector<Value> result;
     Value bytes;
     for (int64_t v = 0; v < vectors; ++v) {
-      int64_t part = v % perByte;
-      if (part == 0)
-        bytes = bytesAt(e.at(pointer, v / perByte * Emitter::kLanes));
+      int64_t shift = stream.shiftOf(v);
+      if (shift == 0)
+        bytes = bytesAt(e.at(pointer, stream.byteOf(v)));
       Value code = bytes;
-      if (part != 0)
-        code = arith::ShRUIOp::create(e, code,
-                                      e.constantInt(ints(), part * w.bits));
-      if (part + 1 != perByte)
-        code = arith::AndIOp::create(
-            e, code, e.constantInt(ints(), (int64_t(1) << w.bits) - 1));
-      Value centred = arith::SubIOp::create(e, code, zeroPoints[v]);
-      result.push_back(arith::SIToFPOp::create(e, floats(), centred));
+      if (shift != 0)
+        code = arith::ShRUIOp::create(e, code, e.constantInt(ints(), shift));
+      if (shift + stream.bits != 8)
+        code = arith::AndIOp::create(e, code,
+                                     e.constantInt(ints(), stream.mask()));
+      result.push_back(code);
     }
     return result;
+  }
+
+  /// code - zero of each vector at `pointer`, or the minifloats, as floats.
+  SmallVector<Value> unpack(Value pointer, ArrayRef<Value> zeroPoints) {
+    SmallVector<CodeStream, 2> streams = codeStreams(w.bits);
+    SmallVector<Value> result = streamAt(pointer, streams[0]);
+    for (const CodeStream &stream : ArrayRef(streams).drop_front())
+      for (auto [code, bits] :
+           llvm::zip_equal(result, streamAt(pointer, stream)))
+        code = arith::OrIOp::create(
+            e, code,
+            arith::ShLIOp::create(e, bits,
+                                  e.constantInt(ints(), stream.first)));
+    for (auto [v, code] : llvm::enumerate(result)) {
+      if (w.minifloat) {
+        code = decodeMinifloats(e, *w.minifloat, code);
+        continue;
+      }
+      Value centred = arith::SubIOp::create(e, code, zeroPoints[v]);
+      code = arith::SIToFPOp::create(e, floats(), centred);
+    }
+    return result;
+  }
+
+  /// The activation at `pointer` in all lanes.
+  Value activation(Value pointer) {
+    if (rows.decoded) {
+      Value code = arith::ExtUIOp::create(e, e.i64(), e.load(e.i8(), pointer));
+      pointer = e.at(table, e.mul(code, 4));
+    }
+    return e.broadcast(e.load(e.f32(), pointer, 4), floats());
   }
 
   Value multiplyAdd(Value a, Value b, Value c) {
@@ -210,12 +279,12 @@ private:
   SmallVector<Value> addBlock(Value block, int64_t size, ValueRange totals) {
     Value place = e.mul(block, kPanel);
     SmallVector<Value> zeroPoints;
-    for (int64_t v = 0; v < vectors; ++v)
+    for (int64_t v = 0; v < vectors && !w.minifloat; ++v)
       zeroPoints.push_back(
           bytesAt(e.at(e.at(zeros, place), v * Emitter::kLanes)));
     Value firstK = e.mul(block, w.block);
     Value image = e.at(codes, e.mul(firstK, bytesOfK()));
-    Value x = e.at(input, e.mul(firstK, 4));
+    Value x = e.at(input, e.mul(firstK, activationBytes()));
     // Behind the sums of products, with addends, the sums of x of each row.
     int64_t products = height * vectors;
     SmallVector<Value> start(products + (w.addends ? height : 0),
@@ -226,10 +295,10 @@ private:
           SmallVector<Value> next(carried.begin(), carried.end());
           SmallVector<Value> weights =
               unpack(e.at(image, e.mul(k, bytesOfK())), zeroPoints);
-          Value xk = e.at(x, e.mul(k, 4));
+          Value xk = e.at(x, e.mul(k, activationBytes()));
           for (int64_t r = 0; r < height; ++r) {
-            Value factor = e.broadcast(
-                e.load(e.f32(), e.at(xk, r * rows.stride * 4), 4), floats());
+            Value factor =
+                activation(e.at(xk, r * rows.stride * activationBytes()));
             for (int64_t v = 0; v < vectors; ++v)
               next[r * vectors + v] =
                   multiplyAdd(factor, weights[v], next[r * vectors + v]);
@@ -272,7 +341,7 @@ private:
   const BlockRows &rows;
   const Epilogue &epilogue;
   int64_t height, channels, vectors;
-  Value args, row, panel, codes, scales, zeros, addends, input;
+  Value args, row, panel, codes, scales, zeros, addends, table, input;
 };
 
 LLVM::LLVMFuncOp BlockMatmulPlan::emitTile(OpBuilder &moduleBuilder,

@@ -9,6 +9,7 @@
 #define QDIALECT_LIB_CODEGEN_CPU_BLOCKPANELS_H
 
 #include "QDialect/Analysis/BlockWeights.h"
+#include "QDialect/Analysis/DecodedActivations.h"
 #include "QDialect/CodeGen/CPU/KernelPlan.h"
 #include <cstring>
 
@@ -16,13 +17,15 @@ namespace qdialect::cpu {
 
 constexpr int64_t kPanel = 64;
 
-/// Where the rows of f32 activations are.
+/// Where the rows of activations are.
 struct BlockRows {
   unsigned input = 0;
   int64_t offset = 0, count = 1, stride = 0; ///< in elements
+  /// What they are decoded from; none: they are f32.
+  std::optional<DecodedActivations> decoded;
 };
 
-/// A product of f32 activations with blocked weights.
+/// A product of such activations with blocked weights.
 struct BlockProduct {
   BlockWeights weights;
   BlockRows rows;

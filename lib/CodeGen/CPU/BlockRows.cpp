@@ -17,14 +17,19 @@ static std::optional<BlockRows> readRows(linalg::LinalgOp op,
   auto indices = linearResults(s.activationMap);
   if (!indices)
     return std::nullopt;
-  std::optional<Access> access = resolveAccess(
-      op->getOperand(s.activationOperand), op.getNumLoops(), *indices);
+  BlockRows rows;
+  Value activations = op->getOperand(s.activationOperand);
+  rows.decoded = getDecodedActivations(activations.getDefiningOp());
+  if (rows.decoded)
+    activations = rows.decoded->codes;
+  std::optional<Access> access =
+      resolveAccess(activations, op.getNumLoops(), *indices);
   auto argument =
       access ? dyn_cast<BlockArgument>(access->base) : BlockArgument();
-  if (!argument || !getElementTypeOrSelf(argument.getType()).isF32() ||
+  if (!argument ||
+      (!rows.decoded && !getElementTypeOrSelf(argument.getType()).isF32()) ||
       access->form.coefficients[s.inputChannel[0]] != 1)
     return std::nullopt;
-  BlockRows rows;
   rows.input = argument.getArgNumber();
   rows.offset = access->form.offset;
   auto type = cast<RankedTensorType>(op->getResult(0).getType());

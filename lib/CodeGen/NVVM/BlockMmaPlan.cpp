@@ -247,7 +247,7 @@ private:
 
 GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region) {
   std::optional<cpu::BlockProduct> product = cpu::readBlockProduct(region.root);
-  if (!product)
+  if (!product || product->weights.minifloat)
     return nullptr;
   auto plan = std::make_unique<BlockWeightsPlan>(
       region, std::move(product->weights), product->rows);

@@ -10,6 +10,7 @@
 #include "Receipt.h"
 #include "Certificate.h"
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/Analysis/DecodedActivations.h"
 #include "QDialect/Analysis/ProductSize.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/CodeGen/CPU/CpuCosts.h"
@@ -40,6 +41,9 @@ std::string text(Type type) {
 
 /// An op that only serves the others of its dispatch.
 bool isAuxiliary(Operation &op) {
+  // Weights that the kernel takes as codes.
+  if (isa<qd::DequantizeOp>(op))
+    return isa<RankedTensorType>(op.getResult(0).getType());
   return isa<arith::ConstantOp, tensor::EmptyOp, linalg::FillOp, tensor::PadOp,
              tensor::CollapseShapeOp, tensor::ExpandShapeOp, qd::YieldOp>(op);
 }
@@ -122,6 +126,8 @@ std::string realisedPrecision(qd::DispatchOp dispatch, Operation &root) {
   } else if (auto product = dyn_cast<qd::BlockMatmulOp>(root)) {
     // Its scales are floats, as an epilogue's would be.
     types.assign({product.getLhs().getType(), product.getRhs().getType()});
+  } else if (auto sides = getMinifloatSides(&root)) {
+    types.assign({sides->first, sides->second});
   }
   std::string floats, integers;
   unsigned floatBits = 0, integerBits = 0;
