@@ -66,8 +66,8 @@ protected:
       if (!target.runsHere())
         continue;
       SCOPED_TRACE(target.name);
-      qd_options options = {sizeof(qd_options), 2, 0, target.name.c_str(),
-                            nullptr, nullptr, 0};
+      qd_options options = {
+          sizeof(qd_options), 2, 0, target.name.c_str(), nullptr, nullptr, 0};
       qd_model *instance = nullptr;
       ASSERT_EQ(create(&options, &instance), QD_OK);
       std::memset(output.data(), 0x55, expected[0].sizeInBytes());
