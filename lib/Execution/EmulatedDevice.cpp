@@ -37,7 +37,7 @@ struct EmulatedDevice::Impl {
   }
   int32_t load(const void *code, const char *name, void **function);
   int32_t launch(Kernel &kernel, StringRef step, uint64_t blocks,
-                 uint32_t threads, uint32_t sharedBytes,
+                 uint32_t repeats, uint32_t threads, uint32_t sharedBytes,
                  ArrayRef<uint64_t> args);
   void count(StringRef kernel, StringRef step, const ptx::LaunchResult &result);
   void bindTable(int32_t capability);
@@ -74,11 +74,13 @@ void EmulatedDevice::Impl::count(StringRef kernel, StringRef step,
 }
 
 int32_t EmulatedDevice::Impl::launch(Kernel &kernel, StringRef step,
-                                     uint64_t blocks, uint32_t threadsOfBlock,
+                                     uint64_t blocks, uint32_t repeats,
+                                     uint32_t threadsOfBlock,
                                      uint32_t sharedBytes,
                                      ArrayRef<uint64_t> args) {
   ptx::LaunchConfig config;
   config.grid.x = static_cast<uint32_t>(blocks);
+  config.grid.y = repeats;
   config.block.x = threadsOfBlock;
   config.sharedBytes = sharedBytes;
   config.threads = threads;
@@ -147,12 +149,13 @@ void EmulatedDevice::Impl::bindTable(int32_t capability) {
     delete static_cast<Kernel *>(function);
   };
   table.launch = [](void *state, void *function, const char *step,
-                    uint64_t blocks, uint32_t threads, uint32_t sharedBytes,
-                    const uint64_t *args, uint32_t numArgs) {
+                    uint64_t blocks, uint32_t repeats, uint32_t threads,
+                    uint32_t sharedBytes, const uint64_t *args,
+                    uint32_t numArgs) {
     auto &self = *static_cast<Impl *>(state);
     std::lock_guard<std::mutex> lock(self.mutex);
-    return self.launch(*static_cast<Kernel *>(function), step, blocks, threads,
-                       sharedBytes, {args, numArgs});
+    return self.launch(*static_cast<Kernel *>(function), step, blocks, repeats,
+                       threads, sharedBytes, {args, numArgs});
   };
   table.synchronize = [](void *) -> int32_t { return 0; };
   table.error = [](void *state) {

@@ -34,8 +34,8 @@ void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, uint32_t num_args, const int64_t *offsets,
                   const int64_t *strides, int64_t num_tasks,
                   int64_t num_blocks) {
-  if (qd_rt_blocks_on_gpu(context, step, kernel, args, num_args, offsets,
-                          strides, num_blocks))
+  if (qd_rt_blocks_on_gpu(context, step, kernel, args, offsets, strides,
+                          num_blocks))
     return;
   blocks b = {kernel, args, num_args, offsets, strides, num_tasks};
   void *wrapped[] = {&b};

@@ -232,12 +232,12 @@ static void cuda_unload(void *state, void *function) {
 }
 
 static int32_t cuda_launch(void *state, void *function, const char *step,
-                           uint64_t blocks, uint32_t threads,
+                           uint64_t blocks, uint32_t repeats, uint32_t threads,
                            uint32_t shared_bytes, const uint64_t *args,
                            uint32_t num_args) {
   cuda *d = state;
   const loaded *l = function;
-  void *parameters[QD_MOST_KERNEL_ARGS];
+  void *parameters[2 * QD_MOST_KERNEL_ARGS]; /* with strides */
   if (blocks > INT_MAX) {
     snprintf(d->error, sizeof(d->error),
              "step '%s' has %llu blocks, more than a GPU launches at once",
@@ -247,8 +247,9 @@ static int32_t cuda_launch(void *state, void *function, const char *step,
   for (uint32_t i = 0; i < num_args; ++i)
     parameters[i] = (void *)&args[i];
   return failed(d, "cuLaunchKernel",
-                driver.launch(l->function, (unsigned)blocks, 1, 1, threads, 1,
-                              1, shared_bytes, d->stream, parameters, NULL));
+                driver.launch(l->function, (unsigned)blocks, repeats, 1,
+                              threads, 1, 1, shared_bytes, d->stream,
+                              parameters, NULL));
 }
 
 static int32_t cuda_synchronize(void *state) {

@@ -350,33 +350,70 @@ static const char *gpu_weights(const qd_gpu *gpu) {
 }
 
 static qd_status launch(qd_gpu *gpu, uint32_t step, const function *f,
-                        int64_t blocks, const uint64_t *args) {
+                        int64_t blocks, int64_t repeats, const uint64_t *args,
+                        uint32_t num_args) {
   const qd_device *device = gpu->device;
   const qd_gpu_kernel *kernel = f->kernel;
   return device->launch(device->state, f->loaded,
                         gpu->program->info.step_names[step], (uint64_t)blocks,
-                        kernel->threads, kernel->shared_bytes, args,
-                        kernel->num_args)
+                        (uint32_t)repeats, kernel->threads,
+                        kernel->shared_bytes, args, num_args)
              ? QD_DEVICE_FAILURE
              : QD_OK;
 }
 
-static qd_status gpu_launch(qd_gpu *gpu, uint32_t step, qd_kernel kernel,
-                            void **args) {
-  const function *f = (const function *)(const void *)kernel;
-  _Static_assert(sizeof(void *) == sizeof(uint64_t), "addresses have 64 bits");
-  return launch(gpu, step, f, f->kernel->blocks, (const uint64_t *)args);
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "addresses have 64 bits");
+
+static qd_status gpu_launch(qd_gpu *gpu, uint32_t step, qd_kernel handle,
+                            void **args, int64_t num_tasks) {
+  const function *f = (const function *)(const void *)handle;
+  const qd_gpu_kernel *kernel = f->kernel;
+  int64_t blocks = kernel->blocks;
+  if (!blocks)
+    blocks = (num_tasks + kernel->tasks - 1) / kernel->tasks;
+  if (!blocks)
+    return QD_OK;
+  if (!kernel->num_strides)
+    return launch(gpu, step, f, blocks, 1, (const uint64_t *)args,
+                  kernel->num_args);
+  uint64_t own[2 * QD_MOST_KERNEL_ARGS] = {0}; /* strides of 0 */
+  memcpy(own, args, kernel->num_args * sizeof(uint64_t));
+  return launch(gpu, step, f, blocks, 1, own,
+                kernel->num_args + kernel->num_strides);
+}
+
+static qd_status gpu_repeat(qd_gpu *gpu, uint32_t step, qd_kernel handle,
+                            void **args, const int64_t *offsets,
+                            const int64_t *strides, int64_t num_blocks) {
+  const function *f = (const function *)(const void *)handle;
+  const qd_gpu_kernel *kernel = f->kernel;
+  uint32_t num_args = kernel->num_args;
+  uint64_t own[2 * QD_MOST_KERNEL_ARGS];
+  qd_status status = QD_OK;
+  for (int64_t first = 0; first < num_blocks && status == QD_OK;
+       first += QD_MOST_REPEATS) {
+    int64_t left = num_blocks - first;
+    for (uint32_t i = 0; i < num_args; ++i)
+      own[i] = (uint64_t)args[i] + (uint64_t)(offsets[i] + first * strides[i]);
+    for (uint32_t i = 0; i < kernel->num_strides; ++i)
+      own[num_args + i] = (uint64_t)strides[i];
+    status = launch(gpu, step, f, kernel->blocks,
+                    left < QD_MOST_REPEATS ? left : QD_MOST_REPEATS, own,
+                    num_args + kernel->num_strides);
+  }
+  return status;
 }
 
 static qd_status gpu_copy(qd_gpu *gpu, uint32_t step, char *target,
                           const char *source, int64_t bytes, int32_t flip) {
   int64_t blocks = (bytes + kCopyThreads - 1) / kCopyThreads;
+  const function *f = &gpu->functions[gpu->variant->num_kernels];
   uint64_t args[] = {(uintptr_t)target, (uintptr_t)source, (uint64_t)bytes,
                      (uint64_t)flip};
   if (blocks == 0)
     return QD_OK;
-  return launch(gpu, step, &gpu->functions[gpu->variant->num_kernels],
-                blocks < kCopyBlocks ? blocks : kCopyBlocks, args);
+  return launch(gpu, step, f, blocks < kCopyBlocks ? blocks : kCopyBlocks, 1,
+                args, f->kernel->num_args);
 }
 
 static const void *gpu_result(qd_gpu *gpu, uint32_t output, const void *source,
@@ -410,5 +447,6 @@ static const char *gpu_error(const qd_gpu *gpu) {
 const qd_gpu_runtime qd_gpu_functions = {
     gpu_create,   gpu_destroy, gpu_enter,  gpu_leave,  gpu_kernels,
     gpu_allocate, gpu_release, gpu_begin,  gpu_end,    gpu_write_sizes,
-    gpu_sizes,    gpu_weights, gpu_launch, gpu_copy,   gpu_read,
-    gpu_result,   gpu_wait,    gpu_replay, gpu_record, gpu_error};
+    gpu_sizes,    gpu_weights, gpu_launch, gpu_repeat, gpu_copy,
+    gpu_read,     gpu_result,  gpu_wait,   gpu_replay, gpu_record,
+    gpu_error};

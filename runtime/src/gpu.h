@@ -38,8 +38,12 @@ typedef struct qd_gpu_runtime {
   qd_status (*write_sizes)(qd_gpu *gpu, const qd_sizes *sizes);
   const int64_t *(*sizes)(const qd_gpu *gpu);
   const char *(*weights)(const qd_gpu *gpu);
-  qd_status (*launch)(qd_gpu *gpu, uint32_t step, qd_kernel kernel,
-                      void **args);
+  qd_status (*launch)(qd_gpu *gpu, uint32_t step, qd_kernel kernel, void **args,
+                      int64_t num_tasks);
+  /* qd_rt_blocks. */
+  qd_status (*repeat)(qd_gpu *gpu, uint32_t step, qd_kernel kernel, void **args,
+                      const int64_t *offsets, const int64_t *strides,
+                      int64_t num_blocks);
   qd_status (*copy)(qd_gpu *gpu, uint32_t step, char *target,
                     const char *source, int64_t bytes, int32_t flip);
   qd_status (*read)(qd_gpu *gpu, void *target, const void *source,

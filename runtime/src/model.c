@@ -56,14 +56,13 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Behind a failure nothing more is launched; run() asks for it. */
-static void launch(qd_context *context, uint32_t step, qd_kernel kernel,
-                   void **args) {
-  uint64_t start = context->nanoseconds ? now() : 0;
-  if (context->status != QD_OK)
-    return;
-  context->status =
-      context->gpu_runtime->launch(context->gpu, step, kernel, args);
+/* Around a launch; behind a failure nothing more is launched, run() asks. */
+static int begin_launch(const qd_context *context, uint64_t *start) {
+  *start = context->nanoseconds ? now() : 0;
+  return context->status == QD_OK;
+}
+
+static void end_launch(qd_context *context, uint32_t step, uint64_t start) {
   if (!context->nanoseconds)
     return;
   if (context->status == QD_OK)
@@ -71,10 +70,20 @@ static void launch(qd_context *context, uint32_t step, qd_kernel kernel,
   context->nanoseconds[step] += now() - start;
 }
 
+static void launch(qd_context *context, uint32_t step, qd_kernel kernel,
+                   void **args, int64_t num_tasks) {
+  uint64_t start;
+  if (!begin_launch(context, &start))
+    return;
+  context->status =
+      context->gpu_runtime->launch(context->gpu, step, kernel, args, num_tasks);
+  end_launch(context, step, start);
+}
+
 void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
                     void **args, int64_t num_tasks) {
   if (context->gpu) {
-    launch(context, step, kernel, args);
+    launch(context, step, kernel, args, num_tasks);
     return;
   }
   if (!context->nanoseconds) {
@@ -89,7 +98,7 @@ void qd_rt_parallel(qd_context *context, uint32_t step, qd_kernel kernel,
 void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
                   void **args, int64_t num_tasks) {
   if (context->gpu) {
-    launch(context, step, kernel, args);
+    launch(context, step, kernel, args, num_tasks);
     return;
   }
   uint64_t start = context->nanoseconds ? now() : 0;
@@ -100,17 +109,17 @@ void qd_rt_serial(qd_context *context, uint32_t step, qd_kernel kernel,
 }
 
 int32_t qd_rt_blocks_on_gpu(qd_context *context, uint32_t step,
-                            qd_kernel kernel, void **args, uint32_t num_args,
+                            qd_kernel kernel, void **args,
                             const int64_t *offsets, const int64_t *strides,
                             int64_t num_blocks) {
-  void *moved[QD_MOST_KERNEL_ARGS];
+  uint64_t start;
   if (!context->gpu)
     return 0;
-  for (int64_t block = 0; block < num_blocks; ++block) {
-    for (uint32_t i = 0; i < num_args; ++i)
-      moved[i] = (char *)args[i] + offsets[i] + block * strides[i];
-    launch(context, step, kernel, moved);
-  }
+  if (num_blocks <= 0 || !begin_launch(context, &start))
+    return 1;
+  context->status = context->gpu_runtime->repeat(
+      context->gpu, step, kernel, args, offsets, strides, num_blocks);
+  end_launch(context, step, start);
   return 1;
 }
 
@@ -128,10 +137,13 @@ static void copy_kernel(void **args, int64_t begin, int64_t end) {
 void qd_rt_copy(qd_context *context, uint32_t step, char *target,
                 const char *source, int64_t bytes, int32_t flip) {
   void *args[] = {target, (void *)source, &bytes, &flip};
+  uint64_t start;
   if (context->gpu) {
-    if (context->status == QD_OK)
-      context->status = context->gpu_runtime->copy(context->gpu, step, target,
-                                                   source, bytes, flip);
+    if (!begin_launch(context, &start))
+      return;
+    context->status = context->gpu_runtime->copy(context->gpu, step, target,
+                                                 source, bytes, flip);
+    end_launch(context, step, start);
     return;
   }
   qd_rt_parallel(context, step, copy_kernel, args,

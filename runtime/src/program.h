@@ -31,15 +31,17 @@ typedef struct qd_context qd_context;
 
 enum { QD_MOST_KERNEL_ARGS = 256 };
 
-/* A kernel for GPUs: parameters of 8 bytes, a grid and blocks of one dimension.
- */
+/* A kernel for GPUs: parameters of 8 bytes, blocks of one dimension. The second
+ * dimension of the grid repeats the kernel with its first num_strides arguments
+ * moved on; by how much follows its other parameters. */
 typedef struct qd_gpu_kernel {
   const char *symbol;
   const char *code;   /* PTX with this kernel; ends with a zero byte */
   const char *binary; /* the same assembled (a cubin); NULL if it was not */
-  int64_t blocks;
+  int64_t blocks;     /* 0: as many as the step's tasks need */
   uint32_t threads, shared_bytes; /* of a block */
-  uint32_t num_args;
+  uint32_t tasks;                 /* of a block, where blocks is 0 */
+  uint32_t num_args, num_strides; /* num_args without strides */
 } qd_gpu_kernel;
 
 /* One variant: its kernels in the order the program numbers them. */
@@ -123,9 +125,9 @@ void qd_rt_blocks(qd_context *context, uint32_t step, qd_kernel kernel,
                   const int64_t *strides, int64_t num_tasks,
                   int64_t num_blocks);
 
-/* Launches a kernel for each block; 0 where there is no GPU. */
+/* The same in one launch, or few; 0 where there is no GPU. */
 int32_t qd_rt_blocks_on_gpu(qd_context *context, uint32_t step,
-                            qd_kernel kernel, void **args, uint32_t num_args,
+                            qd_kernel kernel, void **args,
                             const int64_t *offsets, const int64_t *strides,
                             int64_t num_blocks);
 

@@ -38,7 +38,7 @@ protected:
     if (table->load(table->state, code.c_str(), "store", 0, &kernel))
       return 1;
     int32_t status =
-        table->launch(table->state, kernel, step, 1, 32, 0, &memory, 1);
+        table->launch(table->state, kernel, step, 1, 1, 32, 0, &memory, 1);
     table->unload(table->state, kernel);
     return status;
   }

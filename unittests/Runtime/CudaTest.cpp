@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <thread>
+#include <vector>
 
 extern "C" {
 #include "gpu.h"
@@ -65,6 +66,19 @@ ld.global.u8 %h1, [%rd5];
 add.s64 %rd5, %rd1, %rd4;
 st.global.u8 [%rd5], %h1;
 DONE: ret;
+})";
+
+/// Block y writes y, a stride further each time.
+const std::string kRows = std::string(kHead) + R"(
+.visible .entry rows(.param .u64 out, .param .u64 stride) {
+.reg .b64 %rd<4>; .reg .b32 %r<2>;
+ld.param.u64 %rd1, [out];
+ld.param.u64 %rd2, [stride];
+mov.u32 %r1, %ctaid.y;
+cvt.u64.u32 %rd3, %r1;
+mad.lo.u64 %rd3, %rd3, %rd2, %rd1;
+st.global.u32 [%rd3], %r1;
+ret;
 })";
 
 constexpr int64_t kMost = 8;
@@ -169,8 +183,8 @@ protected:
   const char weights[4] = {1, 2, 3, 4};
   const uint32_t dims[1] = {0};
   const qd_buffer buffer = {2, 0, 1, 0};
-  qd_gpu_kernel newer[2] = {{"add", nullptr, nullptr, 1, 32, kShared, 3},
-                            {"copy", nullptr, nullptr, 1, 256, 0, 4}};
+  qd_gpu_kernel newer[2] = {{"add", nullptr, nullptr, 1, 32, kShared, 0, 3, 0},
+                            {"copy", nullptr, nullptr, 1, 256, 0, 0, 4, 0}};
   qd_gpu_kernel older[2] = {newer[0], newer[1]};
   const qd_variant variants[2] = {{90, nullptr, newer, 1},
                                   {80, nullptr, older, 1}};
@@ -285,6 +299,39 @@ TEST_F(CudaTest, EveryCallMayFail) {
   static_cast<FakeCuda &>(*fake) = FakeCuda();
 }
 
+constexpr int64_t kRowBlocks = QD_MOST_REPEATS + 100;
+
+void rowsMain(qd_context *context, char *const *, const qd_kernel *kernels,
+              const void *const *, void *const *outputs, const int64_t *,
+              const int64_t *, const char *, const int64_t *) {
+  void *args[] = {outputs[0]};
+  const int64_t offset = 0, stride = 4;
+  qd_rt_blocks(context, 1, kernels[0], args, 1, &offset, &stride, 1,
+               kRowBlocks);
+}
+
+TEST_F(CudaTest, BlocksOfRowsAreOneLaunchUpToTheMostRepeats) {
+  const int64_t rowDims[] = {kRowBlocks};
+  const qd_tensor_info rows = {"y",     QD_U32, 1, rowDims, 4 * kRowBlocks,
+                               nullptr, nullptr};
+  older[0] = {"rows", kRows.c_str(), nullptr, 1, 1, 0, 0, 1, 1};
+  newer[0] = older[0];
+  program.info.num_inputs = program.info.num_symbols = 0;
+  program.num_sizes = program.num_buffers = 0;
+  program.input_dims = program.output_dims = nullptr;
+  program.info.outputs = &rows;
+  program.main = rowsMain;
+  qd_model *model = nullptr;
+  ASSERT_EQ(create(&model), QD_OK) << error;
+  std::vector<uint32_t> values(kRowBlocks);
+  void *outputs[] = {values.data()};
+  ASSERT_EQ(qd_rt_run(model, nullptr, outputs), QD_OK) << qd_rt_error(model);
+  EXPECT_EQ(fake->callsOf["cuLaunchKernel"], 2u);
+  for (int64_t i = 0; i < kRowBlocks; ++i)
+    ASSERT_EQ(values[i], i % QD_MOST_REPEATS);
+  qd_rt_destroy(model);
+}
+
 TEST_F(CudaTest, AGpuThatIsTooOldIsNamed) {
   fake->capability = 75;
   qd_model *model = nullptr;
@@ -374,12 +421,13 @@ TEST(CudaFailureTest, AKernelThatFailsIsFoundWhenItIsWaitedFor) {
   ASSERT_EQ(device->enter(device->state), 0);
   ASSERT_EQ(device->load(device->state, kCopy.c_str(), "copy", 0, &kernel), 0);
   const uint64_t args[] = {64, 64, 4, 0}; // no memory lies there
-  EXPECT_EQ(device->launch(device->state, kernel, "s", 1, 32, 0, args, 4), 0);
+  EXPECT_EQ(device->launch(device->state, kernel, "s", 1, 1, 32, 0, args, 4),
+            0);
   EXPECT_NE(device->synchronize(device->state), 0);
   EXPECT_STREQ(device->error(device->state),
                "cuStreamSynchronize gives CUDA_ERROR_LAUNCH_FAILED");
-  EXPECT_NE(device->launch(device->state, kernel, "many", uint64_t{1} << 31, 32,
-                           0, args, 4),
+  EXPECT_NE(device->launch(device->state, kernel, "many", uint64_t{1} << 31, 1,
+                           32, 0, args, 4),
             0);
   EXPECT_STREQ(device->error(device->state),
                "step 'many' has 2147483648 blocks, more than a GPU launches at "

@@ -460,7 +460,8 @@ Constant *ProgramEmitter::variant(const ProgramVariant &variant) {
          kernel.binary.empty() ? ConstantPointerNull::get(pointer)
                                : describe.string(kernel.binary),
          describe.i64(kernel.blocks), describe.i32(kernel.threads),
-         describe.i32(kernel.sharedBytes), describe.i32(kernel.numArguments)}));
+         describe.i32(kernel.sharedBytes), describe.i32(kernel.tasks),
+         describe.i32(kernel.numArguments), describe.i32(kernel.numStrides)}));
   return describe.record({describe.i64(variant.isa), describe.array(functions),
                           describe.array(gpuKernels),
                           describe.i32(program.kernels.size())});

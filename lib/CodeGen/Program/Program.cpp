@@ -196,7 +196,7 @@ unsigned Planner::kernelNumber(KernelPlan &plan) {
   }
   std::string symbol = ("qd_kernel_" + Twine(next) + "_" + plan.family).str();
   llvm::replace(symbol, '-', '_');
-  program.kernels.push_back({symbol, &plan, 1});
+  program.kernels.push_back({symbol, &plan, 1, 0});
   return next;
 }
 
@@ -298,7 +298,7 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
       sizes.product(ArrayRef(shapes->shapeOf(result)).take_front(rows.numDims));
   int64_t done = 0;
   std::optional<unsigned> constants;
-  for (int64_t height : rows.heights()) {
+  for (int64_t height : rows.heights(options.tallBlocks)) {
     SmallVector<unsigned> inputs;
     qd::DispatchOp copy =
         rows.build(dispatch, *shapes, height, *program.blockDispatches, inputs);
@@ -340,6 +340,8 @@ LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
   step.dispatch = dispatch;
   step.plan = plan->get();
   step.kernel = kernelNumber(**plan);
+  if (step.blocks)
+    program.kernels[step.kernel].repeatedTensors = step.args.size();
   step.firstConstant = program.constants.size();
   ArrayRef<ConstantBlob> own = (*plan)->constants;
   if (constants && program.constants.size() >= *constants + own.size() &&

@@ -56,11 +56,21 @@ std::optional<RowBlocks> RowBlocks::analyze(qd::DispatchOp dispatch,
   return std::nullopt;
 }
 
-SmallVector<int64_t> RowBlocks::heights() const {
+SmallVector<int64_t> RowBlocks::heights(bool tall) const {
   // A row is work enough for a kernel of its own.
   constexpr double kMacs = 1 << 20;
   constexpr int64_t kElements = 8192;
-  if (!isStatic || rowMacs >= kMacs || rowElements >= kElements)
+  if (!isStatic || rowElements >= kElements)
+    return {1};
+  if (tall && rowMacs > 0) {
+    constexpr double kMostMacs = 1LL << 31;
+    SmallVector<int64_t> heights{1024, 128, 16, 1};
+    llvm::erase_if(heights, [&](int64_t height) {
+      return height != 1 && static_cast<double>(height) * rowMacs > kMostMacs;
+    });
+    return heights;
+  }
+  if (rowMacs >= kMacs)
     return {1};
   // Every block reads all weights: few rows should be few blocks.
   if (rowMacs > 0)

@@ -11,6 +11,7 @@
 #include "QDialect/CodeGen/NVVM/CopyKernel.h"
 #include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
 #include "QDialect/CodeGen/NVVM/Ptx.h"
+#include "QDialect/CodeGen/NVVM/RepeatedKernel.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include <mutex>
 
@@ -23,6 +24,7 @@ struct Job {
   const GpuTarget *target;
   /// Null: the kernel that copies.
   GpuKernelPlan *plan;
+  unsigned repeatedTensors;
   std::mutex *lock;
   std::string error;
   GpuKernelCode kernel;
@@ -46,6 +48,9 @@ OwningOpRef<ModuleOp> emit(Job &job, MLIRContext &context) {
   }
   auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(job.kernel.symbol);
   job.kernel.numArguments = function.getNumArguments();
+  job.kernel.numStrides = job.repeatedTensors;
+  if (job.repeatedTensors)
+    repeatKernel(function, job.repeatedTensors);
   return module;
 }
 
@@ -92,12 +97,13 @@ qdialect::compileGpuKernels(MLIRContext &context,
     for (auto [kernel, lock] : llvm::zip_equal(kernels, locks)) {
       jobs.push_back({&target,
                       llvm::cast<GpuKernelPlan>(kernel.plan),
+                      kernel.repeatedTensors,
                       lock.get(),
                       "",
                       {}});
       jobs.back().kernel.symbol = kernel.symbol;
     }
-    jobs.push_back({&target, nullptr, nullptr, "", {}});
+    jobs.push_back({&target, nullptr, 0, nullptr, "", {}});
     jobs.back().kernel.symbol = "qd_kernel_copy";
   }
   std::string ptxas = findPtxas();

@@ -167,6 +167,7 @@ Error LibraryEmitter::plan() {
   programOptions.planner = planCpuKernel(kernels);
   if (!options.gpuTargets.empty()) {
     programOptions.tiles = false; // a device has no such runtime function
+    programOptions.tallBlocks = true;
     programOptions.planner = [=](qd::DispatchOp dispatch)
         -> mlir::FailureOr<std::unique_ptr<KernelPlan>> {
       auto kernel = planGpuKernel(dispatch, kernels);

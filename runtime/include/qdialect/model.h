@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #define QD_ALIGNMENT 64
+#define QD_MOST_REPEATS 65535 /* of a qd_device's launch */
 
 typedef enum qd_status {
   QD_OK = 0,
@@ -132,11 +133,14 @@ typedef struct qd_device {
   int32_t (*load)(void *state, const void *code, const char *kernel,
                   uint32_t shared_bytes, void **function);
   void (*unload)(void *state, void *function);
-  /* Parameters of 8 bytes each; a step of the model's profile. Launches run in
-   * the order of their calls; so do write and read among them. */
+  /* A grid of `blocks` by `repeats` (at most QD_MOST_REPEATS) blocks of
+   * `threads`. Parameters of 8 bytes each; a step of the model's profile.
+   * Launches run in the order of their calls; so do write and read among
+   * them. */
   int32_t (*launch)(void *state, void *function, const char *step,
-                    uint64_t blocks, uint32_t threads, uint32_t shared_bytes,
-                    const uint64_t *args, uint32_t num_args);
+                    uint64_t blocks, uint32_t repeats, uint32_t threads,
+                    uint32_t shared_bytes, const uint64_t *args,
+                    uint32_t num_args);
   int32_t (*synchronize)(void *state);
   const char *(*error)(void *state); /* of the last call that failed */
   /* Launches between begin_graph and end_graph are not done but noted, to be

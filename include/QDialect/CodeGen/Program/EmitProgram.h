@@ -52,7 +52,9 @@ struct GpuKernelCode {
   std::string code;   ///< PTX
   std::string binary; ///< cubin; empty where there is no ptxas
   int64_t blocks = 1, threads = 1, sharedBytes = 0;
+  int64_t tasks = 1; ///< of a block, where `blocks` is 0
   unsigned numArguments = 0;
+  unsigned numStrides = 0; ///< parameters behind them
   std::optional<AssemblyFigures> assembly;
   /// Share of a multiprocessor's threads that can be there at once; with
   /// `assembly`.

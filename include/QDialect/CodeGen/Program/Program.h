@@ -138,6 +138,9 @@ struct ProgramKernel {
   std::string symbol;
   KernelPlan *plan = nullptr;
   unsigned steps = 0;
+  /// Inputs and output of a kernel that some step repeats for blocks of rows; 0
+  /// if none does.
+  unsigned repeatedTensors = 0;
 };
 
 struct Program {
@@ -171,6 +174,8 @@ struct ProgramOptions {
   /// Windows over images of symbolic sizes are computed tile by tile
   /// (TileBlocks.h).
   bool tiles = true;
+  /// Blocks of rows are there for a grid, not for the threads of a CPU.
+  bool tallBlocks = false;
 };
 
 /// Plans the program of a module after the dispatch phase. Refers to the

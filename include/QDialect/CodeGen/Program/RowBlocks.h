@@ -41,8 +41,9 @@ struct RowBlocks {
                                           SymbolicShapes &shapes);
 
   /// The block heights to make kernels for, in falling order and ending in 1:
-  /// few rows are not worth the code of a large one.
-  llvm::SmallVector<int64_t> heights() const;
+  /// few rows are not worth the code of a large one. `tall`: of products for a
+  /// machine that computes thousands of rows at once.
+  llvm::SmallVector<int64_t> heights(bool tall = false) const;
 
   /// The dispatch for `rows` rows, built in a function of its own in `module`.
   /// Sizes that it needs no more are no inputs; `inputs` are the numbers of
