@@ -48,6 +48,9 @@ public:
   Value spreadActivations(Value four) override {
     return e.bitcast(e.broadcast(four, sums()), bytes());
   }
+  SmallVector<Value> splitActivations(Value all) override {
+    return cut(all, registerBytes);
+  }
 
 protected:
   static constexpr int64_t kStepBytes = 4 * Emitter::kLanes;
@@ -96,20 +99,24 @@ public:
 };
 
 /// udot of AArch64, unsigned by unsigned: weights gain 128, and the last
-/// accumulator holds what that adds to each channel of the row.
+/// accumulators hold what that adds: one to all channels of the row, or one
+/// each where channels have codes of their own.
 class UdotPolicy : public BytePolicy {
 public:
-  using BytePolicy::BytePolicy;
+  UdotPolicy(Emitter &e, int64_t registerBytes, bool byChannel)
+      : BytePolicy(e, registerBytes), byChannel(byChannel) {}
 
   SmallVector<Value> start(Value init) override {
     SmallVector<Value> parts = BytePolicy::start(init);
-    parts.push_back(e.constantInt(sums(), 0));
+    parts.append(byChannel ? parts.size() : 1, e.constantInt(sums(), 0));
     return parts;
   }
   Value finish(ValueRange parts) override {
+    size_t count = byChannel ? parts.size() / 2 : parts.size() - 1;
     SmallVector<Value> exact;
-    for (Value part : parts.drop_back())
-      exact.push_back(arith::SubIOp::create(e, part, parts.back()));
+    for (size_t i = 0; i < count; ++i)
+      exact.push_back(arith::SubIOp::create(
+          e, parts[i], byChannel ? parts[count + i] : parts.back()));
     return BytePolicy::finish(exact);
   }
   SmallVector<Value> loadWeights(Value pointer) override {
@@ -120,19 +127,29 @@ public:
   }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
-    auto dot = [&](Value &accumulator, Value weight) {
-      accumulator = e.intrinsic("llvm.aarch64.neon.udot.v4i32.v16i8", sums(),
-                                {accumulator, activations, weight});
-    };
     for (auto [accumulator, weight] :
          llvm::zip(accumulators.drop_back(), weights))
-      dot(accumulator, weight);
-    dot(accumulators.back(), e.constantInt(bytes(), kRaise));
+      dot(accumulator, activations, weight);
+    dot(accumulators.back(), activations, e.constantInt(bytes(), kRaise));
+  }
+  void accumulateByChannel(MutableArrayRef<Value> accumulators,
+                           ArrayRef<Value> activations,
+                           ArrayRef<Value> weights) override {
+    for (size_t i = 0; i < weights.size(); ++i) {
+      dot(accumulators[i], activations[i], weights[i]);
+      dot(accumulators[weights.size() + i], activations[i],
+          e.constantInt(bytes(), kRaise));
+    }
   }
 
 private:
   static constexpr int64_t kRaise = -128; // as a byte: 128 unsigned
+  bool byChannel;
 
+  void dot(Value &accumulator, Value activations, Value weight) {
+    accumulator = e.intrinsic("llvm.aarch64.neon.udot.v4i32.v16i8", sums(),
+                              {accumulator, activations, weight});
+  }
   SmallVector<Value> raised(SmallVector<Value> parts) {
     for (Value &part : parts)
       part = arith::XOrIOp::create(e, part, e.constantInt(bytes(), kRaise));
@@ -214,6 +231,13 @@ public:
           e, words(), e.slice(bytes, numWords * part, numWords)));
     return parts;
   }
+  SmallVector<Value> splitActivations(Value bytes) override {
+    SmallVector<Value> parts;
+    for (int64_t part = 0; part < numParts(); ++part)
+      parts.push_back(arith::ExtUIOp::create(
+          e, words(), e.slice(bytes, numWords * part, numWords)));
+    return parts;
+  }
   Value spreadActivations(Value four) override {
     Value bytes =
         e.bitcast(e.broadcast(four, Emitter::vector(e.i32(), numWords / 4)),
@@ -262,14 +286,18 @@ public:
     return parts;
   }
   Value spreadActivations(Value four) override { return four; }
+  SmallVector<Value> splitActivations(Value bytes) override {
+    return {e.bitcast(bytes, Emitter::vector(e.i32()))};
+  }
   void accumulate(MutableArrayRef<Value> accumulators, Value activations,
                   ArrayRef<Value> weights) override {
+    Type type = activations.getType();
     for (auto [k, weight] : llvm::enumerate(weights)) {
       Value shifted = arith::ShRUIOp::create(
-          e, activations, e.constantInt(e.i32(), 8 * static_cast<int64_t>(k)));
-      Value code =
-          arith::AndIOp::create(e, shifted, e.constantInt(e.i32(), 255));
-      Value all = e.broadcast(code, Emitter::vector(e.i32()));
+          e, activations, e.constantInt(type, 8 * static_cast<int64_t>(k)));
+      Value all = arith::AndIOp::create(e, shifted, e.constantInt(type, 255));
+      if (!isa<VectorType>(type))
+        all = e.broadcast(all, Emitter::vector(e.i32()));
       accumulators[0] = arith::AddIOp::create(
           e, accumulators[0], arith::MulIOp::create(e, all, weight));
     }
@@ -310,8 +338,17 @@ std::unique_ptr<DotPolicy> DotPolicy::create(Emitter &e, bool isFloat) {
   return CodeDotPolicy::create(e);
 }
 
-std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
-                                                     bool isNarrow) {
+void CodeDotPolicy::accumulateByChannel(MutableArrayRef<Value> accumulators,
+                                        ArrayRef<Value> activations,
+                                        ArrayRef<Value> weights) {
+  if (activations.size() == 1)
+    return accumulate(accumulators, activations[0], weights);
+  for (auto [i, activation] : llvm::enumerate(activations))
+    accumulate(accumulators.slice(i, 1), activation, weights.slice(i, 1));
+}
+
+std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e, bool isNarrow,
+                                                     bool byChannel) {
   switch (e.target.isa) {
   case CpuTarget::AVX512AMX:
   case CpuTarget::AVX512VNNI:
@@ -328,7 +365,7 @@ std::unique_ptr<CodeDotPolicy> CodeDotPolicy::create(Emitter &e,
   case CpuTarget::I8MM:
     return std::make_unique<UsdotPolicy>(e, kNeon);
   case CpuTarget::DotProd:
-    return std::make_unique<UdotPolicy>(e, kNeon);
+    return std::make_unique<UdotPolicy>(e, kNeon, byChannel);
   case CpuTarget::NEON:
   case CpuTarget::Scalar:
     return std::make_unique<PortablePolicy>(e);

@@ -53,15 +53,22 @@ class CodeDotPolicy : public DotPolicy {
 public:
   using DotPolicy::DotPolicy;
   /// `isNarrow`: two weights of at most 64 steps never leave an i16 when
-  /// multiplied by unsigned bytes and added.
-  static std::unique_ptr<CodeDotPolicy> create(Emitter &e,
-                                               bool isNarrow = false);
+  /// multiplied by unsigned bytes and added. `byChannel`: the activations are
+  /// those of splitActivations.
+  static std::unique_ptr<CodeDotPolicy>
+  create(Emitter &e, bool isNarrow = false, bool byChannel = false);
   static constexpr int64_t kNarrow = 64;
 
   /// One k step of 16 channels: signed bytes [16][4] (vector<64xi8>).
   virtual llvm::SmallVector<Value> splitWeights(Value bytes) = 0;
   /// One k step of one row: four unsigned bytes in an i32.
   virtual Value spreadActivations(Value four) = 0;
+  /// One k step of 16 channels that each have codes of their own: unsigned
+  /// bytes [16][4] (vector<64xi8>).
+  virtual llvm::SmallVector<Value> splitActivations(Value bytes) = 0;
+  virtual void accumulateByChannel(llvm::MutableArrayRef<Value> accumulators,
+                                   llvm::ArrayRef<Value> activations,
+                                   llvm::ArrayRef<Value> weights);
   Value loadActivations(Value pointer) final {
     return spreadActivations(e.load(e.i32(), pointer));
   }

@@ -17,6 +17,7 @@ using PlanPtr = std::unique_ptr<CpuKernelPlan>;
 PlanPtr planBlockDot(const KernelRegion &region);
 PlanPtr planBlockMatmul(const KernelRegion &region);
 PlanPtr planContraction(const KernelRegion &region);
+PlanPtr planDepthwiseStrip(const KernelRegion &region);
 PlanPtr planWindowReduce(const KernelRegion &region);
 PlanPtr planBatchMatmul(const KernelRegion &region);
 PlanPtr planRow(const KernelRegion &region);

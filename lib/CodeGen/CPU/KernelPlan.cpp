@@ -78,10 +78,11 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
     return generic();
   }
   if (region)
-    for (auto plan : {cpu::planWindowReduce, cpu::planContraction,
-                      cpu::planBlockMatmul, cpu::planBlockDot,
-                      cpu::planBatchMatmul, cpu::planRow, cpu::planIntegerRow,
-                      cpu::planRowExtreme, cpu::planCopy, cpu::planElementwise})
+    for (auto plan :
+         {cpu::planDepthwiseStrip, cpu::planWindowReduce, cpu::planContraction,
+          cpu::planBlockMatmul, cpu::planBlockDot, cpu::planBatchMatmul,
+          cpu::planRow, cpu::planIntegerRow, cpu::planRowExtreme, cpu::planCopy,
+          cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return generic();
