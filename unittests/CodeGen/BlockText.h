@@ -150,7 +150,7 @@ inline std::string minifloatText(std::mt19937 &random,
   std::string left = "%x0";
   if (p.decodes()) {
     left = "%x";
-    body += "    %sx = arith.constant dense<0.375> : tensor<f32>\n    %ex = "
+    body += "    %sx = arith.constant dense<0.0011> : tensor<f32>\n    %ex = "
             "tensor.empty() : " +
             x +
             "\n    %x = linalg.generic {indexing_maps = [affine_map<(m, n) -> "

@@ -71,6 +71,36 @@ TEST_F(ElementsPlan, QuantizeFour) {
 }
 
 /// Rows of a table at computed places, plus rows that all share.
+/// Bytes of minifloats, made and read.
+TEST_F(ElementsPlan, Minifloats) {
+  check({"tensor<3x44xf32>"}, "tensor<3x44x!qd.uint<8>>", R"(
+  %e = tensor.empty() : tensor<3x44x!qd.uint<8>>
+  %s = arith.constant 0.031 : f32
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<3x44xf32>) outs(%e : tensor<3x44x!qd.uint<8>>) {
+  ^bb0(%x: f32, %o: !qd.uint<8>):
+    %q = qd.quantize %x scale %s rounding(half_even) overflow(saturate) : f32, f32 -> f8E4M3FN
+    %b = qd.storage_cast %q : f8E4M3FN to i8
+    %c = qd.storage_cast %b : i8 to !qd.uint<8>
+    linalg.yield %c : !qd.uint<8>
+  } -> tensor<3x44x!qd.uint<8>>)");
+  check({"tensor<3x43x!qd.uint<8>>"}, "tensor<3x43xf32>", R"(
+  %e = tensor.empty() : tensor<3x43xf32>
+  %s = arith.constant 0.031 : f32
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<3x43x!qd.uint<8>>) outs(%e : tensor<3x43xf32>) {
+  ^bb0(%x: !qd.uint<8>, %o: f32):
+    %b = qd.storage_cast %x : !qd.uint<8> to i8
+    %c = qd.storage_cast %b : i8 to f8E5M2
+    %q = qd.dequantize %c scale %s : f8E5M2, f32 -> f32
+    linalg.yield %q : f32
+  } -> tensor<3x43xf32>)");
+}
+
 TEST_F(ElementsPlan, GatherFour) {
   check({"tensor<6xi8>", "tensor<12xf32>"}, "tensor<1x6x12xf32>", R"(
   %t = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>

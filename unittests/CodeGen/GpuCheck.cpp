@@ -31,7 +31,7 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    const std::string &family,
                                    std::mt19937 &random,
                                    llvm::ArrayRef<HostTensor> given,
-                                   double tolerance) {
+                                   double tolerance, llvm::StringRef name) {
   DispatchModule module(text);
   qd::DispatchOp dispatch = module.dispatch();
   auto plan = planGpuKernel(dispatch);
@@ -40,7 +40,9 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
     return {};
   }
   EXPECT_EQ((*plan)->family, family);
-  const GpuTarget &target = allGpuTargets().front();
+  const GpuTarget &target =
+      *llvm::find_if(allGpuTargets(),
+                     [&](const GpuTarget &each) { return each.name == name; });
   OwningOpRef<ModuleOp> code = ModuleOp::create(dispatch.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(code->getBody());
   EXPECT_TRUE(succeeded((*plan)->emit(builder, target, "kernel")));

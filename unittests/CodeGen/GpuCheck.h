@@ -16,11 +16,10 @@ namespace qdialect::testing {
 /// Plans, translates and runs the dispatch of `text` on `inputs`, random ones
 /// where there are none. Where sums of floats have no fixed order, results may
 /// differ by `tolerance`.
-ptx::LaunchResult checkGpuDispatch(const std::string &text,
-                                   const std::string &family,
-                                   std::mt19937 &random,
-                                   llvm::ArrayRef<HostTensor> inputs = {},
-                                   double tolerance = 0);
+ptx::LaunchResult
+checkGpuDispatch(const std::string &text, const std::string &family,
+                 std::mt19937 &random, llvm::ArrayRef<HostTensor> inputs = {},
+                 double tolerance = 0, llvm::StringRef target = "sm_80");
 
 } // namespace qdialect::testing
 

@@ -110,6 +110,13 @@ Value ElementEmitter::address(Value pointer, Value position, Type element) {
 }
 
 Value ElementEmitter::load(Value pointer, Value position, Type element) {
+  if (isa<qd::UIntType>(element)) {
+    Type storage = qd::getStorageType(element);
+    Value bits =
+        LLVM::LoadOp::create(b, storage, address(pointer, position, element),
+                             cpu::elementBytes(element));
+    return qd::StorageCastOp::create(b, element, bits);
+  }
   bool isBool = element.isInteger(1);
   Value value = LLVM::LoadOp::create(b, isBool ? b.getI8Type() : element,
                                      address(pointer, position, element),
@@ -125,7 +132,9 @@ Value ElementEmitter::load(Value pointer, Value position, Type element) {
 void ElementEmitter::store(Value element, Value position) {
   Type type = element.getType();
   Value pointer = pointers[dispatch.getInputs().size()];
-  if (type.isInteger(1))
+  if (isa<qd::UIntType>(type))
+    element = qd::StorageCastOp::create(b, qd::getStorageType(type), element);
+  else if (type.isInteger(1))
     element = arith::ExtUIOp::create(b, b.getI8Type(), element);
   else if (cpu::isOffsetBinary(type))
     element = arith::XOrIOp::create(

@@ -19,6 +19,8 @@ static bool isPlain(Type type) {
   if (!tensor || !tensor.hasStaticShape() || tensor.getNumElements() == 0)
     return false;
   Type element = tensor.getElementType();
+  if (auto code = dyn_cast<qd::UIntType>(element))
+    element = qd::getStorageType(code);
   return isa<FloatType>(element) ||
          (element.isSignlessInteger() &&
           (element.isInteger(1) || element.isInteger(8) ||

@@ -20,6 +20,8 @@ using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 GpuPlanPtr planMma(const cpu::KernelRegion &region);
 /// Products of two activations on tensor cores.
 GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
+/// Products of FP8 codes and FP8 weights on tensor cores.
+GpuPlanPtr planMinifloatMma(const cpu::KernelRegion &region);
 /// Products of f32 and packed weights with scales by blocks on tensor cores.
 GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region);
 /// Products of codes with scales on either side by blocks on tensor cores.

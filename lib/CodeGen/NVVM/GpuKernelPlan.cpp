@@ -23,8 +23,9 @@ planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
     if (std::optional<cpu::KernelRegion> region =
             cpu::KernelRegion::analyze(dispatch))
       for (auto family :
-           {gpu::planMma, gpu::planBatchMma, gpu::planBlockWeightsMma,
-            gpu::planBlockDotMma, gpu::planDepthwise, gpu::planRows})
+           {gpu::planMma, gpu::planBatchMma, gpu::planMinifloatMma,
+            gpu::planBlockWeightsMma, gpu::planBlockDotMma, gpu::planDepthwise,
+            gpu::planRows})
         if (gpu::GpuPlanPtr plan = family(*region))
           return plan;
     if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))

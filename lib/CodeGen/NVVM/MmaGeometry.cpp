@@ -46,14 +46,17 @@ int64_t MmaGeometry::columnBlocks(const MmaTile &tile) const {
   return llvm::divideCeil(columns, tile.columns);
 }
 
-MmaTile MmaGeometry::chooseTile(int64_t processors) const {
+MmaTile MmaGeometry::chooseTile(int64_t processors,
+                                std::optional<int64_t> tileColumns) const {
   // Waves of blocks, each as long as the products of a block, or as its copies
   // where these take longer.
   const MmaTile *best = nullptr;
   double least = 0;
   for (const MmaTile &tile : mmaTiles()) {
-    // Sums of rows and columns take registers, too.
-    if (right && tile.warpRows > 32)
+    if (tileColumns && tile.columns != *tileColumns)
+      continue;
+    // Sums of rows and columns, and codes that become f16, take registers, too.
+    if ((right || (minifloats && !minifloats->isNative)) && tile.warpRows > 32)
       continue;
     // Narrow copies take an address register each.
     if (tile.rowBytes() / std::max<int64_t>(copyBytes(), 4) / tile.threads() >

@@ -13,11 +13,15 @@
 //   out[z][m][n] = init + sum over k of
 //                  (left(z, m)[k] - leftZero) * (right(z, n)[k] - rightZero)
 //
-// wrapped to i32, and how they are cut into blocks, warps and steps.
+// wrapped to i32, and how they are cut into blocks, warps and steps. Codes may
+// be minifloats of eight bits, whose products are summed in f32 and scaled:
+//
+//   out[m][n] = scale[n] * sum over k of left(m)[k] * weight(n, k)
 
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
 #define QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
 
+#include "QDialect/Numerics/Format.h"
 #include "Window.h"
 
 namespace qdialect::gpu {
@@ -74,10 +78,18 @@ struct MmaProblem {
   int64_t size = 1, left = 0, right = 0;
 };
 
+/// What the codes of either side are where they are no integers: e4m3 or e5m2.
+struct MmaMinifloats {
+  Format left, right;
+  /// Tensor cores multiply them; else they become f16 in registers.
+  bool isNative = false;
+};
+
 struct MmaGeometry : MmaRows {
   int64_t columns = 1; ///< of one group
   int64_t groups = 1;
   bool isUnsigned = false; ///< activations are u8
+  std::optional<MmaMinifloats> minifloats;
 
   /// Products of two activations: the columns as rows of u8 of as many
   /// products. Groups are the iterations of `problems`, outermost first.
@@ -108,8 +120,9 @@ struct MmaGeometry : MmaRows {
   }
 
   /// The tile that keeps the most of this many multiprocessors busy with the
-  /// least waste.
-  MmaTile chooseTile(int64_t processors) const;
+  /// least waste; of so many columns, if given.
+  MmaTile chooseTile(int64_t processors,
+                     std::optional<int64_t> tileColumns = std::nullopt) const;
 };
 
 /// The column within a panel whose products fragment column `n` (0 to 7) of

@@ -248,6 +248,8 @@ private:
   }
 
   void multiply(Values &sums, ArrayRef<Value> fragments) {
+    if (g.minifloats)
+      return multiplyMinifloats(sums, fragments);
     ArrayRef<Value> columns = fragments.drop_front(4 * fragmentRows());
     Values ones(4, e.constant(0x01010101));
     auto addTo = [&](size_t at, ArrayRef<Value> a, ArrayRef<Value> b) {
@@ -268,23 +270,62 @@ private:
               columns.slice(2 * (j ^ swapped), 2));
   }
 
-  Values startSums() {
-    Values ofColumn(MmaTile::kLaneColumns, e.constant(startOfAll()));
-    if (operands.starts) {
-      Value column =
-          e.add(e.mul(e.add(firstPanel(), panel), MmaTile::kWarpColumns),
-                mmaLaneColumn(e, lane));
-      Value pointer = e.at(operands.starts, e.mul(column, 4));
-      auto four = VectorType::get({4}, e.getI32Type());
-      for (int64_t i = 0; i < MmaTile::kLaneColumns; ++i) {
-        Value loaded =
-            i % 4 == 0 ? e.load(four, e.at(pointer, 4 * i), 16) : Value();
-        if (loaded)
-          for (int64_t k = 0; k < 4; ++k)
-            ofColumn[i + k] =
-                LLVM::ExtractElementOp::create(e, loaded, e.constant(k));
+  void multiplyMinifloats(Values &sums, ArrayRef<Value> fragments) {
+    ArrayRef<Value> rows = fragments.take_front(4 * fragmentRows()),
+                    columns = fragments.drop_front(4 * fragmentRows());
+    const MmaMinifloats &formats = *g.minifloats;
+    auto forEach = [&](function_ref<Values(int64_t, int64_t, ValueRange)> add) {
+      for (int64_t j = 0; j < kFragmentColumns; ++j)
+        for (int64_t i = 0; i < fragmentRows(); ++i) {
+          size_t at = 4 * (i * kFragmentColumns + j);
+          Values product = add(i, j, ArrayRef<Value>(sums).slice(at, 4));
+          llvm::copy(product, sums.begin() + at);
+        }
+    };
+    if (formats.isNative)
+      return forEach([&](int64_t i, int64_t j, ValueRange c) {
+        return e.multiplyMinifloats(
+            rows.slice(4 * i, 4), columns.slice(2 * j, 2), c,
+            nameOf(formats.left), nameOf(formats.right));
+      });
+    // A product over 32 bytes is two over 16 halves: those of the first and of
+    // the last 16, in which every lane has its four bytes as they lie.
+    auto expand = [&](ArrayRef<Value> registers, const Format &format,
+                      bool special) {
+      Values halves;
+      for (Value codes : registers)
+        llvm::append_range(halves, expandMinifloats(e, format, codes, special));
+      return halves;
+    };
+    Values left = expand(rows, formats.left, /*special=*/true);
+    Values right; // of one fragment of columns
+    forEach([&](int64_t i, int64_t j, ValueRange c) {
+      if (i == 0)
+        right = expand(columns.slice(2 * j, 2), formats.right,
+                       /*special=*/false);
+      Values sum(c);
+      for (int64_t half = 0; half < 2; ++half) {
+        // Registers: the upper rows' neighbours, the lower rows' neighbours.
+        ArrayRef<Value> a = ArrayRef<Value>(left).slice(8 * i + 4 * half, 4);
+        sum = e.multiplyFloats({a[0], a[2], a[1], a[3]},
+                               ArrayRef<Value>(right).slice(2 * half, 2), sum,
+                               /*isHalf=*/true);
       }
-    }
+      return sum;
+    });
+  }
+
+  static StringRef nameOf(const Format &format) {
+    return format.mantissaBits() == 2 ? "e5m2" : "e4m3";
+  }
+
+  Values startSums() {
+    if (g.minifloats)
+      return Values(numSums(),
+                    arith::ConstantOp::create(e, e.getF32FloatAttr(0)));
+    Values ofColumn(MmaTile::kLaneColumns, e.constant(startOfAll()));
+    if (operands.starts)
+      ofColumn = parameters(operands.starts, e.getI32Type());
     Values sums;
     for (int64_t i = 0; i < fragmentRows(); ++i)
       for (int64_t j = 0; j < kFragmentColumns; ++j)
@@ -292,6 +333,23 @@ private:
           sums.push_back(ofColumn[2 * j + r % 2]);
     sums.resize(numSums(), e.constant(0));
     return sums;
+  }
+
+  /// The numbers of 32 bits of this lane's columns.
+  Values parameters(Value image, Type type) {
+    Value column =
+        e.add(e.mul(e.add(firstPanel(), panel), MmaTile::kWarpColumns),
+              mmaLaneColumn(e, lane));
+    Value pointer = e.at(image, e.mul(column, 4));
+    auto four = VectorType::get({4}, type);
+    Values result;
+    for (int64_t i = 0; i < MmaTile::kLaneColumns; i += 4) {
+      Value loaded = e.load(four, e.at(pointer, 4 * i), 16);
+      for (int64_t k = 0; k < 4; ++k)
+        result.push_back(
+            LLVM::ExtractElementOp::create(e, loaded, e.constant(k)));
+    }
+    return result;
   }
 
   /// What does not depend on the codes, wrapped.
@@ -311,14 +369,34 @@ private:
     return sum;
   }
 
+  /// With what halves are too small.
+  Values scalesOfSums() {
+    Values scales = parameters(operands.scales, e.getF32Type());
+    const MmaMinifloats &formats = *g.minifloats;
+    if (formats.isNative)
+      return scales;
+    int64_t exponent =
+        minifloatExponent(formats.left) + minifloatExponent(formats.right);
+    Value power = arith::ConstantOp::create(
+        e, e.getF32FloatAttr(static_cast<float>(int64_t(1) << exponent)));
+    for (Value &scale : scales)
+      scale = arith::MulFOp::create(e, scale, power);
+    return scales;
+  }
+
   void finish(ArrayRef<Value> sums,
               function_ref<void(const MmaSums &)> epilogue) {
     MmaOutput output{g.rows(),    g.columns, place.blockRow, columnBlock,
                      place.group, warpRow,   panel,          lane};
+    Values scales = g.minifloats ? scalesOfSums() : Values();
     storeMmaSums(
         e, tile, output,
-        [&](int64_t i, int64_t j, int64_t r) {
-          return corrected(sums, i, j, r);
+        [&](int64_t i, int64_t j, int64_t r) -> Value {
+          if (scales.empty())
+            return corrected(sums, i, j, r);
+          return arith::MulFOp::create(e,
+                                       sums[4 * (i * kFragmentColumns + j) + r],
+                                       scales[2 * j + r % 2]);
         },
         epilogue);
   }

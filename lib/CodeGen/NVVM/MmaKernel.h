@@ -25,6 +25,7 @@ struct MmaOperands {
   mlir::Value weights;
   mlir::Value starts;  ///< i32 by group and panel column; null: zeros
   mlir::Value padding; ///< the row that stands for pixels outside
+  mlir::Value scales;  ///< f32 by panel column (minifloats)
 };
 
 /// Neighbouring sums of a row that exist: `sums[i]` is of column `column` + i
@@ -38,6 +39,12 @@ void emitMmaKernel(WarpEmitter &e, const MmaGeometry &geometry,
                    const MmaTile &tile, llvm::StringRef sharedName,
                    const MmaOperands &operands,
                    llvm::function_ref<void(const MmaSums &)> epilogue);
+
+/// Four codes as two pairs of f16, both exactly 2^minifloatExponent(format)
+/// times too small. NaN and infinities go through where codes may be `special`.
+WarpEmitter::Values expandMinifloats(WarpEmitter &e, const Format &format,
+                                     mlir::Value codes, bool special);
+int64_t minifloatExponent(const Format &format);
 
 /// Where a warp's sums are.
 struct MmaOutput {

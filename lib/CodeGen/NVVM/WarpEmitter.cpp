@@ -63,11 +63,12 @@ Value WarpEmitter::isLessUnsigned(Value a, Value b) {
 Value WarpEmitter::select(Value condition, Value a, Value b) {
   return createOrFold<arith::SelectOp>(condition, a, b);
 }
-Value WarpEmitter::logic(Value a, int64_t b, int64_t c, int64_t table) {
+Value WarpEmitter::logic(Value a, int64_t b, Value c, int64_t table) {
   std::string text = "lop3.b32 $0, $1, $2, $3, " + std::to_string(table) + ";";
   return LLVM::InlineAsmOp::create(
-             *this, getI32Type(), ValueRange{a, constant(b), constant(c)}, text,
-             "=r,r,n,n", /*has_side_effects=*/false, /*is_align_stack=*/false,
+             *this, getI32Type(), ValueRange{a, constant(b), c}, text,
+             matchPattern(c, m_Constant()) ? "=r,r,n,n" : "=r,r,n,r",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
              LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
       .getRes();
 }
@@ -203,6 +204,24 @@ WarpEmitter::Values WarpEmitter::multiplyFloats(ValueRange a, ValueRange b,
                     ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
                     std::array{element, element},
                     std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
+WarpEmitter::Values WarpEmitter::multiplyMinifloats(ValueRange a, ValueRange b,
+                                                    ValueRange c,
+                                                    StringRef typeA,
+                                                    StringRef typeB) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getF32Type()));
+  // nvvm.mma.sync takes no minifloats.
+  std::string name =
+      ("llvm.nvvm.mma.m16n8k32.row.col.f32." + typeA + "." + typeB + ".f32")
+          .str();
+  Values operands(a);
+  llvm::append_range(operands, b);
+  llvm::append_range(operands, c);
+  return fields(*this, LLVM::CallIntrinsicOp::create(
+                           *this, type, getStringAttr(name), operands)
+                           .getResults());
 }
 
 WarpEmitter::Values

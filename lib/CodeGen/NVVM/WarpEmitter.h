@@ -47,7 +47,10 @@ public:
   Value isLessUnsigned(Value a, Value b); ///< unsigned
   Value select(Value condition, Value a, Value b);
   /// lop3: bit (a, b, c) of `table` for each bit of a, b and c.
-  Value logic(Value a, int64_t b, int64_t c, int64_t table);
+  Value logic(Value a, int64_t b, Value c, int64_t table);
+  Value logic(Value a, int64_t b, int64_t c, int64_t table) {
+    return logic(a, b, constant(c), table);
+  }
   /// prmt: byte i of the result is byte `selector` >> 4 * i of a, then b.
   Value permute(Value a, Value b, int64_t selector);
   /// dp4a: sum + the four products of unsigned bytes of a and signed ones of b.
@@ -88,6 +91,11 @@ public:
   /// The same over 16 f16 or bf16, pairs of them in i32, summed in f32.
   Values multiplyFloats(mlir::ValueRange a, mlir::ValueRange b,
                         mlir::ValueRange c, bool isHalf);
+
+  /// The same over 32 minifloats, "e4m3" or "e5m2", from sm_89 on.
+  Values multiplyMinifloats(mlir::ValueRange a, mlir::ValueRange b,
+                            mlir::ValueRange c, llvm::StringRef typeA,
+                            llvm::StringRef typeB);
 
   /// A counted loop over i32; `body` gets the counter and the carried values
   /// and returns the next ones.
