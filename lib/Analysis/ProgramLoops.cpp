@@ -237,6 +237,8 @@ bool isProgramLoop(Operation *op) {
 }
 
 SmallVector<Block *> programBlocks(func::FuncOp function) {
+  if (function.isExternal())
+    return {};
   SmallVector<Block *> blocks{&function.getBody().front()};
   for (size_t i = 0; i < blocks.size(); ++i)
     for (Operation &op : *blocks[i])

@@ -7,6 +7,7 @@
 #include "QDialect/Pipelines/Compiler.h"
 
 #include "Calibrate.h"
+#include "CheckModule.h"
 #include "PlanSearch.h"
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
 #include "QDialect/PTQ/Recipe.h"
@@ -192,6 +193,8 @@ llvm::Error Driver::load() {
   if (!mainFunction())
     return fail(ExitCode::BadInput,
                 "'" + options.input + "' has no function @main");
+  if (failed(checkProgramForm(mainFunction())))
+    return fail(ExitCode::BadInput, "'" + options.input + "' is no program");
   if (reached > last)
     return fail(ExitCode::Usage, "'" + options.input + "' is a module after " +
                                      stringify(reached) +

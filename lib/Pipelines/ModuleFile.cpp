@@ -6,6 +6,7 @@
 
 #include "QDialect/Pipelines/ModuleFile.h"
 
+#include "CheckModule.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/IR/WeightReferences.h"
 #include "QDialect/Support/HostTensor.h"
@@ -87,6 +88,8 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
   result.module = parseSourceFile<ModuleOp>(manager, ParserConfig(&context));
   if (!result.module)
     return failure("'" + path + "' is no valid module");
+  if (failed(checkConstants(*result.module)))
+    return failure("'" + path + "' has constants without their data");
   result.phase = phaseOf(*result.module);
   return result;
 }

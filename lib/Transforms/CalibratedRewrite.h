@@ -22,7 +22,7 @@ mlir::LogicalResult checkProgram(mlir::func::FuncOp function,
 /// Reads the statistics at `path`, lets `rewrite` change program and
 /// statistics, and writes these to `output`, if it is not empty, for the new
 /// program, whose digest the function gets. Emits an error where something
-/// fails.
+/// fails; leaves a declaration alone.
 mlir::LogicalResult rewriteCalibrated(
     mlir::func::FuncOp function, llvm::StringRef path, llvm::StringRef output,
     llvm::function_ref<mlir::LogicalResult(Statistics &)> rewrite);

@@ -256,6 +256,8 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
     if (!function.getBody().hasOneBlock()) {
       function.emitError() << "has more than one block";
       return signalPassFailure();

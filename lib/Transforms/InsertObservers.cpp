@@ -70,6 +70,8 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
     llvm::Expected<Recipe> loaded = Recipe::load(recipe);
     if (!loaded) {
       function.emitError() << llvm::toString(loaded.takeError());

@@ -123,6 +123,8 @@ struct PropagateTransposes
   }
 
   void runOnOperation() override {
+    if (getOperation().isExternal())
+      return;
     int64_t before = count();
     if (failed(apply({populateSinkTransposesPatterns,
                       populateCancelTransposesPatterns})))

@@ -461,6 +461,8 @@ struct Quantize : impl::QuantizePassBase<Quantize> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
     auto fail = [&](llvm::Error error) {
       function.emitError() << llvm::toString(std::move(error));
       signalPassFailure();

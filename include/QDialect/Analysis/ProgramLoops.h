@@ -76,7 +76,7 @@ mlir::scf::IfOp branchAround(mlir::Operation *op);
 bool isInWhile(mlir::Operation *op);
 
 /// The body of a function and those of its program loops, whiles and branches,
-/// outer ones first.
+/// outer ones first; none of a declaration.
 llvm::SmallVector<mlir::Block *> programBlocks(mlir::func::FuncOp function);
 /// The same, inner ones first: what is erased takes nothing along that is still
 /// to come.
