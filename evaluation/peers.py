@@ -4,20 +4,47 @@
 """ONNX Runtime as float reference and as int8 peer, NNCF with OpenVINO as another, at their best settings here."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import onnxruntime as ort
 from onnxruntime import quantization as q
 
 
-def session(path, threads=1, optimize=True):
+def session(path, threads=1, optimize=True, integers=False):
+    """`integers`: int8 activations in integer kernels, too. On x86 ONNX Runtime computes QDQ layers of s8 activations in
+    floats unless it is asked."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if not optimize:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if integers:
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+# Run by run_elsewhere, in an interpreter that is emulated.
+_ELSEWHERE = """
+import sys
+import numpy as np
+from evaluation import peers
+session = peers.session(sys.argv[1])
+feeds = np.load(sys.argv[2])
+rows = [dict(zip(feeds.files, values)) for values in zip(*(feeds[name] for name in feeds.files))]
+np.save(sys.argv[3], np.concatenate([session.run(None, row)[0] for row in rows]))
+"""
+
+
+def run_elsewhere(tools, path, feeds, cpu="Haswell"):
+    """The first output for each feed as ONNX Runtime computes it on another CPU (one that qemu emulates), stacked."""
+    given, found = tools.path("elsewhere.npz"), tools.path("elsewhere.npy")
+    np.savez(given, **{name: np.stack([feed[name] for feed in feeds]) for name in feeds[0]})
+    subprocess.run(["qemu-x86_64", "-cpu", cpu, sys.executable, "-c", _ELSEWHERE, path, given, found], check=True,
+                   stderr=subprocess.DEVNULL)
+    return np.load(found)
 
 
 def run_all(path, name, samples, threads=2):
