@@ -85,6 +85,30 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
   plan(function.getBody().front());
 }
 
+bool QuantizationPlan::setsResult(const PlannedUnit &planned) {
+  return planned.roundsResult ||
+         (planned.layer.keepFloat && !planned.layer.activations.format.isFloat);
+}
+
+llvm::DenseMap<Value, TensorRecipe>
+QuantizationPlan::activationRecipes(const Recipe &recipe) const {
+  llvm::DenseMap<Value, TensorRecipe> result;
+  for (const PlannedUnit &planned : units)
+    if (setsResult(planned))
+      result[planned.unit.result()] = planned.layer.activations;
+  for (const PlannedUnit &planned : units)
+    for (Value input : planned.unit.inputs) {
+      auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>();
+      if (!planned.isInteger || !observe || result.contains(observe.getInput()))
+        continue;
+      SmallVector<StringRef> names = planned.unit.names();
+      names.push_back(observe.getValueName());
+      result[observe.getInput()] =
+          recipe.layer(names, planned.unit.kind).activations;
+    }
+  return result;
+}
+
 bool QuantizationPlan::isIntegerUse(OpOperand &use) const {
   auto found = unitOf.find(use.getOwner());
   if (found == unitOf.end())

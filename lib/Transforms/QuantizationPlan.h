@@ -51,6 +51,14 @@ public:
   /// part of a sum? It wants more than the codes of a product.
   bool isFine(mlir::Value value) const { return fine.lookup(value); }
 
+  /// How observed values are rounded: as the unit that makes them says, float
+  /// or not, else (an argument of the program, the result of an op that is no
+  /// unit) their first reader, whose rules find them by their own names, too.
+  llvm::DenseMap<mlir::Value, TensorRecipe>
+  activationRecipes(const Recipe &recipe) const;
+  /// Is it the unit's recipe by which its result is rounded?
+  static bool setsResult(const PlannedUnit &planned);
+
 private:
   bool wants(mlir::OpOperand &use) const;
   bool wantsFine(mlir::OpOperand &use) const;

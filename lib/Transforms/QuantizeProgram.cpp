@@ -79,25 +79,9 @@ public:
   }
 
 private:
-  /// The recipe for each observed value: its producer's, float or not, else (an
-  /// argument of the program, the result of an op that is no unit) its first
-  /// reader's.
-  llvm::DenseMap<Value, TensorRecipe> activationRecipes() const {
-    llvm::DenseMap<Value, TensorRecipe> result;
-    for (const PlannedUnit &planned : units)
-      if (planned.roundsResult || (planned.layer.keepFloat &&
-                                   !planned.layer.activations.format.isFloat))
-        result[planned.unit.result()] = planned.layer.activations;
-    for (const PlannedUnit &planned : units)
-      for (Value input : planned.unit.inputs)
-        if (auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>())
-          if (planned.isInteger)
-            result.try_emplace(observe.getInput(), planned.layer.activations);
-    return result;
-  }
-
   void chooseGrids() {
-    llvm::DenseMap<Value, TensorRecipe> recipes = activationRecipes();
+    llvm::DenseMap<Value, TensorRecipe> recipes =
+        plan.activationRecipes(recipe);
     SmallVector<qd::ObserveOp> observers;
     function.walk([&](qd::ObserveOp op) { observers.push_back(op); });
     for (qd::ObserveOp observe : observers)

@@ -23,13 +23,21 @@ StringRef ruleName(const QuantizableUnit &unit) {
   return names.empty() ? StringRef() : names.front();
 }
 
+/// A value whose format a rule of a recipe sets.
+struct Grid {
+  StringRef name; ///< by which a rule finds it
+  unsigned bits;
+  const QuantizableUnit *maker; ///< null for what no unit makes
+};
+
 class SpaceFinder {
 public:
   SpaceFinder(func::FuncOp function, const Recipe &recipe)
-      : plan(function, recipe) {}
+      : plan(function, recipe) {
+    findGrids(recipe);
+  }
 
   SearchSpace find() {
-    findMakers();
     joinConcatenated();
     for (const PlannedUnit &planned : plan.units)
       if (planned.isInteger && planned.unit.contraction &&
@@ -39,42 +47,58 @@ public:
   }
 
 private:
-  /// A grid gets its format by the rule of the unit that makes the value.
-  void findMakers() {
+  /// A value gets its format by the rule of the unit that makes it, else by its
+  /// own name. No rule finds what a nameless unit makes.
+  void findGrids(const Recipe &recipe) {
+    llvm::DenseMap<Value, TensorRecipe> recipes =
+        plan.activationRecipes(recipe);
     for (const PlannedUnit &planned : plan.units)
-      if ((planned.roundsResult || planned.layer.keepFloat) &&
-          !ruleName(planned.unit).empty())
-        makerOf[planned.unit.result()] = &planned;
+      if (QuantizationPlan::setsResult(planned)) {
+        Value made = planned.unit.result();
+        grids[made] = {ruleName(planned.unit), recipes.at(made).format.bits,
+                       &planned.unit};
+      }
+    for (const PlannedUnit &planned : plan.units)
+      for (Value input : planned.unit.inputs) {
+        auto observe = gridSource(input).getDefiningOp<qd::ObserveOp>();
+        if (!observe || grids.contains(observe.getInput()))
+          continue;
+        auto found = recipes.find(observe.getInput());
+        if (found != recipes.end() && !found->second.format.isFloat)
+          grids[observe.getInput()] = {observe.getValueName(),
+                                       found->second.format.bits, nullptr};
+      }
+    grids.remove_if(
+        [](const auto &entry) { return entry.second.name.empty(); });
   }
 
-  /// The value whose grid `value` has; null where no unit makes it.
+  /// The value whose grid `value` has; null where no rule finds it.
   Value gridOf(Value value) const {
     auto observe = gridSource(value).getDefiningOp<qd::ObserveOp>();
-    if (!observe || !makerOf.contains(observe.getInput()))
-      return {};
-    return observe.getInput();
+    return observe && grids.contains(observe.getInput()) ? observe.getInput()
+                                                         : Value();
   }
 
   void joinConcatenated() {
-    for (const auto &[value, maker] : makerOf)
+    for (const auto &[value, grid] : grids)
       joined.insert(value.getAsOpaquePointer());
-    for (const auto &[value, maker] : makerOf)
-      if (maker->unit.kind == "concat")
-        for (Value input : maker->unit.inputs)
-          if (Value grid = gridOf(input))
+    for (const auto &[value, grid] : grids)
+      if (grid.maker && grid.maker->kind == "concat")
+        for (Value input : grid.maker->inputs)
+          if (Value part = gridOf(input))
             joined.unionSets(value.getAsOpaquePointer(),
-                             grid.getAsOpaquePointer());
+                             part.getAsOpaquePointer());
   }
 
-  /// The number of a value's grid, which lists its makers when it is first met.
+  /// The number of a value's grid, which lists its names when it is first met.
   unsigned gridNumber(Value value) {
     const void *leader = joined.getLeaderValue(value.getAsOpaquePointer());
     auto [entry, isNew] = numberOf.try_emplace(leader, space.grids.size());
     if (isNew) {
-      std::vector<std::string> &makers = space.grids.emplace_back();
-      for (const auto &[made, maker] : makerOf)
+      std::vector<std::string> &names = space.grids.emplace_back();
+      for (const auto &[made, grid] : grids)
         if (joined.getLeaderValue(made.getAsOpaquePointer()) == leader)
-          makers.push_back(ruleName(maker->unit).str());
+          names.push_back(grid.name.str());
     }
     return entry->second;
   }
@@ -100,14 +124,13 @@ private:
       layer.macs *= ShapedType::isDynamic(size) ? 1 : size;
     if (Value grid = planned.isDynamic ? Value() : gridOf(unit.inputs[0])) {
       layer.grid = gridNumber(grid);
-      layer.activationBits =
-          makerOf.lookup(grid)->layer.activations.format.bits;
+      layer.activationBits = grids.lookup(grid).bits;
     }
     space.layers.push_back(std::move(layer));
   }
 
   QuantizationPlan plan;
-  llvm::MapVector<Value, const PlannedUnit *> makerOf;
+  llvm::MapVector<Value, Grid> grids;
   llvm::EquivalenceClasses<const void *> joined;
   llvm::DenseMap<const void *, unsigned> numberOf;
   SearchSpace space;

@@ -78,9 +78,10 @@ TEST_F(SearchSpaceTest, ReadersOfOneValueShareItsGrid) {
   ASSERT_TRUE(module);
   SearchSpace space = spaceBy("name: r\n");
   ASSERT_THAT(names(space), ElementsAre("a", "q", "k", "y"));
-  // No layer makes the input of the program.
-  EXPECT_FALSE(space.layers[0].grid);
-  ASSERT_TRUE(space.layers[1].grid && space.layers[3].grid);
+  ASSERT_TRUE(space.layers[0].grid && space.layers[1].grid &&
+              space.layers[3].grid);
+  // No layer makes the input of the program: rules find it by its own name.
+  EXPECT_THAT(space.grids[*space.layers[0].grid], ElementsAre("x"));
   EXPECT_EQ(space.layers[1].grid, space.layers[2].grid);
   EXPECT_THAT(space.grids[*space.layers[1].grid], ElementsAre("a"));
   // A concatenation copies codes.
@@ -102,6 +103,19 @@ TEST_F(SearchSpaceTest, WidthsAreThoseOfTheRecipe) {
   // What q reads has the format that its maker gives it.
   EXPECT_EQ(space.layers[1].activationBits, 16u);
   EXPECT_EQ(space.layers[2].activationBits, 8u);
+}
+
+TEST_F(SearchSpaceTest, AnInputIsItsFirstReadersUnlessARuleNamesIt) {
+  ASSERT_TRUE(module);
+  StringRef reader = "name: r\n"
+                     "layers:\n"
+                     "  - {match: a, activations: {format: u4}}\n";
+  EXPECT_EQ(spaceBy(reader).layers[0].activationBits, 4u);
+  SearchSpace space =
+      spaceBy((reader + "  - {match: x, activations: {format: u16}}\n").str());
+  EXPECT_EQ(space.layers[0].activationBits, 16u);
+  // What the reader makes is not the input.
+  EXPECT_EQ(space.layers[1].activationBits, 4u);
 }
 
 TEST_F(SearchSpaceTest, LayersAreFoundByName) {

@@ -26,13 +26,15 @@ struct SearchSpace {
     unsigned weightBits = 8, activationBits = 8;
     /// Multiply-accumulates of a run; symbolic sizes count as 1.
     int64_t macs = 0;
-    /// The grid that it reads; none where no layer makes it (inputs of the
-    /// program, results of float ops) or scales are chosen at run time.
+    /// The grid that it reads; none where scales are chosen at run time, or no
+    /// rule finds it because its maker has no name.
     std::optional<unsigned> grid;
   };
   std::vector<Layer> layers;
-  /// For each grid the names of the units whose rules set its format. Those
-  /// that a concatenation joins share one: their codes are copied.
+  /// For each grid the names by which rules set its format: that of the unit
+  /// that makes the value, that of the value where none does (inputs of the
+  /// program, results of float ops). What a concatenation joins shares one: its
+  /// codes are copied.
   std::vector<std::vector<std::string>> grids;
   /// Layers without a name, which no rule of a recipe can find.
   int64_t numNameless = 0;
