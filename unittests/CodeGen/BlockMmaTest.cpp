@@ -91,11 +91,42 @@ TEST_F(BlockMma, WeightsLeavesToOthers) {
   checkWeights({3, 20, 40, 8, "i4", -8, 7}, "tasks-block-weights");
 }
 
+/// Depths, columns and blocks that no step, panel or pass of copies divides.
+TEST_F(BlockMma, Minifloats) {
+  Format e2m1 = Format::minifloat(2, 1), e3m2 = Format::minifloat(3, 2),
+         e2m3 = Format::minifloat(2, 3);
+  for (const MinifloatProduct &p :
+       std::vector<MinifloatProduct>{{16, 64, 32, 32, "f4E2M1FN", e2m1},
+                                     {5, 65, 37, 16, "f4E2M1FN", e2m1},
+                                     {70, 140, 1030, 128, "f4E2M1FN", e2m1},
+                                     {16, 64, 32, 32, "f6E3M2FN", e3m2},
+                                     {5, 65, 37, 16, "f6E3M2FN", e3m2},
+                                     {35, 140, 330, 330, "f6E3M2FN", e3m2},
+                                     {9, 300, 100, 32, "f6E2M3FN", e2m3},
+                                     {9, 17, 40, 40, "f8E4M3FN", e4m3()},
+                                     {35, 130, 90, 32, "f8E5M2", e5m2()}}) {
+    SCOPED_TRACE(number(p.m) + " x " + number(p.n) + " x " + number(p.k) +
+                 " by " + number(p.block) + " of " + p.codes);
+    checkGpuDispatch(minifloatText(random, p), "mma_block_weights", random, {},
+                     1e-4);
+  }
+}
+
 /// What must come from memory in whole sectors does, and no bank is met twice.
 TEST_F(BlockMma, Memory) {
   for (bool zeros : {false, true}) {
     ptx::LaunchResult result = checkWeights(
         {16, 128, 512, 32, "i4", -8, 7, zeros}, "mma_block_weights");
+    ptx::SiteCounters copies = result.total(ptx::InstructionClass::AsyncCopy);
+    EXPECT_GT(copies.sectors, 0u);
+    EXPECT_EQ(copies.sectors, copies.idealSectors);
+    EXPECT_EQ(result.total().conflicts, 0u);
+  }
+  for (const MinifloatProduct &p : std::vector<MinifloatProduct>{
+           {16, 128, 512, 32, "f4E2M1FN", Format::minifloat(2, 1)},
+           {16, 128, 512, 512, "f6E3M2FN", Format::minifloat(3, 2)}}) {
+    ptx::LaunchResult result = checkGpuDispatch(
+        minifloatText(random, p), "mma_block_weights", random, {}, 1e-4);
     ptx::SiteCounters copies = result.total(ptx::InstructionClass::AsyncCopy);
     EXPECT_GT(copies.sectors, 0u);
     EXPECT_EQ(copies.sectors, copies.idealSectors);
@@ -181,20 +212,29 @@ TEST(BlockMmaCost, Step) {
     BlockOperands operands;
     unsigned bits;
     int64_t products, others;
+    std::optional<Format> minifloat = std::nullopt;
   };
+  Format e2m1 = Format::minifloat(2, 1), e3m2 = Format::minifloat(3, 2);
   for (Budget budget : {Budget{BlockOperands::Halves, 4, 32, 122},
                         Budget{BlockOperands::Halves, 8, 32, 115},
                         Budget{BlockOperands::Bfloats, 4, 32, 137},
                         Budget{BlockOperands::SplitFloats, 4, 96, 277},
                         Budget{BlockOperands::SplitFloats, 8, 96, 350},
                         Budget{BlockOperands::Codes, 4, 32, 89},
-                        Budget{BlockOperands::Codes, 8, 32, 40}}) {
+                        Budget{BlockOperands::Codes, 8, 32, 40},
+                        Budget{BlockOperands::Halves, 4, 32, 167, e2m1},
+                        Budget{BlockOperands::Halves, 6, 32, 221, e3m2},
+                        Budget{BlockOperands::Halves, 8, 32, 178, e4m3()},
+                        Budget{BlockOperands::Halves, 8, 32, 84, e5m2()},
+                        Budget{BlockOperands::Bfloats, 4, 32, 201, e2m1},
+                        Budget{BlockOperands::Bfloats, 6, 32, 251, e3m2}}) {
     BlockMmaGeometry g;
     g.operands = budget.operands;
     g.bits = budget.bits;
     g.rows = 64;
     g.columns = 128;
     g.zero = 8;
+    g.minifloat = budget.minifloat;
     MmaTile tile = g.chooseTile(1);
     ASSERT_EQ(tile.warpRows, 32);
     // One block of the depth; twice the depth is as many more steps.

@@ -140,17 +140,19 @@ inline std::string minifloatText(std::mt19937 &random,
               bytes = shapeText({p.m, p.k}, "!qd.uint<8>"),
               x = shapeText({p.m, p.k}, "f32"),
               y = shapeText({p.m, p.n}, "f32");
+  // Weights of about 0.1 at most, whatever the format.
+  auto least = static_cast<float>(0.01 / p.format.maxFinite());
   std::vector<uint8_t> ofWeights(p.k * p.n);
   for (uint8_t &code : ofWeights)
     code = static_cast<uint8_t>(finiteCode(random, p.format));
   std::string body = "    %w = arith.constant " + denseText(ofWeights) + " : " +
                      codes + "\n    %s = arith.constant " +
-                     constants.floats(blocks * p.n, 0.01f, 0.1f) + " : " +
+                     constants.floats(blocks * p.n, least, 10 * least) + " : " +
                      scales + "\n";
   std::string left = "%x0";
   if (p.decodes()) {
     left = "%x";
-    body += "    %sx = arith.constant dense<0.0011> : tensor<f32>\n    %ex = "
+    body += "    %sx = arith.constant dense<0.011> : tensor<f32>\n    %ex = "
             "tensor.empty() : " +
             x +
             "\n    %x = linalg.generic {indexing_maps = [affine_map<(m, n) -> "

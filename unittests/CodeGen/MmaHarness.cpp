@@ -68,7 +68,7 @@ std::string test::productPtx(const MmaGeometry &geometry, const MmaTile &tile,
   WarpEmitter e(UnknownLoc::get(&context), builder);
   LLVM::LLVMFuncOp kernel = startKernel(e, "product", 5, tile.threads());
   MmaOperands operands{kernel.getArgument(0), kernel.getArgument(1),
-                       kernel.getArgument(2), kernel.getArgument(3)};
+                       kernel.getArgument(2), kernel.getArgument(3), Value()};
   emitMmaKernel(
       e, geometry, tile, "stages", operands, [&](const MmaSums &sums) {
         Value column = e.add(e.mul(sums.group, geometry.columns), sums.column);

@@ -2,8 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products on tensor cores whose weights are packed codes of 4 or 8 bits with a
-// scale for each block of the depth (Analysis/BlockWeights.h):
+// Products on tensor cores whose weights are packed codes of 4 or 8 bits, or
+// minifloats of 4, 6 or 8, with a scale for each block of the depth
+// (Analysis/BlockWeights.h):
 //
 //   total[m][n] = sum over blocks b of
 //       scale(m, b, n) * (sum over k in b of x[m][k] * (code - zero))
@@ -37,6 +38,8 @@ struct BlockMmaGeometry {
   /// Of the rows of activations, in elements.
   int64_t rowOffset = 0, rowStride = 0;
   unsigned bits = 4;
+  /// What the codes are; none for integers.
+  std::optional<Format> minifloat;
   int64_t block = 32;
   /// The zero point of all codes; else they have one for each block and
   /// column.
@@ -67,10 +70,17 @@ struct BlockMmaGeometry {
            (isInteger() && 2 * block == sliceDepth());
   }
 
-  /// Codes of a panel of 64 columns.
+  /// As f16 minifloats are so many powers of two too small.
+  int64_t scaleExponent() const {
+    return minifloat && isHalf() ? minifloatExponent(*minifloat) : 0;
+  }
+
+  /// Codes of a panel of 64 columns. Of those of 6 bits the upper two lie
+  /// behind the lower four of all.
   int64_t sliceBytes() const {
     return sliceDepth() * MmaTile::kWarpColumns * bits / 8;
   }
+  static constexpr int64_t kLowBytes = 512;
   int64_t stepBytes() const { return 2 * sliceBytes(); }
   int64_t panelBytes() const { return steps() * stepBytes(); }
 
@@ -90,8 +100,13 @@ struct BlockMmaGeometry {
   MmaTile chooseTile(int64_t processors) const;
 
   // The place of things in their images; columns count within a panel.
-  /// The first bit of the code of depth k, in the panel's codes.
+  /// The first bit of the code of depth k, in the panel's codes; of one of 6
+  /// bits that of its lower four.
   int64_t codeBit(int64_t k, int64_t column) const;
+  /// Where the bit below the sign of a code of 6 bits is; the sign is
+  /// kSignBehindTop further.
+  int64_t topBit(int64_t k, int64_t column) const;
+  static constexpr int64_t kSignBehindTop = 8;
   /// Numbers that a lane needs for its sums, by panel and block.
   static int64_t sumPlace(int64_t column);
   /// Numbers that a lane needs for its weights.
@@ -147,6 +162,8 @@ private:
   Value toBfloats(Value pair, Value zero);
   Value wideToBfloats(Value bytes, int64_t first, Value zero);
   Value toCodes(Value nibbles, Value zero);
+  Value toMinifloats(mlir::ArrayRef<Value> words, int64_t fragment,
+                     int64_t part);
 
   WarpEmitter &e;
   const BlockMmaGeometry &g;

@@ -7,6 +7,7 @@
 #include "BlockMma.h"
 
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -76,6 +77,15 @@ int64_t BlockMmaGeometry::codeBit(int64_t k, int64_t column) const {
   return byte * 8 + bit;
 }
 
+int64_t BlockMmaGeometry::topBit(int64_t k, int64_t column) const {
+  auto [fragment, n] = fragmentOf(column);
+  int64_t part = k % 16 / 8, inHalf = k % 8;
+  int64_t lane = n * 4 + inHalf / 2, i = inHalf % 2;
+  int64_t byte =
+      k / 16 * sliceBytes() + kLowBytes + lane * 8 + fragment / 4 * 4;
+  return byte * 8 + i * 16 + fragment % 4 * 2 + part;
+}
+
 int64_t BlockMmaGeometry::sumPlace(int64_t column) {
   int64_t lane = column / MmaTile::kLaneColumns,
           inLane = column % MmaTile::kLaneColumns;
@@ -115,18 +125,29 @@ blockMmaConstants(const BlockMmaGeometry &g, const MmaTile &tile,
   codes.size = g.panels(tile) * g.panelBytes();
   codes.fill = [=](MutableArrayRef<char> out) {
     std::fill(out.begin(), out.end(), 0);
-    int64_t mask = (int64_t(1) << g.bits) - 1;
+    auto put = [&](int64_t n, int64_t bit, int64_t bits, unsigned width) {
+      int64_t mask = (int64_t(1) << width) - 1;
+      out[n / panel * g.panelBytes() + bit / 8] |=
+          static_cast<char>((bits & mask) << bit % 8);
+    };
     for (int64_t k = 0; k < g.depth; ++k)
       for (int64_t n = 0; n < g.columns; ++n) {
-        int64_t bit = g.codeBit(k, n % panel);
-        out[n / panel * g.panelBytes() + bit / 8] |=
-            static_cast<char>((code(k, n) & mask) << bit % 8);
+        int64_t bits = code(k, n), bit = g.codeBit(k, n % panel);
+        put(n, bit, bits, g.bits == 6 ? 4 : g.bits);
+        if (g.bits != 6)
+          continue;
+        int64_t top = g.topBit(k, n % panel);
+        put(n, top, bits >> 4, 1);
+        put(n, top + BlockMmaGeometry::kSignBehindTop, bits >> 5, 1);
       }
   };
   std::vector<ConstantBlob> result{
-      std::move(codes), blockSumParameters(g, tile, [w](int64_t b, int64_t n) {
-        return llvm::bit_cast<uint32_t>(w.scale(b, n));
-      })};
+      std::move(codes),
+      blockSumParameters(
+          g, tile, [w, exponent = g.scaleExponent()](int64_t b, int64_t n) {
+            return llvm::bit_cast<uint32_t>(
+                std::ldexp(w.scale(b, n), static_cast<int>(exponent)));
+          })};
   if (g.zero)
     return result;
   ConstantBlob zeros;

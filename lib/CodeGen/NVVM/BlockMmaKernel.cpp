@@ -136,19 +136,39 @@ private:
     } else {
       floatCopy.emplace(e, g, share, tile.rowBytes());
     }
-    Value chunk = e.mul(thread, 16);
+    Value chunk = e.mul(thread, chunkBytes());
     weightsShared = e.at(shared, g.parts() * tile.rowBytes());
     weightsTo = e.at(weightsShared, chunk);
-    Value offset =
-        e.mul(e.toI64(e.add(firstPanel(), e.div(chunk, g.stepBytes()))),
-              g.panelBytes());
+    auto inPanels = [&](Value byte) {
+      return e.toI64(e.add(e.mul(e.div(byte, g.stepBytes()), g.panelBytes()),
+                           e.rem(byte, g.stepBytes())));
+    };
+    Value first = inPanels(chunk);
     weightsFrom =
-        e.at(e.at(operands.codes, offset), e.rem(chunk, g.stepBytes()));
-    weightFragments =
-        e.at(e.at(weightsShared, e.mul(panel, g.stepBytes())), e.mul(lane, 16));
+        e.at(e.at(operands.codes, e.mul(e.toI64(firstPanel()), g.panelBytes())),
+             first);
+    for (int64_t at = 0; at < weightBytes(); at += passBytes())
+      weightOffsets.push_back(arePassesAligned()
+                                  ? inPanels(e.constant(at))
+                                  : e.sub(inPanels(e.add(chunk, at)), first));
+    Value panelShared = e.at(weightsShared, e.mul(panel, g.stepBytes()));
+    weightFragments = e.at(panelShared, e.mul(lane, 16));
+    topFragments =
+        e.at(e.at(panelShared, e.mul(lane, 8)), BlockMmaGeometry::kLowBytes);
     for (int64_t half = 0; half < 2; ++half)
       rowFragments[half] =
           e.at(shared, mmaRowFragment(e, warpRow, lane, half, kSwizzle));
+  }
+
+  /// Of a step's weights all threads copy as many chunks.
+  int64_t weightBytes() const { return tile.columnWarps() * g.stepBytes(); }
+  int64_t chunkBytes() const {
+    return weightBytes() % (16 * tile.threads()) == 0 ? 16 : 8;
+  }
+  int64_t passBytes() const { return chunkBytes() * tile.threads(); }
+  /// Does a thread copy the same place of all panels?
+  bool arePassesAligned() const {
+    return g.stepBytes() % passBytes() == 0 || passBytes() % g.stepBytes() == 0;
   }
 
   /// The panel at which the block's columns start.
@@ -191,12 +211,9 @@ private:
       state.left[0] = e.add(state.left[0], g.stepDepth());
     }
     Value to = e.at(weightsTo, stage);
-    int64_t bytes = tile.columnWarps() * g.stepBytes();
-    for (int64_t at = 0; at < bytes; at += 16 * tile.threads())
-      e.copyAsync(e.at(to, at),
-                  e.at(state.weights, at / g.stepBytes() * g.panelBytes() +
-                                          at % g.stepBytes()),
-                  16);
+    for (auto [pass, offset] : llvm::enumerate(weightOffsets))
+      e.copyAsync(e.at(to, static_cast<int64_t>(pass) * passBytes()),
+                  e.at(state.weights, offset), chunkBytes());
     state.weights = e.at(state.weights, g.stepBytes());
     return read;
   }
@@ -329,11 +346,18 @@ private:
     auto four = VectorType::get({4}, e.getI32Type());
     Value from = e.at(e.at(weightFragments, stage), half * g.sliceBytes());
     Values words;
-    for (int64_t at = 0; at < g.sliceBytes(); at += 512) {
-      Value loaded = e.load(four, e.at(from, at), 16);
-      for (int64_t i = 0; i < 4; ++i)
+    auto read = [&](VectorType type, Value pointer) {
+      Value loaded = e.load(type, pointer, 4 * type.getNumElements());
+      for (int64_t i = 0; i < type.getNumElements(); ++i)
         words.push_back(
             LLVM::ExtractElementOp::create(e, loaded, e.constant(i)));
+    };
+    int64_t at = 0;
+    for (; at + 512 <= g.sliceBytes(); at += 512)
+      read(four, e.at(from, at));
+    if (at < g.sliceBytes()) {
+      Value ofLane = e.at(e.at(topFragments, stage), half * g.sliceBytes());
+      read(VectorType::get({2}, e.getI32Type()), ofLane);
     }
     Values columns = unpacker.unpack(words, ofBlock);
     // Registers of rows lie by part, then row; those of columns by part.
@@ -405,8 +429,9 @@ private:
   Value blockRow, columnBlock, lane;
   Value warpRow, panel; ///< where the warp's share starts in the block's
   Value shared;
-  Value weightsFrom, weightsTo; ///< this thread's chunk of the first step
-  Value weightsShared, weightFragments, rowFragments[2];
+  Value weightsFrom, weightsTo; ///< this thread's first chunk of the first step
+  Values weightOffsets;         ///< of its chunks in the panels, from the first
+  Value weightsShared, weightFragments, topFragments, rowFragments[2];
   Value scales, addends, starts,
       zeros;         ///< of block 0; null where there are none
   Values leftScales; ///< by half fragment of rows

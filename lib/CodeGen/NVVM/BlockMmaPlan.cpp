@@ -32,6 +32,7 @@ public:
     g.depth = w.depth;
     // Codes of two bits lie in four: operands come of four or eight.
     g.bits = std::max(w.bits, 4u);
+    g.minifloat = w.minifloat;
     g.block = w.numBlocks() == 1
                   ? static_cast<int64_t>(llvm::alignTo(w.depth, g.stepDepth()))
                   : w.block;
@@ -247,7 +248,7 @@ private:
 
 GpuPlanPtr planBlockWeightsMma(const cpu::KernelRegion &region) {
   std::optional<cpu::BlockProduct> product = cpu::readBlockProduct(region.root);
-  if (!product || product->weights.minifloat)
+  if (!product || product->rows.decoded)
     return nullptr;
   auto plan = std::make_unique<BlockWeightsPlan>(
       region, std::move(product->weights), product->rows);

@@ -5,7 +5,10 @@
 // Codes to operands. A bf16 of 128 + c is the byte c below 0x43: one operation
 // picks the bits of two codes of 4 bits and sets those of 128, one more
 // subtracts 128 and the zero point. Codes of 8 bits go the same way through
-// f32, whose 2^23 + c is the byte c below 0x4b0000. All of it is exact.
+// f32, whose 2^23 + c is the byte c below 0x4b0000. Minifloats move to the
+// place that exponent and mantissa have in an f16 or a bf16, which lacks a
+// power of two then: that of an f16 is part of the scale, a bf16 would be too
+// small for a product and is multiplied. All of it is exact.
 
 #include "BlockMma.h"
 
@@ -66,7 +69,7 @@ Value BlockUnpacker::zeroOf(Value bytes, int64_t fragment) {
 BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
   constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
   // What is packed is the distance to the zero point.
-  if ((g.isInteger() && !isNarrow()) || g.isTimes16())
+  if (g.minifloat || (g.isInteger() && !isNarrow()) || g.isTimes16())
     return {};
   Values result;
   if (g.zero) {
@@ -142,6 +145,55 @@ Value BlockUnpacker::toCodes(Value nibbles, Value zero) {
   return e.xorBits(e.sub(raised, zero), e.constant(top));
 }
 
+Value BlockUnpacker::toMinifloats(ArrayRef<Value> words, int64_t fragment,
+                                  int64_t part) {
+  const Format &format = *g.minifloat;
+  auto twice = [](int64_t half) {
+    return static_cast<int32_t>(half * kBothHalves);
+  };
+  auto moved = [&](Value word, int64_t from, int64_t to) {
+    return to >= from ? e.shiftLeft(word, e.constant(to - from))
+                      : e.shiftRight(word, from - to);
+  };
+  // Where the mantissa ends.
+  int64_t end = (g.isHalf() ? 10 : 7) - format.mantissaBits();
+  Value word, sign, number;
+  int64_t at = (2 * part + fragment % 2) * 4, signAt = at + 3;
+  if (g.bits == 8) {
+    word = sign =
+        e.permute(words[fragment], e.constant(0), part == 0 ? 0x1404 : 0x3424);
+    at = 8;
+    signAt = 15;
+    // An f16 cut in half.
+    if (at == end)
+      return word;
+  } else {
+    word = sign = words[fragment / 2];
+  }
+  if (g.bits == 6) {
+    sign = words[4 + fragment / 4];
+    int64_t topAt = fragment % 4 * 2 + part;
+    signAt = topAt + BlockMmaGeometry::kSignBehindTop;
+    Value top =
+        e.andBits(moved(sign, topAt, end + 4), twice(int64_t(1) << (end + 4)));
+    number = e.logic(moved(word, at, end), twice(0xf << end), top, kAndOr);
+  } else {
+    int64_t mask = (int64_t(1) << (g.bits - 1)) - 1;
+    number = e.andBits(moved(word, at, end), twice(mask << end));
+  }
+  // Seeded fault 203: signs are lost.
+  if (QDIALECT_MUTATE != 203)
+    number = e.logic(moved(sign, signAt, 15), twice(0x8000), number, kAndOr);
+  if (g.isHalf())
+    return number;
+  auto type = VectorType::get({2}, e.getBF16Type());
+  int64_t power = (127 + 127 - format.bias()) << 7, negativeZero = 0x8000;
+  Value whole = LLVM::FMAOp::create(
+      e, type, e.bits(type, number), e.bits(type, e.constant(twice(power))),
+      e.bits(type, e.constant(twice(negativeZero))));
+  return e.bits(e.getI32Type(), whole);
+}
+
 BlockUnpacker::Values BlockUnpacker::unpack(ArrayRef<Value> words,
                                             ArrayRef<Value> zeros) {
   constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
@@ -150,7 +202,9 @@ BlockUnpacker::Values BlockUnpacker::unpack(ArrayRef<Value> words,
   Values result;
   for (int64_t fragment = 0; fragment < fragments; ++fragment)
     for (int64_t part = 0; part < 2; ++part) {
-      if (g.isTimes16()) {
+      if (g.minifloat) {
+        result.push_back(toMinifloats(words, fragment, part));
+      } else if (g.isTimes16()) {
         Value word = words[fragment];
         if (part == 0)
           word = e.shiftLeft(word, e.constant(4));

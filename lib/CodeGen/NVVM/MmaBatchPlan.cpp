@@ -84,7 +84,8 @@ public:
         moduleBuilder, symbol,
         [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
           MmaOperands operands{arguments[batch.lhs.argument],
-                               arguments[batch.rhs.argument], Value(), Value()};
+                               arguments[batch.rhs.argument], Value(), Value(),
+                               Value()};
           emitMmaKernel(e, g, tile, (symbol + "_stages").str(), operands,
                         store);
         },

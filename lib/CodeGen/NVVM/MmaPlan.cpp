@@ -122,7 +122,7 @@ LogicalResult MmaPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
       moduleBuilder, symbol,
       [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
         MmaOperands operands{arguments[g.window.input], arguments[first],
-                             arguments[first + 1], Value()};
+                             arguments[first + 1], Value(), Value()};
         if (g.window.padded())
           operands.padding = arguments[first + contraction.paddingConstant()];
         emitMmaKernel(e, g, tile, (symbol + "_stages").str(), operands, store);
