@@ -109,8 +109,13 @@ bool BatchMatmulPlan::init() {
     for (int64_t size : epilogue.sizes)
       if (!region.canCompute(size))
         return false;
-    return region.canCompute(g.numProblems()) &&
-           region.canCompute(g.numPanels()) && region.canCompute(g.rows.size);
+    SmallVector<BatchMatmulGeometry::Loop> loops(g.problems);
+    loops.append({g.rows, g.columns, g.depth});
+    return llvm::all_of(loops, [&](const BatchMatmulGeometry::Loop &loop) {
+      return llvm::all_of(
+          ArrayRef({loop.size, loop.lhs, loop.rhs, loop.out, loop.outRow}),
+          [&](int64_t number) { return region.canCompute(number); });
+    });
   }
   int64_t whole = g.numProblems() * g.numPanels();
   if (whole < kWantedTasks)

@@ -48,7 +48,9 @@ std::optional<TileBlocks> TileBlocks::analyze(qd::DispatchOp dispatch,
   const RowWindow &window = *analysis.window();
   result.image = window.image.getArgNumber();
   const WindowAxis &images = window.axes[0];
-  if (images.stride != 1 || images.reach != 0 || images.low != 0)
+  // Each image gives one: none are padded in front or behind.
+  if (images.stride != 1 || images.reach != 0 || images.low != 0 ||
+      shapes.shapeOf(window.image).front() != shape.front())
     return std::nullopt;
   for (BlockArgument argument : dispatch.getBody().getArguments()) {
     std::optional<Patch> &patch = result.patches.emplace_back();
