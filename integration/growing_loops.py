@@ -166,7 +166,7 @@ def cases(rng):
     yield "nested", NESTED, lengths(rows(1, 3), 6, 0, 1, 4), []
     yield "bounds", BOUNDS, lengths(rows(8, 4), 8, 0, 1, 4), []
     yield "shrinking", SHRINK, lengths(rows(8), 2, 0, 1) + lengths(rows(5), 1), bounded
-    sums = [{"x": rows(1), "rows": rows(n), "m": np.array(n, np.int64)} for n in (8, 1, 5)]
+    sums = [{"x": rows(1), "rows": rows(n), "m": np.array(m, np.int64)} for n, m in ((8, 8), (1, 1), (5, 5), (2, 3))]
     yield "sums", SUMS, sums, bounded
     yield "sides", SIDES, [{"x": rows(4, 3), "c": np.array(c)} for c in (False, True)], []
     yield "without a value", UNDEFINED, lengths(rows(2), 3, 1), []
@@ -238,9 +238,6 @@ def main():
     feed = {"x": np.ones((4, 3), np.float32), "m": np.array(3, np.int64)}
     said = "node 'r' (Reshape, opset 17)"
     problems += check_error(tools, "misfit", MISFIT, feed, ["--dim=n=1..8"], said)
-    feed = {"x": np.ones(1, np.float32), "rows": np.ones(2, np.float32), "m": np.array(3, np.int64)}
-    said = "node 's' (Add, opset 17): dimension 0 of an operand is 0, but must be 1"
-    problems += check_error(tools, "sums", SUMS, feed, ["--dim=n=1..8"], said)
     print("\n".join(problems) or f"values that change size: all outputs of {count} runs equal")
     return 1 if problems else 0
 

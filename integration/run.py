@@ -32,6 +32,7 @@ TESTS = [
     ("sizes that depend on data", ["integration.data_sizes"]),
     ("resized images", ["integration.resize"]),
     ("bounds that the program computes", ["integration.computed_bounds"]),
+    ("sizes that agree when the model runs", ["integration.run_time_shapes"]),
     ("a decoder block in integers", ["integration.llama_block"]),
     ("control flow", ["integration.control_flow"]),
     ("values that change size in loops", ["integration.growing_loops"]),

@@ -5,7 +5,6 @@
 #include "ComputedNumbers.h"
 #include "ElementTypes.h"
 #include "Node.h"
-#include "QDialect/IR/QDCheckOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -216,53 +215,6 @@ SmallVector<Number> axesOperand(Node &n, size_t index, int64_t rank) {
             return again;
           });
   return axes;
-}
-
-bool requireShape(Node &n, ArrayRef<int64_t> shape, ArrayRef<int64_t> expected,
-                  StringRef what) {
-  if (shape.size() != expected.size())
-    return false;
-  SymbolicSizes &sizes = n.b.sizes;
-  for (auto [size, wanted] : llvm::zip_equal(shape, expected))
-    if (size != wanted &&
-        !(n.b.canDependOnData() &&
-          (sizes.isComputed(size) || sizes.isComputed(wanted))))
-      return false;
-  for (auto [axis, size] : llvm::enumerate(shape))
-    if (size != expected[axis])
-      n.b.requireEqual(
-          size, expected[axis],
-          (n.describe() + "dimension " + Twine(axis) + " of " + what).str());
-  return true;
-}
-
-Tensor withSizesOf(Node &n, const Tensor &tensor, const Tensor &other) {
-  GraphBuilder &b = n.b;
-  Shape shape(other.shape());
-  if (other.isConstant() || !b.canDependOnData())
-    return other;
-  for (int64_t end = 1; end <= std::min(tensor.rank(), other.rank()); ++end) {
-    int64_t size = tensor.dim(tensor.rank() - end);
-    int64_t &own = shape[shape.size() - static_cast<size_t>(end)];
-    if (size == own || !SymbolicSizes::isSymbolic(size) ||
-        !SymbolicSizes::isSymbolic(own) ||
-        !(b.sizes.isComputed(size) || b.sizes.isComputed(own)))
-      continue;
-    b.requireEqual(own, size,
-                   (n.describe() + "dimension " + Twine(other.rank() - end) +
-                    " of an operand")
-                       .str());
-    own = size;
-  }
-  if (ArrayRef(shape) == other.shape())
-    return other;
-  SmallVector<Value> stated;
-  for (int64_t size : shape)
-    if (SymbolicSizes::isSymbolic(size))
-      stated.push_back(b.index(size));
-  return b.tensor(qd::SizedOp::create(b.builder, b.loc, other.value.getType(),
-                                      other.value, stated),
-                  shape);
 }
 
 void requireZero(Node &n, const Tensor &number, StringRef what) {

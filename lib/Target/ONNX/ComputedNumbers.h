@@ -70,17 +70,6 @@ Number numberOfAxis(GraphBuilder &b, llvm::ArrayRef<Number> axes,
 /// Known axes are checked here, computed ones when the program runs.
 llvm::SmallVector<Number> axesOperand(Node &n, size_t index, int64_t rank);
 
-/// Is a shape the expected one? Sizes that the program computes are compared
-/// when it runs, which ends it with an error that begins with `what` where they
-/// differ.
-bool requireShape(Node &n, llvm::ArrayRef<int64_t> shape,
-                  llvm::ArrayRef<int64_t> expected, llvm::StringRef what);
-
-/// `other` with the sizes of `tensor` where both are symbolic, differ and one
-/// is computed by the program, which ends with an error where they are not
-/// equal then: they do not broadcast, for none of them is known to be 1.
-Tensor withSizesOf(Node &n, const Tensor &tensor, const Tensor &other);
-
 /// Ends the program if the number, which is computed, is not 0.
 void requireZero(Node &n, const Tensor &number, llvm::StringRef what);
 

@@ -9,6 +9,7 @@
 #include "ElementTypes.h"
 #include "ModelFile.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 #include "onnx.pb.h"
 #include "llvm/ADT/SmallSet.h"
 
@@ -241,17 +242,24 @@ static std::optional<unsigned> roundedSymbol(const SymbolicSizes &sizes,
   return std::nullopt;
 }
 
-bool Node::requireBroadcast(ArrayRef<Tensor> operands) {
+bool Node::requireBroadcast(ArrayRef<Tensor *> operands) {
   if (failed)
     return false;
-  if (broadcastShape(operands))
+  SmallVector<Shape> shapes;
+  for (const Tensor *operand : operands)
+    shapes.emplace_back(operand->shape());
+  if (std::optional<Shape> shape = commonShape(*this, shapes)) {
+    for (auto [index, operand] : llvm::enumerate(operands))
+      *operand =
+          fitted(*this, *operand, *shape, ("operand " + Twine(index)).str());
     return true;
+  }
   InFlightDiagnostic diagnostic = emitError();
   diagnostic << "shapes do not broadcast:";
   for (auto [index, operand] : llvm::enumerate(operands))
-    diagnostic << (index ? ", " : " ") << b.describe(operand.shape());
-  for (const Tensor &operand : operands)
-    for (int64_t size : operand.shape())
+    diagnostic << (index ? ", " : " ") << b.describe(operand->shape());
+  for (const Tensor *operand : operands)
+    for (int64_t size : operand->shape())
       if (std::optional<unsigned> symbol = roundedSymbol(b.sizes, size)) {
         StringRef name = b.sizes.symbols()[*symbol].name;
         diagnostic << "; --dim " << name

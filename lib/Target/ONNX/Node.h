@@ -127,8 +127,9 @@ public:
   void requireRank(const Tensor &tensor, llvm::StringRef label,
                    int64_t atLeast);
   void requireSameType(const Tensor &a, const Tensor &other);
-  /// True if the operands broadcast.
-  bool requireBroadcast(llvm::ArrayRef<Tensor> operands);
+  /// True if the operands broadcast. Where only the run knows that they do,
+  /// they become what broadcasts (RunTimeShapes.h).
+  bool requireBroadcast(llvm::ArrayRef<Tensor *> operands);
   /// True if every element of the list is in [low, high].
   bool requireRange(llvm::StringRef label, llvm::ArrayRef<int64_t> numbers,
                     int64_t low, int64_t high);
@@ -147,6 +148,11 @@ private:
   llvm::StringSet<> read;
   bool failed = false;
 };
+
+inline llvm::SmallVector<Tensor *>
+pointersTo(llvm::MutableArrayRef<Tensor> tensors) {
+  return llvm::map_to_vector(tensors, [](Tensor &tensor) { return &tensor; });
+}
 
 /// The name of a node, or of its first output if it has none.
 llvm::StringRef nodeName(const onnx::NodeProto &proto);

@@ -97,7 +97,7 @@ LogicalResult importLeakyRelu(Node &n) {
 LogicalResult importPRelu(Node &n) {
   Tensor x = n.floatInput(0, "X"), slope = n.floatInput(1, "slope");
   n.requireSameType(x, slope);
-  if (!n.ok() || !n.requireBroadcast({x, slope}))
+  if (!n.ok() || !n.requireBroadcast({&x, &slope}))
     return failure();
   if (ArrayRef(*broadcastShape({x, slope})) != x.shape())
     return n.emitError() << "slope " << describeType(slope.type)

@@ -18,10 +18,10 @@ namespace {
 using BitsBody = Value (*)(const Scalars &, ValueRange);
 
 /// body over the storage of all inputs, which have one element type.
-LogicalResult onStorage(Node &n, ArrayRef<Tensor> operands, BitsBody body) {
+LogicalResult onStorage(Node &n, SmallVector<Tensor> operands, BitsBody body) {
   for (const Tensor &operand : operands)
     n.requireSameType(operands.front(), operand);
-  if (!n.ok() || !n.requireBroadcast(operands))
+  if (!n.ok() || !n.requireBroadcast(pointersTo(operands)))
     return failure();
   Type type = operands.front().elementType();
   if (!isSignlessInteger(storageType(type)) || type.isInteger(1))

@@ -9,6 +9,7 @@
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <map>
@@ -116,12 +117,20 @@ LogicalResult importEinsum(Node &n) {
   for (auto [labels, input] : llvm::zip_equal(equation->operands, inputs))
     for (auto [label, size] : llvm::zip_equal(labels, input.shape())) {
       auto [known, isNew] = sizes.try_emplace(label, size);
-      if (!isNew && known->second == 1)
-        known->second = size;
-      else if (!isNew && size != 1 && size != known->second)
-        return n.emitError() << "equation '" << text << "' gives one label the "
-                             << "sizes " << known->second << " and " << size;
+      std::optional<Shape> common =
+          commonShape(n, {Shape{known->second}, Shape{size}});
+      if (!common)
+        return n.emitError()
+               << "equation '" << text << "' gives one label the sizes "
+               << n.b.sizes.print(known->second) << " and "
+               << n.b.sizes.print(size);
+      known->second = common->front();
     }
+  for (auto [number, input] : llvm::enumerate(inputs)) {
+    Shape target = llvm::map_to_vector(equation->operands[number],
+                                       [&](int label) { return sizes[label]; });
+    input = fitted(n, input, target, ("operand " + Twine(number)).str());
+  }
   Shape shape, space;
   for (int label : equation->result) {
     if (!sizes.contains(label) || llvm::count(equation->result, label) != 1)
@@ -168,13 +177,13 @@ LogicalResult importEinsum(Node &n) {
           product = s.mul(product, factor);
         linalg::YieldOp::create(nested, at, s.add(v.back(), product));
       });
-  return n.result(Tensor(op.getResult(0)));
+  return n.result(b.tensor(op.getResult(0), shape));
 }
 
 } // namespace
 
 void registerEinsumOps(OpRegistry &r) {
-  r.onOp("Einsum", 12, importEinsum, "float, signed integer");
+  r.onOp("Einsum", 12, importEinsum, "float, signed integer").symbolic();
 }
 
 } // namespace qdialect::onnx_import

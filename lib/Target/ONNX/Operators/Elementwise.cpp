@@ -6,7 +6,6 @@
 // have. Small constant operands are computed here, in the element type's own
 // precision: exporters build shapes with the same operators.
 
-#include "ComputedNumbers.h"
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "QDialect/Support/ConstantView.h"
@@ -177,11 +176,9 @@ std::optional<Tensor> fold(Node &n, const Tensor &x, const Tensor &y,
                           : wide.converted(*hostType(type)));
 }
 
-std::optional<Tensor> combine(Node &n, const Tensor &x, const Tensor &other,
-                              const Binary &op) {
-  n.requireSameType(x, other);
-  Tensor y = withSizesOf(n, x, other);
-  if (!n.requireBroadcast({x, y}))
+std::optional<Tensor> combine(Node &n, Tensor x, Tensor y, const Binary &op) {
+  n.requireSameType(x, y);
+  if (!n.requireBroadcast({&x, &y}))
     return std::nullopt;
   Type type = x.elementType();
   bool floats = isFloat(type), codes = isUnsignedType(type);
@@ -295,7 +292,7 @@ LogicalResult powerOfIntegers(Node &n, const Tensor &x, const Tensor &y) {
 /// The exponent may have another element type; the result has the base's.
 LogicalResult importPow(Node &n) {
   Tensor x = n.input(0, "X"), y = n.input(1, "Y");
-  if (!n.ok() || !n.requireBroadcast({x, y}))
+  if (!n.ok() || !n.requireBroadcast({&x, &y}))
     return failure();
   Type type = x.elementType();
   if (!isFloat(type))
@@ -331,7 +328,7 @@ LogicalResult importMod(Node &n) {
   Tensor x = n.input(0, "A"), y = n.input(1, "B");
   bool truncated = n.getInt("fmod", 0) != 0;
   n.requireSameType(x, y);
-  if (!n.ok() || !n.requireBroadcast({x, y}))
+  if (!n.ok() || !n.requireBroadcast({&x, &y}))
     return failure();
   Type type = x.elementType();
   bool codes = isUnsignedType(type);

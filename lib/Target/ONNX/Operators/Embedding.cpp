@@ -103,7 +103,7 @@ LogicalResult importEmbedLayerNormalization(Node &n) {
   Tensor sum = gatherAlong(b, *words, *ids, 0);
   if (n.hasInput(8)) {
     std::optional<Tensor> places = bindPlaces(n, 8, "position_ids");
-    if (!places || !n.requireBroadcast({*ids, *places}))
+    if (!places || !n.requireBroadcast({&*ids, &*places}))
       return failure();
     sum = add(b, sum, gatherAlong(b, *positions, *places, 0));
   } else {
@@ -120,7 +120,7 @@ LogicalResult importEmbedLayerNormalization(Node &n) {
     std::optional<Tensor> segments = bindPlaces(n, 1, "segment_ids");
     std::optional<Tensor> table =
         segments ? bindTable(n, 4, "segment_embedding", gamma) : std::nullopt;
-    if (!table || !n.requireBroadcast({*ids, *segments}))
+    if (!table || !n.requireBroadcast({&*ids, &*segments}))
       return failure();
     sum = add(b, sum, gatherAlong(b, *table, *segments, 0));
   }

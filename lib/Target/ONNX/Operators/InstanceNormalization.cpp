@@ -163,7 +163,7 @@ LogicalResult importRMSNormalization(Node &n) {
   int64_t axis = n.axis(n.getInt("axis", -1), std::max<int64_t>(x.rank(), 1));
   float epsilon = n.getFloat("epsilon", 1e-5f);
   int64_t stash = n.getInt("stash_type", 1);
-  if (!n.ok() || !n.requireBroadcast({x, scale}))
+  if (!n.ok() || !n.requireBroadcast({&x, &scale}))
     return failure();
   if (stash != 1 || ArrayRef(*broadcastShape({x, scale})) != x.shape())
     return n.emitError() << "scale " << describeType(scale.type)

@@ -43,7 +43,7 @@ LogicalResult scaledResult(Node &n, const Tensor &sum, const Tensor &scaleA,
     if (!n.ok())
       return failure();
   }
-  if (!n.requireBroadcast(operands))
+  if (!n.requireBroadcast(pointersTo(operands)))
     return failure();
   return n.result(n.b.elementwise(
       operands, f32, [&](OpBuilder &nested, Location at, ValueRange v) {

@@ -64,7 +64,7 @@ OpRegistry::Handler comparison(arith::CmpFPredicate onFloats,
   return [=](Node &n) -> LogicalResult {
     Tensor x = n.input(0, "A"), y = n.input(1, "B");
     n.requireSameType(x, y);
-    if (!n.ok() || !n.requireBroadcast({x, y}))
+    if (!n.ok() || !n.requireBroadcast({&x, &y}))
       return failure();
     Type type = x.elementType();
     if (!isFloat(type) && !isSignlessInteger(type) && !isUnsignedType(type))
@@ -89,7 +89,7 @@ template <typename Op>
 LogicalResult importLogic(Node &n) {
   Tensor x = n.input(0, "A"), y = n.input(1, "B");
   n.requireSameType(x, y);
-  if (!n.ok() || !n.requireBroadcast({x, y}))
+  if (!n.ok() || !n.requireBroadcast({&x, &y}))
     return failure();
   if (!x.elementType().isInteger(1))
     return n.emitError() << "input A is " << describeType(x.type)
@@ -119,7 +119,7 @@ LogicalResult importWhere(Node &n) {
   Tensor test = n.input(0, "condition"), x = n.input(1, "X"),
          y = n.input(2, "Y");
   n.requireSameType(x, y);
-  if (!n.ok() || !n.requireBroadcast({test, x, y}))
+  if (!n.ok() || !n.requireBroadcast({&test, &x, &y}))
     return failure();
   if (!test.elementType().isInteger(1))
     return n.emitError() << "input condition is " << describeType(test.type)

@@ -11,6 +11,7 @@
 #include "GraphBuilder.h"
 #include "Node.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -90,6 +91,28 @@ Tensor broadcastMatmul(GraphBuilder &b, const Tensor &x, const Tensor &y,
   return b.tensor(op.getResult(0), shape);
 }
 
+/// Are the sizes that a product sums over equal, now or when the program runs?
+/// A number is kept, and in both operands.
+bool sumAlong(Node &n, Tensor &x, int64_t axisX, Tensor &y, int64_t axisY) {
+  bool known = !SymbolicSizes::isSymbolic(x.dim(axisX));
+  Tensor &other = known ? y : x;
+  Shape wanted(other.shape());
+  wanted[known ? axisY : axisX] = known ? x.dim(axisX) : y.dim(axisY);
+  std::optional<Tensor> fits =
+      withShape(n, other, wanted, known ? "operand 1" : "operand 0");
+  if (fits)
+    other = *fits;
+  return fits.has_value();
+}
+
+/// A matrix with the leading dimensions that a product of two has.
+Tensor withBatch(Node &n, const Tensor &x, ArrayRef<int64_t> batch,
+                 StringRef what) {
+  Shape target(batch);
+  llvm::append_range(target, x.shape().take_back(2));
+  return fitted(n, x, target, what);
+}
+
 } // namespace
 
 Value multiplyAdd(OpBuilder &builder, Location at, Value x, Value y,
@@ -115,7 +138,7 @@ FailureOr<Tensor> emitMatmul(Node &n, Tensor x, Tensor y, Type sum) {
   // Vectors are a row on the left and a column on the right; their dimension
   // does not appear in the result.
   bool row = x.rank() == 1, column = y.rank() == 1;
-  if (x.dim(x.rank() - 1) != y.dim(column ? 0 : y.rank() - 2)) {
+  if (!sumAlong(n, x, x.rank() - 1, y, column ? 0 : y.rank() - 2)) {
     n.emitError() << "inner dimensions disagree: " << n.b.describe(x)
                   << " times " << n.b.describe(y);
     return failure();
@@ -125,12 +148,16 @@ FailureOr<Tensor> emitMatmul(Node &n, Tensor x, Tensor y, Type sum) {
   if (column)
     y = n.b.reshape(y, {y.dim(0), 1});
   Shape batchX(x.shape().drop_back(2)), batchY(y.shape().drop_back(2));
-  std::optional<Shape> batch = broadcastShapes({batchX, batchY});
+  std::optional<Shape> batch = commonShape(n, {batchX, batchY});
   if (!batch || !isReasonableShape(*batch)) {
-    n.emitError() << "batch dimensions do not broadcast: "
-                  << describeType(x.type) << " times " << describeType(y.type);
+    n.emitError() << "batch dimensions do not broadcast: " << n.b.describe(x)
+                  << " times " << n.b.describe(y);
     return failure();
   }
+  x = withBatch(n, x, *batch, "operand 0");
+  y = withBatch(n, y, *batch, "operand 1");
+  batchX = Shape(x.shape().drop_back(2));
+  batchY = Shape(y.shape().drop_back(2));
   int64_t rows = x.dim(x.rank() - 2), depth = x.dim(x.rank() - 1),
           columns = y.dim(y.rank() - 1);
   Tensor z;
@@ -191,9 +218,7 @@ LogicalResult importGemm(Node &n) {
     return n.emitError() << "operands must be matrices, but are "
                          << describeType(x.type) << " and "
                          << describeType(y.type);
-  int64_t depthX = x.dim(transposeX ? 0 : 1),
-          depthY = y.dim(transposeY ? 1 : 0);
-  if (depthX != depthY)
+  if (!sumAlong(n, x, transposeX ? 0 : 1, y, transposeY ? 1 : 0))
     return n.emitError() << "inner dimensions disagree: "
                          << describeType(x.type)
                          << (transposeX ? " transposed" : "") << " times "
@@ -209,10 +234,15 @@ LogicalResult importGemm(Node &n) {
     n.requireSameType(x, c);
     if (!n.ok())
       return failure();
-    std::optional<Shape> shape = broadcastShape({z, c});
-    if (!shape || ArrayRef(*shape) != z.shape())
-      return n.emitError() << "input C " << describeType(c.type)
-                           << " does not broadcast to " << describeType(z.type);
+    std::optional<Shape> shape =
+        commonShape(n, {Shape(z.shape()), Shape(c.shape())});
+    if (!shape || shape->size() != 2)
+      return n.emitError() << "input C " << n.b.describe(c)
+                           << " does not broadcast to " << n.b.describe(z);
+    c = fitted(n, c, z.shape(), "operand 2");
+    if (ArrayRef(*broadcastShape({z, c})) != z.shape())
+      return n.emitError() << "input C " << n.b.describe(c)
+                           << " does not broadcast to " << n.b.describe(z);
     c = scaled(n.b, c, beta);
     z = n.b.elementwise(
         {z, c}, z.elementType(),

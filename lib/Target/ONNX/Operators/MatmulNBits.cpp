@@ -197,7 +197,7 @@ LogicalResult importMatMulNBits(Node &n) {
   y = n.b.reshape(*y, shape);
   if (n.hasInput(5)) {
     Tensor bias = n.floatInput(5, "bias");
-    if (!n.ok() || !n.requireBroadcast({*y, bias}))
+    if (!n.ok() || !n.requireBroadcast({&*y, &bias}))
       return failure();
     y = n.b.elementwise(
         {*y, n.b.cast(bias, f32)}, f32,

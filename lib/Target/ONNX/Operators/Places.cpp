@@ -12,6 +12,7 @@
 #include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;

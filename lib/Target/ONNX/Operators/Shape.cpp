@@ -10,6 +10,7 @@
 #include "Node.h"
 #include "QDialect/IR/QDDialect.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -213,50 +214,22 @@ LogicalResult importUnsqueeze(Node &n) {
   return n.result(n.b.reshape(x, shape));
 }
 
-/// The size of a broadcast dimension of `have` and of one that the program
-/// computes: the latter, or `have` where that is more than 1.
-int64_t broadcastSize(Node &n, int64_t have, const Number &wanted,
-                      StringRef name) {
-  GraphBuilder &b = n.b;
-  std::string what = n.describe() + "shape ('" + name.str() + "')";
-  b.requireCount(*wanted.computed, SymbolicSizes::kUnbounded, what);
-  if (have == 1)
-    return sizeOf(b, wanted, name);
-  int64_t size = b.sizeOnce(keyOf("broadcast", {have, wanted}), [&] {
-    Tensor number =
-        combine(b, {have, wanted}, [](const Scalars &s, ArrayRef<Value> v) {
-          return s.select(s.eq(v[1], s.i64(1)), v[0], v[1]);
-        });
-    return b.dataSize(number, name);
-  });
-  b.requireEqual(size, have, what);
-  return have;
-}
-
 LogicalResult importExpand(Node &n) {
   Tensor x = n.input(0, "input");
-  SmallVector<Number> numbers = numbersOperand(n, 1, "shape");
+  Shape wanted = sizesOperand(n, 1, "shape");
   if (!n.ok())
     return failure();
-  auto behind = static_cast<int64_t>(numbers.size());
-  for (auto [index, number] : llvm::enumerate(numbers)) {
-    if (number.isKnown())
-      continue;
-    int64_t axis = x.rank() - behind + static_cast<int64_t>(index);
-    number = broadcastSize(n, axis < 0 ? 1 : x.dim(axis), number,
-                           n.inputName(1) + "[" + std::to_string(index) + "]");
-  }
-  Shape wanted = knownNumbers(numbers);
   if (!isReasonableShape(wanted))
     return n.emitError() << "shape " << n.b.describe(wanted)
                          << " is negative or too large";
-  std::optional<Shape> shape = broadcastShapes({Shape(x.shape()), wanted});
+  std::optional<Shape> shape = commonShape(n, {Shape(x.shape()), wanted});
   if (!shape)
     return n.emitError() << "cannot expand " << n.b.describe(x) << " to "
                          << n.b.describe(wanted);
   if (!isReasonableShape(*shape))
     return n.emitError() << "shape " << n.b.describe(*shape) << " is too large";
-  return n.result(n.b.expand(x, *shape));
+  requireBroadcastTo(n, wanted, *shape, "shape ('" + n.inputName(1) + "')");
+  return n.result(n.b.expand(fitted(n, x, *shape, "operand 0"), *shape));
 }
 
 /// A broadcast over new dimensions of the repeats: (d0, d1) to (r0, d0, r1,

@@ -11,6 +11,7 @@
 #include "Indexing.h"
 #include "Node.h"
 #include "Registry.h"
+#include "RunTimeShapes.h"
 
 using namespace mlir;
 
@@ -307,19 +308,31 @@ LogicalResult importConcat(Node &n) {
     parts.push_back(n.input(i, "inputs"));
   if (!n.ok())
     return failure();
-  const Tensor &first = parts.front();
+  Tensor first = parts.front();
   int64_t axis = n.axis(n.getInt("axis", n.opset() < 4 ? 1 : 0), first.rank());
-  for (const Tensor &part : parts) {
+  // Numbers before sizes that only the run knows.
+  Shape shape(first.shape());
+  for (const Tensor &part : parts)
+    for (int64_t i = 0; i < std::min(part.rank(), first.rank()); ++i)
+      if (SymbolicSizes::isSymbolic(shape[i]) &&
+          !SymbolicSizes::isSymbolic(part.dim(i)))
+        shape[i] = part.dim(i);
+  for (auto [number, part] : llvm::enumerate(parts)) {
     n.requireSameType(first, part);
     if (!n.ok())
       return failure();
-    bool fits = part.rank() == first.rank();
-    for (int64_t i = 0; fits && i < first.rank(); ++i)
-      fits = i == axis || part.dim(i) == first.dim(i);
-    if (!fits)
-      return n.emitError() << "cannot concatenate " << describeType(first.type)
-                           << " and " << describeType(part.type)
-                           << " along axis " << axis;
+    Shape wanted(shape);
+    wanted[axis] = part.rank() == first.rank() ? part.dim(axis) : 0;
+    std::optional<Tensor> fits =
+        withShape(n, part, wanted, ("operand " + Twine(number)).str());
+    if (!fits) {
+      InFlightDiagnostic diagnostic = n.emitError();
+      diagnostic << "cannot concatenate";
+      for (const auto &[index, listed] : llvm::enumerate(parts))
+        diagnostic << (index ? ", " : " ") << n.b.describe(listed);
+      return diagnostic << " along axis " << axis;
+    }
+    part = *fits;
   }
   return n.result(n.b.concat(parts, axis));
 }
