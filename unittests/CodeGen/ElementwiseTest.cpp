@@ -254,6 +254,24 @@ TEST_F(ElementwiseTest, PlanesToPixels) {
     }
 }
 
+/// Squares at the edges of registers, and what they leave over.
+TEST_F(ElementwiseTest, Transposes) {
+  for (auto [outer, rows, columns] : std::vector<std::array<int64_t, 3>>{
+           {1, 16, 16}, {2, 17, 33}, {3, 64, 20}, {1, 131, 70}, {2, 15, 90}})
+    for (std::string element : {"i8", "i16", "f32", "i64"}) {
+      std::string from = shapeText({outer, rows, columns}, element);
+      std::string to = shapeText({outer, columns, rows}, element);
+      checkDispatch(
+          mainText({from}, to,
+                   "    %e = tensor.empty() : " + to +
+                       "\n    %t = linalg.transpose ins(%x0 : " + from +
+                       ") outs(%e : " + to +
+                       ") permutation = [0, 2, 1]\n    qd.yield %t : " + to +
+                       "\n"),
+          "copy", random);
+    }
+}
+
 TEST_F(ElementwiseTest, Concat) {
   std::string a = shapeText({2, 3, 20}, "i8"), b = shapeText({2, 3, 7}, "i8");
   std::string c = shapeText({2, 3, 27}, "i8");

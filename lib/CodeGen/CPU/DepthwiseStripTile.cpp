@@ -23,21 +23,6 @@ constexpr int64_t kTaps = DepthwiseStrip::kTaps,
                   kBlock = DepthwiseStrip::kBlock,
                   kVectorBytes = 4 * Emitter::kLanes;
 
-/// Elements of two vectors in turns, within each 128 bits, of their lower or
-/// upper halves: one instruction.
-Value interleave(Emitter &e, Value a, Value b, VectorType type, bool upper) {
-  int64_t lanes = type.getNumElements(), inRegister = lanes / 4;
-  SmallVector<int64_t> order;
-  for (int64_t first = 0; first < lanes; first += inRegister)
-    for (int64_t i = 0; i < inRegister / 2; ++i) {
-      int64_t lane = first + i + (upper ? inRegister / 2 : 0);
-      order.push_back(lane);
-      order.push_back(lanes + lane);
-    }
-  return vector::ShuffleOp::create(e, e.bitcast(a, type), e.bitcast(b, type),
-                                   order);
-}
-
 /// Interleaves four rows of up to 64 codes: lane i of vector v has the four
 /// codes of channel 16 * v + i.
 SmallVector<Value> interleaveTaps(Emitter &e, ArrayRef<Value> taps) {
@@ -60,11 +45,10 @@ SmallVector<Value> interleaveTaps(Emitter &e, ArrayRef<Value> taps) {
   }
   SmallVector<Value> vectors;
   for (bool upperBytes : {false, true}) {
-    Value low = interleave(e, rows[0], rows[1], bytes, upperBytes),
-          high = interleave(e, rows[2], rows[3], bytes, upperBytes);
+    Value low = e.bitcast(e.interleave(rows[0], rows[1], upperBytes), words),
+          high = e.bitcast(e.interleave(rows[2], rows[3], upperBytes), words);
     for (bool upperWords : {false, true})
-      vectors.push_back(
-          e.bitcast(interleave(e, low, high, words, upperWords), bytes));
+      vectors.push_back(e.bitcast(e.interleave(low, high, upperWords), bytes));
   }
   return vectors;
 }

@@ -217,6 +217,20 @@ Value Emitter::concat(Value low, Value high) {
   return vector::ShuffleOp::create(*this, low, high, lane);
 }
 
+Value Emitter::interleave(Value a, Value b, bool upper) {
+  auto type = cast<VectorType>(a.getType());
+  int64_t lanes = type.getNumElements(),
+          together = 128 / type.getElementTypeBitWidth();
+  SmallVector<int64_t> order;
+  for (int64_t first = 0; first < lanes; first += together)
+    for (int64_t i = 0; i < together / 2; ++i) {
+      int64_t lane = first + i + (upper ? together / 2 : 0);
+      order.push_back(lane);
+      order.push_back(lanes + lane);
+    }
+  return vector::ShuffleOp::create(*this, a, b, order);
+}
+
 Attribute keepRolledAttr(MLIRContext *context) {
   auto unroll = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true),
                                           {}, {}, {}, {}, {}, {});

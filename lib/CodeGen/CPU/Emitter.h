@@ -89,6 +89,9 @@ public:
   /// Lanes [first, first + count) of a vector.
   Value slice(Value vector, int64_t first, int64_t count);
   Value concat(Value low, Value high);
+  /// The lanes of two vectors in turns, of the lower or upper halves of each
+  /// 128 bits: one instruction on x86-64.
+  Value interleave(Value a, Value b, bool upper);
 
   /// A counted loop; `body` gets the counter and the carried values and returns
   /// the next ones. `keepRolled` stops LLVM from unrolling: unrolled K loops

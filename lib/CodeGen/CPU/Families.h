@@ -24,6 +24,7 @@ PlanPtr planRow(const KernelRegion &region);
 PlanPtr planIntegerRow(const KernelRegion &region);
 PlanPtr planRowExtreme(const KernelRegion &region);
 PlanPtr planCopy(const KernelRegion &region);
+PlanPtr planTranspose(const KernelRegion &region);
 PlanPtr planElementwise(const KernelRegion &region);
 /// Never null.
 PlanPtr planGeneric(qd::DispatchOp dispatch);

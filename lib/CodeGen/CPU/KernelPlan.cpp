@@ -82,7 +82,7 @@ planKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
          {cpu::planDepthwiseStrip, cpu::planWindowReduce, cpu::planContraction,
           cpu::planBlockMatmul, cpu::planBlockDot, cpu::planBatchMatmul,
           cpu::planRow, cpu::planIntegerRow, cpu::planRowExtreme, cpu::planCopy,
-          cpu::planElementwise})
+          cpu::planTranspose, cpu::planElementwise})
       if (cpu::PlanPtr kernel = plan(*region))
         return kernel;
   return generic();
