@@ -44,44 +44,67 @@ protected:
   }
 };
 
+// The zero point that is subtracted is that of the rounding, another, the least
+// code; scales of a half make ties.
 TEST_F(EpilogueTest, ResidualAfterRequantize) {
+  struct Case {
+    int rounded, subtracted, other, result;
+    std::string scale, otherScale;
+  };
   std::string vector = shapeText({kColumns}, "f32");
-  std::string body =
-      matmul() + "    %s = arith.constant " +
-      constants.floats(kColumns, 0.001f, 0.003f) + " : " + vector +
-      "\n    %eq = tensor.empty() : " + codes +
-      "\n    %q = linalg.generic {indexing_maps = [" + kMaps + "], " +
-      kParallel + "} ins(%acc, %s : " + sums + ", " + vector +
-      ") outs(%eq : " + codes +
-      ") {\n    ^bb0(%a: i32, %f: f32, %o: i8):\n      %z = arith.constant -31 "
-      ": i32\n"
-      "      %r = qd.requantize %a scale %f zero_point %z rounding(half_even) "
-      "overflow(saturate) : i32, f32, i32 -> i8\n      linalg.yield %r : i8\n  "
-      "  } -> " +
-      codes + "\n    %t = linalg.generic {indexing_maps = [" + kIdentity +
-      ", " + kIdentity + ", " + kIdentity + "], " + kParallel +
-      "} ins(%q, %x1 : " + codes + ", " + codes + ") outs(%eq : " + codes +
-      ") {\n    ^bb0(%a: i8, %b: i8, %o: i8):\n      %za = arith.constant -31 "
-      ": i32\n"
-      "      %zb = arith.constant 8 : i32\n      %sa = arith.constant 0.71 : "
-      "f32\n"
-      "      %sb = arith.constant 1.3 : f32\n      %one = arith.constant 1.0 : "
-      "f32\n"
-      "      %z = arith.constant -128 : i32\n"
-      "      %a32 = arith.extsi %a : i8 to i32\n      %ac = arith.subi %a32, "
-      "%za : i32\n"
-      "      %af = arith.sitofp %ac : i32 to f32\n      %as = arith.mulf %af, "
-      "%sa : f32\n"
-      "      %b32 = arith.extsi %b : i8 to i32\n      %bc = arith.subi %b32, "
-      "%zb : i32\n"
-      "      %bf = arith.sitofp %bc : i32 to f32\n      %bs = arith.mulf %bf, "
-      "%sb : f32\n"
-      "      %x = arith.addf %as, %bs : f32\n"
-      "      %r = qd.quantize %x scale %one zero_point %z rounding(half_even) "
-      "overflow(saturate) : f32, f32, i32 -> i8\n      linalg.yield %r : i8\n  "
-      "  } -> " +
-      codes + "\n    qd.yield %t : " + codes + "\n";
-  checkDispatch(mainText({input, codes}, codes, body), "contraction", random);
+  for (const Case &c : std::vector<Case>{{-31, -31, 8, -128, "0.71", "1.3"},
+                                         {-31, 40, -128, 3, "0.5", "0.5"},
+                                         {-128, -128, -31, -31, "0.5", "1.0"},
+                                         {17, 17, 17, 127, "1.9", "0.25"}}) {
+    std::string body =
+        matmul() + "    %s = arith.constant " +
+        constants.floats(kColumns, 0.001f, 0.003f) + " : " + vector +
+        "\n    %eq = tensor.empty() : " + codes +
+        "\n    %q = linalg.generic {indexing_maps = [" + kMaps + "], " +
+        kParallel + "} ins(%acc, %s : " + sums + ", " + vector +
+        ") outs(%eq : " + codes +
+        ") {\n    ^bb0(%a: i32, %f: f32, %o: i8):\n      %z = "
+        "arith.constant " +
+        number(c.rounded) +
+        " : i32\n"
+        "      %r = qd.requantize %a scale %f zero_point %z "
+        "rounding(half_even) "
+        "overflow(saturate) : i32, f32, i32 -> i8\n      linalg.yield %r : "
+        "i8\n    } -> " +
+        codes + "\n    %t = linalg.generic {indexing_maps = [" + kIdentity +
+        ", " + kIdentity + ", " + kIdentity + "], " + kParallel +
+        "} ins(%q, %x1 : " + codes + ", " + codes + ") outs(%eq : " + codes +
+        ") {\n    ^bb0(%a: i8, %b: i8, %o: i8):\n      %za = arith.constant " +
+        number(c.subtracted) +
+        " : i32\n"
+        "      %zb = arith.constant " +
+        number(c.other) +
+        " : i32\n"
+        "      %sa = arith.constant " +
+        c.scale +
+        " : f32\n"
+        "      %sb = arith.constant " +
+        c.otherScale +
+        " : f32\n      %one = arith.constant 1.0 : f32\n"
+        "      %z = arith.constant " +
+        number(c.result) +
+        " : i32\n"
+        "      %a32 = arith.extsi %a : i8 to i32\n"
+        "      %ac = arith.subi %a32, %za : i32\n"
+        "      %af = arith.sitofp %ac : i32 to f32\n"
+        "      %as = arith.mulf %af, %sa : f32\n"
+        "      %b32 = arith.extsi %b : i8 to i32\n"
+        "      %bc = arith.subi %b32, %zb : i32\n"
+        "      %bf = arith.sitofp %bc : i32 to f32\n"
+        "      %bs = arith.mulf %bf, %sb : f32\n"
+        "      %x = arith.addf %as, %bs : f32\n"
+        "      %r = qd.quantize %x scale %one zero_point %z "
+        "rounding(half_even) "
+        "overflow(saturate) : f32, f32, i32 -> i8\n      linalg.yield %r : "
+        "i8\n    } -> " +
+        codes + "\n    qd.yield %t : " + codes + "\n";
+    checkDispatch(mainText({input, codes}, codes, body), "contraction", random);
+  }
 }
 
 TEST_F(EpilogueTest, DyadicRescale) {

@@ -74,6 +74,7 @@ LLVM::LLVMFuncOp emitBatchMatrixTile(OpBuilder &moduleBuilder,
   operands.starts = func.getArgument(3);
   operands.vectors = panel.stepBytes() / 64;
   PayloadEmitter payload(e, epilogue, args);
+  payload.standAmongTiles();
   payload.begin();
   Value rhsZero;
   if (panel.sumsRows)

@@ -41,8 +41,11 @@ static bool isSpecialNumber(Attribute value) {
     APFloat number = real.getValue();
     return !number.isFiniteNonZero() || number.getExactLog2Abs() != INT_MIN;
   }
+  // The least code as a zero point: what a relu has rounded into, and codes in
+  // memory (offset binary) are its distances.
   const APInt &number = cast<IntegerAttr>(value).getValue();
-  return number.isZero() || !number.isSignedIntN(32);
+  return number.isZero() || !number.isSignedIntN(32) ||
+         number.getSExtValue() == INT8_MIN;
 }
 
 /// Is nothing multiplied, because the sums are in steps already?
@@ -72,10 +75,12 @@ void Epilogue::addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot) {
   region->body().walk<WalkOrder::PreOrder>([&](arith::ConstantOp constant) {
     if (!isParameter(*region, constant, ofRoot))
       return;
-    parameters.insert(constant);
-    ConstantView view = *constantView(constant);
-    words.push_back(0);
-    std::memcpy(&words.back(), view.raw.data(), sizeof(uint32_t));
+    uint32_t word;
+    std::memcpy(&word, constantView(constant)->raw.data(), sizeof(word));
+    auto *place = llvm::find(words, word);
+    parameters[constant] = static_cast<unsigned>(place - words.begin());
+    if (place == words.end())
+      words.push_back(word);
   });
   if (words.empty())
     return;

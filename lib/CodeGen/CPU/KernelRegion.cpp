@@ -184,7 +184,7 @@ std::string KernelRegion::sizesKey() const {
 }
 
 std::string structureKey(qd::DispatchOp dispatch,
-                         const llvm::SetVector<Value> &parameters) {
+                         const Epilogue::Parameters &parameters) {
   std::string text;
   llvm::raw_string_ostream os(text);
   llvm::DenseMap<Value, unsigned> numbers;
@@ -198,11 +198,13 @@ std::string structureKey(qd::DispatchOp dispatch,
     for (Value operand : op->getOperands())
       os << number(operand) << ' ';
     auto constant = dyn_cast<arith::ConstantOp>(op);
+    const auto *parameter =
+        constant ? parameters.find(constant) : parameters.end();
     bool isContent =
-        constant &&
-        (parameters.contains(constant) ||
-         (isa<ShapedType>(constant.getType()) && !splatOf(constant)));
-    if (!isContent) {
+        constant && isa<ShapedType>(constant.getType()) && !splatOf(constant);
+    if (parameter != parameters.end()) {
+      os << '$' << parameter->second << ' ';
+    } else if (!isContent) {
       DictionaryAttr attributes = op->getAttrDictionary();
       for (NamedAttribute attribute : attributes)
         if (!attribute.getName().strref().starts_with("qd."))

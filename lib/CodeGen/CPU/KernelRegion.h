@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace qdialect::cpu {
@@ -91,8 +92,10 @@ public:
   llvm::DenseMap<mlir::Operation *, unsigned> tables;
   /// Constants of payloads that the kernel reads from memory, four bytes each
   /// (an i64 that fits, too): layers that differ in them alone (in scales and
-  /// zero points) share it.
-  llvm::SetVector<mlir::Value> parameters;
+  /// zero points) share it. By their places there; equal numbers have one, so
+  /// that what they cancel out is known to the kernel.
+  using Parameters = llvm::MapVector<mlir::Value, unsigned>;
+  Parameters parameters;
   unsigned parametersArgument = 0; ///< position in `args`
 
   /// For a region without steps: the result itself, read from memory.
@@ -125,6 +128,10 @@ public:
   /// Small enough that rounded values and zero points add without wrapping.
   static bool isSafe(std::optional<Interval> range) {
     return range && range->magnitude() < (1 << 30);
+  }
+  /// Small enough to be rounded by adding 1.5 * 2^23.
+  static bool isNear(std::optional<Interval> range) {
+    return range && range->magnitude() < (1 << 22) - 1;
   }
   static bool isSafeZeroPoint(std::optional<Interval> range) {
     return range && range->magnitude() < (1 << 20);
@@ -168,9 +175,9 @@ mlir::Attribute splatOf(mlir::Value constant);
 std::optional<Interval> rangeOfConstant(mlir::Value constant);
 
 /// The text that stands for everything but the contents of constants: of
-/// tensors and of these `parameters`.
+/// tensors and of these `parameters`, which stand for their places.
 std::string structureKey(qd::DispatchOp dispatch,
-                         const llvm::SetVector<mlir::Value> &parameters = {});
+                         const Epilogue::Parameters &parameters = {});
 
 } // namespace qdialect::cpu
 

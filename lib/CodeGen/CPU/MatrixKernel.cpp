@@ -38,6 +38,7 @@ LLVM::LLVMFuncOp emitMatrixKernel(OpBuilder &moduleBuilder,
         e.at(operands.image,
              tiling.shape.steps * tiling.shape.blocks * 64 * shape.vectors);
   PayloadEmitter payload(e, epilogue, args);
+  payload.standAmongTiles();
   payload.begin();
   auto type = Emitter::vector(e.i32());
   emitMatrixLoop(e, tiling.shape, operands, [&](Value row, Value sums) {

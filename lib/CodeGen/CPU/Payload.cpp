@@ -62,14 +62,13 @@ void PayloadEmitter::begin() {
   pointers[output] = e.argument(arguments, output);
   for (auto [step, table] : epilogue.tables)
     pointers[table] = e.argument(arguments, table);
-  for (Value constant : epilogue.parameters)
+  for (auto [constant, place] : epilogue.parameters)
     parameters[constant] = loadParameter(e, epilogue, arguments, constant);
 }
 
 Value loadParameter(Emitter &e, const Epilogue &epilogue, Value arguments,
                     Value constant) {
-  const auto *found = llvm::find(epilogue.parameters, constant);
-  int64_t number = found - epilogue.parameters.begin();
+  int64_t number = epilogue.parameters.lookup(constant);
   Type element = getElementTypeOrSelf(constant.getType());
   if (element.isInteger(64))
     element = e.i32();
@@ -215,7 +214,12 @@ Value PayloadEmitter::offset(Lanes &lanes) {
 }
 
 Value PayloadEmitter::plain(Lanes &lanes) {
-  if (!lanes.plain && !lanes.offset && (lanes.words || lanes.wide)) {
+  if (!lanes.plain && lanes.mantissa) {
+    auto type = Emitter::vector(e.i32());
+    lanes.plain = arith::AddIOp::create(
+        e, lanes.mantissa,
+        arith::SubIOp::create(e, lanes.addend, e.constantInt(type, kBits)));
+  } else if (!lanes.plain && !lanes.offset && (lanes.words || lanes.wide)) {
     lanes.plain = plainOfWide(lanes);
   } else if (!lanes.plain) {
     auto type = Emitter::vector(e.i8());

@@ -28,6 +28,12 @@ struct Lanes {
   /// i8: code + 128 is (steps + twice) >> 1, not yet clamped; stands in for
   /// `offset`, because packed stores halve faster.
   Value steps, twice;
+  /// i8: `offset` before its clamp is rounded + zero. What a code is apart from
+  /// its zero point is clamped without adding that first.
+  Value rounded, zero;
+  /// i32: `plain` is mantissa - PayloadEmitter::kBits + addend; the mantissa is
+  /// that of an f32, too.
+  Value mantissa, addend;
   bool pending = false; ///< `offset` must still be clamped to [low, high]
   int64_t low = 0, high = 255;
   std::optional<int64_t> known; ///< the same integer in every lane
@@ -51,6 +57,12 @@ struct Lanes {
     lanes.steps = steps;
     lanes.twice = twice;
     lanes.pending = true;
+    return lanes;
+  }
+  static Lanes ofMantissa(Value mantissa, Value addend) {
+    Lanes lanes;
+    lanes.mantissa = mantissa;
+    lanes.addend = addend;
     return lanes;
   }
   static Lanes ofWords(Value words, unsigned bits) {
@@ -85,6 +97,10 @@ class PayloadEmitter {
 public:
   using Value = mlir::Value;
 
+  /// 1.5 * 2^23 as an f32. Integers up to 2^22 that are added to it stand in
+  /// the low bits of the sum, rounded half to even like every sum.
+  static constexpr int32_t kBits = 0x4B400000;
+
   PayloadEmitter(Emitter &e, const Epilogue &epilogue, Value arguments)
       : e(e), epilogue(epilogue), arguments(arguments) {}
 
@@ -94,6 +110,11 @@ public:
     baseAlignment = base;
     columnAlignment = columns;
   }
+
+  /// Says that the code stands among multiplications of tiles. Meanwhile a core
+  /// multiplies, converts and compares 64 bytes on one of its two ports, but
+  /// adds on both: rounding and conversion become additions.
+  void standAmongTiles() { isAmongTiles = true; }
 
   /// Loads the pointers of all operands here; must dominate every other call.
   void begin();
@@ -114,6 +135,10 @@ public:
   Value plain(Lanes &lanes);
   /// i8 as clamped offset-binary i32 lanes.
   Value offset(Lanes &lanes);
+  /// i8 as i32 lanes of code - zeroPoint.
+  Lanes centred(Lanes &lanes, int64_t zeroPoint);
+  /// An i32 as f32 lanes.
+  Value real(Lanes &lanes);
   /// An integer that fits as i32 lanes; null for i64 lanes of which that is not
   /// known.
   Value words(Lanes &lanes);
@@ -170,6 +195,7 @@ private:
   /// The lanes of Epilogue::parameters.
   llvm::DenseMap<Value, Value> parameters;
   int64_t baseAlignment = 1, columnAlignment = 1;
+  bool isAmongTiles = false;
 };
 
 /// All lanes of a constant among the epilogue's parameters.

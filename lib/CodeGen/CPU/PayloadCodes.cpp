@@ -37,7 +37,16 @@ Lanes PayloadEmitter::toCodes(Type alphabet, Value real, Value zeroPoint,
     bound(kClampMagnitude, arith::CmpFPredicate::OLT);
     bound(-kClampMagnitude, arith::CmpFPredicate::OGT);
   }
-  Value rounded = LLVM::LrintOp::create(e, type, real);
+  bool addsToRound = isAmongTiles && Epilogue::isNear(range);
+  Value rounded;
+  if (addsToRound) {
+    Value sum = arith::AddFOp::create(
+        e, real, e.bitcast(e.constantInt(type, kBits), realType));
+    rounded = arith::SubIOp::create(e, e.bitcast(sum, type),
+                                    e.constantInt(type, kBits));
+  } else {
+    rounded = LLVM::LrintOp::create(e, type, real);
+  }
   if (!range) {
     Value ordered = arith::CmpFOp::create(e, arith::CmpFPredicate::ORD,
                                           unclamped, unclamped);
@@ -56,6 +65,8 @@ Lanes PayloadEmitter::toCodes(Type alphabet, Value real, Value zeroPoint,
   Value codes = arith::AddIOp::create(e, rounded, zero);
   if (isOffset) {
     Lanes lanes = Lanes::codes(codes);
+    lanes.rounded = rounded;
+    lanes.zero = zero;
     lanes.pending = true;
     return lanes;
   }
@@ -73,6 +84,46 @@ static Lanes clampAgain(Lanes lanes, bool isMax, int64_t bound) {
   lanes.high =
       isMax ? std::max(lanes.high, bound) : std::min(lanes.high, bound);
   return lanes;
+}
+
+Lanes PayloadEmitter::centred(Lanes &lanes, int64_t zeroPoint) {
+  auto type = Emitter::vector(e.i32());
+  auto number = [&](int64_t n) { return e.constantInt(type, n); };
+  auto sum = [&](Value a, Value b) -> Value {
+    return arith::AddIOp::create(e, a, b);
+  };
+  Value code, addend;
+  if (lanes.rounded && lanes.pending) {
+    // The bounds are the same everywhere, and what is left to add is nothing
+    // where the zero point is that of the rounding.
+    int64_t shift = isAmongTiles ? kBits : 0;
+    auto bound = [&](int64_t limit) -> Value {
+      return arith::SubIOp::create(e, number(limit + shift), lanes.zero);
+    };
+    code = sum(lanes.rounded, number(shift));
+    code = arith::MaxSIOp::create(e, code, bound(lanes.low));
+    code = arith::MinSIOp::create(e, code, bound(lanes.high));
+    addend = arith::SubIOp::create(e, lanes.zero, number(128 + zeroPoint));
+  } else {
+    code = offset(lanes);
+    if (isAmongTiles)
+      code = sum(code, number(kBits));
+    addend = number(-128 - zeroPoint);
+  }
+  if (!isAmongTiles)
+    return Lanes::of(sum(code, addend));
+  return Lanes::ofMantissa(code, addend);
+}
+
+Value PayloadEmitter::real(Lanes &lanes) {
+  auto type = Emitter::vector(e.i32());
+  auto realType = Emitter::vector(e.f32());
+  if (!lanes.mantissa)
+    return arith::SIToFPOp::create(e, realType, plain(lanes));
+  Value base =
+      arith::SubIOp::create(e, e.constantInt(type, kBits), lanes.addend);
+  return arith::SubFOp::create(e, e.bitcast(lanes.mantissa, realType),
+                               e.bitcast(base, realType));
 }
 
 static bool isI8(Value value) { return value.getType().isInteger(8); }
@@ -95,11 +146,6 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
   auto lanesOf = [&](Value value) -> Lanes & {
     return frame.scalar(*this, value);
   };
-  /// code - z as i32 lanes.
-  auto centred = [&](Lanes &lanes, int64_t zeroPoint) -> Value {
-    return arith::SubIOp::create(e, offset(lanes),
-                                 e.constantInt(type, 128 + zeroPoint));
-  };
   /// A zero point we accept: absent, or small enough not to wrap.
   struct ZeroPoint {
     bool accepted;
@@ -121,13 +167,30 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
   if (auto ext = dyn_cast<arith::ExtSIOp>(op)) {
     if (!isI8(ext.getIn()) || !ext.getType().isInteger(32))
       return std::nullopt;
-    return Lanes::of(centred(lanesOf(ext.getIn()), 0));
+    return centred(lanesOf(ext.getIn()), 0);
+  }
+  if (auto difference = dyn_cast<arith::SubIOp>(op)) {
+    // A zero point is subtracted.
+    Lanes number = lanesOf(difference.getLhs());
+    Value rhs = difference.getRhs();
+    if (!number.mantissa ||
+        !difference.getLhs().getDefiningOp<arith::ExtSIOp>() ||
+        !Epilogue::isSafeZeroPoint(epilogue.rangeOf(rhs)) ||
+        !(lanesOf(rhs).known || epilogue.parameters.contains(rhs)))
+      return std::nullopt;
+    return Lanes::ofMantissa(
+        number.mantissa,
+        arith::SubIOp::create(e, number.addend, plain(lanesOf(rhs))));
   }
   if (auto convert = dyn_cast<arith::SIToFPOp>(op)) {
-    if (!isI8(convert.getIn()) || !convert.getType().isF32())
+    if (!convert.getType().isF32())
       return std::nullopt;
-    return Lanes::of(arith::SIToFPOp::create(
-        e, realType, centred(lanesOf(convert.getIn()), 0)));
+    Lanes number = lanesOf(convert.getIn());
+    if (isI8(convert.getIn()))
+      number = centred(number, 0);
+    else if (!number.mantissa)
+      return std::nullopt;
+    return Lanes::of(real(number));
   }
   if (isa<arith::MaxSIOp, arith::MinSIOp>(op)) {
     if (!isI8(op->getResult(0)))
@@ -190,13 +253,14 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     ZeroPoint zero = zeroPointOf(dequantize.getZeroPoint());
     if (!zero.accepted)
       return std::nullopt;
-    Value codes =
+    Lanes number =
         centred(lanesOf(dequantize.getInput()), zero.known.value_or(0));
-    if (zero.lanes)
-      codes = arith::SubIOp::create(e, codes, zero.lanes);
-    Value real = arith::SIToFPOp::create(e, realType, codes);
+    if (zero.lanes && number.mantissa)
+      number.addend = arith::SubIOp::create(e, number.addend, zero.lanes);
+    else if (zero.lanes)
+      number.plain = arith::SubIOp::create(e, number.plain, zero.lanes);
     return Lanes::of(arith::MulFOp::create(
-        e, real, plain(lanesOf(dequantize.getScales()[0]))));
+        e, real(number), plain(lanesOf(dequantize.getScales()[0]))));
   }
   return std::nullopt;
 }

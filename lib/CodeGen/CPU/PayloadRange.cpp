@@ -243,7 +243,7 @@ std::string Epilogue::provenFacts() const {
   };
   auto noteRounding = [&](Operation *op) {
     std::optional<Interval> range = roundedRange(op);
-    text += !range ? 'u' : isSafe(range) ? 's' : 'f';
+    text += !range ? 'u' : isNear(range) ? 'n' : isSafe(range) ? 's' : 'f';
   };
   for (Operation *step : region->steps)
     step->walk([&](Operation *op) {

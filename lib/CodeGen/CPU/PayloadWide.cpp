@@ -31,6 +31,8 @@ Value PayloadEmitter::words(Lanes &lanes) {
   if (lanes.offset || lanes.steps)
     return lanes.words = arith::SubIOp::create(e, offset(lanes),
                                                e.constantInt(type, 128));
+  if (lanes.mantissa)
+    plain(lanes);
   auto element = lanes.plain
                      ? dyn_cast<IntegerType>(getElementTypeOrSelf(lanes.plain))
                      : IntegerType();
