@@ -1,7 +1,7 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The recipes with weights by blocks (w4a16, w8a16, w4a8) over small float networks, without calibration data.
+"""The recipes with weights by blocks (w4a16, w8a16, w4a8) and of minifloats (fp6, fp8) over small float networks.
 
 Near the float model, codes packed in the library, nothing asked to be integer that is not; the library for CPUs equals the
 interpreted program and the one for GPUs (on the PTX emulator) the CPU's, bit for bit where activations are codes, else as
@@ -20,12 +20,17 @@ from onnx import helper, numpy_helper
 from evaluation.tools import Tools
 
 SIZES = [200, 320, 64]
-# Recipe: least SQNR in dB to the float model, kernels of products on CPUs and on GPUs.
+# Recipe: least SQNR in dB to the float model, kernels of products on CPUs and on GPUs, bits of a weight.
 RECIPES = {
-    "w4a16": (17, "block-weights", "mma_block_weights"),
-    "w8a16": (40, "block-weights", "mma_block_weights"),
-    "w4a8": (17, "block-dot", "mma_block_dot"),
+    "w4a16": (17, "block-weights", "mma_block_weights", 4),
+    "w8a16": (40, "block-weights", "mma_block_weights", 8),
+    "w4a8": (17, "block-dot", "mma_block_dot", 4),
+    "fp6": (24, "block-weights", "mma_block_weights", 6),
+    "fp8": (26, "block-weights", "mma_fp8", 8),
 }
+# Least SQNR to the same program run elsewhere. Sums in another order differ by their last bits, and next to a tie so does a
+# code of them.
+SAME = {"w4a8": np.inf, "fp8": 50}
 SQNR = re.compile(r"sqnr_db (\S+)")
 
 
@@ -75,18 +80,20 @@ def main():
         model, x = tools.path(f"{name}.onnx"), tools.path(f"{name}.npy")
         onnx.save(network(random, rows, as_gemm), model)
         np.save(x, random.normal(size=(*rows, SIZES[0])).astype(np.float32))
-        for recipe, (least, on_cpu, on_gpu) in RECIPES.items():
+        samples = random.normal(size=(8 * rows[0], *rows[1:], SIZES[0])).astype(np.float32)
+        np.savez(tools.path(f"{name}.npz"), x=samples)
+        for recipe, (least, on_cpu, on_gpu, bits) in RECIPES.items():
             flags = ["--recipe", recipe, "--fail-on-fallback"]
+            if recipe == "fp8":
+                flags += ["--calibration", tools.path(f"{name}.npz")]
             program = tools.compile(model, tools.path(f"{name}-{recipe}.mlirbc"), *flags, "--stop-after=dispatch")
             cpu = tools.compile(model, tools.path(f"{name}-{recipe}.so"), *flags)
             gpu = tools.compile(model, tools.path(f"{name}-{recipe}-gpu.so"), *flags, "--target", "nvptx:sm_80")
             near = compare(cpu, model)
             expect(near >= least, f"{near} dB from the float model, at least {least} wanted")
-            # Sums in another order differ by their last bits.
-            same = np.inf if recipe == "w4a8" else 110
+            same = SAME.get(recipe, 110)
             expect(compare(cpu, program) >= same, "the library is not what the program says")
             expect(compare(gpu, cpu, "--device", "ptx-emulator") >= same, "the GPU's library is not the CPU's")
-            bits = 8 if recipe == "w8a16" else 4
             for library, wanted in ((cpu, on_cpu), (gpu, on_gpu)):
                 with open(library.replace(".so", ".receipt.json")) as file:
                     products = [layer for layer in json.load(file)["layers"] if layer["macs"]]

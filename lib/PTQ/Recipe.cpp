@@ -32,12 +32,30 @@ void TensorOverride::applyTo(TensorRecipe &recipe) const {
   recipe.block = block.value_or(recipe.block);
 }
 
+std::optional<RecipeFormat> RecipeFormat::ofMinifloat(llvm::StringRef name) {
+  auto make = [](unsigned exponent, unsigned mantissa, Specials specials) {
+    Format format = Format::minifloat(exponent, mantissa, specials);
+    return RecipeFormat{/*isSigned=*/true, format.bits(), /*isFloat=*/false,
+                        format};
+  };
+  if (name == "e4m3")
+    return make(4, 3, Specials::OCP);
+  if (name == "e5m2")
+    return make(5, 2, Specials::IEEE);
+  if (name == "e3m2")
+    return make(3, 2, Specials::None);
+  if (name == "e2m1")
+    return make(2, 1, Specials::None);
+  return std::nullopt;
+}
+
 ScaleOptions TensorRecipe::scaleOptions() const {
   ScaleOptions options;
-  options.qmin = format.minCode() + (symmetric && format.isSigned ? 1 : 0);
+  bool leavesOut = symmetric && format.isSigned && !format.minifloat;
+  options.qmin = format.minCode() + (leavesOut ? 1 : 0);
   options.qmax = format.maxCode();
   options.method = estimator;
-  options.symmetric = symmetric;
+  options.symmetric = isSymmetric();
   options.percentile = percentile;
   options.p = p;
   return options;
@@ -66,11 +84,15 @@ bool LayerRule::matches(llvm::ArrayRef<llvm::StringRef> names,
 }
 
 std::string LayerRecipe::precision() const {
+  if (weights.format.minifloat)
+    return "w" + weights.format.str() + "-" + activationPrecision();
   return "w" + std::to_string(weights.format.bits) + activationPrecision() +
          (activations.isDynamic() ? "-token" : "");
 }
 
 std::string LayerRecipe::activationPrecision() const {
+  if (activations.format.minifloat)
+    return "a" + activations.format.str();
   return "a" + std::to_string(activations.format.bits);
 }
 

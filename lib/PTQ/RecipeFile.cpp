@@ -34,13 +34,19 @@ struct ScalarTraits<RecipeFormat> {
       format = {/*isSigned=*/true, 32, /*isFloat=*/true};
       return {};
     }
+    if (auto minifloat = RecipeFormat::ofMinifloat(text)) {
+      format = *minifloat;
+      return {};
+    }
     StringRef digits = text;
-    format.isFloat = false;
+    format = {};
     format.isSigned = digits.consume_front("s");
     if ((!format.isSigned && !digits.consume_front("u")) ||
         digits.getAsInteger(10, format.bits) || format.bits < 2 ||
         format.bits > 16)
-      return "is not a format: s or u and 2 to 16 bits, such as u8, or f32";
+      return "is not a format: s or u and 2 to 16 bits, such as u8; e4m3, "
+             "e5m2, "
+             "e3m2 or e2m1; or f32";
     return {};
   }
   static QuotingType mustQuote(StringRef) { return QuotingType::None; }
@@ -148,7 +154,7 @@ struct MappingTraits<WeightKeys> {
   static std::string validate(IO &, WeightKeys &keys) {
     if (keys.format && (!keys.format->isSigned || keys.format->bits > 8))
       return "weights: format " + keys.format->str() +
-             " is not supported (s2 to s8 are)";
+             " is not supported (s2 to s8 and minifloats are)";
     bool hasBlocks = keys.granularity == Granularity::Block;
     if (keys.symmetric && !*keys.symmetric && !hasBlocks)
       return "weights: symmetric: false wants granularity: block";
@@ -287,9 +293,39 @@ struct ScalarTraits<SmoothingRecipe> {
   static QuotingType mustQuote(StringRef) { return QuotingType::None; }
 };
 
+/// Kernels multiply floats by any minifloats, and FP8 by FP8 with one scale of
+/// the activations and a scale a channel.
+static std::string validateMinifloats(const LayerRecipe &layer) {
+  const TensorRecipe &activations = layer.activations, &weights = layer.weights;
+  std::string given = "activations: format " + activations.format.str() +
+                      " and weights: format " + weights.format.str();
+  if (!weights.format.minifloat)
+    return given + " do not go together: weights want a minifloat, too";
+  bool hasBlocks = weights.granularity == Granularity::Block;
+  if (!hasBlocks && weights.granularity != Granularity::Channel)
+    return "weights: format " + weights.format.str() +
+           " wants granularity channel or block";
+  if (activations.format.isFloat)
+    return {};
+  if (!activations.format.minifloat || activations.format.bits != 8 ||
+      weights.format.bits != 8)
+    return given + " do not go together: activations want f32, or both e4m3 "
+                   "or e5m2";
+  if (hasBlocks || activations.granularity != Granularity::Tensor)
+    return given + " want granularity tensor and channel";
+  return {};
+}
+
 /// Activations and weights that no layer can have together.
 static std::string validateLayer(const LayerRecipe &layer) {
   bool hasBlocks = layer.weights.granularity == Granularity::Block;
+  for (const TensorRecipe *tensor : {&layer.activations, &layer.weights})
+    if (tensor->format.minifloat && tensor->estimator != RangeMethod::MinMax &&
+        tensor->estimator != RangeMethod::Percentile)
+      return "format " + tensor->format.str() +
+             " wants estimator minmax or percentile";
+  if (layer.activations.format.minifloat || layer.weights.format.minifloat)
+    return validateMinifloats(layer);
   if (layer.activations.format.isFloat && !hasBlocks)
     return "activations: format f32 wants weights: granularity: block";
   if (!hasBlocks && !layer.weights.symmetric)

@@ -171,6 +171,8 @@ struct SinkDequantize : RewritePattern {
     if (!dequantize)
       return failure();
     std::optional<CodeGrid> grid = getGrid(dequantize);
+    if (!grid && isRearrangement(op) && hasOneScale(dequantize))
+      return rearrangeCodes(op, dequantize, rewriter);
     if (!grid)
       return sinkByIndex(op, dequantize, rewriter);
     Value codes = moveCodes(op, dequantize.getInput(), *grid, rewriter);
@@ -180,6 +182,27 @@ struct SinkDequantize : RewritePattern {
                                  op->getResult(0).getType(), codes, *grid);
     if (Attribute name = op->getAttr("qd.name"))
       result->setAttr("qd.name", name);
+    rewriter.replaceOp(op, result->getResults());
+    return success();
+  }
+
+  /// Codes that are no integers (minifloats), all of one scale.
+  static bool hasOneScale(qd::DequantizeOp dequantize) {
+    return !dequantize.getGroupIndex() && !dequantize.getZeroPoint() &&
+           !isComputedFromConstants(dequantize.getInput()) &&
+           llvm::all_of(dequantize.getScales(), [](Value scale) {
+             return cast<RankedTensorType>(scale.getType()).getRank() == 0;
+           });
+  }
+
+  static LogicalResult rearrangeCodes(Operation *op,
+                                      qd::DequantizeOp dequantize,
+                                      PatternRewriter &rewriter) {
+    Value codes = rearrange(rewriter, op, dequantize.getInput());
+    IRMapping map;
+    map.map(dequantize.getInput(), codes);
+    Operation *result = rewriter.clone(*dequantize, map);
+    result->getResult(0).setType(op->getResult(0).getType());
     rewriter.replaceOp(op, result->getResults());
     return success();
   }

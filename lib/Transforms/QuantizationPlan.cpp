@@ -31,6 +31,14 @@ static bool exceedsStaticGrids(const QuantizableUnit &unit,
   return values && values->absMax() >= kLogTo;
 }
 
+/// A product whose weights are a constant of two dimensions.
+static bool isMatrixProduct(const QuantizableUnit &unit) {
+  return unit.contraction && unit.contraction->weightIsConstant &&
+         unit.contraction->kind == ContractionStructure::Kind::Matmul &&
+         unit.contraction->weightMap.getNumResults() == 2 &&
+         unit.contraction->inputChannel.size() == 1;
+}
+
 QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
                                    const Statistics *statistics) {
   bool hasFine =
@@ -47,6 +55,9 @@ QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
                      !unit.contraction->isConvolution() &&
                      (layer.activations.isDynamic() ||
                       exceedsStaticGrids(unit, recipe, statistics));
+    // Minifloats are operands of matrix products with constant weights alone.
+    if (layer.activations.format.minifloat && !isMatrixProduct(unit))
+      layer.keepFloat = true;
     units.push_back({std::move(unit), layer, false, false, isDynamic});
   }
   // Users come after what they use: one sweep sees every demand.
@@ -145,7 +156,7 @@ bool QuantizationPlan::wants(OpOperand &use) const {
     // The sums of scales made at run time are floats, those of floats, too.
     auto maker = unitOf.find(source.getDefiningOp());
     return maker != unitOf.end() && !units[maker->second].isDynamic &&
-           !units[maker->second].layer.isWeightOnly();
+           !units[maker->second].layer.givesFloats();
   }
   if (isa<qd::ObserveOp>(user) || keepsGrid(user))
     return use.getOperandNumber() == 0 && isWanted(user->getResult(0));

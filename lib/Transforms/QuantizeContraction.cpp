@@ -111,18 +111,32 @@ static LayerView viewWeight(const ContractionStructure &s,
   return layer;
 }
 
-/// The codes as a constant of iN.
+Type codeType(OpBuilder &builder, const RecipeFormat &format) {
+  if (format.minifloat) {
+    for (Type type : {Type(builder.getType<Float8E4M3FNType>()),
+                      Type(builder.getType<Float8E5M2Type>()),
+                      Type(builder.getType<Float6E3M2FNType>()),
+                      Type(builder.getType<Float4E2M1FNType>())})
+      if (qd::getFormat(type) == *format.minifloat)
+        return type;
+    llvm_unreachable("no type of the minifloat");
+  }
+  if (format.isSigned)
+    return builder.getIntegerType(format.bits);
+  return qd::UIntType::get(builder.getContext(), format.bits);
+}
+
+/// The codes as a constant of iN or of a minifloat.
 static Value codeConstant(OpBuilder &builder, Location loc,
                           RankedTensorType type, const TensorRecipe &recipe,
                           ArrayRef<int32_t> codes) {
-  HostTensor tensor(DType::I8, type.getShape().vec());
-  llvm::transform(codes, tensor.mutableData<int8_t>(),
-                  [](int32_t code) { return static_cast<int8_t>(code); });
-  return makeConstant(
-      builder, loc,
-      RankedTensorType::get(type.getShape(),
-                            builder.getIntegerType(recipe.format.bits)),
-      "weight_codes", std::move(tensor));
+  DType dtype = recipe.format.minifloat ? DType::U8 : DType::I8;
+  HostTensor tensor(dtype, type.getShape().vec());
+  llvm::transform(codes, tensor.mutableBytes(),
+                  [](int32_t code) { return static_cast<char>(code); });
+  return makeConstant(builder, loc,
+                      type.clone(codeType(builder, recipe.format)),
+                      "weight_codes", std::move(tensor));
 }
 
 /// The codes as a constant, and its dequantize.
@@ -317,7 +331,8 @@ void quantizeBlockWeights(const QuantizableUnit &unit,
   unsigned depthDim = *s.weightDim(s.inputChannel[0]);
   SmallVector<int64_t, 2> shape(2, layer->view.rows()), blocks(2, 1);
   shape[depthDim] = quantized.blocks;
-  blocks[depthDim] = weights.block;
+  blocks[depthDim] =
+      weights.granularity == Granularity::Block ? weights.block : 0;
   // Blocks are rows of the parameters; the weight may have channels as rows.
   auto parameter = [&](DType dtype, Type elementType, StringRef name,
                        const auto &values) {
@@ -335,7 +350,7 @@ void quantizeBlockWeights(const QuantizableUnit &unit,
   };
   Value scale = parameter(DType::F32, builder.getF32Type(), "weight_scales",
                           quantized.scales);
-  Value zero = weights.symmetric
+  Value zero = weights.isSymmetric()
                    ? Value()
                    : parameter(DType::I32, builder.getI32Type(),
                                "weight_zero_points", quantized.zeroPoints);

@@ -24,8 +24,12 @@ void quantizeContraction(const QuantizableUnit &unit,
                          const ValueStatistics *inputStatistics,
                          bool correctBias, QuantizeSummary &summary);
 
+/// The element type of codes.
+mlir::Type codeType(mlir::OpBuilder &builder, const RecipeFormat &format);
+
 /// Replaces the constant f32 weight of a matrix product by codes with a scale
-/// for each block of what it sums over (Granularity::Block). The bias stays.
+/// for each block of what it sums over (Granularity::Block), or for each
+/// channel, which is one block. The bias stays.
 void quantizeBlockWeights(const QuantizableUnit &unit,
                           const TensorRecipe &weights,
                           QuantizeSummary &summary);

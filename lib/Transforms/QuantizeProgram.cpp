@@ -208,12 +208,6 @@ private:
     return {scales, blocks};
   }
 
-  static Type codeType(OpBuilder &builder, RecipeFormat format) {
-    return format.isSigned
-               ? Type(builder.getIntegerType(format.bits))
-               : Type(qd::UIntType::get(builder.getContext(), format.bits));
-  }
-
   /// Scale and zero point as constants.
   static std::pair<Value, Value> makeParams(OpBuilder &builder, Location loc,
                                             const QuantParams &params) {
@@ -234,6 +228,8 @@ private:
     auto type = cast<RankedTensorType>(observe.getType());
     Type code = codeType(builder, grid.format);
     auto [scale, zeroPoint] = makeParams(builder, loc, grid.params);
+    if (grid.format.minifloat)
+      zeroPoint = Value();
     auto codes = RankedTensorType::get(type.getShape(), code);
     qd::QuantizeOp quantize;
     if (!grid.factors.empty()) {
@@ -341,6 +337,8 @@ private:
         readBytes(*operand);
     if (!unit.contraction || !unit.contraction->weightIsConstant)
       return;
+    if (layer.weights.format.minifloat)
+      return quantizeBlockWeights(unit, layer.weights, summary);
     if (planned.isDynamic) {
       if (layer.weights.granularity == Granularity::Block)
         quantizeBlockWeights(unit, layer.weights, summary);
@@ -415,7 +413,7 @@ private:
         !recipe.mustBeInteger("pool"))
       return;
     LayerRecipe layer = recipe.layer(valueName(op->getResult(0)), "pool");
-    if (!layer.keepFloat)
+    if (!layer.keepFloat && !layer.activations.format.minifloat)
       op->setAttr(kRequestedAttr, StringAttr::get(function.getContext(),
                                                   layer.activationPrecision()));
   }

@@ -268,3 +268,17 @@ func.func @repeated_channel_grids(%q: tensor<3x2xi8>) -> tensor<3x4x2xf32> {
   } -> tensor<3x4x2xf32>
   return %r : tensor<3x4x2xf32>
 }
+
+// -----
+
+// So do minifloats of one scale.
+
+// CHECK-LABEL: @reshaped_minifloats
+// CHECK: %[[Q:.*]] = tensor.collapse_shape %arg0 {{.*}} : tensor<2x3x4xf8E4M3FN> into tensor<6x4xf8E4M3FN>
+// CHECK: qd.dequantize %[[Q]] scale %{{.*}} : tensor<6x4xf8E4M3FN>, tensor<f32> -> tensor<6x4xf32>
+func.func @reshaped_minifloats(%q: tensor<2x3x4xf8E4M3FN>) -> tensor<6x4xf32> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %x = qd.dequantize %q scale %s : tensor<2x3x4xf8E4M3FN>, tensor<f32> -> tensor<2x3x4xf32>
+  %y = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x3x4xf32> into tensor<6x4xf32>
+  return %y : tensor<6x4xf32>
+}

@@ -185,8 +185,8 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
             "r.yaml:2: unknown key 'wieghts' in 'wieghts: {format: s8}'");
   EXPECT_EQ(
       errorOf("name: x\nactivations: {format: q8}\n"),
-      "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8, or f32 "
-      "in 'activations: {format: q8}'");
+      "r.yaml:2: is not a format: s or u and 2 to 16 bits, such as u8; e4m3, "
+      "e5m2, e3m2 or e2m1; or f32 in 'activations: {format: q8}'");
   EXPECT_EQ(errorOf("name: x\nactivations: {rounding: nearest}\n"),
             "r.yaml:2: unknown key 'rounding' in 'activations: {rounding: "
             "nearest}'");
@@ -205,7 +205,8 @@ TEST(RecipeTest, ErrorsNameFileLineAndKey) {
             "r.yaml:2: weights: symmetric: false wants granularity: block in "
             "'weights: {symmetric: false}'");
   EXPECT_EQ(errorOf("name: x\nweights: {format: u8}\n"),
-            "r.yaml:2: weights: format u8 is not supported (s2 to s8 are) in "
+            "r.yaml:2: weights: format u8 is not supported (s2 to s8 and "
+            "minifloats are) in "
             "'weights: {format: u8}'");
   EXPECT_EQ(errorOf("name: x\nactivations: {granularity: channel}\n"),
             "r.yaml:2: activations: granularity channel is not supported in "
@@ -255,13 +256,56 @@ TEST(RecipeTest, BlocksWantFloatsOrTokens) {
               "weights: symmetric: false wants granularity: block");
 }
 
+TEST(RecipeTest, Minifloats) {
+  Recipe recipe = parsed(R"(name: r
+activations: {format: e5m2}
+weights: {format: e4m3, granularity: channel}
+layers:
+  - {match: "head", activations: {format: f32}, weights: {format: e3m2, granularity: block, block: 64}}
+)");
+  EXPECT_EQ(recipe.layer({"body"}, "matmul").precision(), "we4m3-ae5m2");
+  EXPECT_TRUE(recipe.layer({"body"}, "matmul").givesFloats());
+  EXPECT_TRUE(recipe.layer({"head"}, "matmul").isWeightOnly());
+  // Symmetric around zero, up to the largest value.
+  ScaleOptions options = recipe.activations.scaleOptions();
+  EXPECT_EQ(options.qmin, -57344);
+  EXPECT_EQ(options.qmax, 57344);
+  EXPECT_TRUE(options.symmetric);
+}
+
+TEST(RecipeTest, MinifloatsWantEachOtherOrFloats) {
+  auto expectError = [](const std::string &text, const std::string &part) {
+    std::string error = errorOf("name: x\n" + text + "\n");
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  expectError("activations: {format: e4m3}",
+              "activations: format e4m3 and weights: format s8 do not go "
+              "together: weights want a minifloat, too");
+  expectError("weights: {format: e4m3}",
+              "activations: format u8 and weights: format e4m3 do not go "
+              "together: activations want f32, or both e4m3 or e5m2");
+  expectError("activations: {format: e4m3}\nweights: {format: e3m2}",
+              "activations: format e4m3 and weights: format e3m2 do not go "
+              "together");
+  expectError("activations: {format: e4m3}\nweights: {format: e4m3, "
+              "granularity: block}",
+              "want granularity tensor and channel");
+  expectError("activations: {format: f32}\nweights: {format: e3m2, "
+              "granularity: tensor}",
+              "weights: format e3m2 wants granularity channel or block");
+  expectError("activations: {format: f32}\nweights: {format: e3m2, estimator: "
+              "mse}",
+              "format e3m2 wants estimator minmax or percentile");
+}
+
 TEST(RecipeTest, UnknownNamesListTheKnown) {
   llvm::Expected<Recipe> recipe = Recipe::load("w3a5");
   ASSERT_FALSE(static_cast<bool>(recipe));
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
-  EXPECT_NE(message.find("built in: integer-only, w4a16, w4a4-int, w4a8-int, "
-                         "w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
+  EXPECT_NE(message.find(
+                "built in: fp6, fp8, integer-only, w4a16, w4a4-int, w4a8-int, "
+                "w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
             std::string::npos)
       << message;
 }

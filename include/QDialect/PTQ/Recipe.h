@@ -9,6 +9,7 @@
 #ifndef QDIALECT_PTQ_RECIPE_H
 #define QDIALECT_PTQ_RECIPE_H
 
+#include "QDialect/Numerics/Format.h"
 #include "QDialect/Numerics/IntegerFunctions.h"
 #include "QDialect/Numerics/ScaleSelection.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -20,18 +21,33 @@
 
 namespace qdialect {
 
-/// An integer alphabet of a recipe: u8, s8, u4, s4, u16, s16, ...; or f32, for
-/// activations that stay as they are.
+/// An integer alphabet of a recipe: u8, s8, u4, s4, u16, s16, ...; a minifloat:
+/// e4m3, e5m2, e3m2, e2m1; or f32, for activations that stay as they are.
 struct RecipeFormat {
   bool isSigned = true;
   unsigned bits = 8;
   bool isFloat = false;
+  std::optional<Format> minifloat = std::nullopt;
 
-  int64_t minCode() const { return isSigned ? -(int64_t(1) << (bits - 1)) : 0; }
+  /// The format of a name such as e4m3, with the special values of MLIR's type
+  /// of that name; none for others.
+  static std::optional<RecipeFormat> ofMinifloat(llvm::StringRef name);
+
+  /// The ends of the codes, or of the values of a minifloat.
+  int64_t minCode() const {
+    if (minifloat)
+      return -maxCode();
+    return isSigned ? -(int64_t(1) << (bits - 1)) : 0;
+  }
   int64_t maxCode() const {
+    if (minifloat)
+      return static_cast<int64_t>(minifloat->maxFinite());
     return (int64_t(1) << (isSigned ? bits - 1 : bits)) - 1;
   }
   std::string str() const {
+    if (minifloat)
+      return "e" + std::to_string(minifloat->exponentBits()) + "m" +
+             std::to_string(minifloat->mantissaBits());
     return (isFloat ? "f" : isSigned ? "s" : "u") + std::to_string(bits);
   }
 };
@@ -71,6 +87,8 @@ struct TensorRecipe {
   int64_t block = 32;                                ///< of Granularity::Block
 
   bool isDynamic() const { return granularity == Granularity::Token; }
+  /// Minifloats have no zero point.
+  bool isSymmetric() const { return symmetric || format.minifloat; }
   /// What Numerics wants to know. Zero is always representable. Symmetric
   /// signed codes leave the lowest one out, so that -x is codable with x.
   ScaleOptions scaleOptions() const;
@@ -111,6 +129,10 @@ struct LayerRecipe {
   TensorRecipe activations;
   TensorRecipe weights;
 
+  /// Do products of the layer give floats, of codes that are made of floats?
+  bool givesFloats() const {
+    return isWeightOnly() || activations.format.minifloat;
+  }
   /// Weights are codes, activations stay floats.
   bool isWeightOnly() const { return !keepFloat && activations.format.isFloat; }
   /// The precision as receipts write it: w8a8, w8a8-token where scales are
