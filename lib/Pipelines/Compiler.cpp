@@ -41,10 +41,17 @@ llvm::Error wrap(ExitCode code, llvm::Error error) {
   return fail(code, llvm::toString(std::move(error)));
 }
 
+CompileOptions withDefaults(CompileOptions options) {
+  if (options.recipe.empty())
+    options.recipe = kDefaultRecipe.str();
+  return options;
+}
+
 class Driver {
 public:
   explicit Driver(const CompileOptions &given)
-      : options(given), log(given.log) {
+      : options(withDefaults(given)), log(given.log),
+        choosesRecipe(!given.recipe.empty() && given.recipe != "float") {
     // Whoever compiles a model knows its layers, not our operations.
     context.printOpOnDiagnostic(false);
   }
@@ -52,13 +59,23 @@ public:
   llvm::Error run();
 
 private:
+  static constexpr llvm::StringLiteral kRescaleOption = "--rescale";
+  /// What only quantizing reads.
+  std::vector<std::pair<llvm::StringRef, llvm::StringRef>> dataOptions() const {
+    return {{kRescaleOption, options.rescale},
+            {"--calibration", options.calibration},
+            {"--statistics", options.statistics},
+            {"--search", options.search}};
+  }
   llvm::Error check();
   llvm::Error load();
+  llvm::Error checkRest();
   llvm::Error normalize();
   llvm::Error calibrateAndQuantize();
   llvm::Error searchPlan(bool isFloat);
   llvm::Error quantize();
   llvm::Error integerize();
+  llvm::Error checkFallbacks();
   llvm::Error dispatch();
   llvm::Error emit();
   llvm::Error emitWithinLimits();
@@ -68,6 +85,14 @@ private:
   func::FuncOp mainFunction() {
     return module->lookupSymbol<func::FuncOp>("main");
   }
+  /// What earlier phases, of this run or another, noted on the program.
+  std::string noted(StringRef attribute) {
+    auto text = mainFunction()->getAttrOfType<StringAttr>(attribute);
+    return text ? text.str() : "unknown";
+  }
+  void note(StringRef attribute, const llvm::Twine &text) {
+    mainFunction()->setAttr(attribute, StringAttr::get(&context, text));
+  }
   /// Reports the end of a phase; true when the driver must stop after it.
   bool finished(Phase phase, const llvm::Twine &remark = "");
 
@@ -75,6 +100,8 @@ private:
   /// command line to its default, and the caller's object is bound to them.
   const CompileOptions options;
   PhaseLog log;
+  /// Did the caller ask for a quantization, or is it the default?
+  const bool choosesRecipe;
   std::optional<Recipe> recipe;
   std::string rescale = "float";
   llvm::SmallVector<CpuTarget> targets;
@@ -156,17 +183,45 @@ llvm::Error Driver::check() {
     if (!loaded)
       return wrap(ExitCode::BadInput, loaded.takeError());
     recipe = std::move(*loaded);
-    rescale = recipe->rescale == RescaleMode::Dyadic ? "dyadic" : "float";
+    rescale = stringify(recipe->rescale).str();
   }
   if (!options.rescale.empty())
     rescale = options.rescale;
   if (llvm::Error error = PlanSearch::check(options))
     return error;
+  for (auto [option, value] : dataOptions())
+    if (isFloatRecipe() && !value.empty())
+      return fail(ExitCode::Usage, "recipe 'float' quantizes nothing, so " +
+                                       option + "=" + value +
+                                       " would do nothing");
   if (recipe && recipe->integerOnly && rescale != "dyadic")
     return fail(ExitCode::Usage, "recipe '" + options.recipe +
                                      "' is integer-only and rescales by dyadic "
                                      "numbers, not by --rescale=" +
                                      rescale);
+  return llvm::Error::success();
+}
+
+/// What is given for phases that the input has behind it is no use, and would
+/// be believed.
+llvm::Error Driver::checkRest() {
+  std::string where =
+      "'" + options.input + "' is a module after " + stringify(reached).str();
+  if (reached >= Phase::Quantize) {
+    for (auto [option, value] : dataOptions())
+      if (!value.empty() && option != kRescaleOption)
+        return fail(ExitCode::Usage,
+                    where + ", too late for " + option + "=" + value);
+    if (choosesRecipe && recipe->name != noted(kRecipeAttr))
+      return fail(ExitCode::Usage,
+                  where + " (recipe " + noted(kRecipeAttr) +
+                      "), too late for --recipe=" + options.recipe);
+  }
+  if (reached >= Phase::Integerize && !options.rescale.empty() &&
+      options.rescale != noted(kRescaleAttr))
+    return fail(ExitCode::Usage,
+                where + " (rescale mode " + noted(kRescaleAttr) +
+                    "), too late for --rescale=" + options.rescale);
   return llvm::Error::success();
 }
 
@@ -200,6 +255,17 @@ llvm::Error Driver::load() {
                                      stringify(reached) +
                                      "; it cannot stop after " +
                                      stringify(last));
+  if (llvm::Error error = checkRest())
+    return error;
+  if (!mainFunction()->hasAttr(kModelAttr))
+    note(kModelAttr, llvm::sys::path::stem(options.input));
+  if (reached < Phase::Integerize && isFloatRecipe()) {
+    note(kRecipeAttr, "float");
+    note(kRescaleAttr, "float");
+  } else if (reached == Phase::Quantize && options.rescale.empty() &&
+             mainFunction()->hasAttr(kRescaleAttr)) {
+    rescale = noted(kRescaleAttr);
+  }
   log.end(stringify(reached), llvm::Twine(countOps(*module)) + " ops");
   return llvm::Error::success();
 }
@@ -341,6 +407,10 @@ llvm::Error Driver::integerize() {
   buildIntegerizePipeline(pm, pipeline);
   if (llvm::Error error = runPasses(pm, Phase::Integerize))
     return error;
+  return checkFallbacks();
+}
+
+llvm::Error Driver::checkFallbacks() {
   log.collectFallbacks(*module);
   if (options.failOnFallback && !log.fallbacks().empty()) {
     log.printFallbacks();
@@ -364,10 +434,10 @@ llvm::Error Driver::emit() {
   if (!options.symbolPrefix.empty())
     emit.prefix = options.symbolPrefix;
   emit.genericKernels = options.kernels == "generic";
-  emit.provenance.name = llvm::sys::path::stem(options.input).str();
+  emit.provenance.name = noted(kModelAttr);
   emit.provenance.digest = getProgramDigest(mainFunction()).str();
-  emit.provenance.recipe = recipe ? recipe->name : "float";
-  emit.provenance.rescale = rescale;
+  emit.provenance.recipe = noted(kRecipeAttr);
+  emit.provenance.rescale = noted(kRescaleAttr);
   auto summary = emitSharedLibrary(*module, emit, options.output);
   if (!summary)
     return wrap(ExitCode::Failure, summary.takeError());
@@ -433,6 +503,8 @@ llvm::Error Driver::run() {
         return error;
       if (finished(Phase::Integerize))
         return stop();
+    } else if (llvm::Error error = checkFallbacks()) {
+      return error;
     }
   } else if (last > Phase::Normalize && last < Phase::Dispatch) {
     return fail(ExitCode::Usage, "recipe 'float' has no " + stringify(last) +

@@ -81,7 +81,7 @@ private:
                                      "the program could not be copied");
     auto found = searchSmoothing(
         *copy, *loaded,
-        loaded->rescale == RescaleMode::Dyadic ? "dyadic" : "float", *known,
+        stringify(loaded->rescale).str(), *known,
         calibration, /*log=*/nullptr);
     // Without factors the program and its statistics are what they were.
     if (found && !*found && !outputStatistics.empty())

@@ -19,8 +19,10 @@
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
+#include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QuantizableUnits.h"
+#include "Requests.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -117,7 +119,6 @@ private:
   void markFallbacks();
   void readTables();
   void dequantizeConstants();
-  bool standsBetweenCasts(Operation *op) const;
 
   func::FuncOp function;
   IntegerizeContext context;
@@ -264,51 +265,21 @@ void Integerizer::eraseDead() {
         op.erase();
 }
 
-/// Reads only dequantized tensors and constants, and a quantize reads it: asked
-/// to be integer by the model itself.
-bool Integerizer::standsBetweenCasts(Operation *op) const {
-  bool reads = false;
-  for (Value operand : op->getOperands()) {
-    if (operand.getDefiningOp<qd::DequantizeOp>() && !isRealConstant(operand))
-      reads = true;
-    else if (!isComputedFromConstants(operand))
-      return false;
-  }
-  return reads && llvm::any_of(op->getUsers(), [](Operation *user) {
-           return isa<qd::QuantizeOp>(user) ||
-                  (isElementwiseGeneric(user) &&
-                   llvm::any_of(user->getUsers(), [](Operation *next) {
-                     return isa<qd::QuantizeOp>(next);
-                   }));
-         });
-}
-
 void Integerizer::markFallbacks() {
-  bool requested = false;
-  function.walk(
-      [&](Operation *op) { requested |= op->hasAttr("qd.requested"); });
   SmallVector<Operation *> ops;
   for (Block *block : programBlocks(function))
     for (Operation &op : *block)
       ops.push_back(&op);
   for (Operation *one : ops) {
     Operation &op = *one;
-    bool computes =
-        isa<linalg::LinalgOp, qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp,
-            qd::GeluOp, qd::SiluOp, tensor::ConcatOp, tensor::PadOp>(op) &&
-        !isa<linalg::FillOp, linalg::TransposeOp>(op);
-    computes |= refusedAccumulators.contains(&op);
-    if (!computes || op.getNumResults() != 1 ||
-        !isa<FloatType>(getElementTypeOrSelf(op.getResult(0).getType())) ||
-        isComputedFromConstants(op.getResult(0)))
+    bool isRefused = refusedAccumulators.contains(&op);
+    if (!isRefused && !computesFloats(&op))
       continue;
     // Exact products of minifloats are what was asked for.
     if (getMinifloatSides(&op))
       continue;
-    bool asked = requested ? op.hasAttr("qd.requested")
-                           : refusedAccumulators.contains(&op) ||
-                                 standsBetweenCasts(&op);
-    if (!asked)
+    bool isMarked = op.hasAttr(kRequestedAttr);
+    if (!isAskedToBeInteger(&op) && (isMarked || !isRefused))
       continue;
     ++fallbacks;
     if (op.hasAttr("qd.fallback"))
@@ -395,6 +366,7 @@ struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {
       return;
     Integerizer integerizer(function, rescale == "dyadic");
     integerizer.run();
+    function->setAttr(kRescaleAttr, StringAttr::get(&getContext(), rescale));
     numTables += integerizer.made[static_cast<int>(Family::Table)];
     numContractions += integerizer.made[static_cast<int>(Family::Contraction)];
     numPools += integerizer.made[static_cast<int>(Family::Pool)];

@@ -8,6 +8,7 @@
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Numerics/Rescale.h"
 #include "QDialect/Support/ConstantView.h"
+#include "Requests.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -319,7 +320,7 @@ void finish(const Island &island, Operation *op, double error) {
   copyMarks(island.nameSource(), op);
   for (Operation *member : island.members)
     if (Attribute request = member->getAttr("qd.requested"))
-      if (!op->hasAttr("qd.requested"))
+      if (!op->hasAttr("qd.requested") && isAskedToBeInteger(member))
         op->setAttr("qd.requested", request);
   op->removeAttr("qd.macs");
   op->setAttr("qd.error_lsb", Builder(op->getContext()).getF64FloatAttr(error));

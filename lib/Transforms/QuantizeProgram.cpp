@@ -28,6 +28,7 @@
 #include "QDialect/Transforms/Quantize.h"
 #include "QuantizeContraction.h"
 #include "QuantizeTables.h"
+#include "Requests.h"
 #include "SmoothActivations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
@@ -70,6 +71,11 @@ public:
     for (Block *block : programBlocks(function))
       for (Operation &op : *block)
         requestGridKeeper(&op);
+    llvm::DenseSet<Operation *> asked;
+    for (const PlannedUnit &planned : units)
+      if (planned.unit.root->hasAttr(kRequestedAttr))
+        asked.insert_range(planned.unit.ops);
+    markKeptFloat(function, asked);
     if (recipe.tables) {
       TensorRecipe table;
       table.format = *recipe.tables;
@@ -487,6 +493,7 @@ bool isRounded(Value value) {
 /// the result, too: the sum of two dequantized embeddings that goes on in
 /// floats is a sum of floats.
 void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
+  llvm::DenseSet<Operation *> asked;
   for (const QuantizableUnit &unit : collectUnits(function)) {
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     bool quantized = llvm::all_of(unit.inputs, [](Value input) {
@@ -495,13 +502,18 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
     });
     bool asks =
         unit.contraction || unit.kind == "concat" || isRounded(unit.result());
-    if (quantized && asks && recipe.mustBeInteger(unit.kind))
-      unit.root->setAttr(kRequestedAttr,
-                         StringAttr::get(function.getContext(),
-                                         unit.contraction
-                                             ? layer.precision()
-                                             : layer.activationPrecision()));
+    if (!quantized || !asks || !recipe.mustBeInteger(unit.kind))
+      continue;
+    unit.root->setAttr(kRequestedAttr,
+                       StringAttr::get(function.getContext(),
+                                       unit.contraction
+                                           ? layer.precision()
+                                           : layer.activationPrecision()));
+    asked.insert_range(unit.ops);
   }
+  // A model without such units is judged by its casts alone.
+  if (!asked.empty())
+    markKeptFloat(function, asked);
 }
 
 /// Every observed value has statistics, of nothing only in a branch.
@@ -521,6 +533,10 @@ LogicalResult checkValues(func::FuncOp function, const Statistics &statistics) {
 LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
                               const Statistics &statistics,
                               QuantizeSummary *summary) {
+  Builder builder(function.getContext());
+  function->setAttr(kRecipeAttr, builder.getStringAttr(recipe.name));
+  function->setAttr(kRescaleAttr,
+                    builder.getStringAttr(stringify(recipe.rescale)));
   // Whoever looked for values to observe left the digest; there may be none
   // where all scales are chosen at run time.
   bool observed = hasObservers(function);

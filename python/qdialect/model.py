@@ -5,6 +5,8 @@
 
 import ctypes as c
 import json
+import os
+import weakref
 
 import numpy as np
 
@@ -71,7 +73,7 @@ class Model:
     """
 
     def __init__(self, path, threads=0, variant=None, prefix="qd_model"):
-        self._lib = c.CDLL(path)
+        self._lib = c.CDLL(os.path.abspath(path))  # a bare name would be looked for in the library path alone
         self._call = {}
         for name, result in (("info", c.POINTER(_Info)), ("create", c.c_int), ("run", c.c_int), ("destroy", None),
                              ("run_dims", c.c_int), ("output_dims", c.c_int), ("error", c.c_char_p),
@@ -96,6 +98,7 @@ class Model:
         self._handle = c.c_void_p()
         if self._call["create"](c.byref(options), c.byref(self._handle)):
             raise ModelError(f"{path}: create: {why.value.decode()}")
+        self._finalizer = weakref.finalize(self, self._call["destroy"], self._handle)
         self.variant = self._call["variant"](self._handle).decode()
 
     def _check(self, status, what):
@@ -149,8 +152,9 @@ class Model:
         return (c.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
 
     def close(self):
+        """Ends the instance's threads and frees its memory; so does the end of the object itself."""
         if self._handle:
-            self._call["destroy"](self._handle)
+            self._finalizer()
             self._handle = c.c_void_p()
 
     def __enter__(self):

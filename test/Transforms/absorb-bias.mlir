@@ -1,7 +1,7 @@
 // RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-absorb-bias{statistics=%S/Inputs/absorb.stats.json output-statistics=%t.json}))" -split-input-file | FileCheck %s
 // RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-absorb-bias{statistics=%S/Inputs/absorb.stats.json sigmas=0.5}))" -split-input-file | FileCheck %s --check-prefix=SIGMA
-// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-absorb-bias{statistics=%S/Inputs/absorb.stats.json output-statistics=%t.json},qd-quantize{recipe=%S/Inputs/plain.yaml statistics=%t.json}),cse)" -split-input-file | sed 's/qd.program = "[0-9a-f]*"/qd.program/' > %t.alone
-// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-quantize{recipe=%S/Inputs/absorb.yaml statistics=%S/Inputs/absorb.stats.json}),cse)" -split-input-file | sed 's/qd.program = "[0-9a-f]*"/qd.program/' > %t.within
+// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-absorb-bias{statistics=%S/Inputs/absorb.stats.json output-statistics=%t.json},qd-quantize{recipe=%S/Inputs/plain.yaml statistics=%t.json}),cse)" -split-input-file | sed 's/qd.program = "[0-9a-f]*", qd.recipe = "[a-z]*"/qd.program/' > %t.alone
+// RUN: q-opt %s "-pass-pipeline=builtin.module(func.func(qd-quantize{recipe=%S/Inputs/absorb.yaml statistics=%S/Inputs/absorb.stats.json}),cse)" -split-input-file | sed 's/qd.program = "[0-9a-f]*", qd.recipe = "[a-z]*"/qd.program/' > %t.within
 // RUN: diff %t.alone %t.within
 // RUN: FileCheck %s --check-prefix=FILE < %t.json
 

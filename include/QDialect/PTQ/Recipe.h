@@ -143,6 +143,10 @@ struct LayerRecipe {
 
 enum class RescaleMode { Dyadic, Float };
 
+inline llvm::StringRef stringify(RescaleMode mode) {
+  return mode == RescaleMode::Dyadic ? "dyadic" : "float";
+}
+
 /// Softmax, layer norm and functions of one value in integers.
 struct NonlinearRecipe {
   IntegerScheme scheme = IntegerScheme::QD;

@@ -69,6 +69,8 @@ private:
   std::string message;
 };
 
+constexpr llvm::StringLiteral kDefaultRecipe = "w8a8-int";
+
 struct CompileOptions {
   /// .onnx, .mlir or .mlirbc.
   std::string input;
@@ -76,8 +78,9 @@ struct CompileOptions {
   std::string output;
   /// .npz, .npy or a folder; empty when not needed.
   std::string calibration;
-  /// A built-in recipe, a path, or "float" for no quantization at all.
-  std::string recipe = "w8a8-int";
+  /// A built-in recipe, a path, or "float" for no quantization at all; empty
+  /// for kDefaultRecipe, or what a module that is quantized already has.
+  std::string recipe;
   /// "float", "dyadic", or empty for what the recipe says.
   std::string rescale;
   /// CPU variants, names or "native", separated by commas; empty: all.

@@ -391,8 +391,9 @@ def QuantizePass : Pass<"qd-quantize", "::mlir::func::FuncOp"> {
     reads gets the concatenation's grid. Where the recipe chooses scales at run
     time the activation of a matrix product gets a qd.choose_params for each of
     its rows. Tables that payloads read rows of become codes with a scale a row if
-    the recipe says so. Ops asked to be integer are marked
-    `qd.requested`. Without observers (a model that came quantized) only the
+    the recipe says so. Ops that compute are marked `qd.requested` with the
+    precision that is asked of them, or "float"; the function gets `qd.recipe`
+    and `qd.rescale_mode`. Without observers (a model that came quantized) only the
     marks are made. Fails when the statistics are of another program or lack a
     value. A value in a branch that no sample took has statistics of nothing: what
     needs its codes stays float, marked `qd.fallback`, and a warning says so.
@@ -480,9 +481,9 @@ def IntegerizePass : IntegerizationPass<"qd-integerize"> {
     floats behind its integer sum; a payload that reads a dequantized table reads
     its codes. The rounding to the output grid follows `rescale`. Refuses what it
     cannot prove: an accumulator outside i32, a zero point that does not fold.
-    What stays float although the recipe asked for integers (qd.requested), or
-    although it stands between dequantize and quantize in a model that came
-    quantized, is marked with qd.fallback and the reason.
+    What stays float although it was asked to be integer (qd.requested), or,
+    where nothing says what was asked, although it stands between dequantize and
+    quantize, is marked with qd.fallback and the reason.
 
     Sets qd.acc_bound (bounds of the accumulators, and of what element-wise ops
     round, over all inputs), qd.macs, qd.intermediate_bits, and qd.error_lsb: how far the value before the last rounding can be from
