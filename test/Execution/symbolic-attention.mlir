@@ -5,6 +5,23 @@
 // RUN: q-run %t/net.so --receipt | FileCheck %s
 // RUN: %python %S/Inputs/symbolic_attention.py %t/net.so %s %t | FileCheck %s --check-prefix=EQUAL
 
+// The same on a GPU: grids are computed from sizes.
+// RUN: q-compile %s --target nvptx:sm_80 -o %t/gpu.so
+// RUN: q-run %t/gpu.so --receipt | FileCheck %s --check-prefix=RECEIPT
+// RUN: %python %S/Inputs/make-input.py int8 2x5x3x7 %t/q.npy
+// RUN: %python %S/Inputs/make-input.py int8 2x19x3x7 %t/k.npy
+// RUN: q-run %t/gpu.so --device ptx-emulator --input q=%t/q.npy --input k=%t/k.npy --compare %t/net.so --require-equal
+// RUN: %python %S/Inputs/make-input.py int8 1x37x3x7 %t/q.npy
+// RUN: %python %S/Inputs/make-input.py int8 1x300x3x7 %t/k.npy
+// RUN: q-run %t/gpu.so --device ptx-emulator --input q=%t/q.npy --input k=%t/k.npy --compare %t/net.so --require-equal
+// RUN: %python %S/Inputs/make-input.py int8 1x1x3x7 %t/q.npy
+// RUN: q-run %t/gpu.so --device ptx-emulator --input q=%t/q.npy --input k=%t/q.npy --compare %t/net.so --require-equal
+// RUN: env LD_LIBRARY_PATH=%fakecuda FAKE_CUDA=report q-run %t/gpu.so --input q=%t/q.npy --input k=%t/k.npy --compare %t/net.so \
+// RUN:   --require-equal 2>&1 | FileCheck %s --check-prefix=DRIVER
+
+// RECEIPT-NOT: "kernel": "tasks
+// DRIVER: 0 left alive, 0 mistakes
+
 // CHECK-NOT: "kernel": "generic"
 // EQUAL: 56 of 56 equal
 

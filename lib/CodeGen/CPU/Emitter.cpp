@@ -20,12 +20,15 @@ Type Emitter::ptr() { return LLVM::LLVMPointerType::get(getContext()); }
 
 void Emitter::bindSizes(const KernelRegion &region, Value arguments,
                         size_t numConstants) {
-  if (!region.shapes)
-    return;
+  if (region.shapes)
+    bindSizes(region,
+              argument(arguments, static_cast<int64_t>(region.numInputs() + 1 +
+                                                       numConstants)));
+}
+
+void Emitter::bindSizes(const KernelRegion &region, Value sizes) {
   table = &region.shapes->sizes;
   symbols.clear();
-  Value sizes = argument(
-      arguments, static_cast<int64_t>(region.numInputs() + 1 + numConstants));
   for (std::optional<unsigned> place : region.symbolPlaces())
     symbols.push_back(place ? load(i64(), at(sizes, int64_t(8) * *place), 8)
                             : Value());

@@ -36,6 +36,8 @@ public:
   /// sizes.
   void bindSizes(const KernelRegion &region, Value arguments,
                  size_t numConstants);
+  /// The same from the address of the sizes.
+  void bindSizes(const KernelRegion &region, Value sizes);
 
   // Types.
   mlir::Type i8() { return getI8Type(); }

@@ -5,9 +5,7 @@
 // Elements of a tensor of a dispatch, computed where they are asked for.
 
 #include "ElementEmitter.h"
-#include "Emitter.h"
 #include "KernelFunction.h"
-#include "KernelRegion.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -23,8 +21,31 @@ ElementEmitter::ElementEmitter(ImplicitLocOpBuilder &builder,
     : b(builder), dispatch(dispatch), pointers(pointers),
       constants(loadedConstants(dispatch, root)) {}
 
+ElementEmitter::ElementEmitter(ImplicitLocOpBuilder &builder,
+                               const cpu::KernelRegion &region,
+                               ValueRange pointers)
+    : b(builder), dispatch(region.dispatch), pointers(pointers),
+      constants(loadedConstants(dispatch)), shapes(region.shapes) {
+  if (!shapes)
+    return;
+  sizes.emplace(b.getLoc(), b, threadTarget());
+  Value generic = LLVM::AddrSpaceCastOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext()), pointers.back());
+  sizes->bindSizes(region, generic);
+}
+
 Value ElementEmitter::index(int64_t number) {
-  return arith::ConstantIndexOp::create(b, number);
+  if (!SymbolicSizes::isSymbolic(number))
+    return arith::ConstantIndexOp::create(b, number);
+  sizes->restoreInsertionPoint(b.saveInsertionPoint());
+  return b.createOrFold<arith::IndexCastOp>(b.getIndexType(),
+                                            sizes->index(number));
+}
+
+SmallVector<int64_t> ElementEmitter::shapeOf(Value tensor) const {
+  if (shapes)
+    return shapes->shapeOf(tensor);
+  return llvm::to_vector(cast<RankedTensorType>(tensor.getType()).getShape());
 }
 
 Value ElementEmitter::add(Value x, Value y) {
@@ -74,9 +95,11 @@ Value ElementEmitter::linear(ValueRange indices, ArrayRef<int64_t> shape) {
 ElementEmitter::Values ElementEmitter::indicesOf(Value position,
                                                  ArrayRef<int64_t> shape) {
   // Divisions of 64 bits are long.
-  int64_t elements = 1;
+  double elements = 1;
   for (int64_t size : shape)
-    elements *= size;
+    elements *= static_cast<double>(SymbolicSizes::isSymbolic(size)
+                                        ? shapes->sizes.bounds(size).high
+                                        : size);
   Type type = elements <= INT32_MAX ? b.getI32Type() : b.getI64Type();
   Value whole = position;
   position = b.createOrFold<arith::IndexCastUIOp>(type, position);
@@ -86,12 +109,13 @@ ElementEmitter::Values ElementEmitter::indicesOf(Value position,
       indices[axis] = index(0);
       continue;
     }
-    Value size =
-        arith::ConstantOp::create(b, b.getIntegerAttr(type, shape[axis]));
     Value here = position;
+    bool isOutermost = llvm::all_of(shape.take_front(axis),
+                                    [](int64_t outer) { return outer == 1; });
     // Nothing is left of it for an outermost dimension.
-    elements /= shape[axis];
-    if (elements != 1) {
+    if (!isOutermost) {
+      Value size =
+          b.createOrFold<arith::IndexCastUIOp>(type, index(shape[axis]));
       here = b.createOrFold<arith::RemUIOp>(position, size);
       position = b.createOrFold<arith::DivUIOp>(position, size);
     }
@@ -166,15 +190,15 @@ ElementEmitter::Values ElementEmitter::at(Value tensor, const Places &places) {
 
 ElementEmitter::Values ElementEmitter::compute(Value tensor,
                                                const Places &places) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  Type element = type.getElementType();
+  Type element = getElementTypeOrSelf(tensor.getType());
+  SmallVector<int64_t> shape = shapeOf(tensor);
   if (auto entry = defined.find(tensor); entry != defined.end()) {
     assert(entry->second.size() == places.size() && "an element each");
     return entry->second;
   }
   auto loadAll = [&](Value pointer) {
     return llvm::map_to_vector(places, [&](const Values &indices) {
-      return load(pointer, linear(indices, type.getShape()), element);
+      return load(pointer, linear(indices, shape), element);
     });
   };
   if (auto argument = dyn_cast<BlockArgument>(tensor))
@@ -192,10 +216,8 @@ ElementEmitter::Values ElementEmitter::compute(Value tensor,
   Places moved;
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
     Value source = op->getOperand(0);
-    ArrayRef<int64_t> shape =
-        cast<RankedTensorType>(source.getType()).getShape();
     for (const Values &indices : places)
-      moved.push_back(indicesOf(linear(indices, type.getShape()), shape));
+      moved.push_back(indicesOf(linear(indices, shape), shapeOf(source)));
     return at(source, moved);
   }
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
@@ -216,7 +238,7 @@ ElementEmitter::Values ElementEmitter::compute(Value tensor,
 
 ElementEmitter::Values ElementEmitter::padElements(tensor::PadOp op,
                                                    const Places &places) {
-  ArrayRef<int64_t> shape = op.getSourceType().getShape();
+  SmallVector<int64_t> shape = shapeOf(op.getSource());
   Places moved;
   Values inside;
   for (const Values &indices : places) {
@@ -271,6 +293,10 @@ ElementEmitter::Values ElementEmitter::reduce(linalg::LinalgOp op,
   if (reductions.empty())
     return payload(op, loops, accumulators);
   int64_t size = op.getStaticLoopRanges()[reductions.front()];
+  if (ShapedType::isDynamic(size)) {
+    auto [tensor, axis] = *loopTensor(op, reductions.front());
+    size = shapeOf(tensor)[axis];
+  }
   auto loop =
       scf::ForOp::create(b, index(0), index(size), index(1), accumulators);
   auto before = known;

@@ -11,6 +11,8 @@
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_ELEMENTEMITTER_H
 #define QDIALECT_LIB_CODEGEN_NVVM_ELEMENTEMITTER_H
 
+#include "Emitter.h"
+#include "KernelRegion.h"
 #include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -23,10 +25,18 @@ namespace qdialect::gpu {
 /// Whether `op` of a dispatch is one that elements are followed through.
 bool isFollowed(mlir::Operation &op);
 
+/// A dispatch and the sizes of its tensors, root and steps unset; nothing where
+/// one does not follow from what a kernel knows.
+std::optional<cpu::KernelRegion> sizedRegion(qd::DispatchOp dispatch);
+
+/// An operand that has a loop of `op` as a dimension, and which.
+std::optional<std::pair<mlir::Value, unsigned>>
+loopTensor(mlir::linalg::LinalgOp op, unsigned loop);
+
 /// Whether the elements of a dispatch's result can be computed one by one
-/// without computing anything often: static shapes, at most one reduction, and
-/// that one with as many results as the dispatch.
-bool isElementByElement(qd::DispatchOp dispatch);
+/// without computing anything often: at most one reduction, and that one with
+/// as many results as the dispatch.
+bool isElementByElement(const cpu::KernelRegion &region);
 
 /// Whether the elements of `value` stand where those of `root` do that they are
 /// made of.
@@ -53,6 +63,10 @@ public:
   /// results are defined, not computed.
   ElementEmitter(mlir::ImplicitLocOpBuilder &builder, qd::DispatchOp dispatch,
                  mlir::ValueRange pointers, mlir::Operation *root = nullptr);
+  /// Symbolic sizes of `region` are read at the insertion point; their address
+  /// is the last of `pointers`.
+  ElementEmitter(mlir::ImplicitLocOpBuilder &builder,
+                 const cpu::KernelRegion &region, mlir::ValueRange pointers);
 
   /// The elements of `tensor` at some places.
   Values at(Value tensor, const Places &places);
@@ -71,10 +85,13 @@ public:
   void identify(mlir::ValueRange indices, llvm::ArrayRef<int64_t> shape,
                 Value position);
 
-private:
+  /// A number or a symbolic size.
   Value index(int64_t number);
-  Value add(Value a, Value b);
   Value mul(Value a, int64_t b);
+
+private:
+  llvm::SmallVector<int64_t> shapeOf(Value tensor) const;
+  Value add(Value a, Value b);
   Value linear(mlir::ValueRange indices, llvm::ArrayRef<int64_t> shape);
   Value address(Value pointer, Value position, mlir::Type element);
   Value load(Value pointer, Value position, mlir::Type element);
@@ -92,6 +109,8 @@ private:
   mlir::ImplicitLocOpBuilder &b;
   qd::DispatchOp dispatch;
   Values pointers, constants;
+  std::shared_ptr<SymbolicShapes> shapes; ///< null: all sizes are numbers
+  std::optional<cpu::Emitter> sizes;      ///< what is known of them
   llvm::SmallDenseMap<Value, Values> defined;
   /// By indices, of which shape they number which element. What computes the
   /// indices has the number at hand, so it dominates all uses.

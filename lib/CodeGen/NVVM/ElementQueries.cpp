@@ -13,10 +13,10 @@ using namespace mlir;
 
 namespace qdialect::gpu {
 
-/// A tensor of a static shape whose elements lie in memory as they are.
+/// A tensor whose elements lie in memory as they are.
 static bool isPlain(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape() || tensor.getNumElements() == 0)
+  if (!tensor || llvm::is_contained(tensor.getShape(), 0))
     return false;
   Type element = tensor.getElementType();
   if (auto code = dyn_cast<qd::UIntType>(element))
@@ -70,13 +70,34 @@ static bool isSimpleLinalg(linalg::LinalgOp op) {
   }
   // A loop whose size no tensor tells, or a parallel one that the result does
   // not have.
-  return llvm::none_of(op.getStaticLoopRanges(), ShapedType::isDynamic) &&
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  return llvm::all_of(reductions,
+                      [&](unsigned loop) {
+                        return !ShapedType::isDynamic(
+                                   op.getStaticLoopRanges()[loop]) ||
+                               loopTensor(op, loop).has_value();
+                      }) &&
          map.getNumResults() + op.getNumReductionLoops() == op.getNumLoops() &&
          isSimplePayload(op);
 }
 
+std::optional<std::pair<Value, unsigned>> loopTensor(linalg::LinalgOp op,
+                                                     unsigned loop) {
+  AffineExpr dim = getAffineDimExpr(loop, op.getContext());
+  for (OpOperand &operand : op->getOpOperands())
+    if (isa<RankedTensorType>(operand.get().getType()))
+      for (auto [axis, place] :
+           llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+        if (place == dim)
+          return std::pair{operand.get(), static_cast<unsigned>(axis)};
+  return std::nullopt;
+}
+
 static bool isSimple(Operation &op) {
-  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
+  // Sizes are known without the ops that compute them.
+  bool isSize = op.getNumResults() == 1 && op.getResult(0).getType().isIndex();
+  if (isa<arith::ConstantOp, tensor::EmptyOp>(op) || isSize)
     return true;
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     Value padding = pad.getConstantPaddingValue();
@@ -94,6 +115,9 @@ static bool isSimple(Operation &op) {
 }
 
 static bool isPlainValue(Value value) { return isPlain(value.getType()); }
+static bool isSizeOrPlain(Value value) {
+  return value.getType().isIndex() || isPlainValue(value);
+}
 
 bool isFollowed(Operation &op) {
   return isSimple(op) && llvm::all_of(op.getResults(), [](Value result) {
@@ -101,12 +125,43 @@ bool isFollowed(Operation &op) {
          });
 }
 
-bool isElementByElement(qd::DispatchOp dispatch) {
-  if (!llvm::all_of(dispatch.getBody().getArguments(), isPlainValue) ||
+std::optional<cpu::KernelRegion> sizedRegion(qd::DispatchOp dispatch) {
+  cpu::KernelRegion region;
+  region.dispatch = dispatch;
+  region.result = dispatch.getYield().getOperand(0);
+  if (kernelSizes(dispatch).empty())
+    return region;
+  auto function = dispatch->getParentOfType<func::FuncOp>();
+  if (!function)
+    return std::nullopt;
+  region.shapes = std::make_shared<SymbolicShapes>(function);
+  auto canCompute = [&](Value value) {
+    return !isa<RankedTensorType>(value.getType()) ||
+           llvm::all_of(region.shapes->shapeOf(value),
+                        [&](int64_t size) { return region.canCompute(size); });
+  };
+  Block &body = dispatch.getBody().front();
+  if (!llvm::all_of(body.getArguments(), canCompute))
+    return std::nullopt;
+  for (Operation &op : body)
+    if (!llvm::all_of(op.getResults(), canCompute))
+      return std::nullopt;
+  return region;
+}
+
+/// The number of elements of a tensor: a size.
+static int64_t elementsOf(const cpu::KernelRegion &region, Value tensor) {
+  if (region.shapes)
+    return region.shapes->sizes.product(region.shapes->shapeOf(tensor));
+  return cast<RankedTensorType>(tensor.getType()).getNumElements();
+}
+
+bool isElementByElement(const cpu::KernelRegion &region) {
+  qd::DispatchOp dispatch = region.dispatch;
+  if (!llvm::all_of(dispatch.getBody().getArguments(), isSizeOrPlain) ||
       !isPlain(dispatch->getResult(0).getType()))
     return false;
-  int64_t elements =
-      cast<RankedTensorType>(dispatch->getResult(0).getType()).getNumElements();
+  int64_t elements = elementsOf(region, region.result);
   unsigned reductions = 0;
   for (Operation &op : dispatch.getBody().front().without_terminator()) {
     if (!isFollowed(op))
@@ -116,8 +171,7 @@ bool isElementByElement(qd::DispatchOp dispatch) {
       continue;
     ++reductions;
     // Otherwise some sums would be computed again and again.
-    if (cast<RankedTensorType>(op.getResult(0).getType()).getNumElements() !=
-        elements)
+    if (elementsOf(region, op.getResult(0)) != elements)
       return false;
   }
   return reductions <= 1;
@@ -173,7 +227,7 @@ static SetVector<Operation *> opsBehind(qd::DispatchOp dispatch,
 }
 
 bool isFollowedTo(qd::DispatchOp dispatch, Operation *root) {
-  if (!llvm::all_of(dispatch.getBody().getArguments(), isPlainValue) ||
+  if (!llvm::all_of(dispatch.getBody().getArguments(), isSizeOrPlain) ||
       !isPlainValue(dispatch->getResult(0)))
     return false;
   for (Operation *op : opsBehind(dispatch, root))

@@ -41,15 +41,24 @@ bool readsNeighbours(qd::DispatchOp dispatch) {
 
 class ElementsPlan : public GpuKernelPlan {
 public:
-  explicit ElementsPlan(qd::DispatchOp dispatch) : dispatch(dispatch) {
+  explicit ElementsPlan(const cpu::KernelRegion &region)
+      : region(region), dispatch(region.dispatch) {
     family = "elements";
     auto type = cast<RankedTensorType>(dispatch->getResult(0).getType());
     shape.assign(type.getShape().begin(), type.getShape().end());
-    elements = type.getNumElements();
-    if (!shape.empty() && shape.back() % 4 == 0 && readsNeighbours(dispatch))
+    if (!shape.empty() && !type.isDynamicDim(shape.size() - 1) &&
+        shape.back() % 4 == 0 && readsNeighbours(dispatch))
       neighbours = 4;
-    numTasks = (elements / neighbours + kThreads - 1) / kThreads;
-    keyText = family + cpu::structureKey(dispatch);
+    keyText = family + cpu::structureKey(dispatch) + region.sizesKey();
+    if (region.shapes) {
+      shape = region.shapes->shapeOf(region.result);
+      symbolicTasks = {shape.size(), neighbours};
+    }
+    groups = shape;
+    if (neighbours != 1)
+      groups.back() /= neighbours;
+    if (!region.shapes)
+      numTasks = (type.getNumElements() / neighbours + kThreads - 1) / kThreads;
   }
 
   bool init() {
@@ -63,7 +72,7 @@ public:
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
-    return {numTasks, kThreads, 0};
+    return {region.shapes ? 0 : numTasks, kThreads, 0, kThreads};
   }
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
@@ -71,25 +80,24 @@ public:
     OpBuilder::InsertionGuard guard(moduleBuilder);
     ImplicitLocOpBuilder b(dispatch.getLoc(), moduleBuilder);
     unsigned firstConstant = dispatch.getInputs().size() + 1;
-    LLVM::LLVMFuncOp kernel =
-        startKernel(b, symbol, firstConstant + constants.size(), kThreads);
+    LLVM::LLVMFuncOp kernel = startKernel(
+        b, symbol, firstConstant + constants.size() + (region.shapes ? 1 : 0),
+        kThreads);
     markArguments(kernel, dispatch);
+    ElementEmitter emitter(b, region, kernel.getArguments());
     Value thread = arith::IndexCastOp::create(b, b.getIndexType(),
                                               threadInGrid(b, kThreads));
-    auto index = [&](int64_t number) -> Value {
-      return arith::ConstantIndexOp::create(b, number);
-    };
-    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
-                                         index(elements / neighbours));
+    auto index = [&](int64_t number) { return emitter.index(number); };
+    Value all = index(1);
+    for (int64_t size : groups)
+      all = emitter.mul(all, size);
+    Value exists =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread, all);
     auto branch = scf::IfOp::create(b, exists);
     {
       OpBuilder::InsertionGuard inside(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      ElementEmitter emitter(b, dispatch, kernel.getArguments());
       Value first = b.createOrFold<arith::MulIOp>(thread, index(neighbours));
-      SmallVector<int64_t> groups = shape;
-      if (neighbours != 1)
-        groups.back() /= neighbours;
       SmallVector<Value> indices = emitter.indicesOf(thread, groups);
       if (neighbours != 1)
         indices.back() =
@@ -115,18 +123,20 @@ public:
   }
 
 private:
+  cpu::KernelRegion region;
   qd::DispatchOp dispatch;
-  SmallVector<int64_t> shape;
-  int64_t elements = 0;
+  /// Of the result, and with its neighbours as one.
+  SmallVector<int64_t> shape, groups;
   int64_t neighbours = 1; ///< of a thread
 };
 
 } // namespace
 
 GpuPlanPtr planElements(qd::DispatchOp dispatch) {
-  if (!isElementByElement(dispatch))
+  std::optional<cpu::KernelRegion> region = sizedRegion(dispatch);
+  if (!region || !isElementByElement(*region))
     return nullptr;
-  auto plan = std::make_unique<ElementsPlan>(dispatch);
+  auto plan = std::make_unique<ElementsPlan>(*region);
   return plan->init() ? std::move(plan) : nullptr;
 }
 

@@ -5,6 +5,7 @@
 // Chooses the family of a dispatch.
 
 #include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
+#include "ElementEmitter.h"
 #include "Families.h"
 #include "QDialect/CodeGen/NVVM/Ptx.h"
 
@@ -19,7 +20,8 @@ std::string GpuKernelPlan::instruction(const GpuTarget &target) const {
 FailureOr<std::unique_ptr<GpuKernelPlan>>
 planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   loadGpuDialects(*dispatch->getContext());
-  if (!options.generic) {
+  // Where sizes are symbolic, so is the grid: planSymbolicGpuKernel.
+  if (!options.generic && kernelSizes(dispatch).empty()) {
     if (std::optional<cpu::KernelRegion> region =
             cpu::KernelRegion::analyze(dispatch))
       for (auto family :
@@ -34,6 +36,20 @@ planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   if (gpu::GpuPlanPtr plan = gpu::planTasks(dispatch, options))
     return plan;
   return failure();
+}
+
+std::unique_ptr<GpuKernelPlan>
+planSymbolicGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
+  loadGpuDialects(*dispatch->getContext());
+  if (options.generic)
+    return nullptr;
+  std::optional<cpu::KernelRegion> sized = gpu::sizedRegion(dispatch);
+  std::optional<cpu::KernelRegion> region =
+      sized ? cpu::KernelRegion::analyze(dispatch) : std::nullopt;
+  if (region)
+    if (gpu::GpuPlanPtr plan = gpu::planRows(*region))
+      return plan;
+  return gpu::planElements(dispatch);
 }
 
 } // namespace qdialect

@@ -68,12 +68,16 @@ Value argumentArray(ImplicitLocOpBuilder &builder, LLVM::LLVMFuncOp kernel) {
 
 int64_t tensorAlignment(Type type) {
   auto tensor = cast<RankedTensorType>(type);
-  int64_t rows = tensor.getRank() == 0 ? 1 : tensor.getDimSize(0);
-  if (rows == 0)
-    return kBaseAlignment;
-  return std::gcd(kBaseAlignment,
-                  tensor.getNumElements() / rows *
-                      cpu::elementBytes(tensor.getElementType()));
+  int64_t row = cpu::elementBytes(tensor.getElementType());
+  if (tensor.getRank() != 0)
+    for (int64_t size : tensor.getShape().drop_front())
+      row *= ShapedType::isDynamic(size) ? 1 : size;
+  return std::gcd(kBaseAlignment, row);
+}
+
+const CpuTarget &threadTarget() {
+  static const CpuTarget target{"ptx", CpuTarget::Scalar, "", ""};
+  return target;
 }
 
 void markArguments(LLVM::LLVMFuncOp kernel, qd::DispatchOp dispatch) {
@@ -82,6 +86,8 @@ void markArguments(LLVM::LLVMFuncOp kernel, qd::DispatchOp dispatch) {
   Builder builder(kernel.getContext());
   for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
     bool isConstant = i >= tensors.size();
+    if (!isConstant && tensors[i].isIndex())
+      continue;
     kernel.setArgAttr(
         i, LLVM::LLVMDialect::getAlignAttrName(),
         builder.getI64IntegerAttr(isConstant ? kBaseAlignment

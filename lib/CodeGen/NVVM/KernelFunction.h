@@ -7,6 +7,7 @@
 #ifndef QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
 #define QDIALECT_LIB_CODEGEN_NVVM_KERNELFUNCTION_H
 
+#include "QDialect/CodeGen/CPU/CpuTarget.h"
 #include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -40,9 +41,12 @@ mlir::Value argumentArray(mlir::ImplicitLocOpBuilder &builder,
 
 /// The start of every buffer is a multiple of it.
 inline constexpr int64_t kBaseAlignment = 64;
-/// What the address of a kernel's tensor of a static shape is a multiple of: a
-/// block of rows begins at any row of its buffer.
+/// What the address of a kernel's tensor is a multiple of: a block of rows
+/// begins at any row of its buffer.
 int64_t tensorAlignment(mlir::Type type);
+
+/// What the CPU's emitters take a GPU's thread for: a machine without vectors.
+const CpuTarget &threadTarget();
 
 /// Says what the addresses of inputs, output and constants are multiples of,
 /// and that nobody writes constants.

@@ -33,6 +33,7 @@ public:
   RowShape shape(int64_t rows, int64_t length) const override {
     return RowShape(rows, length, /*keeps=*/true, /*ordered=*/true);
   }
+  bool takesSymbolicLength() const override { return true; }
 
   std::function<Value(const RowColumn &)>
   emit(const RowBuilder &builder) const override {

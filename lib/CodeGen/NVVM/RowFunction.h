@@ -33,6 +33,8 @@ public:
   /// The dimensions of the op's result from `axis` on are the row.
   virtual int64_t axis() const = 0;
   virtual RowShape shape(int64_t rows, int64_t length) const = 0;
+  /// Whether rows may have a symbolic length (a mean divides by it).
+  virtual bool takesSymbolicLength() const { return false; }
   /// Tables beside the dispatch's constants.
   virtual std::vector<ConstantBlob> tables() const { return {}; }
 

@@ -39,6 +39,7 @@ public:
   RowShape shape(int64_t rows, int64_t length) const override {
     return RowShape(rows, length, /*keeps=*/true, /*ordered=*/false);
   }
+  bool takesSymbolicLength() const override { return true; }
 
   std::vector<ConstantBlob> tables() const override {
     std::vector<ConstantBlob> blobs;

@@ -38,8 +38,9 @@ int64_t RowShape::sharedBytes() const {
   return piece == 0 ? 0 : rowsOfBlock() * keptStride() * 4;
 }
 
-RowWalk::RowWalk(WarpEmitter &e, const RowShape &shape, StringRef symbol)
-    : e(e), shape(shape), thread(e.threadId()) {
+RowWalk::RowWalk(WarpEmitter &e, const RowShape &shape, StringRef symbol,
+                 Value rows, Value length)
+    : e(e), shape(shape), end(length), thread(e.threadId()) {
   Value block = arith::IndexCastUIOp::create(e, e.getIndexType(), e.blockId());
   auto toIndex = [&](Value i32) -> Value {
     return arith::IndexCastUIOp::create(e, e.getIndexType(), i32);
@@ -49,9 +50,10 @@ RowWalk::RowWalk(WarpEmitter &e, const RowShape &shape, StringRef symbol)
   Value inBlock =
       shape.isBlock ? index(0) : toIndex(e.div(thread, shape.rowThreads()));
   number = e.add(e.mul(block, rowsOfBlock), inBlock);
-  if (shape.rows % rowsOfBlock != 0) {
-    rowExists = e.isLessUnsigned(number, index(shape.rows));
-    number = e.select(rowExists, number, index(shape.rows - 1));
+  if (shape.isSymbolic || shape.rows % rowsOfBlock != 0) {
+    Value all = shape.isSymbolic ? rows : index(shape.rows);
+    rowExists = e.isLessUnsigned(number, all);
+    number = e.select(rowExists, number, e.sub(all, index(1)));
   }
   if (shape.piece != 0)
     scratch =
@@ -97,7 +99,20 @@ Value RowWalk::walk(Value init, int64_t neighbours, int64_t first, int64_t last,
       columns.push_back({e.add(column, i), e.add(place, i), exists});
     return columns;
   };
+  auto exist = [&](Value base, Value last) {
+    Value exists = e.isLessUnsigned(base, last);
+    return at(e.select(exists, base, index(0)), base, exists);
+  };
   Value carried = init;
+  if (shape.isSymbolic) {
+    auto loop =
+        scf::ForOp::create(e, index(first), end, index(step), ValueRange{init});
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToStart(loop.getBody());
+    Value base = e.add(loop.getInductionVar(), own);
+    scf::YieldOp::create(e, body(exist(base, end), loop.getRegionIterArg(0)));
+    return loop.getResult(0);
+  }
   if (first < whole) {
     auto loop = scf::ForOp::create(e, index(first), index(whole), index(step),
                                    ValueRange{init});
@@ -109,9 +124,7 @@ Value RowWalk::walk(Value init, int64_t neighbours, int64_t first, int64_t last,
   }
   if (whole == last)
     return carried;
-  Value base = e.add(own, whole);
-  Value exists = e.isLessUnsigned(base, index(last));
-  return body(at(e.select(exists, base, index(0)), base, exists), carried);
+  return body(exist(e.add(own, whole), index(last)), carried);
 }
 
 Value RowWalk::shuffle(Value value, int64_t distance) {
@@ -214,14 +227,16 @@ Value RowWalk::sumOfBlock(Element element) {
     if (QDIALECT_MUTATE != 192)
       e.barrier();
     // Lanes behind the row's end have zeros.
-    int64_t end = (last - first + kReductionLanes - 1) / kReductionLanes *
-                  kReductionLanes;
+    Value added = end;
+    if (!shape.isSymbolic)
+      added = index((last - first + kReductionLanes - 1) / kReductionLanes *
+                    kReductionLanes);
     auto adds = scf::IfOp::create(e, sum.getType(), isAdder,
                                   /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(adds.thenBlock());
-    auto loop = scf::ForOp::create(e, index(0), index(end),
-                                   index(kReductionLanes), ValueRange{sum});
+    auto loop = scf::ForOp::create(e, index(0), added, index(kReductionLanes),
+                                   ValueRange{sum});
     scf::YieldOp::create(e, loop.getResult(0));
     e.setInsertionPointToStart(loop.getBody());
     Value place = e.add(loop.getInductionVar(), adder);

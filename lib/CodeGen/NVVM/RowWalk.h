@@ -22,8 +22,10 @@ struct RowShape {
   /// `ordered`: there are orderedSums.
   RowShape(int64_t rows, int64_t length, bool keeps, bool ordered);
 
-  int64_t rows, length;
-  bool isBlock; ///< of a row
+  int64_t rows, length; ///< isSymbolic: the most that the length can be
+  bool isBlock;         ///< of a row
+  /// Both are known when the kernel runs.
+  bool isSymbolic = false;
   /// Elements of the row that have room in shared memory at a time; less than
   /// the row only where the row is long.
   int64_t piece = 0;
@@ -33,7 +35,7 @@ struct RowShape {
   int64_t rowsOfBlock() const { return threads() / rowThreads(); }
   int64_t blocks() const { return (rows + rowsOfBlock() - 1) / rowsOfBlock(); }
   /// Elements that a thread takes side by side where the order is free.
-  int64_t neighbours() const { return length % 4 == 0 ? 4 : 1; }
+  int64_t neighbours() const { return !isSymbolic && length % 4 == 0 ? 4 : 1; }
   bool keepsRow() const { return piece >= length; }
   /// 32-bit words between the kept rows of a block.
   int64_t keptStride() const;
@@ -54,8 +56,10 @@ public:
   using Element = llvm::function_ref<Value(const RowColumn &)>;
   using Combine = llvm::function_ref<Value(Value, Value)>;
 
-  /// `symbol` names the shared memory.
-  RowWalk(WarpEmitter &e, const RowShape &shape, llvm::StringRef symbol);
+  /// `symbol` names the shared memory; `rows` and `length` are those of a
+  /// symbolic shape, of type index.
+  RowWalk(WarpEmitter &e, const RowShape &shape, llvm::StringRef symbol,
+          Value rows = {}, Value length = {});
 
   /// The thread's row, of type index. Threads without one compute the last row
   /// and store nothing.
@@ -83,7 +87,8 @@ private:
   Value slot(Value place);
   Value onlyExisting(Value element, const RowColumn &at, Value other);
   /// `body(neighbours, carried)` over the row, `neighbours` elements a thread
-  /// and step, from `first` to `last` of it. All neighbours exist, or none.
+  /// and step, from `first` to `last` of it (to its end where the length is
+  /// symbolic). All neighbours exist, or none.
   Value walk(Value init, int64_t neighbours, int64_t first, int64_t last,
              llvm::function_ref<Value(llvm::ArrayRef<RowColumn>, Value)> body);
   /// combine over the threads that differ in one bit, from the highest.
@@ -96,6 +101,7 @@ private:
 
   WarpEmitter &e;
   const RowShape &shape;
+  Value end;          ///< of a row of symbolic length
   Value thread, lane; ///< of the block, i32; of the row, index
   Value number, rowExists;
   Value scratch;  ///< kept elements of the row, or a piece

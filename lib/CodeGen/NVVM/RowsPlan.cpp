@@ -18,18 +18,18 @@ namespace {
 
 /// Of a row; what is longer is cut into pieces too often.
 constexpr int64_t kMaxRow = 1 << 16;
-
-ArrayRef<int64_t> shapeOf(Value value) {
-  return cast<RankedTensorType>(value.getType()).getShape();
-}
+/// The same where the length is symbolic: one piece.
+constexpr int64_t kMaxSymbolicRow = 8192;
 
 class RowsPlan : public GpuKernelPlan {
 public:
-  RowsPlan(qd::DispatchOp dispatch, Operation *root,
+  /// `region` has a root.
+  RowsPlan(const cpu::KernelRegion &region,
            std::unique_ptr<RowFunction> function)
-      : dispatch(dispatch), root(root), function(std::move(function)) {
+      : region(region), dispatch(region.dispatch), root(region.root),
+        function(std::move(function)) {
     family = "rows";
-    keyText = family + cpu::structureKey(dispatch);
+    keyText = family + cpu::structureKey(dispatch) + region.sizesKey();
   }
 
   bool init() {
@@ -46,15 +46,19 @@ public:
     }
     for (ConstantBlob &table : function->tables())
       constants.push_back(std::move(table));
-    for (auto [dim, size] : llvm::enumerate(shapeOf(root->getResult(0))))
+    SmallVector<int64_t> sizes = shapeOf(root->getResult(0));
+    if (region.shapes)
+      return initSymbolic(sizes);
+    for (auto [dim, size] : llvm::enumerate(sizes))
       (static_cast<int64_t>(dim) < function->axis() ? rows : length) *= size;
     numTasks = rows;
     return length <= kMaxRow;
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
-    RowShape shape = function->shape(rows, length);
-    return {shape.blocks(), shape.threads(), 0};
+    RowShape shape = rowShape();
+    return {shape.isSymbolic ? 0 : shape.blocks(), shape.threads(), 0,
+            shape.rowsOfBlock()};
   }
 
   std::string instruction(const GpuTarget &target) const override {
@@ -65,10 +69,37 @@ public:
                      StringRef symbol) override;
 
 private:
+  SmallVector<int64_t> shapeOf(Value value) const {
+    if (region.shapes)
+      return region.shapes->shapeOf(value);
+    return llvm::to_vector(cast<RankedTensorType>(value.getType()).getShape());
+  }
+
+  bool initSymbolic(ArrayRef<int64_t> sizes) {
+    if (!function->takesSymbolicLength() ||
+        sizes != ArrayRef(shapeOf(region.result)))
+      return false;
+    SymbolicSizes &table = region.shapes->sizes;
+    rows = table.product(sizes.take_front(function->axis()));
+    length = table.product(sizes.drop_front(function->axis()));
+    symbolicTasks = {static_cast<size_t>(function->axis()), 1};
+    return table.bounds(length).high <= kMaxSymbolicRow;
+  }
+
+  RowShape rowShape() const {
+    if (!region.shapes)
+      return function->shape(rows, length);
+    RowShape shape =
+        function->shape(1, region.shapes->sizes.bounds(length).high);
+    shape.isSymbolic = true;
+    return shape;
+  }
+
+  cpu::KernelRegion region;
   qd::DispatchOp dispatch;
   Operation *root;
   std::unique_ptr<RowFunction> function;
-  int64_t rows = 1, length = 1;
+  int64_t rows = 1, length = 1; ///< sizes
 };
 
 LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
@@ -76,19 +107,20 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
   OpBuilder::InsertionGuard guard(moduleBuilder);
   WarpEmitter e(dispatch.getLoc(), moduleBuilder);
   unsigned firstConstant = dispatch.getInputs().size() + 1;
-  RowShape shape = function->shape(rows, length);
-  LLVM::LLVMFuncOp kernel =
-      startKernel(e, symbol, firstConstant + constants.size(), shape.threads());
+  RowShape shape = rowShape();
+  unsigned firstSize = firstConstant + constants.size();
+  LLVM::LLVMFuncOp kernel = startKernel(
+      e, symbol, firstSize + (shape.isSymbolic ? 1 : 0), shape.threads());
   markArguments(kernel, dispatch);
-  ElementEmitter elements(e, dispatch, kernel.getArguments());
-  RowWalk walk(e, shape, symbol);
+  ElementEmitter elements(e, region, kernel.getArguments());
+  RowWalk walk(e, shape, symbol, elements.index(rows), elements.index(length));
 
-  ArrayRef<int64_t> sizes = shapeOf(root->getResult(0));
-  ArrayRef<int64_t> inner = sizes.drop_front(function->axis());
-  SmallVector<Value> ofRow =
-      elements.indicesOf(walk.row(), sizes.take_front(function->axis()));
+  SmallVector<int64_t> sizes = shapeOf(root->getResult(0));
+  ArrayRef<int64_t> outer = ArrayRef(sizes).take_front(function->axis());
+  ArrayRef<int64_t> inner = ArrayRef(sizes).drop_front(function->axis());
+  SmallVector<Value> ofRow = elements.indicesOf(walk.row(), outer);
   auto position = [&](const RowColumn &at) {
-    return e.add(e.mul(walk.row(), length), at.column);
+    return e.add(elements.mul(walk.row(), length), at.column);
   };
   auto element = [&](Value operand, const RowColumn &at) {
     SmallVector<Value> indices = elements.indicesOf(at.column, inner);
@@ -99,8 +131,9 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
     return elements.at(operand, indices);
   };
   RowBuilder builder{e, walk, element, {}};
-  llvm::append_range(builder.constants, kernel.getArguments().take_back(
-                                            function->tables().size()));
+  llvm::append_range(builder.constants,
+                     kernel.getArguments().take_front(firstSize).take_back(
+                         function->tables().size()));
   auto resultAt = function->emit(builder);
   Value result = dispatch.getYield().getOperand(0);
   walk.forEach(
@@ -119,15 +152,14 @@ LogicalResult RowsPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
 } // namespace
 
 GpuPlanPtr planRows(const cpu::KernelRegion &region) {
-  if (!region.root || region.shapes)
+  if (!region.root)
     return nullptr;
   std::unique_ptr<RowFunction> function = floatRowFunction(region.root);
   if (!function)
     function = integerRowFunction(region.root);
   if (!function)
     return nullptr;
-  auto plan = std::make_unique<RowsPlan>(region.dispatch, region.root,
-                                         std::move(function));
+  auto plan = std::make_unique<RowsPlan>(region, std::move(function));
   return plan->init() ? std::move(plan) : nullptr;
 }
 

@@ -36,12 +36,11 @@ public:
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                      StringRef symbol) override {
-    static const CpuTarget scalar{"ptx", CpuTarget::Scalar, "", ""};
     std::string name = (symbol + "_tasks").str();
-    if (failed(tasks->emit(moduleBuilder, scalar, name)))
+    if (failed(tasks->emit(moduleBuilder, threadTarget(), name)))
       return failure();
     OpBuilder::InsertionGuard guard(moduleBuilder);
-    cpu::Emitter e(dispatch.getLoc(), moduleBuilder, scalar);
+    cpu::Emitter e(dispatch.getLoc(), moduleBuilder, threadTarget());
     auto module = dyn_cast<ModuleOp>(e.getInsertionBlock()->getParentOp());
     auto body = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
     unsigned numArguments = dispatch.getInputs().size() + 1 + constants.size() +

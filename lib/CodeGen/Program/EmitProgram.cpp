@@ -208,10 +208,10 @@ void ProgramEmitter::emitStep(unsigned number, const ProgramStep &step) {
     return emitBlocks(number, step, pointers.size());
   if (step.tiles)
     return emitTiles(number, step, pointers.size());
-  builder.CreateCall(step.serial ? serial : parallel,
-                     {runtime, builder.getInt32(number),
-                      element(kernels, step.kernel), args,
-                      builder.getInt64(step.plan->numTasks)});
+  builder.CreateCall(
+      step.serial ? serial : parallel,
+      {runtime, builder.getInt32(number), element(kernels, step.kernel), args,
+       step.tasks ? size(*step.tasks) : builder.getInt64(step.plan->numTasks)});
 }
 
 /// Without memory for what has that size, the program ends.

@@ -51,8 +51,12 @@ private:
   llvm::SmallVector<int64_t> sizesOfCopy(qd::DispatchOp copy,
                                          qd::DispatchOp original,
                                          llvm::ArrayRef<unsigned> inputs);
+  mlir::LogicalResult addWhole(qd::DispatchOp dispatch,
+                               llvm::ArrayRef<unsigned> args,
+                               std::unique_ptr<KernelPlan> plan);
   mlir::LogicalResult addKernel(qd::DispatchOp dispatch, ProgramStep step,
-                                std::optional<unsigned> constants);
+                                std::optional<unsigned> constants,
+                                std::unique_ptr<KernelPlan> plan = nullptr);
   mlir::LogicalResult addDataSize(qd::DataSizeOp op);
   mlir::LogicalResult addCheck(mlir::Operation *op);
   mlir::LogicalResult addResults(mlir::func::ReturnOp op);

@@ -221,16 +221,34 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
   std::optional<RowBlocks> rows = RowBlocks::analyze(dispatch, *shapes);
   if (rows && rows->isStatic)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
+  if (options.symbolicPlanner && !kernelSizes(dispatch).empty())
+    if (std::unique_ptr<KernelPlan> plan = options.symbolicPlanner(dispatch))
+      return addWhole(dispatch, args, std::move(plan));
   if (options.tiles)
     if (std::optional<TileBlocks> tiles =
             TileBlocks::analyze(dispatch, *shapes))
       return addTileBlocks(dispatch, *tiles, args, bufferOf[result]);
   if (rows)
     return addRowBlocks(dispatch, *rows, args, bufferOf[result]);
+  return addWhole(dispatch, args, nullptr);
+}
+
+/// One step for the whole dispatch. `plan`: null for that of options.planner.
+LogicalResult Planner::addWhole(qd::DispatchOp dispatch,
+                                ArrayRef<unsigned> args,
+                                std::unique_ptr<KernelPlan> plan) {
+  Value result = dispatch->getResult(0);
   ProgramStep step;
   step.name = dispatchName(dispatch, program.steps.size());
-  step.args = args;
+  step.args.assign(args.begin(), args.end());
   step.args.push_back(bufferOf[result]);
+  if (plan && plan->symbolicTasks) {
+    SymbolicShapes::Shape shape = shapes->shapeOf(result);
+    step.tasks =
+        shapes->sizes.floorDiv(shapes->sizes.product(ArrayRef(shape).take_front(
+                                   plan->symbolicTasks->dims)),
+                               plan->symbolicTasks->divisor);
+  }
   for (KernelSize size : kernelSizes(dispatch)) {
     if (size.axis < 0)
       step.sizes.push_back(shapes->sizeOf(dispatch.getInputs()[size.input]));
@@ -239,7 +257,7 @@ LogicalResult Planner::addDispatch(qd::DispatchOp dispatch) {
           size.input < args.size() ? dispatch.getInputs()[size.input]
                                    : result)[size.axis]);
   }
-  return addKernel(dispatch, std::move(step), std::nullopt);
+  return addKernel(dispatch, std::move(step), std::nullopt, std::move(plan));
 }
 
 /// What kernelSizes lists of a copy, whose inputs are those of the original
@@ -333,17 +351,21 @@ LogicalResult Planner::addRowBlocks(qd::DispatchOp dispatch,
 /// Plans the kernel of a step whose name, arguments and sizes are set.
 /// `constants`: where an earlier step's lie that are likely the same.
 LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
-                                 std::optional<unsigned> constants) {
-  FailureOr<std::unique_ptr<KernelPlan>> plan = options.planner(dispatch);
-  if (failed(plan))
-    return failure();
+                                 std::optional<unsigned> constants,
+                                 std::unique_ptr<KernelPlan> plan) {
+  if (!plan) {
+    FailureOr<std::unique_ptr<KernelPlan>> planned = options.planner(dispatch);
+    if (failed(planned))
+      return failure();
+    plan = std::move(*planned);
+  }
   step.dispatch = dispatch;
-  step.plan = plan->get();
-  step.kernel = kernelNumber(**plan);
+  step.plan = plan.get();
+  step.kernel = kernelNumber(*plan);
   if (step.blocks)
     program.kernels[step.kernel].repeatedTensors = step.args.size();
   step.firstConstant = program.constants.size();
-  ArrayRef<ConstantBlob> own = (*plan)->constants;
+  ArrayRef<ConstantBlob> own = plan->constants;
   if (constants && program.constants.size() >= *constants + own.size() &&
       sameConstants(own,
                     ArrayRef(program.constants).slice(*constants, own.size())))
@@ -361,7 +383,7 @@ LogicalResult Planner::addKernel(qd::DispatchOp dispatch, ProgramStep step,
     bytes = shapes->sizes.add(bytes, constant.size);
   step.serial = !SymbolicSizes::isSymbolic(bytes) && isSmall(dispatch, bytes);
   program.steps.push_back(std::move(step));
-  program.plans.push_back(std::move(*plan));
+  program.plans.push_back(std::move(plan));
   return success();
 }
 

@@ -45,6 +45,7 @@ OwningOpRef<ModuleOp> emit(Job &job, MLIRContext &context) {
     job.kernel.blocks = launch.blocks;
     job.kernel.threads = launch.threads;
     job.kernel.sharedBytes = launch.sharedBytes;
+    job.kernel.tasks = launch.tasks;
   }
   auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(job.kernel.symbol);
   job.kernel.numArguments = function.getNumArguments();

@@ -168,6 +168,9 @@ Error LibraryEmitter::plan() {
   if (!options.gpuTargets.empty()) {
     programOptions.tiles = false; // a device has no such runtime function
     programOptions.tallBlocks = true;
+    programOptions.symbolicPlanner = [=](qd::DispatchOp dispatch) {
+      return planSymbolicGpuKernel(dispatch, kernels);
+    };
     programOptions.planner = [=](qd::DispatchOp dispatch)
         -> mlir::FailureOr<std::unique_ptr<KernelPlan>> {
       auto kernel = planGpuKernel(dispatch, kernels);

@@ -16,6 +16,7 @@
 #include "mlir/Support/LLVM.h"
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,13 @@ public:
   std::string family;
   /// Independent units of work; the kernel runs any range [begin, end) of them.
   int64_t numTasks = 1;
+  /// Of a kernel for GPUs whose tasks hang on symbolic sizes: as many as the
+  /// product of the result's first `dims` dimensions, divided by `divisor`.
+  struct SymbolicTasks {
+    size_t dims = 0;
+    int64_t divisor = 1;
+  };
+  std::optional<SymbolicTasks> symbolicTasks;
   /// One pointer each in `args`, after the inputs and the output.
   std::vector<ConstantBlob> constants;
   /// Bits that a weight takes among the constants; 0 where there are none.

@@ -21,9 +21,10 @@ namespace qdialect {
 
 /// The shape of a launch; grid and block have one dimension.
 struct GpuLaunch {
-  int64_t blocks = 1;
+  int64_t blocks = 1;      ///< 0: as many as the step's tasks need
   int64_t threads = 128;   ///< of a block
   int64_t sharedBytes = 0; ///< dynamic shared memory of a block
+  int64_t tasks = 1;       ///< of a block, where `blocks` is 0
 };
 
 class GpuKernelPlan : public KernelPlan {
@@ -52,6 +53,12 @@ public:
 /// docs/PhaseContract.md section 6.
 mlir::FailureOr<std::unique_ptr<GpuKernelPlan>>
 planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options = {});
+
+/// Plans the kernel of a dispatch of symbolic sizes, for all of them. Null
+/// where only the last resort would take it: blocks of rows are better then.
+std::unique_ptr<GpuKernelPlan>
+planSymbolicGpuKernel(qd::DispatchOp dispatch,
+                      const KernelOptions &options = {});
 
 } // namespace qdialect
 

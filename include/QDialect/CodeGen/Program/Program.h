@@ -100,6 +100,8 @@ struct ProgramStep {
     std::optional<unsigned> padding;         ///< constant
   };
   std::optional<Tiles> tiles;
+  /// The plan's symbolicTasks: a size.
+  std::optional<int64_t> tasks;
   /// Done by the caller alone: handing it to threads would take longer.
   bool serial = false;
   /// Copy: xor every byte with 0x80, between the plain i8 codes of the caller
@@ -176,6 +178,9 @@ struct ProgramOptions {
   bool tiles = true;
   /// Blocks of rows are there for a grid, not for the threads of a CPU.
   bool tallBlocks = false;
+  /// Plans one kernel for all symbolic sizes; null, or gives null where rows or
+  /// tiles are better.
+  std::function<std::unique_ptr<KernelPlan>(qd::DispatchOp)> symbolicPlanner;
 };
 
 /// Plans the program of a module after the dispatch phase. Refers to the
