@@ -104,6 +104,28 @@ PADDED = """agraph (float[5,n,3] x, float[2,m,4,3] y) => (float[9,n,3] behind, f
   images = Pad (y, around)
 }"""
 
+# An image enlarged to the size of another one by scales that are quotients of sizes, and by scales that are inputs.
+SCALED = """agraph (float[1,2,h,w] x, float[1,3,i,j] y, float[2] s)
+    => (float[1,5,i,j] both, float[1,2,k,l] near, float[1,2,o,p] linear) {
+  shape = Shape <start = 2> (x)
+  wanted = Shape <start = 2> (y)
+  have = Cast <to = 1> (shape)
+  want = Cast <to = 1> (wanted)
+  quotient = Div (want, have)
+  ones = Constant <value = float[2] {1, 1}> ()
+  scales = Concat <axis = 0> (ones, quotient)
+  large = Resize <mode = "linear", coordinate_transformation_mode = "asymmetric"> (x, , scales)
+  [c] both = Concat <axis = 1> (large, y)
+  given = Concat <axis = 0> (ones, s)
+  [r] near = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (x, , given)
+  linear = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (x, , given)
+}"""
+# 7 rows, not the 6.99999988 that the number itself gives.
+ROUNDED = """agraph (float[1,1,10] x) => (float[1,1,7] y) {
+  scales = Constant <value = float[3] {1, 1, 0.7}> ()
+  y = Resize <mode = "linear"> (x, , scales)
+}"""
+
 
 def mask(rng, count, size=6):
     chosen = np.zeros(size, np.bool_)
@@ -146,6 +168,15 @@ def cases(rng):
             (*shaped((2, 2, 2)), ["'y' (Expand, opset 17)", "2", "3"])], [])
     images = [{"x": values(5, n, 3), "y": values(2, m, 4, 3)} for n, m in ((3, 5), (1, 1), (8, 2), (2, 8))]
     yield "padded", PADDED, images, [], free[:2]
+    def scaled(*runs):
+        return [{"x": values(1, 2, h, w), "y": values(1, 3, i, j), "s": np.array(s, np.float32)}
+                for h, w, i, j, *s in runs]
+
+    sizes = [f"--dim={name}=1..16" for name in "hwij"]
+    yield ("scaled", SCALED,
+           scaled((4, 6, 8, 12, 1.5, 2.25), (8, 8, 4, 2, 0.5, 0.75), (3, 5, 3, 5, 1, 1), (2, 8, 16, 4, 4, 0.5)),
+           [(*scaled((4, 6, 8, 12, -1, 2)), ["'r' (Resize, opset 17): the size that scales[2] gives", "-1"])], sizes)
+    yield "rounded", ROUNDED, [{"x": values(1, 1, 10)}], [], []
     yield ("symbols", SYMBOLS, symbols((3, 3, 3), (1, 1, 1), (8, 8, 8)),
            [(*symbols((3, 2, 3)), ["'sum' (Add, opset 17)", "2", "3"]),
             (*symbols((3, 3, 5)), ["'c' (Concat, opset 17): dimension 0 of operand 2", "5", "3"])], free)

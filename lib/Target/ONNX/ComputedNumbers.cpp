@@ -25,7 +25,8 @@ std::string elementName(Node &n, size_t index, StringRef label, size_t place,
 
 } // namespace
 
-Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place) {
+std::pair<Tensor, int64_t> sourceOf(GraphBuilder &b, Tensor tensor,
+                                    int64_t place) {
   while (!tensor.isConstant()) {
     if (const Tensor *constant = b.constantBehind(tensor.value)) {
       tensor = *constant;
@@ -57,6 +58,11 @@ Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place) {
       place -= size;
     }
   }
+  return {tensor, place};
+}
+
+Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place) {
+  std::tie(tensor, place) = sourceOf(b, tensor, place);
   if (tensor.isConstant())
     return Number(tensor.data->asInteger(place));
   return Number(b.scalarAt(tensor, place));

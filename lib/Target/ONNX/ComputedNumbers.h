@@ -28,8 +28,11 @@ struct Number {
   bool isKnown() const { return !computed; }
 };
 
-/// Element `place` of an integer tensor in row-major order, seen through what
-/// only moves it: concatenations of rows, slices and reshapes.
+/// Where element `place` of a tensor comes from, in row-major order, seen
+/// through what only moves it: concatenations of rows, slices and reshapes.
+std::pair<Tensor, int64_t> sourceOf(GraphBuilder &b, Tensor tensor,
+                                    int64_t place);
+/// That element of an integer tensor.
 Number elementOf(GraphBuilder &b, Tensor tensor, int64_t place);
 
 bool allKnown(llvm::ArrayRef<Number> numbers);

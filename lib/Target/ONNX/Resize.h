@@ -19,7 +19,8 @@ struct ResizeMethod {
 
 struct ResizeAxis {
   int64_t input = 1, output = 1;
-  double scale = 1; ///< 0: the quotient of symbolic sizes
+  double scale = 1; ///< 0: the quotient of symbolic sizes, or computed
+  std::optional<Tensor> computedScale; ///< by the program: f32 of rank 0
   double start = 0, end = 1;
 };
 

@@ -255,7 +255,8 @@ Tensor extrapolate(GraphBuilder &b, const Tensor &y, int64_t axis,
 /// Sizes and scales of all axes, from whichever input the model gives.
 struct Request {
   SmallVector<int64_t> axes;
-  SmallVector<double> scales;
+  SmallVector<double> scales; ///< 0: one that the program computes
+  SmallVector<std::optional<Tensor>> computedScales;
   SmallVector<int64_t> sizes; ///< empty: from the scales
 };
 
@@ -272,6 +273,48 @@ SmallVector<double> constantNumbers(Node &n, size_t index, StringRef label) {
   for (int64_t i = 0; i < tensor.size(); ++i)
     numbers.push_back(tensor.data->asDouble(i));
   return numbers;
+}
+
+/// Scales, some of which the program may compute.
+void bindScales(Node &n, size_t index, bool mayBeComputed, Request &request) {
+  Tensor tensor = n.input(index, "scales");
+  if (!n.ok() || tensor.isConstant() || !mayBeComputed ||
+      !n.b.canDependOnData() || !tensor.elementType().isF32() ||
+      tensor.rank() != 1 || !tensor.type.hasStaticShape() ||
+      tensor.size() > maxFoldedElements) {
+    request.scales = constantNumbers(n, index, "scales");
+    request.computedScales.resize(request.scales.size());
+    return;
+  }
+  for (int64_t place = 0; place < tensor.size(); ++place) {
+    auto [source, at] = sourceOf(n.b, tensor, place);
+    request.scales.push_back(source.isConstant() ? source.data->asDouble(at)
+                                                 : 0);
+    std::optional<Tensor> &computed = request.computedScales.emplace_back();
+    if (!source.isConstant()) {
+      Tensor flat = n.b.reshape(source, {n.b.count(source)});
+      computed = n.b.reshape(n.b.sliceAxis(flat, 0, at, 1), {});
+    }
+  }
+}
+
+/// floor(size * scale) in f32, as ONNX Runtime computes it; an error when the
+/// program runs unless the scale is positive.
+int64_t scaledSize(Node &n, int64_t size, const Tensor &scale, StringRef name) {
+  Type i64 = n.b.builder.getI64Type();
+  Tensor count = n.b.elementwise(
+      {scale}, i64, [&](OpBuilder &nested, Location at, ValueRange v) {
+        Scalars s{nested, at};
+        Value whole =
+            s.floor(s.mul(v[0], n.b.sizeAs(nested, at, v[0].getType(), size)));
+        Value isGood = s.both(s.lt(s.number(v[0], 0), v[0]),
+                              s.lt(whole, s.number(v[0], 0x1p40)));
+        Value wrong = s.number(v[0], -1);
+        return s.cast(s.select(isGood, whole, wrong), i64);
+      });
+  n.b.requireCount(count, SymbolicSizes::kUnbounded,
+                   n.describe() + "the size that " + name.str() + " gives");
+  return sizeOf(n.b, Number(count), name);
 }
 
 bool isGiven(Node &n, size_t index) {
@@ -321,6 +364,13 @@ axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
     auto in = static_cast<double>(axis.input);
     if (request.sizes.empty()) {
       axis.scale = request.scales[i];
+      axis.computedScale = request.computedScales[i];
+      if (axis.computedScale) {
+        axis.output = scaledSize(n, axis.input, *axis.computedScale,
+                                 ("scales[" + Twine(i) + "]").str());
+        shape[request.axes[i]] = axis.output;
+        continue;
+      }
       if (!(axis.scale > 0) || !(axis.scale < 0x1p31))
         return n.emitError() << "scale " << axis.scale << " of axis "
                              << request.axes[i] << " is not positive",
@@ -335,6 +385,10 @@ axesOf(Node &n, const Tensor &x, const Request &request, ArrayRef<double> roi) {
                      << ", which is symbolic, is no simple fraction",
                  failure();
         axis.output = *scaled;
+      } else if (roi.empty()) {
+        // In f32, as ONNX Runtime does: 10 * 0.7f is 7.
+        axis.output = toInteger(std::floor(static_cast<float>(in) *
+                                           static_cast<float>(axis.scale)));
       } else {
         axis.output = toInteger(std::floor(in * span * axis.scale));
       }
@@ -475,7 +529,7 @@ LogicalResult importResize(Node &n) {
                         ? sizesOperand(n, 3, "sizes")
                         : n.constantIntegers(3, "sizes");
   else
-    request.scales = constantNumbers(n, scales, "scales");
+    bindScales(n, scales, mayBeComputed(method, policy), request);
   if (!n.ok())
     return failure();
   bool symbolic = false;
@@ -510,8 +564,9 @@ LogicalResult importUpsample(Node &n) {
     for (float scale : numbers.value_or(SmallVector<float>()))
       request.scales.push_back(scale);
   } else {
-    request.scales = constantNumbers(n, 1, "scales");
+    bindScales(n, 1, /*mayBeComputed=*/true, request);
   }
+  request.computedScales.resize(request.scales.size());
   if (!n.ok() || !isOneOf(n, "mode", method.mode, {"nearest", "linear"}))
     return failure();
   return resize(n, x, request, {}, method);
@@ -520,8 +575,8 @@ LogicalResult importUpsample(Node &n) {
 } // namespace
 
 void registerResizeOps(OpRegistry &r) {
-  r.onOp("Resize", 10, importResize, "constant scales").symbolic();
-  r.onOp("Upsample", 7, importUpsample, "constant scales").symbolic();
+  r.onOp("Resize", 10, importResize).symbolic();
+  r.onOp("Upsample", 7, importUpsample).symbolic();
 }
 
 } // namespace qdialect::onnx_import

@@ -31,15 +31,18 @@ namespace {
 /// The formulas of one position, in f64.
 class Position {
 public:
-  /// `sizes` holds the lengths of input and output.
+  /// `sizes` holds the lengths of input and output, `given` the scale, if the
+  /// program computes it.
   Position(const Scalars &s, const ResizeAxis &axis, const ResizeMethod &method,
-           Value sizes, Value place)
+           Value sizes, Value given, Value place)
       : s(s), axis(axis), method(method), in(size(sizes, 0)),
-        out(size(sizes, 1)), o(s.cast(place, s.b.getF64Type())) {}
+        out(size(sizes, 1)), given(given), o(s.cast(place, s.b.getF64Type())) {}
 
   /// Where the position lies on the input, unclamped.
   Value coordinate() const {
-    Value scale = axis.scale == 0 ? s.div(out, in) : number(axis.scale);
+    Value scale = given             ? s.cast(s.read(given, {}), o.getType())
+                  : axis.scale == 0 ? s.div(out, in)
+                                    : number(axis.scale);
     Value centre = s.sub(s.div(s.add(o, number(0.5)), scale), number(0.5));
     if (method.coordinates == "asymmetric")
       return s.div(o, scale);
@@ -106,7 +109,7 @@ private:
   const Scalars &s;
   const ResizeAxis &axis;
   const ResizeMethod &method;
-  Value in, out, o;
+  Value in, out, given, o;
 };
 
 } // namespace
@@ -117,11 +120,13 @@ Tensor resizeSymbolicAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
   Type type = x.elementType(), i64 = b.builder.getI64Type();
   int64_t output = request.output;
   Value sizes = b.value(b.integers({2}, {request.input, output}));
+  Value given =
+      request.computedScale ? b.value(*request.computedScale) : Value();
   if (method.mode == "nearest") {
     Tensor indices = generate(
         b, {output}, i64, {},
         [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-          Position position(s, request, method, sizes, places[0]);
+          Position position(s, request, method, sizes, given, places[0]);
           return position.inside(position.nearest(position.coordinate()));
         });
     return gatherAlong(b, x, indices, axis);
@@ -138,14 +143,14 @@ Tensor resizeSymbolicAxis(GraphBuilder &b, const Tensor &x, int64_t axis,
   Tensor indices =
       generate(b, {output, count}, i64, {},
                [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-                 Position position(s, request, method, sizes, places[0]);
+                 Position position(s, request, method, sizes, given, places[0]);
                  return position.inside(
                      tap(s, position, position.coordinate(), places[1]));
                });
   Tensor weights =
       generate(b, {output, count}, type, {},
                [&](const Scalars &s, ValueRange, ArrayRef<Value> places) {
-                 Position position(s, request, method, sizes, places[0]);
+                 Position position(s, request, method, sizes, given, places[0]);
                  Value at = position.coordinate();
                  Value distance = s.sub(at, tap(s, position, at, places[1]));
                  return s.cast(position.weight(distance), type);
