@@ -19,6 +19,7 @@
 #include "QDialect/Analysis/TensorSizes.h"
 #include "QDialect/Transforms/Expand.h"
 #include "QDialect/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -146,6 +147,7 @@ public:
     for (auto [loop, size] : llvm::enumerate(blockSizes))
       if (size > 1)
         groupedLoop = loop;
+    isVerified = matchPattern(groupIndex, m_Constant());
     elementwise.add(groupIndex,
                     AffineMap::get(elementwise.rank(), 0,
                                    builder.getAffineDimExpr(*groupedLoop)));
@@ -185,16 +187,34 @@ private:
   Value extract(OpBuilder &builder, Location loc, const Parameter &parameter,
                 Value group) {
     SmallVector<Value> indices;
-    for (unsigned loop : parameter.loops)
+    for (auto [axis, loop] : llvm::enumerate(parameter.loops))
       indices.push_back(loop == *groupedLoop
-                            ? group
+                            ? blockOf(builder, loc, parameter, axis, group)
                             : linalg::IndexOp::create(builder, loc, loop));
     return tensor::ExtractOp::create(builder, loc, parameter.value, indices);
+  }
+
+  /// The block nearest to what the index says: a number from the run may be
+  /// anything, and memory outside of the parameter is not read.
+  Value blockOf(OpBuilder &builder, Location loc, const Parameter &parameter,
+                int64_t axis, Value group) {
+    if (isVerified)
+      return group;
+    auto number = [&](int64_t value) {
+      return arith::ConstantIndexOp::create(builder, loc, value);
+    };
+    Value blocks = getValueOrCreateConstantIndexOp(
+        builder, loc,
+        tensor::getMixedSize(builder, loc, parameter.value, axis));
+    Value last = arith::SubIOp::create(builder, loc, blocks, number(1));
+    group = arith::MaxSIOp::create(builder, loc, group, number(0));
+    return arith::MinSIOp::create(builder, loc, group, last);
   }
 
   Elementwise &elementwise;
   ArrayRef<int64_t> blockSizes;
   std::optional<unsigned> groupedLoop;
+  bool isVerified = false; ///< a constant index, which the op's verifier checks
   size_t position = 0;
   SmallVector<Parameter> parameters;
 };

@@ -169,6 +169,27 @@ static Value emitRoundingShift(ElementBuilder &b, Value x, Value n,
   return b.make<arith::ShRSIOp>(b.make<arith::AddIOp>(x, bias), n);
 }
 
+/// f32(q - z), rounded once, for codes of `width` bits: i64 for 32-bit codes,
+/// where q - z fits; i32 for those of at most 16 bits. There q - z fits for a
+/// constant z that is not at the end of i32. For others it is the difference of
+/// two floats that are exact, q - (z mod 2^23) and the multiple of 2^23 in z.
+static Value emitDistance(ElementBuilder &b, Value codes, Value zeroPoint,
+                          unsigned width) {
+  Type f32 = b.typeOf(b.f32());
+  Value z = b.resize(b.inShape(zeroPoint), width, /*isSigned=*/true);
+  APInt known;
+  bool fits = width > 32 || (matchPattern(zeroPoint, m_ConstantInt(&known)) &&
+                             known.isSignedIntN(31));
+  if (fits)
+    return b.make<arith::SIToFPOp>(f32, b.make<arith::SubIOp>(codes, z));
+  constexpr int64_t kLow = (int64_t(1) << 23) - 1;
+  Value low = b.make<arith::AndIOp>(z, b.constant(b.i32(), kLow));
+  Value high = b.make<arith::AndIOp>(z, b.constant(b.i32(), ~kLow));
+  Value near = b.make<arith::SubIOp>(codes, low);
+  return b.make<arith::SubFOp>(b.make<arith::SIToFPOp>(f32, near),
+                               b.make<arith::SIToFPOp>(f32, high));
+}
+
 namespace {
 
 /// Refuses tensors (qd-cast-to-linalg is theirs), the alphabets that are no
@@ -229,17 +250,16 @@ struct ExpandDequantize : OpRewritePattern<qd::DequantizeOp> {
     if (failed(grid))
       return failure();
     ElementBuilder b(rewriter, op.getLoc(), op.getType());
-    // 64 bits hold q - z for every i32 zero point; 32 do for narrow codes.
     unsigned width = grid->bits <= 16 ? 32 : 64;
     Value codes = b.resize(b.toStorage(op.getInput()), width, grid->isSigned);
-    Value z = op.getZeroPoint() ? b.inShape(op.getZeroPoint()) : Value();
+    Value z = op.getZeroPoint();
     bool isReal = op.getZeroPointDomain() == qd::ZeroPointDomain::Real;
-    if (z && !isReal)
-      codes = b.make<arith::SubIOp>(codes, b.resize(z, width, true));
-    Value real = b.make<arith::SIToFPOp>(b.typeOf(b.f32()), codes);
+    Value real = z && !isReal
+                     ? emitDistance(b, codes, z, width)
+                     : b.make<arith::SIToFPOp>(b.typeOf(b.f32()), codes);
     real = b.make<arith::MulFOp>(real, emitScaleProduct(b, op.getScales()));
     if (z && isReal)
-      real = b.make<arith::AddFOp>(real, b.toF32(z));
+      real = b.make<arith::AddFOp>(real, b.toF32(b.inShape(z)));
     rewriter.replaceOp(op, b.fromF32(real, getElementTypeOrSelf(op.getType())));
     return success();
   }

@@ -54,7 +54,8 @@ func.func @requantize(%a: tensor<4xi32>, %s: tensor<4xf32>) -> tensor<4x!qd.uint
 
 // -----
 
-// Under a group index a grouped parameter is extracted, another one is not.
+// Under a group index a grouped parameter is extracted, another one is not. A
+// number of the run is moved to the nearest block.
 // CHECK-LABEL: func @group_index
 // CHECK-SAME: %[[Q:.*]]: tensor<3x64xi4>, %[[S:.*]]: tensor<3x2xf32>, %[[Z:.*]]: tensor<3x1xi32>, %[[G:.*]]: tensor<64xi32>
 func.func @group_index(%q: tensor<3x64xi4>, %s: tensor<3x2xf32>, %z: tensor<3x1xi32>, %g: tensor<64xi32>) -> tensor<3x64xf32> {
@@ -63,10 +64,25 @@ func.func @group_index(%q: tensor<3x64xi4>, %s: tensor<3x2xf32>, %z: tensor<3x1x
   // CHECK: ^bb0(%[[A:.*]]: i4, %[[B:.*]]: i32, %[[D:.*]]: i32, %{{.*}}: f32):
   // CHECK: %[[GROUP:.*]] = arith.index_cast %[[B]] : i32 to index
   // CHECK: %[[ROW:.*]] = linalg.index 0
-  // CHECK: %[[E:.*]] = tensor.extract %[[S]][%[[ROW]], %[[GROUP]]]
+  // CHECK: %[[LEAST:.*]] = arith.maxsi %[[GROUP]], %{{.*}} : index
+  // CHECK: %[[BLOCK:.*]] = arith.minsi %[[LEAST]], %{{.*}} : index
+  // CHECK: %[[E:.*]] = tensor.extract %[[S]][%[[ROW]], %[[BLOCK]]]
   // CHECK: qd.dequantize %[[A]] scale %[[E]] zero_point %[[D]]
   %x = qd.dequantize %q scale %s zero_point %z group_index %g block_sizes = [1, 32] : tensor<3x64xi4>, tensor<3x2xf32>, tensor<3x1xi32>, tensor<64xi32> -> tensor<3x64xf32>
   return %x : tensor<3x64xf32>
+}
+
+// -----
+
+// Those of a constant are verified.
+// CHECK-LABEL: func @constant_group_index
+func.func @constant_group_index(%q: tensor<4xi4>, %s: tensor<2xf32>) -> tensor<4xf32> {
+  %g = arith.constant dense<[0, 1, 1, 0]> : tensor<4xi32>
+  // CHECK: linalg.generic
+  // CHECK-NOT: arith.maxsi
+  // CHECK: qd.dequantize
+  %x = qd.dequantize %q scale %s group_index %g block_sizes = [2] : tensor<4xi4>, tensor<2xf32>, tensor<4xi32> -> tensor<4xf32>
+  return %x : tensor<4xf32>
 }
 
 // -----

@@ -45,19 +45,41 @@ func.func @quantize_vector(%x: vector<8xf32>, %s: f32, %z: i32) -> vector<8x!qd.
 
 // -----
 
-// q - z in integers, one multiplication; the scales' product first.
+// q - z rounded once, for any z, as the difference of two exact floats; one
+// multiplication; the scales' product first.
 // CHECK-LABEL: func @dequantize
 // CHECK-SAME: %[[Q:.*]]: !qd.uint<4>, %[[S:.*]]: f32, %[[T:.*]]: f16, %[[Z:.*]]: i32
 func.func @dequantize(%q: !qd.uint<4>, %s: f32, %t: f16, %z: i32) -> f32 {
   // CHECK: %[[B:.*]] = qd.storage_cast %[[Q]] : !qd.uint<4> to i4
   // CHECK: %[[E:.*]] = arith.extui %[[B]] : i4 to i32
-  // CHECK: %[[D:.*]] = arith.subi %[[E]], %[[Z]] : i32
-  // CHECK: %[[F:.*]] = arith.sitofp %[[D]] : i32 to f32
+  // CHECK: %[[LOW:.*]] = arith.andi %[[Z]], %c8388607_i32 : i32
+  // CHECK: %[[HIGH:.*]] = arith.andi %[[Z]], %c-8388608_i32 : i32
+  // CHECK: %[[D:.*]] = arith.subi %[[E]], %[[LOW]] : i32
+  // CHECK: %[[N:.*]] = arith.sitofp %[[D]] : i32 to f32
+  // CHECK: %[[H:.*]] = arith.sitofp %[[HIGH]] : i32 to f32
+  // CHECK: %[[F:.*]] = arith.subf %[[N]], %[[H]] : f32
   // CHECK: %[[T32:.*]] = arith.extf %[[T]] : f16 to f32
   // CHECK: %[[P:.*]] = arith.mulf %[[S]], %[[T32]] : f32
   // CHECK: arith.mulf %[[F]], %[[P]] : f32
   %x = qd.dequantize %q scale %s, %t zero_point %z : !qd.uint<4>, f32, f16, i32 -> f32
   return %x : f32
+}
+
+// -----
+
+// A constant zero point needs that at the ends of i32 alone.
+// CHECK-LABEL: func @dequantize_known
+func.func @dequantize_known(%q: vector<4xi8>, %s: f32) -> (vector<4xf32>, vector<4xf32>) {
+  %z = arith.constant dense<-5> : vector<4xi32>
+  %big = arith.constant 2147483647 : i32
+  // CHECK: %[[D:.*]] = arith.subi %{{.*}}, %{{.*}} : vector<4xi32>
+  // CHECK: %[[F:.*]] = arith.sitofp %[[D]]
+  // CHECK-NOT: arith.subf
+  // CHECK: arith.mulf %[[F]]
+  %x = qd.dequantize %q scale %s zero_point %z : vector<4xi8>, f32, vector<4xi32> -> vector<4xf32>
+  // CHECK: arith.subf
+  %y = qd.dequantize %q scale %s zero_point %big : vector<4xi8>, f32, i32 -> vector<4xf32>
+  return %x, %y : vector<4xf32>, vector<4xf32>
 }
 
 // -----

@@ -246,9 +246,41 @@ TEST(ExpandOps, DequantizeEveryCode) {
                 "qd-expand-ops,qd-lower-alphabets");
     auto *dequantizeTwice = jit.lookup<float(int32_t, float, int32_t)>("run");
     for (int32_t q = codes.min; q <= codes.max; ++q)
-      for (int32_t z : {0, 130, INT32_MAX / 2})
+      for (int32_t z : {0, 130, -130, (1 << 23) - 1, 1 << 23, -(1 << 23),
+                        -(1 << 23) - 1, 16777217, INT32_MAX / 2, INT32_MAX - 64,
+                        INT32_MAX, INT32_MIN, INT32_MIN + 65})
         ASSERT_EQ(dequantizeTwice(q, 0.1f, z), dequantize(q, 0.1f * 0.1f, z))
-            << codes.type << ' ' << q;
+            << codes.type << ' ' << q << " z=" << z;
+  }
+}
+
+/// Any zero point of the run, and constants on both sides of those that need no
+/// more than 32 bits.
+TEST(ExpandOps, DequantizeEveryZeroPoint) {
+  constexpr const char *kBody = R"(
+      func.func @run(%q: i16, %s: f32, %r: i32) -> f32 {
+        $Z
+        %x = qd.dequantize %q scale %s zero_point %z : i16, f32, i32 -> f32
+        return %x : f32
+      })";
+  std::vector<int16_t> inputs = {0, 1, -1, 77, INT16_MIN, INT16_MAX};
+  Jit any;
+  any.compile(substitute(kBody, {{"Z", "%zero = arith.constant 0 : i32 "
+                                       "%z = arith.addi %r, %zero : i32"}}),
+              "qd-expand-ops");
+  auto *value = any.lookup<float(int16_t, float, int32_t)>("run");
+  for (int32_t z : interestingIntegers())
+    for (int16_t q : inputs)
+      ASSERT_EQ(value(q, 1.0f, z), dequantize(q, 1.0f, z)) << q << " z=" << z;
+  for (int32_t z : {-5, (1 << 30) - 1, 1 << 30, -(1 << 30), -(1 << 30) - 1,
+                    INT32_MAX, INT32_MIN}) {
+    Jit one;
+    one.compile(substitute(kBody, {{"Z", "%z = arith.constant " +
+                                             std::to_string(z) + " : i32"}}),
+                "qd-expand-ops");
+    auto *known = one.lookup<float(int16_t, float, int32_t)>("run");
+    for (int16_t q : inputs)
+      ASSERT_EQ(known(q, 1.0f, 0), dequantize(q, 1.0f, z)) << q << " z=" << z;
   }
 }
 
