@@ -58,3 +58,20 @@ func.func @view(%a: tensor<8x!qd.uint<8>>) -> tensor<8xi32> {
   } -> tensor<8xi32>
   return %r : tensor<8xi32>
 }
+
+// -----
+
+// Constants of small floats are their bits; what only moves codes stays.
+// CHECK-LABEL: func @small_floats
+// CHECK-SAME: (%[[X:.*]]: i8, %{{.*}}: memref<4xi8>, %{{.*}}: i1) -> (i8, vector<2xi4>)
+// BUFFERS-LABEL: func @small_floats
+func.func @small_floats(%x: f8E4M3FN, %m: memref<4xf8E5M2>, %c: i1) -> (f8E4M3FN, vector<2xf4E2M1FN>) {
+  // CHECK: %[[C:.*]] = arith.constant 56 : i8
+  // CHECK: %[[V:.*]] = arith.constant dense<[2, -6]> : vector<2xi4>
+  // CHECK: %[[S:.*]] = arith.select %{{.*}}, %[[X]], %[[C]] : i8
+  // CHECK: return %[[S]], %[[V]]
+  %0 = arith.constant 1.0 : f8E4M3FN
+  %1 = arith.constant dense<[1.0, -1.0]> : vector<2xf4E2M1FN>
+  %2 = arith.select %c, %x, %0 : f8E4M3FN
+  return %2, %1 : f8E4M3FN, vector<2xf4E2M1FN>
+}

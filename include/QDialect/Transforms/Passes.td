@@ -119,9 +119,14 @@ def ConvertQDToQuantPass : Pass<"convert-qd-to-quant"> {
 def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
   let summary = "replace qd element types by the integers that store them";
   let description = [{
-    Run after bufferization. Every type of the qd dialect, inside any type or
-    attribute of the module, becomes the signless integer of as many bits as a
-    code has. Storage casts whose types became equal are erased.
+    Run after bufferization. Every type of the qd dialect and every float of at most
+    8 bits, inside any type or attribute of the module, becomes the signless integer
+    of as many bits as a code has; constants of such floats become their bits. Storage
+    casts whose types became equal are erased.
+
+    An op that computes with such types is an error, because its meaning would change
+    with them: every op of qd except `storage_cast`, `lookup` and those that only pass
+    tensors on, and the ops of arith and math except constants, `bitcast` and `select`.
   }];
 }
 
