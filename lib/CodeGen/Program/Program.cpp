@@ -22,6 +22,9 @@ using namespace mlir;
 using namespace qdialect;
 using Storage = ProgramBuffer::Storage;
 
+/// Most bytes of one tensor: 48 bits of address.
+static constexpr int64_t kMaxTensorBytes = int64_t(1) << 48;
+
 FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
                                            std::string name) {
   auto tensor = dyn_cast<RankedTensorType>(value.getType());
@@ -38,6 +41,14 @@ FailureOr<ProgramTensor> Planner::describe(Operation *where, Value value,
     return where->emitOpError("tensor '")
            << name << "': element type " << tensor.getElementType()
            << " has no form in the memory of compiled programs";
+  // What no machine addresses would overflow the sums of the plan.
+  if (tensor.hasStaticShape()) {
+    std::optional<int64_t> elements = numElements(tensor.getShape().vec());
+    if (!elements || *elements > kMaxTensorBytes / byteWidth(*element))
+      return where->emitOpError("tensor '")
+             << name << "' of type " << tensor << " takes more than "
+             << kMaxTensorBytes << " bytes";
+  }
   ProgramTensor result{std::move(name), *element, {}, 0, {}, {}, {}};
   result.sizes.assign(sizes.begin(), sizes.end());
   for (int64_t size : sizes)
@@ -107,9 +118,9 @@ static std::string nameIn(Attribute named, StringRef kind, unsigned index) {
 LogicalResult Planner::addArguments(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    auto tensor =
-        describe(function, argument,
-                 nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
+    auto tensor = describe(
+        function, argument,
+        nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
     tensor->codes = codesName(function.getArgAttr(index, "qd.codes"));
