@@ -10,6 +10,7 @@
 #define QDIALECT_LIB_IR_CASTCONSTRAINTS_H
 
 #include "QDialect/IR/QDDialect.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 
 namespace qdialect::qd {
 
@@ -49,6 +50,21 @@ mlir::LogicalResult verifyBlockSigns(mlir::Operation *op,
 mlir::LogicalResult verifyBlocks(mlir::Operation *op, mlir::Type input,
                                  llvm::ArrayRef<int64_t> blockSizes,
                                  llvm::ArrayRef<CastParameter> parameters);
+
+/// Whether every element of a constant satisfies a predicate; false where the
+/// constant's bytes cannot be had.
+template <typename T>
+bool allElements(mlir::Attribute constant,
+                 llvm::function_ref<bool(T)> predicate) {
+  if (auto dense = mlir::dyn_cast_or_null<mlir::DenseElementsAttr>(constant))
+    return llvm::all_of(dense.getValues<T>(), predicate);
+  if (auto resource =
+          mlir::dyn_cast_or_null<mlir::DenseResourceElementsAttr>(constant)) {
+    mlir::AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    return blob && llvm::all_of(blob->getDataAs<T>(), predicate);
+  }
+  return false;
+}
 
 /// f16, bf16, f32.
 bool isRealElement(mlir::Type type);

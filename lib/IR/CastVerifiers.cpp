@@ -6,6 +6,7 @@
 // QDCastOps.td, and test/IR/<op>-invalid.mlir has one case for each.
 
 #include "CastConstraints.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace qdialect;
@@ -49,7 +50,8 @@ static LogicalResult verifyZeroPoint(Op op, Type alphabet) {
   return success();
 }
 
-/// block_sizes and group_index of quantize and dequantize, C8 to C12 of both.
+/// block_sizes and group_index of quantize and dequantize, C8 to C12 of both,
+/// and the numbers of a constant group_index.
 template <typename Op>
 static LogicalResult verifyBlocksAndGroups(Op op,
                                            ArrayRef<CastParameter> parameters) {
@@ -83,6 +85,22 @@ static LogicalResult verifyBlocksAndGroups(Op op,
            << op.getGroupIndex().getType()
            << " is not a row of i32 for dimension " << grouped << " of size "
            << size;
+  // quantize_c16, dequantize_c13
+  Attribute constant;
+  if (ShapedType::isDynamic(size) ||
+      !matchPattern(op.getGroupIndex(), m_Constant(&constant)))
+    return success();
+  int64_t blocks = llvm::divideCeil(size, blockSizes[grouped]);
+  std::optional<int32_t> outside;
+  allElements<int32_t>(constant, [&](int32_t block) {
+    if (block < 0 || block >= blocks)
+      outside = block;
+    return !outside;
+  });
+  if (outside)
+    return op.emitOpError("group_index holds ")
+           << *outside << ", but dimension " << grouped << " has " << blocks
+           << " blocks";
   return success();
 }
 

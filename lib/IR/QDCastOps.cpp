@@ -4,8 +4,8 @@
 //
 // Builders and folders of the casts.
 
+#include "CastConstraints.h"
 #include "OpSyntax.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -27,20 +27,6 @@ void DequantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
                          ArrayRef<int64_t> blockSizes) {
   build(builder, state, result, input, scale, zeroPoint,
         /*group_index=*/Value(), blockSizes, ZeroPointDomain::Code);
-}
-
-/// Whether every element of a constant satisfies a predicate; false where the
-/// constant's bytes cannot be had.
-template <typename T>
-static bool allElements(Attribute constant,
-                        llvm::function_ref<bool(T)> predicate) {
-  if (auto dense = dyn_cast_or_null<DenseElementsAttr>(constant))
-    return llvm::all_of(dense.getValues<T>(), predicate);
-  if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(constant)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob && llvm::all_of(blob->getDataAs<T>(), predicate);
-  }
-  return false;
 }
 
 /// quantize(dequantize(q)) = q, for the same parameters: f32(q - z) * s / s has
@@ -84,12 +70,12 @@ static bool isStorageCompatible(Type from, Type to) {
   if (!fromAlphabet || !toAlphabet ||
       fromAlphabet.getCodeBits() != toAlphabet.getCodeBits())
     return false;
+  // Nothing but the element type may change: neither what is known of sizes nor
+  // how or where the elements lie.
   auto fromShaped = dyn_cast<ShapedType>(from);
-  auto toShaped = dyn_cast<ShapedType>(to);
-  if (!fromShaped != !toShaped)
-    return false;
-  return !fromShaped || (fromShaped.getTypeID() == toShaped.getTypeID() &&
-                         succeeded(verifyCompatibleShape(from, to)));
+  if (!fromShaped)
+    return !isa<ShapedType>(to);
+  return fromShaped.clone(toAlphabet) == to;
 }
 
 bool StorageCastOp::areCastCompatible(TypeRange inputs, TypeRange outputs) {

@@ -25,6 +25,15 @@ LogicalResult SoftmaxOp::verify() {
   return verifyAxis(*this, getInput().getType(), getAxis());
 }
 
+static LogicalResult verifyEpsilon(Operation *op, const APFloat &epsilon) {
+  if (epsilon.isFinite() && !epsilon.isNegative())
+    return success();
+  SmallString<16> text;
+  epsilon.toString(text);
+  return op->emitOpError("epsilon ")
+         << text << " is not a finite number from 0 on";
+}
+
 /// Axis and gamma.
 template <typename Op>
 static LogicalResult verifyNorm(Op op) {
@@ -48,7 +57,13 @@ LogicalResult LayerNormOp::verify() {
   if (getBeta() && getBeta().getType() != getGamma().getType())
     return emitOpError("beta type ")
            << getBeta().getType() << " is not " << getGamma().getType();
-  return success();
+  // layer_norm_c5
+  return verifyEpsilon(*this, getEpsilon());
 }
 
-LogicalResult RmsNormOp::verify() { return verifyNorm(*this); }
+LogicalResult RmsNormOp::verify() {
+  if (failed(verifyNorm(*this)))
+    return failure();
+  // rms_norm_c4
+  return verifyEpsilon(*this, getEpsilon());
+}

@@ -32,5 +32,11 @@ LogicalResult DispatchOp::verify() {
     return emitOpError("body yields (")
            << yield.getValues().getTypes() << ") but the results are ("
            << getResultTypes() << ")";
+  // dispatch_c4
+  if (auto outer = (*this)->getParentOfType<DispatchOp>()) {
+    InFlightDiagnostic error = emitOpError("stands in another qd.dispatch");
+    error.attachNote(outer.getLoc()) << "which begins here";
+    return error;
+  }
   return success();
 }

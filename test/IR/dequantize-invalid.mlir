@@ -94,3 +94,12 @@ func.func @dequantize_c12_group_index_element(%q: tensor<4x8xi8>, %s: tensor<1x2
   %0 = qd.dequantize %q scale %s group_index %g block_sizes = [0, 4] : tensor<4x8xi8>, tensor<1x2xf32>, tensor<8xi64> -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @dequantize_c13_group(%x: tensor<4xi8>, %s: tensor<2xf32>) {
+  %g = arith.constant dense<[0, 1, -7, 1]> : tensor<4xi32>
+  // expected-error@+1 {{group_index holds -7, but dimension 0 has 2 blocks}}
+  %0 = qd.dequantize %x scale %s group_index %g block_sizes = [2] : tensor<4xi8>, tensor<2xf32>, tensor<4xi32> -> tensor<4xf32>
+  return
+}

@@ -31,3 +31,19 @@ func.func @dispatch_c3_results(%x: tensor<4xi8>) {
   }
   return
 }
+
+// -----
+
+func.func @dispatch_c4_nested(%x: tensor<4xi8>) {
+  // expected-note@+1 {{which begins here}}
+  %0 = qd.dispatch ins(%x : tensor<4xi8>) -> (tensor<4xi8>) {
+  ^bb0(%a: tensor<4xi8>):
+    // expected-error@+1 {{stands in another qd.dispatch}}
+    %1 = qd.dispatch ins(%a : tensor<4xi8>) -> (tensor<4xi8>) {
+    ^bb0(%b: tensor<4xi8>):
+      qd.yield %b : tensor<4xi8>
+    }
+    qd.yield %1 : tensor<4xi8>
+  }
+  return
+}

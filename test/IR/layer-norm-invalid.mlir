@@ -30,3 +30,11 @@ func.func @layer_norm_c4_beta(%x: tensor<2x4xf32>, %g: tensor<4xf32>, %b: tensor
   %0 = qd.layer_norm %x, %g, %b axis = 1 epsilon = 0.0 : tensor<2x4xf32>, tensor<4xf32>, tensor<1x4xf32>
   return
 }
+
+// -----
+
+func.func @layer_norm_c5_negative(%x: tensor<2x4xf32>, %g: tensor<4xf32>) {
+  // expected-error@+1 {{epsilon -1 is not a finite number from 0 on}}
+  %0 = qd.layer_norm %x, %g axis = 1 epsilon = -1.0 : tensor<2x4xf32>, tensor<4xf32>
+  return
+}

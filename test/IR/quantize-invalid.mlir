@@ -118,3 +118,12 @@ func.func @quantize_c15_wrapping_ternary(%x: f32, %s: f32) {
   %0 = qd.quantize %x scale %s rounding(half_even) overflow(wrap) : f32, f32 -> !qd.ternary
   return
 }
+
+// -----
+
+func.func @quantize_c16_group(%x: tensor<4xf32>, %s: tensor<2xf32>) {
+  %g = arith.constant dense<[0, 1, 2, 1]> : tensor<4xi32>
+  // expected-error@+1 {{group_index holds 2, but dimension 0 has 2 blocks}}
+  %0 = qd.quantize %x scale %s group_index %g rounding(half_even) overflow(saturate) block_sizes = [2] : tensor<4xf32>, tensor<2xf32>, tensor<4xi32> -> tensor<4xi8>
+  return
+}

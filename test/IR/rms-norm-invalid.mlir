@@ -22,3 +22,11 @@ func.func @rms_norm_c3_gamma(%x: tensor<2x4xf32>, %g: tensor<2xf32>) {
   %0 = qd.rms_norm %x, %g axis = 1 epsilon = 0.0 : tensor<2x4xf32>, tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @rms_norm_c4_nan(%x: tensor<2x4xf32>, %g: tensor<4xf32>) {
+  // expected-error@+1 {{epsilon NaN is not a finite number from 0 on}}
+  %0 = qd.rms_norm %x, %g axis = 1 epsilon = 0x7FC00000 : tensor<2x4xf32>, tensor<4xf32>
+  return
+}
