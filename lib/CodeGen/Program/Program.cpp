@@ -118,9 +118,9 @@ static std::string nameIn(Attribute named, StringRef kind, unsigned index) {
 LogicalResult Planner::addArguments(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    auto tensor = describe(
-        function, argument,
-        nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
+    auto tensor =
+        describe(function, argument,
+                 nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
     if (failed(tensor))
       return failure();
     tensor->codes = codesName(function.getArgAttr(index, "qd.codes"));
