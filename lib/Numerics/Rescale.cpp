@@ -19,6 +19,18 @@ static bool fits(int64_t maxAbs, int64_t multiplier, int shift) {
   return static_cast<Int128>(maxAbs) * multiplier + half < Int128{1} << 63;
 }
 
+/// maxAbs * |multiplier / 2^shift - real|, rounded up. Both are doubles, of at
+/// most 53 and 31 digits; their difference is exact (Sterbenz) or far above the
+/// rounding of the product.
+static double errorOf(double multiplier, int shift, double real,
+                      int64_t maxAbs) {
+  double distance = std::fabs(std::ldexp(multiplier, -shift) - real);
+  double error = distance * static_cast<double>(maxAbs);
+  return distance == 0
+             ? 0.0
+             : std::nextafter(error, std::numeric_limits<double>::infinity());
+}
+
 std::optional<Dyadic> chooseDyadic(double real, int64_t maxAbs) {
   assert(maxAbs >= 0 && "a bound on a magnitude");
   if (!(real >= 0) || !std::isfinite(real))
@@ -38,15 +50,26 @@ std::optional<Dyadic> chooseDyadic(double real, int64_t maxAbs) {
       continue;
     if (multiplier == 0 && shift < 62)
       return std::nullopt; // no digit fits
-    // real and the dyadic are doubles of at most 53 and 31 digits; their
-    // difference is exact (Sterbenz) or far above the rounding of the product.
-    double distance = std::fabs(std::ldexp(digits, -shift) - real);
-    double error = distance * static_cast<double>(maxAbs);
-    error = std::nextafter(error, std::numeric_limits<double>::infinity());
     return Dyadic{static_cast<int32_t>(multiplier), shift,
-                  distance == 0 ? 0.0 : error};
+                  errorOf(digits, shift, real, maxAbs)};
   }
   return std::nullopt;
+}
+
+std::optional<Dyadic> chooseShortDyadic(double real, int64_t maxAbs) {
+  std::optional<Dyadic> longest = chooseDyadic(real, maxAbs);
+  if (!longest)
+    return std::nullopt;
+  int shift = real == 0 ? kShortShift : std::min(longest->shift, kShortShift);
+  double digits = std::ldexp(real, shift), whole = std::floor(digits);
+  auto multiplier = static_cast<int32_t>(whole);
+  if (whole != digits)
+    multiplier |= 1; // the odd neighbour
+  double error = errorOf(multiplier, shift, real, maxAbs);
+  bool isCoarse = shift < longest->shift && error > kShortError;
+  return isCoarse || !fits(maxAbs, multiplier, shift)
+             ? *longest
+             : Dyadic{multiplier, shift, error};
 }
 
 int32_t saturatingRoundingDoublingHighMul(int32_t a, int32_t b) {

@@ -8,10 +8,13 @@
 //   sum, float:   round(sum of f32(q_i - z_i) * (s_i / sy) + b / sy), the
 //                 constants of a single summand such that every code is what
 //                 the island's own f32 operations give
-//   sum, dyadic:  (sum of (q_i - z_i) * m_i + b') / 2^shift, rounded once, with
-//                 m_i = round(s_i / sy * 2^shift) and the largest shift for
-//                 which no i32 product or sum can overflow; in i64 for codes
-//                 of more than 8 bits
+//   sum, dyadic:  (sum of q_i * m_i + b') / 2^shift, rounded once, with
+//                 m_i = round(s_i / sy * 2^shift) of 16 bits, which machines
+//                 multiply in pairs, and the zero points in b'; where that is
+//                 too coarse
+//                 (sum of (q_i - z_i) * m_i + b') / 2^shift with the largest
+//                 shift for which no i32 product or sum can overflow; in i64
+//                 for codes of more than 8 bits
 //   product:      (q_1 - z_1) * (q_2 - z_2) in i32, or i64 if it needs more
 //                 bits, then as any accumulator
 
@@ -30,10 +33,11 @@ namespace {
 /// q - z of a leaf in i32, inside a payload.
 class Centered {
 public:
-  Centered(IntegerizeContext &context, const Island &island, const Leaf &leaf,
+  Centered(IntegerizeContext &context, const Island &island,
+           const Coefficient &zeroPoint,
            SmallVectorImpl<ElementwiseInput> &inputs)
-      : isPlain(leaf.zeroPoint.isExactly(0)),
-        zero(context, island.quantize->getLoc(), leaf.zeroPoint,
+      : isPlain(zeroPoint.isExactly(0)),
+        zero(context, island.quantize->getLoc(), zeroPoint,
              context.builder.getI32Type(), island.rank(), inputs) {}
 
   Value emit(OpBuilder &builder, Location loc, ValueRange arguments,
@@ -83,18 +87,22 @@ struct Sum {
 };
 
 /// sum of factor * (code - zero point), plus a constant, in f32, i32 or i64.
+/// Where the constant `hasZeroPoints`, they are not subtracted from the codes.
 class SumPayload {
 public:
   SumPayload(IntegerizeContext &context, const Island &island, Sum &sum,
              Type type,
              llvm::function_ref<Coefficient(const Summand &)> factorOf,
-             const Coefficient &constant)
-      : type(type), shifted(!sum.constant.isExactly(0)) {
+             const Coefficient &constant, bool hasZeroPoints = false)
+      : type(type), shifted(hasZeroPoints || !sum.constant.isExactly(0)) {
     Location loc = island.quantize->getLoc();
     for (const Summand &summand : sum.summands) {
       factors.emplace_back(context, loc, factorOf(summand), type, island.rank(),
                            sum.inputs);
-      codes.emplace_back(context, island, *summand.leaf, sum.inputs);
+      codes.emplace_back(context, island,
+                         hasZeroPoints ? Coefficient::scalar(0)
+                                       : summand.leaf->zeroPoint,
+                         sum.inputs);
     }
     factors.emplace_back(context, loc,
                          shifted ? constant : Coefficient::scalar(0), type,
@@ -220,42 +228,121 @@ Value emitFloatSum(IntegerizeContext &context, const Island &island, Sum &sum) {
   return op.getResult(0);
 }
 
-Value emitDyadicSum(IntegerizeContext &context, const Island &island,
-                    Sum &sum) {
-  OpBuilder &builder = context.builder;
-  Location loc = island.quantize->getLoc();
-  // Every product and every partial sum is below reach * 2^shift plus half a
-  // unit for each rounded multiplier.
-  double slack = 1;
+/// The integers of a dyadic sum: a number stands for so many 2^-shift.
+struct DyadicSum {
+  int shift = 0;
+  bool isWide = false;        ///< i64
+  bool hasZeroPoints = false; ///< the constant
+  Coefficient constant;
+  /// Of partial sums, in magnitude.
+  double most = 0;
+
+  /// `ratio` in these numbers.
+  Coefficient scaled(const Coefficient &ratio) const {
+    return ratio.map(
+        [&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
+  }
+};
+
+/// Half a unit for each rounded multiplier, and for the constant.
+double roundingUnits(const Sum &sum) {
+  double units = 1;
   for (const Summand &summand : sum.summands)
-    slack += 0.5 * IndexedRange::ofCodes(*summand.leaf).magnitude();
-  bool isWide = island.grid.bits() > 8 ||
-                llvm::any_of(sum.summands, [](const Summand &summand) {
-                  return summand.leaf->grid->bits() > 8;
-                });
-  // In 64 bits no further than doubles are exact, in which it is proven.
-  double most = isWide ? std::ldexp(1.0, 53) : 2147483647.0;
+    units += 0.5 * IndexedRange::ofCodes(*summand.leaf).magnitude();
+  return units;
+}
+
+/// The sum with multipliers of 16 bits; nothing where these would cost more
+/// than kMostWordError of an output step, or where no number needs more: then
+/// it may tie, and ties go to the even code.
+std::optional<DyadicSum> chooseWordSum(const Sum &sum) {
+  constexpr double kMostWordError = 1.0 / 32;
+  constexpr int kMostShift = 24;
+  DyadicSum words;
+  words.hasZeroPoints = true;
+  words.shift = kMostShift;
+  bool isExact = true;
+  auto noteDigits = [&](const Coefficient &ratio) {
+    isExact &=
+        words.scaled(ratio).values ==
+        ratio.map([&](double v) { return std::ldexp(v, words.shift); }).values;
+  };
+  for (const Summand &summand : sum.summands)
+    while (words.shift > 0 &&
+           std::ldexp(summand.ratio.magnitude(), words.shift) > INT16_MAX)
+      --words.shift;
+  if (std::ldexp(roundingUnits(sum), -words.shift) > kMostWordError)
+    return std::nullopt;
+  noteDigits(sum.constant);
+  words.constant = words.scaled(sum.constant);
+  for (const Summand &summand : sum.summands) {
+    noteDigits(summand.ratio);
+    Coefficient multiplier = words.scaled(summand.ratio);
+    words.constant = combine(
+        words.constant,
+        combine(multiplier, summand.leaf->zeroPoint, std::multiplies<double>()),
+        std::minus<double>());
+    words.most += 128 * multiplier.magnitude();
+  }
+  words.most += words.constant.magnitude();
+  if (isExact || words.most > INT32_MAX)
+    return std::nullopt;
+  return words;
+}
+
+/// The sum with as many digits as there is room for; nothing where there is
+/// not enough.
+std::optional<DyadicSum> chooseLongSum(const Sum &sum, bool isWide) {
+  DyadicSum result;
+  result.isWide = isWide;
+  // Every product and every partial sum is below reach * 2^shift plus what
+  // multipliers are rounded by. In 64 bits no further than doubles are exact,
+  // in which it is proven.
+  double limit = isWide ? std::ldexp(1.0, 53) : INT32_MAX;
+  auto mostAt = [&](int shift) {
+    return std::ldexp(sum.reach(), shift) + roundingUnits(sum);
+  };
   int shift = 30;
-  while (shift >= 0 && std::ldexp(sum.reach(), shift) + slack > most)
+  while (shift >= 0 && mostAt(shift) > limit)
     --shift;
   // A larger multiplier than i32 holds cannot be either.
   for (const Summand &summand : sum.summands)
     while (shift >= 0 &&
-           std::ldexp(summand.ratio.magnitude(), shift) > 2147483646.0)
+           std::ldexp(summand.ratio.magnitude(), shift) > INT32_MAX - 1)
       --shift;
   if (shift < 8)
+    return std::nullopt;
+  result.shift = shift;
+  result.constant = result.scaled(sum.constant);
+  result.most = mostAt(shift);
+  return result;
+}
+
+Value emitDyadicSum(IntegerizeContext &context, const Island &island,
+                    Sum &sum) {
+  OpBuilder &builder = context.builder;
+  Location loc = island.quantize->getLoc();
+  bool isWide = island.grid.bits() > 8 ||
+                llvm::any_of(sum.summands, [](const Summand &summand) {
+                  return summand.leaf->grid->bits() > 8;
+                });
+  std::optional<DyadicSum> numbers;
+  if (!isWide)
+    numbers = chooseWordSum(sum);
+  if (!numbers)
+    numbers = chooseLongSum(sum, isWide);
+  if (!numbers)
     return context.refuse("its inputs have steps so much coarser than its "
                           "result that no multiplier fits 32 bits");
-  auto scaled = [&](const Coefficient &c) {
-    return c.map(
-        [&](double v) { return std::nearbyint(std::ldexp(v, shift)); });
-  };
   SumPayload payload(
       context, island, sum,
       isWide ? builder.getI64Type() : builder.getI32Type(),
-      [&](const Summand &summand) { return scaled(summand.ratio); },
-      scaled(sum.constant));
+      [&](const Summand &summand) { return numbers->scaled(summand.ratio); },
+      numbers->constant, numbers->hasZeroPoints);
   IslandEnd end(context, island, sum.inputs);
+  // Between rounded multipliers a tie is an accident.
+  qd::Rounding rounding =
+      numbers->hasZeroPoints ? qd::Rounding::HalfUp : qd::Rounding::HalfEven;
   auto op = makeElementwise(
       builder, loc, island.type(), sum.inputs,
       [&](OpBuilder &b, Location l, ValueRange args) {
@@ -264,16 +351,17 @@ Value emitDyadicSum(IntegerizeContext &context, const Island &island,
           return arith::ConstantOp::create(b, l, b.getI32IntegerAttr(value));
         };
         Value code = qd::RescaleOp::create(
-            b, l, island.grid.alphabet, total, integer(1), integer(shift),
-            end.zeroPoint(b, l, args),
-            qd::RoundingAttr::get(b.getContext(), qd::Rounding::HalfEven),
+            b, l, island.grid.alphabet, total, integer(1),
+            integer(numbers->shift), end.zeroPoint(b, l, args),
+            qd::RoundingAttr::get(b.getContext(), rounding),
             qd::OverflowAttr::get(b.getContext(), qd::Overflow::Saturate));
         return end.clamp(b, l, args, code);
       });
-  finish(island, op, std::ldexp(slack, -shift));
-  double reach = std::ldexp(sum.reach(), shift) + slack;
-  stateBounds(op, sum.bound(scaled), isWide ? 2147483647.0 : reach,
-              reach + std::ldexp(0.5, shift));
+  finish(island, op, std::ldexp(roundingUnits(sum), -numbers->shift));
+  stateBounds(
+      op, sum.bound([&](const Coefficient &c) { return numbers->scaled(c); }),
+      isWide ? INT32_MAX : numbers->most,
+      numbers->most + std::ldexp(0.5, numbers->shift));
   return op.getResult(0);
 }
 
@@ -334,10 +422,10 @@ Value integerizeProduct(IntegerizeContext &context, const Island &island) {
   accumulator.bound = range.bound();
   accumulator.maxAbs = accumulator.bound->maxAbs();
   bool isWide = accumulator.maxAbs > std::numeric_limits<int32_t>::max();
-  accumulator.value = [left = Centered(context, island, a, accumulator.inputs),
-                       right = Centered(context, island, b, accumulator.inputs),
-                       isWide](OpBuilder &builder, Location loc,
-                               ValueRange args) -> Value {
+  accumulator.value =
+      [left = Centered(context, island, a.zeroPoint, accumulator.inputs),
+       right = Centered(context, island, b.zeroPoint, accumulator.inputs),
+       isWide](OpBuilder &builder, Location loc, ValueRange args) -> Value {
     Value x = left.emit(builder, loc, args, args[0]),
           y = right.emit(builder, loc, args, args[1]);
     if (isWide) {

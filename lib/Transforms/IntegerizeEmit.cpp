@@ -36,11 +36,16 @@ struct DyadicScale {
   double largest = 0; ///< product with what is rounded with it
 
   /// Of numbers that are not negative; a reason in `context` otherwise.
-  static std::optional<DyadicScale>
-  choose(IntegerizeContext &context, const Coefficient &scale, int64_t maxAbs) {
+  static std::optional<DyadicScale> choose(IntegerizeContext &context,
+                                           const Island &island,
+                                           const Coefficient &scale,
+                                           int64_t maxAbs) {
     DyadicScale result{scale, scale};
+    bool isShort = island.grid.bits() <= 8;
     for (size_t i = 0; i < scale.values.size(); ++i) {
-      std::optional<Dyadic> pair = chooseDyadic(scale.values[i], maxAbs);
+      std::optional<Dyadic> pair =
+          isShort ? chooseShortDyadic(scale.values[i], maxAbs)
+                  : chooseDyadic(scale.values[i], maxAbs);
       if (!pair) {
         context.refuse(llvm::formatv("its rescale by {0:e3} has no dyadic form",
                                      scale.values[i])
@@ -67,8 +72,8 @@ public:
   choose(IntegerizeContext &context, const Island &island,
          const Accumulator &accumulator,
          SmallVectorImpl<ElementwiseInput> &inputs) {
-    std::optional<DyadicScale> scale =
-        DyadicScale::choose(context, accumulator.scale, accumulator.maxAbs);
+    std::optional<DyadicScale> scale = DyadicScale::choose(
+        context, island, accumulator.scale, accumulator.maxAbs);
     if (!scale)
       return std::nullopt;
     DyadicRounding result(island);
@@ -84,7 +89,7 @@ public:
       return std::nullopt;
     }
     std::optional<DyadicScale> below = DyadicScale::choose(
-        context,
+        context, island,
         combine(accumulator.scale, *slope,
                 [](double s, double f) { return s * std::fabs(f); }),
         accumulator.maxAbs);

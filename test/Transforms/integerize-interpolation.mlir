@@ -14,7 +14,7 @@
 // CHECK: linalg.generic
 // CHECK-SAME: qd.acc_bound = array<i64: -1982464, 2195456>
 // CHECK-SAME: qd.error_lsb
-// CHECK-SAME: qd.intermediate_bits = array<i64: 23, 53>
+// CHECK-SAME: qd.intermediate_bits = array<i64: 23, 48>
 // CHECK: tensor.extract %[[Q]]
 // CHECK: arith.muli
 // CHECK: tensor.extract %[[Q]]

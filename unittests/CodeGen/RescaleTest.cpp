@@ -24,12 +24,12 @@ protected:
            " : " + type + "\n";
   }
 
-  /// The first `numInputs` of two i16 tensors through `payload`, which makes %r
-  /// of %a and %b.
+  /// The first `numInputs` of two tensors of `code` through `payload`, which
+  /// makes %r of %a and %b.
   void check(int numInputs, const std::string &element,
-             const std::string &payload) {
+             const std::string &payload, const std::string &code = "i16") {
     const std::vector<int64_t> shape{7, 75};
-    std::string in = shapeText(shape, "i16"), out = shapeText(shape, element);
+    std::string in = shapeText(shape, code), out = shapeText(shape, element);
     std::string id = "affine_map<(m, n) -> (m, n)>";
     std::string maps = id, names, types, arguments;
     std::vector<std::string> inputs;
@@ -37,7 +37,7 @@ protected:
       maps += ", " + id;
       names += (i ? ", %x" : "%x") + std::to_string(i);
       types += (i ? ", " : "") + in;
-      arguments += i ? "%b: i16, " : "%a: i16, ";
+      arguments += (i ? "%b: " : "%a: ") + code + ", ";
       inputs.push_back(in);
     }
     std::string body =
@@ -65,14 +65,15 @@ protected:
   static std::string rescale(const std::string &result, const std::string &from,
                              const std::string &type, int64_t multiplier,
                              int64_t shift, int64_t zero,
-                             const std::string &element) {
+                             const std::string &element,
+                             const std::string &rounding = "half_even") {
     return number(result + "mul", multiplier, "i32") +
            number(result + "shift", shift, "i32") +
            number(result + "zero", zero, "i32") + "      %" + result +
            " = qd.rescale %" + from + " multiplier %" + result + "mul shift %" +
-           result + "shift zero_point %" + result +
-           "zero rounding(half_even) overflow(saturate) : " + type +
-           ", i32, i32, i32 -> " + element + "\n";
+           result + "shift zero_point %" + result + "zero rounding(" +
+           rounding + ") overflow(saturate) : " + type + ", i32, i32, i32 -> " +
+           element + "\n";
   }
 };
 
@@ -133,6 +134,47 @@ TEST_F(RescaleTest, NarrowSums) {
                 "      %q = arith.muli %y, %n : i32\n"
                 "      %s = arith.addi %p, %q : i32\n" +
                 rescale("r", "s", "i32", 1, c.shift, 21, element));
+    }
+}
+
+TEST_F(RescaleTest, SumsOfCodes) {
+  // Multipliers of 16 bits are multiplied in pairs, one beyond them is not;
+  // either rounding, zero points inside and outside of the alphabet.
+  struct Case {
+    int64_t a, b, constant, shift, zero;
+  };
+  for (Case c :
+       {Case{20011, 31763, 123457, 15, -128}, Case{32767, -32768, -99, 14, 17},
+        Case{-32768, -32768, 0, 16, -300}, Case{16384, 8192, 1, 14, 127},
+        Case{3, 1, 0, 1, 0}, Case{32768, 20011, 123457, 15, -5}})
+    for (const char *rounding : {"half_even", "half_up"})
+      for (const char *element : {"i8", "i16"}) {
+        SCOPED_TRACE(std::to_string(c.a) + " " + rounding + " " + element);
+        check(
+            2, element,
+            number("m", c.a, "i32") + number("n", c.b, "i32") +
+                number("k", c.constant, "i32") +
+                "      %x = arith.extsi %a : i8 to i32\n"
+                "      %y = arith.extsi %b : i8 to i32\n"
+                "      %p = arith.muli %x, %m : i32\n"
+                "      %q = arith.muli %y, %n : i32\n"
+                "      %s = arith.addi %p, %q : i32\n"
+                "      %t = arith.addi %s, %k : i32\n" +
+                rescale("r", "t", "i32", 1, c.shift, c.zero, element, rounding),
+            "i8");
+      }
+}
+
+TEST_F(RescaleTest, DigitsOfUpperWords) {
+  // One to seven digits, more, and half steps.
+  for (int64_t shift : {33, 34, 37, 38, 39, 40, 45})
+    for (int64_t zero : {-128, 0, 127, 128, -129, -5000}) {
+      SCOPED_TRACE(std::to_string(shift) + " " + std::to_string(zero));
+      int64_t multiplier = (int64_t(1) << (shift - 9)) + 12345;
+      if (multiplier < (int64_t(1) << 31))
+        check(1, "i8",
+              "      %w = arith.extsi %a : i16 to i32\n" +
+                  rescale("r", "w", "i32", multiplier, shift, zero, "i8"));
     }
 }
 

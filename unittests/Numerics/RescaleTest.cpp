@@ -132,6 +132,55 @@ TEST(Dyadic, Refusals) {
   EXPECT_LT(tiny->error, 0x1p-38);
 }
 
+TEST(ShortDyadic, SevenDigitsBehindTheUpperWordAndNoTies) {
+  Random random;
+  SCOPED_TRACE(test::trace());
+  constexpr int64_t kWord = int64_t{1} << 31;
+  for (int i = 0; i < 100000; ++i) {
+    double real = std::exp2(random.real(-70, 30.9));
+    auto dyadic = chooseShortDyadic(real, kWord);
+    ASSERT_TRUE(dyadic.has_value());
+    ASSERT_LE(dyadic->shift, kShortShift);
+    ASSERT_TRUE(dyadic->shift == kShortShift || dyadic->multiplier >= 1 << 30)
+        << real;
+    double distance =
+        std::fabs(std::ldexp(dyadic->multiplier, -dyadic->shift) - real);
+    ASSERT_LT(distance, std::ldexp(1.0, -dyadic->shift)) << real;
+    ASSERT_EQ(dyadic->multiplier % 2, 1) << real;
+    if (dyadic->shift == kShortShift)
+      ASSERT_LE(dyadic->error, kShortError);
+    ASSERT_GE(dyadic->error, distance * static_cast<double>(kWord));
+    // No product but 0 is an odd number of half steps.
+    auto acc = static_cast<int64_t>(random.integer(1, kWord));
+    if (dyadic->shift >= 33)
+      ASSERT_NE(acc * dyadic->multiplier % (int64_t{1} << (dyadic->shift - 1)),
+                0);
+  }
+}
+
+TEST(ShortDyadic, WhatIsExactStaysSo) {
+  for (double real : {0x1p-8, 0x1.8p-9, 0x1p-39, 0x1.4p-20}) {
+    auto dyadic = chooseShortDyadic(real, int64_t{1} << 31);
+    ASSERT_TRUE(dyadic.has_value());
+    EXPECT_EQ(dyadic->error, 0) << real;
+    EXPECT_EQ(std::ldexp(dyadic->multiplier, -dyadic->shift), real);
+  }
+  auto none = chooseShortDyadic(0, 1000);
+  EXPECT_EQ(none->multiplier, 0);
+  EXPECT_EQ(none->shift, kShortShift);
+}
+
+TEST(ShortDyadic, TooCoarseForLargeSums) {
+  // 2^40 sums of 2^-40: 39 digits leave nothing, 62 do.
+  double real = 0x1.23456789p-40;
+  auto dyadic = chooseShortDyadic(real, int64_t{1} << 40);
+  auto longest = chooseDyadic(real, int64_t{1} << 40);
+  ASSERT_TRUE(dyadic.has_value());
+  EXPECT_EQ(dyadic->shift, longest->shift);
+  EXPECT_EQ(dyadic->multiplier, longest->multiplier);
+  EXPECT_FALSE(chooseShortDyadic(-1, 1).has_value());
+}
+
 TEST(Dyadic, NothingOverflowsInSixtyFourBits) {
   Random random;
   SCOPED_TRACE(test::trace());

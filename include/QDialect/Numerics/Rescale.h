@@ -69,6 +69,16 @@ struct Dyadic {
 /// NaN `real`, for real >= 2^31 - 1/2 and where not one digit would fit.
 std::optional<Dyadic> chooseDyadic(double real, int64_t maxAbs);
 
+/// The pair for results of at most 8 bits, whose rounding is cheaper: shift <=
+/// 39, so that the upper word of acc * multiplier has no more than seven binary
+/// digits, and an odd multiplier, so that no product of an acc below 2^(shift -
+/// 1) lies half way between two codes. (Those with seven digits that are `real`
+/// exactly may be even.) Where digits are lost by which the error could exceed
+/// kShortError, as it cannot for any i32, chooseDyadic's.
+std::optional<Dyadic> chooseShortDyadic(double real, int64_t maxAbs);
+constexpr int kShortShift = 39;
+constexpr double kShortError = 1.0 / 256;
+
 /// acc * multiplier / 2^shift rounded, plus z, clamped. The product is formed
 /// in 128 bits, so nothing overflows whatever the arguments.
 inline int64_t rescale(int64_t acc, int32_t multiplier, int32_t shift,

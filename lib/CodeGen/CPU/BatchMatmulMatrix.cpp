@@ -76,6 +76,7 @@ LLVM::LLVMFuncOp emitBatchMatrixTile(OpBuilder &moduleBuilder,
   PayloadEmitter payload(e, epilogue, args);
   payload.standAmongTiles();
   payload.begin();
+  payload.readColumns(column, panel.columns);
   Value rhsZero;
   if (panel.sumsRows)
     rhsZero = BatchZeroPoints::load(e, g, epilogue, args).rhs;

@@ -118,7 +118,16 @@ public:
     /// Nothing is multiplied, and the input and half a step together fit 32
     /// bits.
     bool isNarrow = false;
+    /// Binary digits behind the point that a result keeps until it is rounded:
+    /// 32-bit lanes have room for so many.
+    unsigned digits = 1;
+    /// The upper halves of the products have no digits beyond these.
+    bool isWord = false;
+    /// The zero point lies in the alphabet.
+    bool hasCodeAsZero = false;
   };
+  /// As many digits as leave i16 lanes 256 codes to either side.
+  static constexpr unsigned kMostDigits = 7;
   /// Nothing if a product, or one plus half a step, could leave i64, or a
   /// rounded one the range that isSafe asks for.
   std::optional<Shift> shiftOf(qd::RescaleOp rescale) const;

@@ -40,6 +40,7 @@ LLVM::LLVMFuncOp emitMatrixKernel(OpBuilder &moduleBuilder,
   PayloadEmitter payload(e, epilogue, args);
   payload.standAmongTiles();
   payload.begin();
+  payload.readColumns(channel, shape.channels);
   auto type = Emitter::vector(e.i32());
   emitMatrixLoop(e, tiling.shape, operands, [&](Value row, Value sums) {
     payload.storeRow(Position::at(e, epilogue, e.add(firstPixel, row), channel),

@@ -40,11 +40,11 @@ Position Position::at(Emitter &e, const Epilogue &epilogue, Value row,
   return position;
 }
 
-void PayloadEmitter::begin() {
+void PayloadEmitter::forEachInMemory(
+    function_ref<void(const Epilogue::Operand &)> visit) {
   auto want = [&](const Epilogue::Operand &operand) {
-    if (operand.kind == Epilogue::Operand::Memory &&
-        !pointers.contains(operand.argument))
-      pointers[operand.argument] = e.argument(arguments, operand.argument);
+    if (operand.kind == Epilogue::Operand::Memory)
+      visit(operand);
   };
   if (epilogue.isPassThrough())
     want(epilogue.passThrough());
@@ -58,12 +58,40 @@ void PayloadEmitter::begin() {
       want(epilogue.operand(extract.getTensorMutable()));
     });
   }
+}
+
+void PayloadEmitter::begin() {
+  forEachInMemory([&](const Epilogue::Operand &operand) {
+    if (!pointers.contains(operand.argument))
+      pointers[operand.argument] = e.argument(arguments, operand.argument);
+  });
   unsigned output = epilogue.region->numInputs();
   pointers[output] = e.argument(arguments, output);
   for (auto [step, table] : epilogue.tables)
     pointers[table] = e.argument(arguments, table);
   for (auto [constant, place] : epilogue.parameters)
     parameters[constant] = loadParameter(e, epilogue, arguments, constant);
+}
+
+bool PayloadEmitter::isConstant(const Epilogue::Operand &operand) const {
+  return operand.argument > epilogue.region->numInputs() &&
+         elementBytes(operand.element) <= 4;
+}
+
+void PayloadEmitter::readColumns(Value column, int64_t channels) {
+  Position position;
+  position.counters.assign(epilogue.sizes.size(), e.index(0));
+  position.counters.back() = column;
+  forEachInMemory([&](const Epilogue::Operand &operand) {
+    if (!isConstant(operand) ||
+        llvm::any_of(ArrayRef(operand.form.coefficients).drop_back(),
+                     [](int64_t step) { return step != 0; }))
+      return;
+    for (int64_t first = 0; first < channels; first += Emitter::kLanes) {
+      position.laneOffset = first;
+      columns[{&operand, first}] = load(operand, position);
+    }
+  });
 }
 
 Value loadParameter(Emitter &e, const Epilogue &epilogue, Value arguments,
@@ -113,16 +141,24 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
     return splat(operand.splat);
   if (operand.kind == Epilogue::Operand::Parameter)
     return constantLanes(operand.value);
+  auto known = columns.find({&operand, position.laneOffset});
+  if (known != columns.end())
+    return known->second;
   Type element = loadedType(operand.element);
   int64_t bytes = elementBytes(operand.element);
   auto type = Emitter::vector(element);
   Value pointer =
       address(operand.argument, operand.element, operand.form, position);
   unsigned alignment = alignmentOf(operand.element, operand.form, position);
+  auto load = [&](Type type) -> Value {
+    return LLVM::LoadOp::create(e, type, pointer, alignment,
+                                /*isVolatile=*/false, /*isNonTemporal=*/false,
+                                /*isInvariant=*/isConstant(operand));
+  };
   Value raw;
   int64_t stride = operand.form.coefficients.back();
   if (stride == 0) {
-    raw = e.broadcast(e.load(element, pointer, alignment), type);
+    raw = e.broadcast(load(element), type);
   } else if (stride != 1) {
     // Lanes that do not exist must not be read: the stride may leave the
     // buffer.
@@ -135,12 +171,14 @@ Lanes PayloadEmitter::load(const Epilogue::Operand &operand,
     raw = LLVM::masked_gather::create(e, type, addresses, mask,
                                       ValueRange{e.constant(type, 0)},
                                       e.getI32IntegerAttr(1));
-  } else if (position.mask && !isOffsetBinary(operand.element)) {
+  } else if (position.mask && !isConstant(operand) &&
+             !isOffsetBinary(operand.element)) {
     // It may be the caller's own buffer.
     raw = e.maskedLoad(type, pointer, position.mask);
   } else {
-    // Codes lie in buffers with slack behind them: a whole vector may be read.
-    raw = e.load(type, pointer, alignment);
+    // Codes and constants lie in buffers with slack behind them: a whole vector
+    // may be read.
+    raw = load(type);
   }
   return ofLoaded(raw, operand.element);
 }
@@ -194,10 +232,8 @@ Lanes PayloadEmitter::constantLanes(Value constant) {
 
 Value PayloadEmitter::offset(Lanes &lanes) {
   auto type = Emitter::vector(e.i32());
-  if (!lanes.offset && lanes.steps) {
-    Value doubled = arith::AddIOp::create(e, lanes.steps, lanes.twice);
-    lanes.offset = arith::ShRSIOp::create(e, doubled, e.constantInt(type, 1));
-  }
+  if (!lanes.offset && lanes.fixed)
+    lanes.offset = rounded(*lanes.fixed);
   if (!lanes.offset) {
     Value flipped = arith::XOrIOp::create(
         e, lanes.plain, e.constantInt(lanes.plain.getType(), -128));

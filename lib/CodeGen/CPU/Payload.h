@@ -17,6 +17,7 @@
 #include "Emitter.h"
 #include "KernelRegion.h"
 #include "WideLanes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace qdialect::cpu {
 
@@ -25,9 +26,14 @@ struct Lanes {
   using Value = mlir::Value;
   Value plain;  ///< vector<16xT>; absent while only `offset` exists
   Value offset; ///< i8: vector<16xi32> of code + 128
-  /// i8: code + 128 is (steps + twice) >> 1, not yet clamped; stands in for
-  /// `offset`, because packed stores halve faster.
-  Value steps, twice;
+  /// i8: code + 128 before its clamp is zero + number / 2^digits, rounded half
+  /// up; stands in for `offset`, because packed stores round faster.
+  struct FixedPoint {
+    Value number; ///< vector<16xi32>
+    Value digits; ///< vector<16xi32>, in [1, Epilogue::kMostDigits]
+    Value zero;   ///< vector<16xi32>, in [0, 255]
+  };
+  std::optional<FixedPoint> fixed;
   /// i8: `offset` before its clamp is rounded + zero. What a code is apart from
   /// its zero point is clamped without adding that first.
   Value rounded, zero;
@@ -52,10 +58,9 @@ struct Lanes {
     lanes.offset = offset;
     return lanes;
   }
-  static Lanes doubled(Value steps, Value twice) {
+  static Lanes fixedPoint(FixedPoint fixed) {
     Lanes lanes;
-    lanes.steps = steps;
-    lanes.twice = twice;
+    lanes.fixed = fixed;
     lanes.pending = true;
     return lanes;
   }
@@ -119,6 +124,10 @@ public:
   /// Loads the pointers of all operands here; must dominate every other call.
   void begin();
 
+  /// Reads the constants of a row's results from `column` on here, once for all
+  /// rows of these columns; must dominate the calls for them.
+  void readColumns(Value column, int64_t channels);
+
   /// The result's lanes at `position`, given those of the root (if any).
   Lanes evaluate(const Position &position, std::optional<Lanes> root);
 
@@ -148,6 +157,12 @@ public:
 private:
   struct Frame; // one evaluation
 
+  /// Every operand that is read from memory.
+  void
+  forEachInMemory(llvm::function_ref<void(const Epilogue::Operand &)> visit);
+  /// No store of the kernel changes it, and the slack behind it (tensorBlob) is
+  /// enough for a whole vector.
+  bool isConstant(const Epilogue::Operand &operand) const;
   Value address(unsigned argument, mlir::Type element, const LinearForm &form,
                 const Position &position);
   /// Of the first lane's address, in bytes.
@@ -170,12 +185,17 @@ private:
   /// i64 arithmetic and dyadic rescaling (PayloadWide.cpp).
   std::optional<Lanes> wideOp(Frame &frame, mlir::Operation *op);
   std::optional<Lanes> rescale(Frame &frame, qd::RescaleOp op);
-  /// i32 lanes of the floor of product >> (shift - 1), of a number next to it
-  /// on its even side where it lies half way between two steps: the next whole
-  /// step is (halfSteps + 1) >> 1.
-  Value halfSteps(Halves product, Value shift, const Epilogue::Shift &facts);
+  /// Sums of codes times constants of 16 bits (PayloadDot.cpp).
+  std::optional<Lanes> dotOp(Frame &frame, mlir::arith::AddIOp op);
+  /// i32 lanes of the floor of product >> (shift - digits), of a number next to
+  /// it on its even side where it lies half way between two codes.
+  Value shifted(Halves product, Value shift, Value digits,
+                const Epilogue::Shift &facts);
   /// The same of numbers that leave room for half a step in 32 bits.
-  Value halfSteps(Value number, Value shift, const Epilogue::Shift &facts);
+  Value shifted(Value number, Value shift, Value digits,
+                const Epilogue::Shift &facts);
+  /// zero + number / 2^digits, rounded half up.
+  Value rounded(const Lanes::FixedPoint &fixed);
   /// i32 lanes of product >> shift, rounded half to even; shifts are at most
   /// 32.
   Value roundLow(Halves product, Value shift);
@@ -186,6 +206,9 @@ private:
                 std::optional<Interval> range);
   Lanes cloned(Frame &frame, mlir::Operation *op);
   Value narrowed(Lanes lanes);
+  /// Two vectors of codes + 128 as words: of each 128 bits the one's lanes,
+  /// then the other's.
+  Value packedWords(const Lanes &low, const Lanes &high);
   bool storePacked(llvm::ArrayRef<Lanes> parts, Value pointer, Value mask);
 
   Emitter &e;
@@ -194,6 +217,8 @@ private:
   llvm::DenseMap<unsigned, Value> pointers;
   /// The lanes of Epilogue::parameters.
   llvm::DenseMap<Value, Value> parameters;
+  /// What readColumns read, by operand and lane.
+  llvm::DenseMap<std::pair<const Epilogue::Operand *, int64_t>, Lanes> columns;
   int64_t baseAlignment = 1, columnAlignment = 1;
   bool isAmongTiles = false;
 };

@@ -200,7 +200,7 @@ std::optional<Lanes> PayloadEmitter::codeOp(Frame &frame, Operation *op) {
     if (a.known && !b.known)
       std::swap(a, b);
     if (b.known) {
-      if (!a.offset && !a.steps)
+      if (!a.offset && !a.fixed)
         offset(a);
       if (!a.pending) {
         a.low = 0;
@@ -285,6 +285,30 @@ Value PayloadEmitter::narrowed(Lanes lanes) {
       e, Emitter::vector(qd::getStorageType(element)), value);
 }
 
+Value PayloadEmitter::packedWords(const Lanes &low, const Lanes &high) {
+  auto words = Emitter::vector(e.getI16Type(), 32);
+  auto pack = [&](Value low, Value high) {
+    return e.intrinsic("llvm.x86.avx512.packssdw.512", words, {low, high});
+  };
+  if (!low.fixed)
+    return pack(low.offset, high.offset);
+  // What saturates at 2^15 is rounded to 256 at least, beyond the codes on the
+  // same side. (x * 2^(15 - digits) + 2^14) >> 15 rounds half up.
+  auto factor = [&](const Lanes &lanes) -> Value {
+    auto number = [&](int64_t n) {
+      return e.constantInt(Emitter::vector(e.i32()), n);
+    };
+    return arith::ShRUIOp::create(
+        e, number(1 << 14),
+        arith::SubIOp::create(e, lanes.fixed->digits, number(1)));
+  };
+  Value steps = e.intrinsic("llvm.x86.avx512.pmul.hr.sw.512", words,
+                            {pack(low.fixed->number, high.fixed->number),
+                             pack(factor(low), factor(high))});
+  return arith::AddIOp::create(e, steps,
+                               pack(low.fixed->zero, high.fixed->zero));
+}
+
 bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer,
                                  Value mask) {
   // 64 codes in one store: packs saturate, so a clamp to [0, 255] is free and a
@@ -292,30 +316,17 @@ bool PayloadEmitter::storePacked(ArrayRef<Lanes> parts, Value pointer,
   if (!e.target.hasAvx512() || parts.size() != 4 || mask ||
       !isOffsetBinary(epilogue.region->resultType().getElementType()))
     return false;
-  bool isDoubled = parts[0].steps && !parts[0].offset;
+  bool isFixed = parts[0].fixed && !parts[0].offset;
   for (const Lanes &part : parts)
-    if ((isDoubled ? part.offset || !part.steps : !part.offset) || part.known ||
+    if ((isFixed ? part.offset || !part.fixed : !part.offset) || part.known ||
         part.pending != parts[0].pending || part.low != parts[0].low ||
         part.high != parts[0].high)
       return false;
-  auto words = Emitter::vector(e.getI16Type(), 32);
   auto bytes = Emitter::vector(e.i8(), 64);
   auto doubles = Emitter::vector(e.i32());
-  auto packWords = [&](Value low, Value high) {
-    return e.intrinsic("llvm.x86.avx512.packssdw.512", words, {low, high});
-  };
-  auto pack = [&](unsigned i) -> Value {
-    const Lanes &low = parts[i], &high = parts[i + 1];
-    if (!isDoubled)
-      return packWords(low.offset, high.offset);
-    // What saturates here is far beyond the codes on the same side.
-    Value steps = packWords(low.steps, high.steps);
-    Value doubled = e.intrinsic("llvm.sadd.sat.v32i16", words,
-                                {steps, packWords(low.twice, high.twice)});
-    return arith::ShRSIOp::create(e, doubled, e.constantInt(words, 1));
-  };
-  Value packed =
-      e.intrinsic("llvm.x86.avx512.packuswb.512", bytes, {pack(0), pack(2)});
+  Value packed = e.intrinsic(
+      "llvm.x86.avx512.packuswb.512", bytes,
+      {packedWords(parts[0], parts[1]), packedWords(parts[2], parts[3])});
   // Packs work within 128 bits: dword 4 * l + p belongs to lanes 4 * l of part
   // p.
   SmallVector<int64_t> order;

@@ -206,6 +206,22 @@ std::optional<Epilogue::Shift> Epilogue::shiftOf(qd::RescaleOp rescale) const {
       rescale.getInput().getType().isInteger(32) &&
       input->magnitude() + std::ldexp(1.0, static_cast<int>(shift->high) - 1) <
           0x1p31 - 2;
+  // Upper halves are as they are, other products lose what digits they can.
+  bool hasRoom =
+      facts.isHigh
+          ? std::ldexp(bound, -32) < 0x1p30
+          : shift->low >= kMostDigits &&
+                std::ldexp(bound, int(kMostDigits) - int(shift->low)) < 0x1p30;
+  facts.digits = hasRoom ? kMostDigits : 1;
+  facts.isWord = facts.isHigh && shift->high <= 32 + facts.digits;
+  if (Value zero = rescale.getZeroPoint()) {
+    std::optional<Interval> range = rangeOf(zero),
+                            codes = codesOf(rescale.getType());
+    facts.hasCodeAsZero = range && codes && range->low >= codes->low &&
+                          range->high <= codes->high;
+  } else {
+    facts.hasCodeAsZero = true;
+  }
   // 2^k divides a product if it divides the factors that often together, and
   // half a step is 2^(shift - 1).
   std::optional<unsigned> a = mostTrailingZeros(rescale.getInput()),
@@ -264,6 +280,9 @@ std::string Epilogue::provenFacts() const {
                 : facts->isLow    ? 'l'
                                   : 'm';
         text += facts && facts->neverTies ? 'n' : 't';
+        if (facts)
+          text += std::to_string(facts->digits) + (facts->isWord ? 'w' : 's') +
+                  (facts->hasCodeAsZero ? 'c' : 'o');
         noteZeroPoint(rescale.getZeroPoint());
       }
     });

@@ -11,7 +11,10 @@
 // codes and every shift is at least 33, the lower words of the products matter
 // to nobody:
 //
-//   q = ((upper(x * multiplier) >> (shift - 33)) + 1 + 2 z) >> 1
+//   q = z + (upper(x * multiplier) + 2^(digits - 1)) >> digits
+//
+// where shift - 32 = digits. More than seven digits are cut off first: then the
+// number fits the words of packed stores as far as it can be a code.
 
 #include "Payload.h"
 #include "PayloadFrame.h"
@@ -28,7 +31,7 @@ Value PayloadEmitter::words(Lanes &lanes) {
     return lanes.words;
   if (lanes.known && llvm::isInt<32>(*lanes.known))
     return lanes.words = e.constantInt(type, *lanes.known);
-  if (lanes.offset || lanes.steps)
+  if (lanes.offset || lanes.fixed)
     return lanes.words = arith::SubIOp::create(e, offset(lanes),
                                                e.constantInt(type, 128));
   if (lanes.mantissa)
@@ -65,37 +68,55 @@ Value PayloadEmitter::plainOfWide(Lanes &lanes) {
   return arith::ExtSIOp::create(e, type, lanes.words);
 }
 
-Value PayloadEmitter::halfSteps(Halves product, Value shift,
-                                const Epilogue::Shift &facts) {
-  Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
+Value PayloadEmitter::shifted(Halves product, Value shift, Value digits,
+                              const Epilogue::Shift &facts) {
   if (!facts.neverTies) {
     // A little less, unless the floor is odd: a tie goes to the even side.
+    Halves counts = Halves::of(e, shift), unit = Halves::constant(e, 1);
     Halves floor = Halves::make<arith::ShRSIOp>(e, product, counts);
     Halves odd = Halves::make<arith::AndIOp>(e, floor, unit);
     product = Halves::make<arith::AddIOp>(
         e, product, Halves::make<arith::SubIOp>(e, odd, unit));
   }
-  if (facts.isHigh) {
-    Value rest = arith::SubIOp::create(
-        e, shift, e.constantInt(Emitter::vector(e.i32()), 33));
-    return arith::ShRSIOp::create(e, product.upper(e), rest);
-  }
-  return Halves::make<arith::ShRSIOp>(
-             e, product, Halves::make<arith::SubIOp>(e, counts, unit))
-      .lower(e);
+  Value rest = arith::SubIOp::create(e, shift, digits);
+  if (!facts.isHigh)
+    return Halves::make<arith::ShRSIOp>(e, product, Halves::of(e, rest))
+        .lower(e);
+  if (facts.isWord)
+    return product.upper(e);
+  return arith::ShRSIOp::create(
+      e, product.upper(e),
+      arith::SubIOp::create(e, rest, e.constantInt(rest.getType(), 32)));
 }
 
-Value PayloadEmitter::halfSteps(Value number, Value shift,
-                                const Epilogue::Shift &facts) {
-  Value one = e.constantInt(Emitter::vector(e.i32()), 1);
+Value PayloadEmitter::shifted(Value number, Value shift, Value digits,
+                              const Epilogue::Shift &facts) {
   if (!facts.neverTies) {
+    Value one = e.constantInt(Emitter::vector(e.i32()), 1);
     Value floor = arith::ShRSIOp::create(e, number, shift);
     Value odd = arith::AndIOp::create(e, floor, one);
     number =
         arith::AddIOp::create(e, number, arith::SubIOp::create(e, odd, one));
   }
   return arith::ShRSIOp::create(e, number,
-                                arith::SubIOp::create(e, shift, one));
+                                arith::SubIOp::create(e, shift, digits));
+}
+
+Value PayloadEmitter::rounded(const Lanes::FixedPoint &fixed) {
+  auto number = [&](int64_t n) {
+    return e.constantInt(Emitter::vector(e.i32()), n);
+  };
+  // Half a code and the zero point, which depend on the channel alone. (A left
+  // shift of a count a lane would be made of floats on SSE2.)
+  constexpr unsigned most = Epilogue::kMostDigits;
+  Value half = arith::ShRUIOp::create(
+      e, number(1 << (most - 1)),
+      arith::SubIOp::create(e, number(most), fixed.digits));
+  Value halves = arith::AddIOp::create(
+      e, arith::AddIOp::create(e, fixed.zero, fixed.zero), number(1));
+  Value sum = arith::AddIOp::create(e, fixed.number,
+                                    arith::MulIOp::create(e, half, halves));
+  return arith::ShRSIOp::create(e, sum, fixed.digits);
 }
 
 Value PayloadEmitter::roundLow(Halves product, Value shift) {
@@ -120,13 +141,16 @@ Value PayloadEmitter::roundLow(Halves product, Value shift) {
 std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
   Type alphabet = op.getType();
   if (!(alphabet.isInteger(8) || alphabet.isInteger(16)) ||
-      op.getRounding() != qd::Rounding::HalfEven ||
+      (op.getRounding() != qd::Rounding::HalfEven &&
+       op.getRounding() != qd::Rounding::HalfUp) ||
       op.getOverflow() != qd::Overflow::Saturate)
     return std::nullopt;
   std::optional<Epilogue::Shift> facts = epilogue.shiftOf(op);
   if (!facts || (op.getZeroPoint() && !Epilogue::isSafeZeroPoint(
                                           epilogue.rangeOf(op.getZeroPoint()))))
     return std::nullopt;
+  if (op.getRounding() == qd::Rounding::HalfUp)
+    facts->neverTies = true; // ties need no care
   Lanes input = frame.scalar(*this, op.getInput());
   Lanes multiplier = frame.scalar(*this, op.getMultiplier());
   auto type = Emitter::vector(e.i32());
@@ -138,9 +162,14 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
                        : Value(arith::AddIOp::create(e, words(lanes), zero));
   }
   Value shift = words(frame.scalar(*this, op.getShift()));
+  Value digits = e.constantInt(type, facts->digits);
+  if (facts->isHigh) // no more than the upper words have
+    digits = arith::MinSIOp::create(
+        e, digits, arith::SubIOp::create(e, shift, e.constantInt(type, 32)));
   Lanes codes;
   if (facts->isNarrow) {
-    codes = Lanes::doubled(halfSteps(words(input), shift, *facts), {});
+    codes = Lanes::fixedPoint(
+        {shifted(words(input), shift, digits, *facts), digits, zero});
   } else {
     Halves product = halves(input);
     if (multiplier.known != 1) {
@@ -152,17 +181,17 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
     if (facts->isLow && !facts->neverTies && e.target.isa != CpuTarget::Scalar)
       codes.offset = arith::AddIOp::create(e, roundLow(product, shift), zero);
     else
-      codes = Lanes::doubled(halfSteps(product, shift, *facts), {});
-  }
-  if (codes.steps) {
-    // What rounds up half steps, and the zero point.
-    Value one = e.constantInt(type, 1);
-    codes.twice =
-        arith::AddIOp::create(e, arith::ShLIOp::create(e, zero, one), one);
+      codes = Lanes::fixedPoint(
+          {shifted(product, shift, digits, *facts), digits, zero});
   }
   codes.pending = isOffsetBinary(alphabet);
-  if (codes.pending)
+  if (codes.pending) {
+    if (codes.fixed && !facts->hasCodeAsZero) {
+      codes.offset = rounded(*codes.fixed);
+      codes.fixed.reset();
+    }
     return codes;
+  }
   Value clamped = offset(codes);
   clamped = arith::MaxSIOp::create(e, clamped, e.constantInt(type, INT16_MIN));
   clamped = arith::MinSIOp::create(e, clamped, e.constantInt(type, INT16_MAX));
@@ -172,6 +201,9 @@ std::optional<Lanes> PayloadEmitter::rescale(Frame &frame, qd::RescaleOp op) {
 std::optional<Lanes> PayloadEmitter::wideOp(Frame &frame, Operation *op) {
   if (auto rescaleOp = dyn_cast<qd::RescaleOp>(op))
     return rescale(frame, rescaleOp);
+  if (auto sum = dyn_cast<arith::AddIOp>(op))
+    if (std::optional<Lanes> dot = dotOp(frame, sum))
+      return dot;
   if (auto ext = dyn_cast<arith::ExtSIOp>(op)) {
     Value narrow = words(frame.scalar(*this, ext.getIn()));
     if (!narrow || ext.getIn().getType().isInteger(1))
