@@ -58,8 +58,9 @@ function(add_qdialect_plain_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   qdialect_seed_faults(${ARG_SOURCES})
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(${name} PUBLIC qdialect_base_options ${ARG_LINK})
+  target_link_libraries(${name} PUBLIC $<BUILD_INTERFACE:qdialect_base_options> ${ARG_LINK})
   target_compile_options(${name} PRIVATE -fno-exceptions)
+  qdialect_install_library(${name})
 endfunction()
 
 # A library over MLIR; DEPENDS names the tablegen targets whose headers it sees.
@@ -70,6 +71,7 @@ function(add_qdialect_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   qdialect_use_mlir(${name} "${ARG_DEPENDS}")
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+  qdialect_install_library(${name})
 endfunction()
 
 #   add_qdialect_tool(<name> SOURCES ... [DEPENDS ...] [LINK ...])
@@ -79,6 +81,7 @@ function(add_qdialect_tool name)
   qdialect_use_mlir(${name} "${ARG_DEPENDS}")
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   set_target_properties(${name} PROPERTIES EXPORT_COMPILE_COMMANDS ON)
+  install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endfunction()
 
 # A GoogleTest executable; PLAIN leaves MLIR and the precompiled header out.
@@ -99,8 +102,20 @@ function(add_qdialect_unittest name)
   set_property(GLOBAL APPEND PROPERTY QDIALECT_UNITTESTS ${name})
 endfunction()
 
+# What lies in lib/ goes into the package that find_package(QDialect) reads. Our
+# compile options are our own: who links an installed library does not inherit them.
+function(qdialect_install_library name)
+  set(library_folder "${PROJECT_SOURCE_DIR}/lib")
+  cmake_path(IS_PREFIX library_folder "${CMAKE_CURRENT_SOURCE_DIR}" isPublic)
+  if(NOT isPublic)
+    return()
+  endif()
+  target_include_directories(${name} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  install(TARGETS ${name} EXPORT QDialectTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endfunction()
+
 function(qdialect_use_mlir name depends)
-  target_link_libraries(${name} PRIVATE qdialect_options)
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:qdialect_options>)
   if(QDIALECT_PCH)
     target_precompile_headers(${name} REUSE_FROM QDialectPCH)
   endif()

@@ -41,6 +41,7 @@ TESTS = [
     ("the benchmark", ["integration.bench"]),
     ("recipes of blocked weights", ["integration.weight_blocks"]),
     ("blocked weights on GPUs", ["integration.gpu_matmul_nbits"]),
+    ("installed files in other projects", ["integration.install"]),
     ("bad input", ["integration.bad_input"]),
     ("kept inputs of the fuzzer", ["fuzz.corpus", "replay"]),
     ("ONNX conformance", ["integration.onnx.conformance", "--quick"]),
