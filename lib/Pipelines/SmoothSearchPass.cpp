@@ -79,10 +79,9 @@ private:
     if (!copy)
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      "the program could not be copied");
-    auto found = searchSmoothing(
-        *copy, *loaded,
-        stringify(loaded->rescale).str(), *known,
-        calibration, /*log=*/nullptr);
+    auto found =
+        searchSmoothing(*copy, *loaded, stringify(loaded->rescale).str(),
+                        *known, calibration, /*log=*/nullptr);
     // Without factors the program and its statistics are what they were.
     if (found && !*found && !outputStatistics.empty())
       if (llvm::Error error = known->write(outputStatistics))

@@ -11,9 +11,10 @@
 // the only reader of the one before and over the same iteration space.
 // Constants, fills and whatever is computed from them are copied into every
 // dispatch that reads them; so is a tensor.pad in front of a root whose kernel
-// pads as it loads, and a qd.dequantize in front of one that reads codes. Fusion only moves ops: every rounding of the program stays.
-// Program loops and branches stay and their bodies are cut like the function;
-// other control flow is a dispatch as a whole.
+// pads as it loads, and a qd.dequantize in front of one that reads codes.
+// Fusion only moves ops: every rounding of the program stays. Program loops and
+// branches stay and their bodies are cut like the function; other control flow
+// is a dispatch as a whole.
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/DecodedActivations.h"

@@ -25,8 +25,8 @@ bool computesFloats(mlir::Operation *op);
 bool isAskedToBeInteger(mlir::Operation *op);
 
 /// Marks what computes floats and has no mark yet as left in floats, but for
-/// `others`, which are computed with ops that have one, for biases, and for what
-/// keeps the grid of its operand.
+/// `others`, which are computed with ops that have one, for biases, and for
+/// what keeps the grid of its operand.
 void markKeptFloat(mlir::func::FuncOp function,
                    const llvm::DenseSet<mlir::Operation *> &others);
 
