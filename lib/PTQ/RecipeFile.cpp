@@ -10,6 +10,7 @@
 #include "QDialect/PTQ/Recipe.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/GlobPattern.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
@@ -167,6 +168,12 @@ struct MappingTraits<WeightKeys> {
   }
 };
 
+/// "expected matmul, conv, ...".
+static std::string expectedKinds() {
+  return "expected " +
+         llvm::join(std::begin(kLayerKinds), std::end(kLayerKinds), ", ");
+}
+
 template <>
 struct MappingTraits<LayerRule> {
   static void mapping(IO &io, LayerRule &rule) {
@@ -192,6 +199,10 @@ struct MappingTraits<LayerRule> {
     Expected<GlobPattern> glob = GlobPattern::create(pattern);
     if (!glob)
       return "match '" + rule.match + "': " + toString(glob.takeError());
+    if (StringRef(rule.match).starts_with("kind:") &&
+        llvm::none_of(kLayerKinds,
+                      [&](StringRef kind) { return glob->match(kind); }))
+      return "match '" + rule.match + "': " + expectedKinds();
     return {};
   }
 };
@@ -395,6 +406,9 @@ struct MappingTraits<Recipe> {
     }
     if (!problem.empty())
       return problem;
+    for (const std::string &kind : recipe.requireInteger)
+      if (!llvm::is_contained(kLayerKinds, kind))
+        return "require_integer: no kind '" + kind + "', " + expectedKinds();
     if (recipe.integerOnly &&
         (recipe.rescale == RescaleMode::Float || !recipe.nonlinearities))
       return "integer_only wants rescale: dyadic and nonlinearities";

@@ -39,6 +39,33 @@ static bool isMatrixProduct(const QuantizableUnit &unit) {
          unit.contraction->inputChannel.size() == 1;
 }
 
+void warnOfUnmatchedRules(func::FuncOp function, const Recipe &recipe) {
+  SmallVector<StringRef> names;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, "qd.name"))
+      names.push_back(name.getValue());
+  function.walk([&](Operation *op) {
+    if (auto name = op->getAttrOfType<StringAttr>("qd.name"))
+      names.push_back(name.getValue());
+    if (auto observe = dyn_cast<qd::ObserveOp>(op))
+      names.push_back(observe.getValueName());
+  });
+  for (const LayerRule &rule : recipe.layers) {
+    // Kinds may lack in a model that the recipe was not written for.
+    StringRef match = rule.match;
+    if (match.starts_with("kind:") || rule.matches(names, ""))
+      continue;
+    InFlightDiagnostic warning = function.emitWarning()
+                                 << "recipe '" << recipe.name << "': rule '"
+                                 << match << "' matches nothing";
+    auto *nearest = llvm::min_element(names, [&](StringRef a, StringRef b) {
+      return a.edit_distance(match) < b.edit_distance(match);
+    });
+    if (nearest != names.end())
+      warning << ", the nearest name is '" << *nearest << "'";
+  }
+}
+
 QuantizationPlan::QuantizationPlan(func::FuncOp function, const Recipe &recipe,
                                    const Statistics *statistics) {
   bool hasFine =

@@ -30,6 +30,11 @@ struct PlannedUnit {
   bool isDynamic = false;
 };
 
+/// Warns of each rule of `recipe` whose name is that of no value of `function`,
+/// with the nearest name: a layer that was meant to stay float would be
+/// quantized in silence.
+void warnOfUnmatchedRules(mlir::func::FuncOp function, const Recipe &recipe);
+
 class QuantizationPlan {
 public:
   /// `statistics`, where they are known already, tell which activations are so

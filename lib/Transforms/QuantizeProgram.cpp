@@ -537,6 +537,7 @@ LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
   function->setAttr(kRecipeAttr, builder.getStringAttr(recipe.name));
   function->setAttr(kRescaleAttr,
                     builder.getStringAttr(stringify(recipe.rescale)));
+  warnOfUnmatchedRules(function, recipe);
   // Whoever looked for values to observe left the digest; there may be none
   // where all scales are chosen at run time.
   bool observed = hasObservers(function);

@@ -108,11 +108,15 @@ struct TensorOverride {
   void applyTo(TensorRecipe &recipe) const;
 };
 
+/// What layers can be.
+constexpr llvm::StringLiteral kLayerKinds[] = {
+    "matmul", "conv",  "depthwise", "grouped",    "add",     "mul",
+    "concat", "pool",  "resize",    "gelu",       "silu",    "unary",
+    "affine", "clamp", "softmax",   "layer_norm", "rms_norm"};
+
 /// An exception. Its `match` is a glob (`blocks.*.conv`), or a regular
 /// expression between slashes, on the layer's qd.name, or `kind:` followed by a
-/// glob on its kind (matmul, conv, depthwise, grouped, add, mul, concat, pool,
-/// gelu, silu, unary, affine, clamp, softmax, layer_norm, rms_norm). The last
-/// rule that matches a layer wins, key by key.
+/// glob on its kind. The last rule that matches a layer wins, key by key.
 struct LayerRule {
   std::string match;
   std::optional<bool> keepFloat;
