@@ -9,7 +9,7 @@
 //                 constants of a single summand such that every code is what
 //                 the island's own f32 operations give
 //   sum, dyadic:  (sum of q_i * m_i + b') / 2^shift, rounded once, with
-//                 m_i = round(s_i / sy * 2^shift) of 16 bits, which machines
+//                 m_i = round(s_i / sy * 2^shift) of two words, which machines
 //                 multiply in pairs, and the zero points in b'; where that is
 //                 too coarse
 //                 (sum of (q_i - z_i) * m_i + b') / 2^shift with the largest
@@ -252,32 +252,19 @@ double roundingUnits(const Sum &sum) {
   return units;
 }
 
-/// The sum with multipliers of 16 bits; nothing where these would cost more
-/// than kMostWordError of an output step, or where no number needs more: then
-/// it may tie, and ties go to the even code.
-std::optional<DyadicSum> chooseWordSum(const Sum &sum) {
-  constexpr double kMostWordError = 1.0 / 32;
-  constexpr int kMostShift = 24;
+/// The sum in steps of 2^-shift with the zero points in the constant; nothing
+/// where a number would be too large for products of words (see PayloadDot.cpp
+/// of the CPU kernels), or the rounded sum for 32 bits.
+std::optional<DyadicSum> wordSumAt(const Sum &sum, int shift) {
+  constexpr double kMostMultiplier = 0x1p22;
   DyadicSum words;
   words.hasZeroPoints = true;
-  words.shift = kMostShift;
-  bool isExact = true;
-  auto noteDigits = [&](const Coefficient &ratio) {
-    isExact &=
-        words.scaled(ratio).values ==
-        ratio.map([&](double v) { return std::ldexp(v, words.shift); }).values;
-  };
-  for (const Summand &summand : sum.summands)
-    while (words.shift > 0 &&
-           std::ldexp(summand.ratio.magnitude(), words.shift) > INT16_MAX)
-      --words.shift;
-  if (std::ldexp(roundingUnits(sum), -words.shift) > kMostWordError)
-    return std::nullopt;
-  noteDigits(sum.constant);
+  words.shift = shift;
   words.constant = words.scaled(sum.constant);
   for (const Summand &summand : sum.summands) {
-    noteDigits(summand.ratio);
     Coefficient multiplier = words.scaled(summand.ratio);
+    if (multiplier.magnitude() > kMostMultiplier)
+      return std::nullopt;
     words.constant = combine(
         words.constant,
         combine(multiplier, summand.leaf->zeroPoint, std::multiplies<double>()),
@@ -285,7 +272,30 @@ std::optional<DyadicSum> chooseWordSum(const Sum &sum) {
     words.most += 128 * multiplier.magnitude();
   }
   words.most += words.constant.magnitude();
-  if (isExact || words.most > INT32_MAX)
+  if (words.most + std::ldexp(0.5, shift) > INT32_MAX - 2.0)
+    return std::nullopt;
+  return words;
+}
+
+/// Such a sum with as many digits as there is room for; nothing where these
+/// would cost more than kMostWordError of an output step, or where no number
+/// needs more: then it may tie, and ties go to the even code.
+std::optional<DyadicSum> chooseWordSum(const Sum &sum) {
+  constexpr double kMostWordError = 1.0 / 1024;
+  std::optional<DyadicSum> words;
+  for (int shift = 24; shift >= 0 && !words; --shift)
+    words = wordSumAt(sum, shift);
+  if (!words || std::ldexp(roundingUnits(sum), -words->shift) > kMostWordError)
+    return std::nullopt;
+  auto isExact = [&](const Coefficient &ratio) {
+    return words->scaled(ratio).values ==
+           ratio.map([&](double v) { return std::ldexp(v, words->shift); })
+               .values;
+  };
+  if (isExact(sum.constant) &&
+      llvm::all_of(sum.summands, [&](const Summand &summand) {
+        return isExact(summand.ratio);
+      }))
     return std::nullopt;
   return words;
 }

@@ -71,11 +71,7 @@ public:
     for (Block *block : programBlocks(function))
       for (Operation &op : *block)
         requestGridKeeper(&op);
-    llvm::DenseSet<Operation *> asked;
-    for (const PlannedUnit &planned : units)
-      if (planned.unit.root->hasAttr(kRequestedAttr))
-        asked.insert_range(planned.unit.ops);
-    markKeptFloat(function, asked);
+    markKeptFloat(function);
     if (recipe.tables) {
       TensorRecipe table;
       table.format = *recipe.tables;
@@ -493,7 +489,7 @@ bool isRounded(Value value) {
 /// the result, too: the sum of two dequantized embeddings that goes on in
 /// floats is a sum of floats.
 void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
-  llvm::DenseSet<Operation *> asked;
+  bool asksAnything = false;
   for (const QuantizableUnit &unit : collectUnits(function)) {
     LayerRecipe layer = recipe.layer(unit.names(), unit.kind);
     bool quantized = llvm::all_of(unit.inputs, [](Value input) {
@@ -509,11 +505,11 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
                                        unit.contraction
                                            ? layer.precision()
                                            : layer.activationPrecision()));
-    asked.insert_range(unit.ops);
+    asksAnything = true;
   }
   // A model without such units is judged by its casts alone.
-  if (!asked.empty())
-    markKeptFloat(function, asked);
+  if (asksAnything)
+    markKeptFloat(function);
 }
 
 /// Every observed value has statistics, of nothing only in a branch.

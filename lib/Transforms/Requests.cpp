@@ -21,8 +21,6 @@ using namespace mlir;
 namespace qdialect {
 namespace {
 
-constexpr llvm::StringLiteral kKeptFloat = "float";
-
 bool isQuantized(Value value) {
   return llvm::any_of(value.getUsers(), [](Operation *user) {
     return isa<qd::QuantizeOp>(user);
@@ -61,13 +59,11 @@ bool isAskedToBeInteger(Operation *op) {
   return standsBetweenCasts(op);
 }
 
-void markKeptFloat(func::FuncOp function,
-                   const llvm::DenseSet<Operation *> &others) {
+void markKeptFloat(func::FuncOp function) {
   auto mark = StringAttr::get(function.getContext(), kKeptFloat);
   for (Block *block : programBlocks(function))
     for (Operation &op : *block)
-      if (computesFloats(&op) && !keepsGrid(&op) && !biasOperand(&op) &&
-          !op.hasAttr(kRequestedAttr) && !others.contains(&op))
+      if (computesFloats(&op) && !keepsGrid(&op) && !op.hasAttr(kRequestedAttr))
         op.setAttr(kRequestedAttr, mark);
 }
 

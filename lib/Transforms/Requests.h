@@ -12,7 +12,6 @@
 #define QDIALECT_LIB_TRANSFORMS_REQUESTS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/DenseSet.h"
 
 namespace qdialect {
 
@@ -25,10 +24,9 @@ bool computesFloats(mlir::Operation *op);
 bool isAskedToBeInteger(mlir::Operation *op);
 
 /// Marks what computes floats and has no mark yet as left in floats, but for
-/// `others`, which are computed with ops that have one, for biases, and for
-/// what keeps the grid of its operand.
-void markKeptFloat(mlir::func::FuncOp function,
-                   const llvm::DenseSet<mlir::Operation *> &others);
+/// what keeps the grid of its operand. So are biases and clamps: what is asked
+/// of a layer is asked of its first op.
+void markKeptFloat(mlir::func::FuncOp function);
 
 } // namespace qdialect
 

@@ -138,15 +138,18 @@ TEST_F(RescaleTest, NarrowSums) {
 }
 
 TEST_F(RescaleTest, SumsOfCodes) {
-  // Multipliers of 16 bits are multiplied in pairs, one beyond them is not;
-  // either rounding, zero points inside and outside of the alphabet.
+  // Multipliers of one word and of two are multiplied in pairs, one beyond them
+  // is not; either rounding, zero points inside and outside of the alphabet.
   struct Case {
     int64_t a, b, constant, shift, zero;
   };
   for (Case c :
        {Case{20011, 31763, 123457, 15, -128}, Case{32767, -32768, -99, 14, 17},
         Case{-32768, -32768, 0, 16, -300}, Case{16384, 8192, 1, 14, 127},
-        Case{3, 1, 0, 1, 0}, Case{32768, 20011, 123457, 15, -5}})
+        Case{3, 1, 0, 1, 0}, Case{32768, 20011, 123457, 15, -5},
+        Case{4194304, -4194304, 77, 22, 3}, Case{-4194303, 255, -1, 21, 0},
+        Case{2097151, 3145729, -98765432, 22, -128},
+        Case{-256, 65535, 12345, 14, 0}, Case{4194305, 20011, 9, 22, -5}})
     for (const char *rounding : {"half_even", "half_up"})
       for (const char *element : {"i8", "i16"}) {
         SCOPED_TRACE(std::to_string(c.a) + " " + rounding + " " + element);

@@ -29,8 +29,9 @@ constexpr llvm::StringLiteral kObservedAttr = "qd.observed";
 /// behind the values that says which rows the program computed, -1 if all.
 constexpr llvm::StringLiteral kTakenAttr = "qd.observed_if";
 /// On an op that computes: the precision that the recipe asked of it (w8a8,
-/// a8), "float" where it leaves floats.
+/// a8), kKeptFloat where it leaves floats.
 constexpr llvm::StringLiteral kRequestedAttr = "qd.requested";
+constexpr llvm::StringLiteral kKeptFloat = "float";
 /// The scheme by which a function of one value or row becomes integer.
 constexpr llvm::StringLiteral kIntegerSchemeAttr = "qd.integer_scheme";
 /// On the function: no float may be left between its casts.

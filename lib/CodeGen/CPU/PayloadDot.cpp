@@ -2,13 +2,15 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sums of two codes times constants of 16 bits, as residual sums are:
+// Sums of two codes times constants of up to 23 bits, as residual sums are:
 //
 //   a * m + b * n + rest
 //
-// One instruction multiplies two pairs of words and adds them. Codes take part
-// as they lie in registers, in offset binary; what that is too much,
-// 128 * (m + n), does not depend on the place and is subtracted from the rest.
+// One instruction multiplies two pairs of words and adds them. Constants that
+// are no words take two, m = 256 * high + low. Codes take part as they lie in
+// registers, in offset binary; what that is too much, 128 * (m + n), does not
+// depend on the place and is subtracted from the rest. All is modulo 2^32, and
+// the sum fits.
 
 #include "Payload.h"
 #include "PayloadFrame.h"
@@ -23,9 +25,10 @@ namespace {
 
 struct CodeProduct {
   Value code, multiplier;
+  bool isWord; ///< the multiplier
 };
 
-/// extsi(code) * multiplier, one that 16 bits hold.
+/// extsi(code) * multiplier, one whose upper half is a word.
 std::optional<CodeProduct> matchProduct(const Epilogue &epilogue, Value value) {
   auto product = value.getDefiningOp<arith::MulIOp>();
   if (!product)
@@ -33,9 +36,10 @@ std::optional<CodeProduct> matchProduct(const Epilogue &epilogue, Value value) {
   auto code = product.getLhs().getDefiningOp<arith::ExtSIOp>();
   std::optional<Interval> range = epilogue.rangeOf(product.getRhs());
   if (!code || !code.getIn().getType().isInteger(8) || !range ||
-      range->low < INT16_MIN || range->high > INT16_MAX)
+      range->magnitude() > 0x1p22)
     return std::nullopt;
-  return CodeProduct{code.getIn(), product.getRhs()};
+  return CodeProduct{code.getIn(), product.getRhs(),
+                     range->low >= INT16_MIN && range->high <= INT16_MAX};
 }
 
 /// The summands of sums of sums.
@@ -83,13 +87,27 @@ std::optional<Lanes> PayloadEmitter::dotOp(Frame &frame, arith::AddIOp op) {
       arith::SubIOp::create(e, rest, arith::ShLIOp::create(e, both, number(7)));
   Value codes = pair(offset(frame.scalar(*this, products[0].code)),
                      offset(frame.scalar(*this, products[1].code)));
-  Value multipliers = pair(arith::AndIOp::create(e, m, number(0xFFFF)), n);
-  if (e.target.hasDotProduct())
-    return Lanes::of(e.intrinsic("llvm.x86.avx512.vpdpwssd.512", type,
-                                 {rest, codes, multipliers}));
-  Value sums =
-      e.intrinsic("llvm.x86.avx512.pmaddw.d.512", type, {codes, multipliers});
-  return Lanes::of(arith::AddIOp::create(e, sums, rest));
+  auto dot = [&](Value sums, Value first, Value second) -> Value {
+    Value multipliers =
+        pair(arith::AndIOp::create(e, first, number(0xFFFF)), second);
+    if (e.target.hasDotProduct())
+      return e.intrinsic("llvm.x86.avx512.vpdpwssd.512", type,
+                         {sums, codes, multipliers});
+    Value products =
+        e.intrinsic("llvm.x86.avx512.pmaddw.d.512", type, {codes, multipliers});
+    return arith::AddIOp::create(e, products, sums);
+  };
+  if (products[0].isWord && products[1].isWord)
+    return Lanes::of(dot(rest, m, n));
+  auto high = [&](Value v) -> Value {
+    return arith::ShRSIOp::create(e, v, number(8));
+  };
+  auto low = [&](Value v) -> Value {
+    return arith::AndIOp::create(e, v, number(255));
+  };
+  Value above =
+      arith::ShLIOp::create(e, dot(number(0), high(m), high(n)), number(8));
+  return Lanes::of(dot(arith::AddIOp::create(e, above, rest), low(m), low(n)));
 }
 
 } // namespace qdialect::cpu

@@ -160,6 +160,17 @@ AttrT findAttribute(qd::DispatchOp dispatch, StringRef name) {
   return {};
 }
 
+/// What was asked of a dispatch: that of its first op of which anything but
+/// floats was asked.
+StringAttr findRequest(qd::DispatchOp dispatch) {
+  constexpr llvm::StringLiteral kRequest = "qd.requested";
+  for (Operation &op : dispatch.getBody().front())
+    if (auto request = op.getAttrOfType<StringAttr>(kRequest))
+      if (request.getValue() != "float")
+        return request;
+  return findAttribute<StringAttr>(dispatch, kRequest);
+}
+
 std::vector<std::string> findFallbacks(qd::DispatchOp dispatch) {
   std::vector<std::string> reasons;
   dispatch->walk([&](Operation *op) {
@@ -389,7 +400,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
         out.value(text(type));
     });
     out.attribute("output", text(dispatch->getResult(0).getType()));
-    if (auto requested = findAttribute<StringAttr>(dispatch, "qd.requested"))
+    if (StringAttr requested = findRequest(dispatch))
       out.attribute("requested", json::fixUTF8(requested.getValue()));
     out.attribute("realised", realisedPrecision(dispatch, *root));
     out.attribute("kernel", step.plan->family);
