@@ -27,25 +27,20 @@ static std::vector<char> asOnDevice(const HostTensor &tensor) {
   return bytes;
 }
 
-ptx::LaunchResult checkGpuDispatch(const std::string &text,
-                                   const std::string &family,
-                                   std::mt19937 &random,
-                                   llvm::ArrayRef<HostTensor> given,
-                                   double tolerance, llvm::StringRef name) {
-  DispatchModule module(text);
-  qd::DispatchOp dispatch = module.dispatch();
-  auto plan = planGpuKernel(dispatch);
-  if (failed(plan)) {
-    ADD_FAILURE() << "no plan";
-    return {};
-  }
-  EXPECT_EQ((*plan)->family, family);
-  const GpuTarget &target =
-      *llvm::find_if(allGpuTargets(),
-                     [&](const GpuTarget &each) { return each.name == name; });
-  OwningOpRef<ModuleOp> code = ModuleOp::create(dispatch.getLoc());
+static const GpuTarget &targetNamed(llvm::StringRef name) {
+  return *llvm::find_if(allGpuTargets(), [&](const GpuTarget &each) {
+    return each.name == name;
+  });
+}
+
+/// Emits the plan's kernel and runs it.
+static ptx::LaunchResult runPlan(DispatchModule &module, GpuKernelPlan &plan,
+                                 std::mt19937 &random,
+                                 llvm::ArrayRef<HostTensor> given,
+                                 double tolerance, const GpuTarget &target) {
+  OwningOpRef<ModuleOp> code = ModuleOp::create(module.dispatch().getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(code->getBody());
-  EXPECT_TRUE(succeeded((*plan)->emit(builder, target, "kernel")));
+  EXPECT_TRUE(succeeded(plan.emit(builder, target, "kernel")));
   llvm::Expected<std::string> assembly = translateToPtx(*code, target);
   if (!assembly) {
     ADD_FAILURE() << llvm::toString(assembly.takeError());
@@ -80,12 +75,12 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
   }
   HostTensor result(expected.type(), expected.shape());
   uint64_t output = argument({}, result.sizeInBytes(), false);
-  for (const ConstantBlob &blob : (*plan)->constants) {
+  for (const ConstantBlob &blob : plan.constants) {
     std::vector<char> bytes(blob.size);
     blob.fill(bytes);
     argument(bytes, bytes.size(), true);
   }
-  GpuLaunch launch = (*plan)->launch(target);
+  GpuLaunch launch = plan.launch(target);
   config.grid.x = static_cast<uint32_t>(launch.blocks);
   config.block.x = static_cast<uint32_t>(launch.threads);
   config.sharedBytes = launch.sharedBytes;
@@ -101,6 +96,32 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
       result.mutableBytes()[i] ^= static_cast<char>(0x80);
   expectSame(result, expected, target.name, tolerance);
   return said;
+}
+
+ptx::LaunchResult checkGpuDispatch(const std::string &text,
+                                   const std::string &family,
+                                   std::mt19937 &random,
+                                   llvm::ArrayRef<HostTensor> given,
+                                   double tolerance, llvm::StringRef target) {
+  DispatchModule module(text);
+  auto plan = planGpuKernel(module.dispatch());
+  if (failed(plan)) {
+    ADD_FAILURE() << "no plan";
+    return {};
+  }
+  EXPECT_EQ((*plan)->family, family);
+  return runPlan(module, **plan, random, given, tolerance, targetNamed(target));
+}
+
+unsigned checkFewerRegisters(const std::string &text, std::mt19937 &random,
+                             llvm::StringRef name) {
+  DispatchModule module(text);
+  const GpuTarget &target = targetNamed(name);
+  auto plan = planGpuKernel(module.dispatch());
+  unsigned smaller = 0;
+  for (; succeeded(plan) && (*plan)->useFewerRegisters(target); ++smaller)
+    runPlan(module, **plan, random, {}, 0, target);
+  return smaller;
 }
 
 } // namespace qdialect::testing

@@ -21,6 +21,11 @@ checkGpuDispatch(const std::string &text, const std::string &family,
                  std::mt19937 &random, llvm::ArrayRef<HostTensor> inputs = {},
                  double tolerance = 0, llvm::StringRef target = "sm_80");
 
+/// The same of the kernels that the dispatch's plan has for fewer registers,
+/// one after the other; returns how many there are.
+unsigned checkFewerRegisters(const std::string &text, std::mt19937 &random,
+                             llvm::StringRef target = "sm_80");
+
 } // namespace qdialect::testing
 
 #endif // QDIALECT_UNITTESTS_CODEGEN_GPUCHECK_H

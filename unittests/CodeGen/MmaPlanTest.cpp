@@ -86,6 +86,19 @@ TEST_F(MmaPlan, EdgesOfTwoActivations) {
     }
 }
 
+/// Smaller tiles read the same image of the weights.
+TEST_F(MmaPlan, FewerRegisters) {
+  EXPECT_EQ(checkFewerRegisters(matmulText(random, 2000, 500, 70), random), 2u);
+  EXPECT_EQ(checkFewerRegisters(matmulText(random, 3, 33, 16), random), 0u);
+  Product p;
+  p.batch = 2;
+  p.heads = 6;
+  p.rows = 200;
+  p.columns = 130;
+  p.zeroLeft = 3;
+  EXPECT_EQ(checkFewerRegisters(productText(p), random), 1u);
+}
+
 /// Loads and stores of the epilogue are as wide as its 16 columns.
 TEST_F(MmaPlan, EpilogueIsVectorized) {
   ptx::LaunchResult said =

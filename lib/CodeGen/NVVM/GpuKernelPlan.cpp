@@ -17,6 +17,8 @@ std::string GpuKernelPlan::instruction(const GpuTarget &target) const {
   return "scalar";
 }
 
+bool GpuKernelPlan::useFewerRegisters(const GpuTarget &target) { return false; }
+
 FailureOr<std::unique_ptr<GpuKernelPlan>>
 planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   loadGpuDialects(*dispatch->getContext());

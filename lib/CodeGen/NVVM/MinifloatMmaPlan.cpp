@@ -27,7 +27,7 @@ bool isFp8(const Format &format) {
          format == Format::minifloat(5, 2, Specials::IEEE);
 }
 
-class MinifloatMmaPlan : public GpuKernelPlan {
+class MinifloatMmaPlan : public MmaDispatchPlan {
 public:
   MinifloatMmaPlan(const cpu::KernelRegion &source, cpu::BlockProduct product)
       : region(source), product(std::move(product)) {
@@ -57,7 +57,7 @@ public:
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
-    MmaTile tile = shapeOn(isNative(target)).second;
+    MmaTile tile = tileOn(target);
     return {g.blocks(tile), tile.threads(), 0};
   }
 
@@ -73,13 +73,13 @@ public:
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                      StringRef symbol) override {
-    auto [geometry, tile] = shapeOn(isNative(target));
+    MmaGeometry geometry = shapeOn(isNative(target)).first;
+    MmaTile tile = tileOn(target);
     MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
     unsigned first = dispatch.firstConstant();
     dispatch.emit(
         moduleBuilder, symbol,
-        [&, &geometry = geometry, &tile = tile](
-            WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
+        [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
           MmaOperands operands;
           operands.activations = arguments[product.rows.input];
           operands.weights = arguments[first];
@@ -94,6 +94,10 @@ public:
   }
 
 private:
+  MmaTile chosenTile(const GpuTarget &target) const override {
+    return shapeOn(isNative(target)).second;
+  }
+
   static bool isNative(const GpuTarget &target) {
     return target.capability >= 89;
   }

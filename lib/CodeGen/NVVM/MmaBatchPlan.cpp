@@ -47,7 +47,7 @@ MmaGeometry geometryOf(const cpu::BatchMatmulGeometry &b) {
   return g;
 }
 
-class BatchMmaPlan : public GpuKernelPlan {
+class BatchMmaPlan : public MmaDispatchPlan {
 public:
   BatchMmaPlan(const cpu::KernelRegion &source, cpu::BatchMatmulGeometry batch,
                MmaGeometry geometry)
@@ -70,6 +70,7 @@ public:
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
+    MmaTile tile = tileOn(target);
     return {g.blocks(tile), tile.threads(), 0};
   }
 
@@ -79,6 +80,7 @@ public:
 
   LogicalResult emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                      StringRef symbol) override {
+    MmaTile tile = tileOn(target);
     MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
     dispatch.emit(
         moduleBuilder, symbol,
@@ -101,6 +103,8 @@ public:
   }
 
 private:
+  MmaTile chosenTile(const GpuTarget &target) const override { return tile; }
+
   cpu::KernelRegion region;
   cpu::BatchMatmulGeometry batch;
   MmaGeometry g;

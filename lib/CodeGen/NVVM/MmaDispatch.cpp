@@ -15,6 +15,18 @@ using namespace mlir;
 
 namespace qdialect::gpu {
 
+MmaTile MmaDispatchPlan::tileOn(const GpuTarget &target) const {
+  auto found = smaller.find(target.name);
+  return found == smaller.end() ? chosenTile(target) : found->second;
+}
+
+bool MmaDispatchPlan::useFewerRegisters(const GpuTarget &target) {
+  std::optional<MmaTile> tile = tileOn(target).withFewerSums();
+  if (tile)
+    smaller.insert_or_assign(target.name, *tile);
+  return tile.has_value();
+}
+
 void MmaDispatch::emit(
     OpBuilder &moduleBuilder, StringRef symbol,
     function_ref<void(WarpEmitter &, ValueRange, Store)> body,

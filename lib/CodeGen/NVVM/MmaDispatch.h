@@ -10,8 +10,24 @@
 
 #include "KernelRegion.h"
 #include "MmaKernel.h"
+#include "QDialect/CodeGen/NVVM/GpuKernelPlan.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace qdialect::gpu {
+
+/// The plan of a product in tiles of mmaTiles().
+class MmaDispatchPlan : public GpuKernelPlan {
+public:
+  bool useFewerRegisters(const GpuTarget &target) override;
+
+protected:
+  /// The tile that the geometry would have, and the one that it has.
+  virtual MmaTile chosenTile(const GpuTarget &target) const = 0;
+  MmaTile tileOn(const GpuTarget &target) const;
+
+private:
+  llvm::StringMap<MmaTile> smaller; ///< by target
+};
 
 struct MmaDispatch {
   using Store = llvm::function_ref<void(const MmaSums &)>;

@@ -21,6 +21,13 @@ ArrayRef<MmaTile> mmaTiles() {
   return tiles;
 }
 
+std::optional<MmaTile> MmaTile::withFewerSums() const {
+  for (const MmaTile &tile : mmaTiles())
+    if (tile.columns == columns && tile.warpRows < warpRows)
+      return tile;
+  return std::nullopt;
+}
+
 int64_t MmaRows::copyBytes() const {
   if (runStep != 1)
     return 1;

@@ -46,6 +46,10 @@ struct MmaTile {
   int64_t columnBytes() const { return columns * kDepth; }
   int64_t stageBytes() const { return rowBytes() + columnBytes(); }
   int64_t sharedBytes() const { return stages * stageBytes(); }
+
+  /// The next smaller one whose warps have fewer rows, and so its threads fewer
+  /// sums; of as many columns, so that weights are packed alike.
+  std::optional<MmaTile> withFewerSums() const;
 };
 
 /// The tiles that kernels are built for, the largest first.

@@ -35,7 +35,7 @@ std::optional<MmaGeometry> geometryOf(const cpu::ContractionGeometry &c) {
   return g;
 }
 
-class MmaPlan : public GpuKernelPlan {
+class MmaPlan : public MmaDispatchPlan {
 public:
   MmaPlan(const cpu::KernelRegion &source, cpu::ContractionGeometry contraction,
           MmaGeometry geometry)
@@ -59,6 +59,7 @@ public:
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
+    MmaTile tile = tileOn(target);
     return {g.blocks(tile), tile.threads(), 0};
   }
 
@@ -70,6 +71,7 @@ public:
                      StringRef symbol) override;
 
 private:
+  MmaTile chosenTile(const GpuTarget &target) const override { return tile; }
   void packConstants(ArrayRef<cpu::ChannelCodes> channels);
 
   cpu::KernelRegion region;
@@ -114,6 +116,7 @@ void MmaPlan::packConstants(ArrayRef<cpu::ChannelCodes> channels) {
 
 LogicalResult MmaPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                             StringRef symbol) {
+  MmaTile tile = tileOn(target);
   MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
   if (g.groups > 1)
     dispatch.columnStep = std::gcd(dispatch.columnStep, g.columns);

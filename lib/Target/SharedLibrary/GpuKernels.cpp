@@ -55,23 +55,19 @@ OwningOpRef<ModuleOp> emit(Job &job, MLIRContext &context) {
   return module;
 }
 
-void run(Job &job, MLIRContext &context, StringRef ptxas) {
+llvm::Error compile(Job &job, MLIRContext &context, StringRef ptxas) {
   OwningOpRef<ModuleOp> module = emit(job, context);
-  llvm::Expected<std::string> code =
-      module ? translateToPtx(*module, *job.target)
-             : llvm::createStringError("it cannot be emitted");
-  auto fail = [&](llvm::Error error) {
-    job.error = "kernel '" + job.kernel.symbol + "' (" + job.target->name +
-                "): " + llvm::toString(std::move(error));
-  };
+  if (!module)
+    return llvm::createStringError("it cannot be emitted");
+  llvm::Expected<std::string> code = translateToPtx(*module, *job.target);
   if (!code)
-    return fail(code.takeError());
+    return code.takeError();
   job.kernel.code = std::move(*code);
   if (ptxas.empty())
-    return;
+    return llvm::Error::success();
   auto assembled = runPtxas(ptxas, job.kernel.code, job.target->name);
   if (!assembled)
-    return fail(assembled.takeError());
+    return assembled.takeError();
   const AssemblyFigures &figures = assembled->figures;
   job.kernel.binary = std::move(assembled->binary);
   job.kernel.assembly = figures;
@@ -80,6 +76,29 @@ void run(Job &job, MLIRContext &context, StringRef ptxas) {
                      figures.sharedBytes + job.kernel.sharedBytes);
   job.kernel.occupancy = static_cast<double>(blocks * job.kernel.threads) /
                          static_cast<double>(job.target->threads);
+  return llvm::Error::success();
+}
+
+bool spills(const GpuKernelCode &kernel) {
+  return kernel.assembly &&
+         kernel.assembly->spillStores + kernel.assembly->spillLoads > 0;
+}
+
+/// What an epilogue and strides cost registers is known to ptxas alone: where
+/// it spills, the kernel is made again for threads that need fewer.
+void run(Job &job, MLIRContext &context, StringRef ptxas) {
+  auto useFewerRegisters = [&] {
+    std::lock_guard<std::mutex> guard(*job.lock);
+    return job.plan->useFewerRegisters(*job.target);
+  };
+  llvm::Error error = compile(job, context, ptxas);
+  while (!error && job.plan && spills(job.kernel) && useFewerRegisters()) {
+    ++job.kernel.reductions;
+    error = compile(job, context, ptxas);
+  }
+  if (error)
+    job.error = "kernel '" + job.kernel.symbol + "' (" + job.target->name +
+                "): " + llvm::toString(std::move(error));
 }
 
 } // namespace

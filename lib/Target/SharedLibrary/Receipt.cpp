@@ -297,6 +297,7 @@ void Writer::launches(unsigned number) {
         out.attribute("registers", kernel.assembly->registers);
         out.attribute("spill_bytes", kernel.assembly->spillStores +
                                          kernel.assembly->spillLoads);
+        out.attribute("register_reductions", kernel.reductions);
         out.attribute("stack_bytes", kernel.assembly->stackBytes);
         out.attribute("static_shared_bytes", kernel.assembly->sharedBytes);
         out.attribute("occupancy", kernel.occupancy);

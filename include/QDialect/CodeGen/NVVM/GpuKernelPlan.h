@@ -39,6 +39,11 @@ public:
   /// The dominant instruction, for the receipt ("mma.m16n8k32.u8.s8", ...).
   virtual std::string instruction(const GpuTarget &target) const;
 
+  /// For a target where ptxas spills registers of the kernel: from now on
+  /// `launch` and `emit` are for one whose threads need fewer, with the same
+  /// constants. False if there is none.
+  virtual bool useFewerRegisters(const GpuTarget &target);
+
   /// Adds `llvm.func @symbol(!llvm.ptr<1> ...)` with `nvvm.kernel`, and what
   /// else it needs, at the builder's insertion point (the end of a module that
   /// has this kernel alone), in a mix of nvvm, llvm, scf, arith, math, vector,

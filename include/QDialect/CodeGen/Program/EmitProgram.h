@@ -56,6 +56,8 @@ struct GpuKernelCode {
   unsigned numArguments = 0;
   unsigned numStrides = 0; ///< parameters behind them
   std::optional<AssemblyFigures> assembly;
+  /// How often it was made for fewer registers, because ptxas spilled.
+  unsigned reductions = 0;
   /// Share of a multiprocessor's threads that can be there at once; with
   /// `assembly`.
   double occupancy = 0;
