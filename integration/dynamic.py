@@ -117,7 +117,7 @@ def check(tools, kind, index, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
-    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--count", type=int, default=9)
     parser.add_argument("--seed", type=int, default=4)
     args = parser.parse_args()
     tools, failed = Tools(args.build), 0

@@ -6,7 +6,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid", "detector", "recurrent"]
+KINDS = ["cnn", "transformer", "shapes", "windows", "audio", "pyramid", "detector", "recurrent", "norms"]
 
 
 class Graph:
@@ -29,13 +29,13 @@ class Graph:
         fan = int(np.prod(shape)) // max(shape)
         return self.constant((self.rng.standard_normal(shape) / np.sqrt(fan)).astype(np.float32))
 
-    def model(self, name, inputs, outputs):
+    def model(self, name, inputs, outputs, opset=17):
         def value(spec):
             return helper.make_tensor_value_info(spec[0], spec[1], spec[2])
 
         graph = helper.make_graph(self.nodes, name, [value(i) for i in inputs], [value(o) for o in outputs],
                                   list(self.inits.values()))
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
 def cnn(rng):
@@ -175,6 +175,26 @@ def recurrent(rng):
                    [("y", TensorProto.FLOAT, ["batch", "seq", 5])])
 
 
+def norms(rng):
+    """Images of any size normalized over each channel, groups of channels, all of them and single places."""
+    g = Graph(rng)
+    width = int(rng.integers(1, 4)) * 8
+
+    def affine(size):
+        return g.constant(rng.uniform(0.5, 1.5, size).astype(np.float32)), g.weight(size)
+
+    x = g.op("Conv", "x", g.weight(width, 3, 3, 3), g.weight(width), pads=[1, 1, 1, 1])
+    x = g.op("Relu", g.op("InstanceNormalization", x, *affine(width)))
+    x = g.op("Conv", x, g.weight(width, width, 3, 3), g.weight(width), pads=[1, 1, 1, 1], strides=[2, 2])
+    x = g.op("GroupNormalization", x, *affine(width), num_groups=int(rng.choice([1, 4, width])))
+    y = g.op("MeanVarianceNormalization", x, axes=[0, 2, 3] if rng.random() < 0.5 else [2, 3])
+    z = g.op("LpNormalization", x, axis=1, p=int(rng.integers(1, 3)))
+    y = g.op("Conv", g.op("Add", y, z), g.weight(10, width, 1, 1))
+    g.op("LogSoftmax", y, axis=int(rng.choice([1, -1])), name="y")
+    return g.model("norms", [("x", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+                   [("y", TensorProto.FLOAT, ["batch", 10, "rows", "columns"])], opset=21)
+
+
 def transformer(rng):
     """An encoder block over token numbers and a mask, its reshapes computed from Shape."""
     g = Graph(rng)
@@ -241,6 +261,8 @@ def build(kind, rng):
         bounds = {"batch": (1, 4), "height": (16, 128, 16), "width": (16, 128, 16)}
     elif kind == "pyramid":
         bounds = {"batch": (1, 4), "height": (2, 40), "width": (2, 40)}
+    elif kind == "norms":  # of more than one place: ONNX Runtime divides the zeros of one by zero
+        bounds = {"batch": (1, 4), "height": (4, 40), "width": (4, 40)}
     elif kind == "audio":
         bounds = {"batch": (1, 4), "samples": (16, 4000)}
     else:
@@ -261,7 +283,7 @@ def feeds(kind, size, rng, model=None):
                 "lengths": rng.integers(1, size["seq"] + 1, size["batch"]).astype(np.int32)}
     if kind == "audio":
         return {"x": rng.standard_normal((size["batch"], 1, size["samples"])).astype(np.float32)}
-    if kind in ("cnn", "windows", "pyramid", "detector"):
+    if kind in ("cnn", "windows", "pyramid", "detector", "norms"):
         return {"x": rng.standard_normal((size["batch"], 3, size["height"], size["width"])).astype(np.float32)}
     shape = (size["batch"], size["seq"])
     if kind == "shapes":

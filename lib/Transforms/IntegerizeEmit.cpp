@@ -352,7 +352,8 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
           Value q = rounding.emit(b, l, args, accumulator.value(b, l, args),
                                   end.zeroPoint(b, l, args));
           return end.clamp(b, l, args, q);
-        });
+        },
+        accumulator.like);
   } else {
     std::optional<DyadicRounding> rounding =
         DyadicRounding::choose(context, island, accumulator, inputs);
@@ -369,7 +370,8 @@ Value makeRequantize(IntegerizeContext &context, const Island &island,
           Value q = rounding->emit(b, l, args, accumulator.value(b, l, args),
                                    end.zeroPoint(b, l, args));
           return end.clamp(b, l, args, q);
-        });
+        },
+        accumulator.like);
   }
   finish(island, op, error);
   if (context.dyadic || accumulator.bound) {

@@ -69,6 +69,8 @@ struct Accumulator {
   std::function<mlir::Value(mlir::OpBuilder &, mlir::Location,
                             mlir::ValueRange)>
       value;
+  /// Has the sizes of the result where the inputs do not tell all of them.
+  mlir::Value like;
   int64_t maxAbs = 0; ///< proven
   /// Where the payload itself computes it and no op before: both its ends.
   std::optional<AccumulatorBound> bound;

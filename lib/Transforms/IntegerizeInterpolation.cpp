@@ -106,6 +106,7 @@ Value integerizeInterpolation(IntegerizeContext &context,
   AffineMap row =
       AffineMap::get(island.rank(), 0, builder.getAffineDimExpr(op->axis));
   Accumulator accumulator;
+  accumulator.like = op->op->getResult(0);
   for (auto [tap, weights] : llvm::zip_equal(op->taps, taps.weights)) {
     auto positions = static_cast<int64_t>(weights.size());
     Value constant =

@@ -28,8 +28,16 @@ IntegerGrid integerGrid(const CodeGrid &grid) {
   return {grid.scale, grid.zeroPoint, grid.bits()};
 }
 
-/// The numbers of a constant; empty if it is none.
+/// The numbers of a constant, also of one that is filled when the program runs;
+/// empty if it is none.
 std::vector<float> numbersOf(Value constant) {
+  FloatAttr filled;
+  auto fill = constant.getDefiningOp<linalg::FillOp>();
+  auto type = cast<RankedTensorType>(constant.getType());
+  if (fill && type.hasStaticShape() &&
+      matchPattern(fill.getInputs()[0], m_Constant(&filled)))
+    return std::vector<float>(type.getNumElements(),
+                              filled.getValue().convertToFloat());
   std::optional<ConstantView> view = constantView(constant);
   std::vector<float> numbers;
   for (int64_t i = 0; view && i < view->numElements(); ++i)

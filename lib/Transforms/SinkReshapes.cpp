@@ -211,7 +211,7 @@ struct SinkIntoFunction : RewritePattern {
 
 /// f(collapse_shape(x)) => collapse_shape(f(x)) for element-wise f whose other
 /// operands have no merged dimension, or are made of constants: those are
-/// split, which costs nothing.
+/// split, which costs nothing. The merged dimensions have fixed sizes.
 struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -225,10 +225,14 @@ struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
       if (auto candidate = input.getDefiningOp<tensor::CollapseShapeOp>())
         if (candidate.getType().getRank() == op.getNumLoops())
           collapse = candidate;
-    if (!collapse || !collapse.getSrcType().hasStaticShape())
+    if (!collapse)
       return rewriter.notifyMatchFailure(op, "reads no collapsed tensor");
     Groups groups = collapse.getReassociationIndices();
     RankedTensorType source = collapse.getSrcType();
+    for (const ReassociationIndices &group : groups)
+      for (int64_t dim : group)
+        if (group.size() > 1 && source.isDynamicDim(dim))
+          return rewriter.notifyMatchFailure(op, "merges a symbolic dimension");
     MLIRContext *context = op.getContext();
     SmallVector<Value> inputs;
     SmallVector<AffineMap> maps;
@@ -256,6 +260,9 @@ struct SinkCollapse : OpRewritePattern<linalg::GenericOp> {
         if (!isComputedFromConstants(value))
           return rewriter.notifyMatchFailure(
               op, "another operand has a merged dimension");
+        if (llvm::any_of(shape, ShapedType::isDynamic))
+          return rewriter.notifyMatchFailure(
+              op, "another operand has a symbolic dimension");
         value = tensor::ExpandShapeOp::create(
             rewriter, op.getLoc(),
             RankedTensorType::get(shape, getElementTypeOrSelf(value)), value,

@@ -52,6 +52,23 @@ func.func @layer_norm(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
 // -----
 
 // The zero point of the input matters; the gain as above.
+// A gain that is one number everywhere may be filled in.
+// CHECK-LABEL: func @filled_gain
+// CHECK: %[[G:.*]] = arith.constant dense<536870912> : tensor<2xi32>
+// CHECK: qd.int_layer_norm %{{.*}}, %[[G]]
+func.func @filled_gain(%q: tensor<4x2xi16>) -> tensor<4x2xi8> {
+  %s = arith.constant dense<1.0e-3> : tensor<f32>
+  %sy = arith.constant dense<0.125> : tensor<f32>
+  %zy = arith.constant dense<3> : tensor<i32>
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<2xf32>
+  %g = linalg.fill ins(%one : f32) outs(%e : tensor<2xf32>) -> tensor<2xf32>
+  %x = qd.dequantize %q scale %s : tensor<4x2xi16>, tensor<f32> -> tensor<4x2xf32>
+  %y = qd.layer_norm %x, %g axis = 1 epsilon = 1.0e-5 {qd.integer_scheme = #qd.integer_scheme<qd>} : tensor<4x2xf32>, tensor<2xf32>
+  %r = qd.quantize %y scale %sy zero_point %zy rounding(half_even) overflow(saturate) : tensor<4x2xf32>, tensor<f32>, tensor<i32> -> tensor<4x2xi8>
+  return %r : tensor<4x2xi8>
+}
+
 // CHECK-LABEL: func @rms_norm
 // CHECK-DAG: %[[G:.*]] = arith.constant dense<[536870912, -268435456]> : tensor<2xi32>
 // CHECK-DAG: %[[B:.*]] = arith.constant dense<{{.*}}> : tensor<2xi64>

@@ -82,3 +82,36 @@ func.func @split_rows(%x: tensor<2x12xf32>) -> tensor<2x3x4xf32> {
   %y = qd.softmax %w axis = 1 : tensor<2x3x4xf32>
   return %y : tensor<2x3x4xf32>
 }
+
+// A collapse that leaves the symbolic dimension alone moves; one that merges it
+// stays.
+
+// CHECK-LABEL: @symbolic
+// CHECK: %[[D:.+]] = tensor.dim %arg0
+// CHECK: %[[E:.+]] = tensor.empty(%[[D]]) : tensor<?x2x3xf32>
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<?x2x3xf32>) outs(%[[E]]
+// CHECK: tensor.collapse_shape %{{.+}} {{\[\[}}0], [1, 2]]
+// CHECK: tensor.collapse_shape %arg0 {{\[\[}}0, 1], [2]]
+// CHECK: linalg.generic {{.*}} ins(%{{.+}} : tensor<?x3xf32>)
+func.func @symbolic(%a: tensor<?x2x3xf32>) -> (tensor<?x6xf32>, tensor<?x3xf32>) {
+  %zero = arith.constant 0 : index
+  %c = tensor.collapse_shape %a [[0], [1, 2]] : tensor<?x2x3xf32> into tensor<?x6xf32>
+  %n = tensor.dim %c, %zero : tensor<?x6xf32>
+  %e = tensor.empty(%n) : tensor<?x6xf32>
+  %f = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]} ins(%c : tensor<?x6xf32>) outs(%e : tensor<?x6xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %m = arith.negf %v : f32
+    linalg.yield %m : f32
+  } -> tensor<?x6xf32>
+  %d = tensor.collapse_shape %a [[0, 1], [2]] : tensor<?x2x3xf32> into tensor<?x3xf32>
+  %k = tensor.dim %d, %zero : tensor<?x3xf32>
+  %g = tensor.empty(%k) : tensor<?x3xf32>
+  %h = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+      iterator_types = ["parallel", "parallel"]} ins(%d : tensor<?x3xf32>) outs(%g : tensor<?x3xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %m = arith.negf %v : f32
+    linalg.yield %m : f32
+  } -> tensor<?x3xf32>
+  return %f, %h : tensor<?x6xf32>, tensor<?x3xf32>
+}

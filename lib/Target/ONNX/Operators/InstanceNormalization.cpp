@@ -47,17 +47,12 @@ Tensor sumOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
                    kept);
 }
 
-double countOver(const Tensor &x, ArrayRef<int64_t> axes) {
-  double count = 1;
-  for (int64_t axis : axes)
-    count *= static_cast<double>(x.dim(axis));
-  return count;
-}
-
 Tensor meanOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes) {
-  double count = countOver(x, axes);
+  int64_t count = 1;
+  for (int64_t axis : axes)
+    count = b.sizes.mul(count, x.dim(axis));
   return map(b, sumOver(b, x, axes), [&](const Scalars &s, Value v) {
-    return s.div(v, s.number(v, count));
+    return s.div(v, b.sizeAs(s.b, s.loc, v.getType(), count));
   });
 }
 
@@ -82,16 +77,33 @@ Moments momentsOver(GraphBuilder &b, const Tensor &x, ArrayRef<int64_t> axes,
 
 namespace {
 
-/// Rows of `row` elements normalized to mean 0 and variance 1, then scaled and
-/// shifted per channel (axis 1).
+/// Rows normalized to mean 0 and variance 1. qd.layer_norm has rows of one
+/// length; those of a symbolic one are normalized by parts, in f32 at least.
+Tensor standardizeRows(GraphBuilder &b, const Tensor &rows, float epsilon) {
+  Type type = rows.elementType();
+  int64_t row = rows.dim(1);
+  if (!SymbolicSizes::isSymbolic(row))
+    return b.tensor(qd::LayerNormOp::create(
+        b.builder, b.loc, rows.type, b.value(rows), b.filled({row}, type, 1),
+        Value(), uint64_t(1), llvm::APFloat(epsilon)));
+  bool isNarrow = type.getIntOrFloatBitWidth() < 32;
+  Tensor wide = isNarrow ? b.cast(rows, b.builder.getF32Type()) : rows;
+  Moments moments = momentsOver(b, wide, {1}, epsilon);
+  Tensor centered =
+      zip(b, wide, moments.mean,
+          [](const Scalars &s, Value v, Value mean) { return s.sub(v, mean); });
+  Tensor y =
+      zip(b, centered, moments.inverseDeviation,
+          [](const Scalars &s, Value v, Value by) { return s.mul(v, by); });
+  return b.cast(y, type);
+}
+
+/// Rows of `row` elements normalized, then scaled and shifted per channel
+/// (axis 1).
 Tensor normalizeRows(GraphBuilder &b, const Tensor &x, int64_t row,
                      float epsilon, const Tensor &scale, const Tensor &shift) {
-  Type type = x.elementType();
-  Tensor rows = b.reshape(x, {row == 0 ? 0 : x.size() / row, row});
-  Tensor ones(b.filled({row}, type, 1));
-  Tensor y(qd::LayerNormOp::create(b.builder, b.loc, rows.type, b.value(rows),
-                                   b.value(ones), Value(), uint64_t(1),
-                                   llvm::APFloat(epsilon)));
+  int64_t count = row == 0 ? 0 : *b.sizes.divide(b.count(x), row);
+  Tensor y = standardizeRows(b, b.reshape(x, {count, row}), epsilon);
   return b.channelwise(b.reshape(y, x.shape()), {scale, shift}, 1,
                        [](OpBuilder &nested, Location at, ValueRange v) {
                          Scalars s{nested, at};
@@ -120,9 +132,7 @@ LogicalResult importInstanceNormalization(Node &n) {
   float epsilon = n.getFloat("epsilon", 1e-5f);
   if (!n.ok() || !bindChannels(n, x, x.dim(1), scale, shift))
     return failure();
-  int64_t row = 1;
-  for (int64_t size : x.shape().drop_front(2))
-    row *= size;
+  int64_t row = n.b.sizes.product(x.shape().drop_front(2));
   return n.result(normalizeRows(n.b, x, row, epsilon, scale, shift));
 }
 
@@ -135,10 +145,11 @@ LogicalResult importGroupNormalization(Node &n) {
   if (!n.ok())
     return failure();
   int64_t channels = x.dim(1);
-  if (groups < 1 || channels % groups != 0 || stash != 1)
+  if (SymbolicSizes::isSymbolic(channels) || groups < 1 ||
+      channels % groups != 0 || stash != 1)
     return n.emitError() << "attribute 'num_groups' is " << groups
                          << " (stash_type " << stash << "), but there are "
-                         << channels << " channels";
+                         << n.b.sizes.print(channels) << " channels";
   bool perGroup = n.opset() < 21;
   if (!bindChannels(n, x, perGroup ? groups : channels, scale, shift))
     return failure();
@@ -151,9 +162,8 @@ LogicalResult importGroupNormalization(Node &n) {
     scale = spread(scale);
     shift = spread(shift);
   }
-  int64_t row = channels / groups;
-  for (int64_t size : x.shape().drop_front(2))
-    row *= size;
+  int64_t row = n.b.sizes.mul(channels / groups,
+                              n.b.sizes.product(x.shape().drop_front(2)));
   return n.result(normalizeRows(n.b, x, row, epsilon, scale, shift));
 }
 
@@ -178,10 +188,6 @@ LogicalResult importRMSNormalization(Node &n) {
     return n.result(b.tensor(qd::RmsNormOp::create(
         b.builder, b.loc, x.type, b.value(x), b.value(scale),
         static_cast<uint64_t>(axis), llvm::APFloat(epsilon))));
-  if (llvm::any_of(x.shape(), SymbolicSizes::isSymbolic))
-    return n.emitError() << "scale " << describeType(scale.type)
-                         << " must have the normalized dimensions of "
-                         << b.describe(x) << " where one is symbolic";
   bool isNarrow = x.elementType().getIntOrFloatBitWidth() < 32;
   Tensor wide = isNarrow ? b.cast(x, f32) : x;
   Shape axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
@@ -268,9 +274,8 @@ LogicalResult importLogSoftmax(Node &n) {
     return failure();
   GraphBuilder &b = n.b;
   // Before opset 13 everything from the axis on is one row.
-  Shape rows{1, 1};
-  for (int64_t i = 0; i < x.rank(); ++i)
-    rows[i < axis ? 0 : 1] *= x.dim(i);
+  Shape rows{b.sizes.product(x.shape().take_front(axis)),
+             b.sizes.product(x.shape().drop_front(axis))};
   Tensor seen = n.opset() < 13 ? b.reshape(x, rows) : x;
   axis = n.opset() < 13 ? 1 : axis;
   Tensor shifted = subtractMax(b, seen, axis);
@@ -291,16 +296,17 @@ Tensor softmaxByParts(GraphBuilder &b, const Tensor &x, int64_t axis) {
 }
 
 void registerInstanceNormalizationOps(OpRegistry &r) {
-  r.onOp("InstanceNormalization", 6, importInstanceNormalization);
-  r.onOp("GroupNormalization", 18, importGroupNormalization);
+  r.onOp("InstanceNormalization", 6, importInstanceNormalization).symbolic();
+  r.onOp("GroupNormalization", 18, importGroupNormalization).symbolic();
   r.onOp("RMSNormalization", 23, importRMSNormalization).symbolic();
   // ONNX Runtime's optimizer writes it into ONNX's own domain.
   for (StringRef domain : {StringRef(), StringRef(microsoftDomain)})
     r.onOp(domain, "SimplifiedLayerNormalization", 1, importRMSNormalization)
         .symbolic();
-  r.onOp("MeanVarianceNormalization", 9, importMeanVarianceNormalization);
-  r.onOp("LpNormalization", 1, importLpNormalization);
-  r.onOp("LogSoftmax", 1, importLogSoftmax);
+  r.onOp("MeanVarianceNormalization", 9, importMeanVarianceNormalization)
+      .symbolic();
+  r.onOp("LpNormalization", 1, importLpNormalization).symbolic();
+  r.onOp("LogSoftmax", 1, importLogSoftmax).symbolic();
 }
 
 } // namespace qdialect::onnx_import
