@@ -115,10 +115,52 @@ TEST_F(MatrixTilesTest, RandomConvolutions) {
   }
 }
 
+// Tiles read from the image: parts of a line, a line, several short ones, with
+// the last line or tile overlapping; more than one image; strides, rows of the
+// filter apart, uneven padding; without padding no copy is made.
+TEST_F(MatrixTilesTest, Lines) {
+  ConvCase cases[] = {
+      {1, 12, 35, 64, 3, 3, 40, 1, 1, 1, 1, 1, 1, 1, 1},
+      {1, 14, 14, 64, 3, 3, 70, 1, 1, 1, 1, 1, 1, 1, 1},
+      {1, 7, 7, 64, 3, 3, 130, 1, 1, 1, 1, 1, 1, 1, 1},
+      {1, 9, 4, 32, 3, 3, 33, 1, 1, 1, 1, 1, 1, 1, 1},
+      {2, 7, 5, 64, 3, 3, 200, 1, 1, 1, 1, 1, 1, 1, 1},
+      {4, 6, 6, 64, 5, 5, 16, 1, 1, 1, 1, 2, 2, 2, 2},
+      {1, 28, 29, 64, 3, 3, 64, 2, 2, 1, 1, 0, 1, 1, 0},
+      {1, 20, 18, 48, 3, 4, 64, 2, 1, 3, 1, 4, 0, 1, 3},
+      {1, 19, 21, 64, 3, 3, 64, 1, 1},
+      {2, 28, 28, 256, 1, 1, 64, 2, 2},
+      {1, 40, 40, 4, 7, 7, 64, 2, 2},
+      {1, 17, 17, 80, 1, 1, 30, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  for (const ConvCase &c : cases)
+    check(convText(random, c, /*isFloat=*/false));
+}
+
+TEST_F(MatrixTilesTest, RandomLines) {
+  std::uniform_int_distribution<int64_t> size(5, 40), kernel(2, 5),
+      quarters(4, 20), outputs(1, 130), small(1, 2), pad(0, 2);
+  for (int i = 0; i < 8; ++i) {
+    ConvCase c{small(random),        size(random) + 8, size(random) + 4,
+               4 * quarters(random), kernel(random),   kernel(random),
+               outputs(random)};
+    c.strideY = small(random);
+    c.strideX = small(random);
+    c.dilationY = small(random);
+    c.top = pad(random);
+    c.left = pad(random);
+    c.bottom = pad(random);
+    c.right = pad(random);
+    check(convText(random, c, /*isFloat=*/false));
+  }
+}
+
 TEST_F(MatrixTilesTest, Groups) {
   check(groupedText(random, 9, 3, 20, 70, 3));
   check(groupedText(random, 7, 4, 24, 16, 1));
   check(groupedText(random, 8, 2, 6, 130, 2));
+  check(groupedText(random, 16, 2, 64, 64, 3));
+  check(groupedText(random, 9, 3, 32, 20, 3));
 }
 
 } // namespace

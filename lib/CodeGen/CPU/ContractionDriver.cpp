@@ -15,6 +15,15 @@ using namespace mlir;
 
 namespace qdialect::cpu {
 
+/// A number of chunks near `chunks` that cuts lines of an image evenly, and for
+/// two threads; `chunks` if there is none.
+static int64_t fitToLines(int64_t chunks, int64_t lines) {
+  for (int64_t fitting = (2 * chunks + 2) / 3; fitting <= 2 * chunks; ++fitting)
+    if (fitting % 2 == 0 && lines % fitting == 0)
+      return fitting;
+  return chunks;
+}
+
 /// Enough tasks for any number of threads we meet to be even.
 static constexpr int64_t kWantedTasks = 8;
 
@@ -34,13 +43,19 @@ ContractionTasks ContractionTasks::choose(const ContractionGeometry &g) {
   tasks.chunks = (pixels + rows - 1) / rows;
   if (tasks.chunks > 1 && tasks.chunks % 2 != 0)
     ++tasks.chunks;
+  bool hasLines = !g.isStrided() && g.pixels.size() > 1;
+  if (hasLines && tasks.chunks > 1)
+    tasks.chunks = fitToLines(tasks.chunks, pixels / g.pixels.back().size);
   if (tasks.chunks < kWantedTasks)
     tasks.panelGroups =
         std::min(panels, (kWantedTasks + tasks.chunks - 1) / tasks.chunks);
   // Weights that are few: many pixels split better than few panels.
-  if (tasks.total() < kWantedTasks && pixels >= 2 * 24)
+  if (tasks.total() < kWantedTasks && pixels >= 2 * 24) {
     tasks.chunks =
         std::min<int64_t>(pixels / 24, kWantedTasks / tasks.panelGroups);
+    if (hasLines)
+      tasks.chunks = fitToLines(tasks.chunks, pixels / g.pixels.back().size);
+  }
   tasks.maxChunkRows = (pixels + tasks.chunks - 1) / tasks.chunks;
   return tasks;
 }
@@ -88,6 +103,10 @@ private:
                  Value panelWeights, Value channel, Value groupOffset);
   /// The table entry of a chunk's row, or the row itself.
   Value rowAt(Value firstRow, Value inChunk);
+  void emitCopy(Value firstRow, Value numRows, Value groupOffset);
+
+  bool readsLines() const { return tiling && tiling->shape.lines; }
+  bool needsTable() const { return !g.isStrided() && !readsLines(); }
 
   OpBuilder &moduleBuilder;
   const CpuTarget &target;
@@ -104,10 +123,10 @@ private:
   /// By vectors of the block and of the panel.
   std::map<std::pair<int64_t, int64_t>, LLVM::LLVMFuncOp> unpackings;
   int64_t scratchBytes = 0;
-  LLVM::LLVMFuncOp gathering;
+  LLVM::LLVMFuncOp copying;
 
   Emitter *emitter = nullptr;
-  Value args, input, weights, padding, table, scratch, gathered;
+  Value args, input, weights, padding, table, scratch, copied;
 };
 
 DriverEmitter::PanelClass DriverEmitter::makeClass(int64_t channels) {
@@ -187,10 +206,14 @@ void DriverEmitter::emitMatrixKernels() {
           moduleBuilder, target, name, *tiling, epilogue,
           {block.vectors, block.channels, g.image.isPacked()}, firstConstant);
     }
-  if (tiling->gathers)
-    gathering =
-        emitRowGathering(moduleBuilder, epilogue.region->root->getLoc(), target,
-                         (symbol + "_gather").str(), g, *tiling, tableStride);
+  Location loc = epilogue.region->root->getLoc();
+  if (tiling->source == MatrixTiling::Gathered)
+    copying =
+        emitRowGathering(moduleBuilder, loc, target, (symbol + "_gather").str(),
+                         g, *tiling, tableStride);
+  if (tiling->source == MatrixTiling::CopiedImage)
+    copying = emitImageCopying(moduleBuilder, loc, target,
+                               (symbol + "_copy").str(), g);
   // The last multiplication reads codes behind the panel.
   if (scratchBytes > 0)
     scratchBytes +=
@@ -223,9 +246,8 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
     blockWeights = scratch;
   }
   if (tiling) {
-    Value rows = tiling->gathers
-                     ? gathered
-                     : e.at(rowAt(firstRow, e.index(0)), groupOffset);
+    Value rows =
+        copied ? copied : e.at(rowAt(firstRow, e.index(0)), groupOffset);
     e.call(block.matrixKernel,
            {args, rows, blockWeights, firstRow, numRows, blockChannel});
     return;
@@ -249,10 +271,23 @@ void DriverEmitter::emitTiles(PanelClass::Block &block, Value firstRow,
 
 Value DriverEmitter::rowAt(Value firstRow, Value inChunk) {
   Emitter &e = *emitter;
+  if (readsLines())
+    return emitFirstPixel(e, g, input, e.div(firstRow, g.pixels.back().size));
   if (!g.isStrided())
     return e.at(table, e.mul(inChunk, 8));
   return e.at(input,
               e.mul(e.add(firstRow, inChunk), g.rowStride() * elementSize));
+}
+
+void DriverEmitter::emitCopy(Value firstRow, Value numRows, Value groupOffset) {
+  Emitter &e = *emitter;
+  Value rows = rowAt(firstRow, e.index(0));
+  if (tiling->source == MatrixTiling::Gathered)
+    return e.call(copying, {rows, groupOffset, numRows, copied});
+  int64_t width = tiling->shape.lines->width;
+  Value ofPadding = padding ? e.at(padding, groupOffset) : rows;
+  e.call(copying, {e.at(rows, groupOffset), ofPadding, e.div(firstRow, width),
+                   e.div(numRows, width), copied});
 }
 
 void DriverEmitter::emitTask(Value task, Value firstTask) {
@@ -260,8 +295,12 @@ void DriverEmitter::emitTask(Value task, Value firstTask) {
   int64_t panels = g.groups * g.panelsPerGroup();
   Value chunk = e.div(task, tasks.panelGroups),
         part = e.rem(task, tasks.panelGroups);
-  Value firstRow = e.div(e.mul(chunk, g.numPixels()), tasks.chunks);
-  Value endRow = e.div(e.mul(e.add(chunk, 1), g.numPixels()), tasks.chunks);
+  // Rows that no chunk divides.
+  int64_t unit = readsLines() ? tiling->shape.lines->width : 1;
+  auto chunkStart = [&](Value chunk) {
+    return e.mul(e.div(e.mul(chunk, g.numPixels() / unit), tasks.chunks), unit);
+  };
+  Value firstRow = chunkStart(chunk), endRow = chunkStart(e.add(chunk, 1));
   Value firstPanel = e.div(e.mul(part, panels), tasks.panelGroups);
   Value endPanel = e.div(e.mul(e.add(part, 1), panels), tasks.panelGroups);
   Value numRows = e.sub(endRow, firstRow);
@@ -269,7 +308,7 @@ void DriverEmitter::emitTask(Value task, Value firstTask) {
   auto isZero = [&](Value number) { return e.less(number, e.index(1)); };
   Value isFirst =
       arith::CmpIOp::create(e, arith::CmpIPredicate::eq, task, firstTask);
-  if (!g.isStrided())
+  if (needsTable())
     e.ifThen(arith::OrIOp::create(e, isFirst, isZero(part)), [&] {
       emitRowTable(e, g, table, tableStride, input, padding, firstRow, endRow);
     });
@@ -285,15 +324,13 @@ void DriverEmitter::emitTask(Value task, Value firstTask) {
                                       e.mul(inGroup, panelBytes)));
     Value channel = e.add(e.mul(group, g.groupChannels), e.mul(inGroup, 64));
     Value groupOffset = e.mul(group, g.groupStep * elementSize);
-    if (gathering) {
+    if (copying) {
       Value isFirstPanel = arith::AndIOp::create(
           e, isFirst,
           arith::CmpIOp::create(e, arith::CmpIPredicate::eq, panel,
                                 firstPanel));
-      e.ifThen(arith::OrIOp::create(e, isFirstPanel, isZero(inGroup)), [&] {
-        e.call(gathering,
-               {rowAt(firstRow, e.index(0)), groupOffset, numRows, gathered});
-      });
+      e.ifThen(arith::OrIOp::create(e, isFirstPanel, isZero(inGroup)),
+               [&] { emitCopy(firstRow, numRows, groupOffset); });
     }
     auto walk = [&](PanelClass &panelClass) {
       for (PanelClass::Block &block : panelClass.blocks)
@@ -323,15 +360,15 @@ void DriverEmitter::emit() {
   weights = e.argument(args, firstConstant);
   if (g.padded())
     padding = e.argument(args, firstConstant + 2);
-  if (!g.isStrided())
+  if (needsTable())
     table = LLVM::AllocaOp::create(e, e.ptr(), e.i64(),
                                    e.index(g.numTaps() * tableStride), 64);
   if (scratchBytes > 0)
     scratch =
         LLVM::AllocaOp::create(e, e.ptr(), e.i8(), e.index(scratchBytes), 64);
-  if (gathering)
-    gathered = LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
-                                      e.index(tiling->gatherBytes), 64);
+  if (copying)
+    copied = LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
+                                    e.index(tiling->copyBytes), 64);
   if (tiling)
     emitConfigureTiles(e, tiling->shape);
   Value firstTask = func.getArgument(1);

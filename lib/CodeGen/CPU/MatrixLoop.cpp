@@ -33,6 +33,22 @@ void MatrixTileShape::cutDepth(int64_t totalSteps) {
   steps = ceilDiv(totalSteps, blocks);
 }
 
+void MatrixTileShape::cutLines(int64_t rowStride, int64_t least, int64_t most) {
+  int64_t width = lines->width;
+  lines->tilesOfLine = ceilDiv(width, kMostRows);
+  rows = ceilDiv(width, lines->tilesOfLine);
+  rowTiles = lines->tilesOfLine * most;
+  if (lines->lineStride % rowStride != 0)
+    return;
+  lines->pitch = lines->lineStride / rowStride;
+  while (lines->linesOfTile < least && rows + lines->pitch <= kMostRows) {
+    rows += lines->pitch;
+    ++lines->linesOfTile;
+  }
+  if (lines->linesOfTile > 1)
+    rowTiles = ceilDiv(most, lines->linesOfTile);
+}
+
 void emitConfigureTiles(Emitter &e, const MatrixTileShape &shape) {
   // Byte 0 is the palette; from 16 on the bytes of a row of each tile as words,
   // from 48 on the rows. Tiles: 0 to 3 sums, 4 and 5 rows, 6 and 7 weights.
@@ -75,10 +91,14 @@ private:
   /// Vectors of channels that the registers hold the sums of.
   static constexpr int64_t kColumns = 2;
 
+  /// Where a tile begins: its number among the rows and its memory.
+  struct Place {
+    Value row, memory;
+  };
   /// One or two tiles of rows and where their sums are.
   struct Block {
-    Value first, count; ///< rows
-    Value sums;         ///< i32[count][16 * vectors]
+    Value first, count; ///< rows that are handed out
+    Value sums;         ///< i32[sumRow(count)][16 * vectors]
   };
 
   Value sumTile(int64_t i, int64_t j) { return tile(kColumns * i + j); }
@@ -89,14 +109,27 @@ private:
     e.instruction("llvm.x86.tileloadd64", {tile, pointer, stride});
   }
 
+  /// Where the sums of row `number` of a block are: between the lines of a tile
+  /// are rows of no use.
+  Value sumRow(Value number) {
+    if (!shape.lines || shape.lines->linesOfTile == 1)
+      return number;
+#if QDIALECT_MUTATE == 212 // the rows between lines count as pixels
+    return number;
+#endif
+    int64_t between = shape.lines->pitch - shape.lines->width;
+    return e.add(number, e.mul(e.div(number, shape.lines->width), between));
+  }
+
   int64_t numRounds() const { return ceilDiv(operands.vectors, kColumns); }
   /// Bytes of the sums of a row.
   int64_t sumStride() const { return 64 * operands.vectors; }
 
-  void multiply(const Block &block, int64_t numTiles, const Block &before,
+  Place place(Value tile);
+  void multiply(ArrayRef<Place> places, Value sums, const Block &before,
                 Value blockNumber);
   void prefetch(Value number);
-  void multiplyStep(ArrayRef<Value> tiles, Value image, Value step,
+  void multiplyStep(ArrayRef<Place> places, Value image, Value step,
                     int64_t numColumns);
   void finish(const Block &block, Value from, Value to);
 
@@ -107,44 +140,63 @@ private:
 };
 
 void MatrixLoopEmitter::emit() {
+  int64_t sumRows = 2 * shape.rows;
+  if (shape.lines && shape.lines->linesOfTile > 1)
+    sumRows += shape.lines->pitch - shape.lines->width;
   auto makeSums = [&]() -> Value {
     return LLVM::AllocaOp::create(e, e.ptr(), e.i8(),
-                                  e.index(2 * shape.rows * sumStride()), 64);
+                                  e.index(sumRows * sumStride()), 64);
   };
-  // The last tile begins early enough to end with the last row.
-  Value last = e.sub(operands.numRows, e.index(shape.rows));
   SmallVector<Value> carried{e.index(0), e.index(0), makeSums(), makeSums()};
   carried = e.loop(
       e.index(0), e.index(shape.rowTiles / 2), 1, carried,
       [&](Value pair, ValueRange before) -> SmallVector<Value> {
-        Value first = e.min(e.mul(pair, 2 * shape.rows), last);
-        Value second = e.min(e.add(first, shape.rows), last);
-        Block block{first, e.add(e.sub(second, first), shape.rows), before[3]};
-        multiply(block, 2, {before[0], before[1], before[2]}, pair);
-        return {block.first, block.count, block.sums, before[2]};
+        Place places[] = {place(e.mul(pair, 2)),
+                          place(e.add(e.mul(pair, 2), 1))};
+        multiply(places, before[3], {before[0], before[1], before[2]}, pair);
+        Value offset = e.sub(places[1].row, places[0].row);
+        return {places[0].row, e.add(offset, shape.rowsOut()), before[3],
+                before[2]};
       },
       /*keepRolled=*/true);
   Block before{carried[0], carried[1], carried[2]};
   if (shape.rowTiles % 2 != 0) {
-    Block block{last, e.index(shape.rows), carried[3]};
-    multiply(block, 1, before, e.index(shape.rowTiles / 2));
-    before = block;
+    Place last = place(e.index(shape.rowTiles - 1));
+    multiply(last, carried[3], before, e.index(shape.rowTiles / 2));
+    before = {last.row, e.index(shape.rowsOut()), carried[3]};
   }
   finish(before, e.index(0), before.count);
 }
 
-/// The sums of block number `blockNumber` into memory; among the
-/// multiplications the epilogue of the block before.
-void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
+/// The last tiles begin early enough to end with the last row, or line.
+MatrixLoopEmitter::Place MatrixLoopEmitter::place(Value tile) {
+  if (!shape.lines) {
+    Value row = e.min(e.mul(tile, shape.rows),
+                      e.sub(operands.numRows, e.index(shape.rows)));
+    return {row, e.at(operands.rows, e.mul(row, operands.rowStride))};
+  }
+  const MatrixLines &lines = *shape.lines;
+  Value line = e.mul(e.div(tile, lines.tilesOfLine), lines.linesOfTile);
+  line = e.min(line, e.sub(e.div(operands.numRows, lines.width),
+                           e.index(lines.linesOfTile)));
+  Value column = e.min(e.mul(e.rem(tile, lines.tilesOfLine), shape.rows),
+                       e.index(std::max<int64_t>(lines.width - shape.rows, 0)));
+  Value memory = e.at(operands.rows, e.mul(line, lines.lineStride));
+  return {e.add(e.mul(line, lines.width), column),
+          e.at(memory, e.mul(column, operands.rowStride))};
+}
+
+/// The sums of the tiles at `places` into memory; among the multiplications the
+/// epilogue of the block before.
+void MatrixLoopEmitter::multiply(ArrayRef<Place> places, Value sums,
                                  const Block &before, Value blockNumber) {
+  int64_t numTiles = places.size();
+  SmallVector<Value> sumsOf{sums};
   // The second tile may begin among the rows of the first; both then have the
   // same sums there.
-  Value offset = e.sub(block.count, e.index(shape.rows));
-  Value firstTile = e.at(operands.rows, e.mul(block.first, operands.rowStride));
-  SmallVector<Value> tiles{firstTile}, sums{block.sums};
   if (numTiles > 1) {
-    tiles.push_back(e.at(firstTile, e.mul(offset, operands.rowStride)));
-    sums.push_back(e.at(block.sums, e.mul(offset, sumStride())));
+    Value offset = sumRow(e.sub(places[1].row, places[0].row));
+    sumsOf.push_back(e.at(sums, e.mul(offset, sumStride())));
   }
   int64_t numSteps = numRounds() * shape.blocks;
   for (int64_t round = 0; round < numRounds(); ++round) {
@@ -157,7 +209,7 @@ void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
     e.loop(
         e.index(0), e.index(shape.blocks), 1, {},
         [&](Value step, ValueRange) {
-          multiplyStep(tiles, e.at(operands.image, 64 * first), step,
+          multiplyStep(places, e.at(operands.image, 64 * first), step,
                        numColumns);
           Value number = e.add(step, round * shape.blocks);
           Value from = e.div(e.mul(number, before.count), numSteps);
@@ -171,7 +223,7 @@ void MatrixLoopEmitter::multiply(const Block &block, int64_t numTiles,
     for (int64_t i = 0; i < numTiles; ++i)
       for (int64_t j = 0; j < numColumns; ++j)
         e.instruction("llvm.x86.tilestored64",
-                      {sumTile(i, j), e.at(sums[i], 64 * (first + j)),
+                      {sumTile(i, j), e.at(sumsOf[i], 64 * (first + j)),
                        e.index(sumStride())});
   }
 }
@@ -188,13 +240,18 @@ void MatrixLoopEmitter::prefetch(Value number) {
                            /*cache=*/1);
 }
 
-void MatrixLoopEmitter::multiplyStep(ArrayRef<Value> tiles, Value image,
+void MatrixLoopEmitter::multiplyStep(ArrayRef<Place> places, Value image,
                                      Value step, int64_t numColumns) {
   int64_t imageStride = 64 * operands.vectors;
   image = e.at(image, e.mul(step, shape.steps * imageStride));
-  for (auto [i, tile] : llvm::enumerate(tiles)) {
-    load(rowTile(i), e.at(tile, e.mul(step, 4 * shape.steps)),
-         operands.rowStride);
+  Value codes = e.mul(step, 4 * shape.steps);
+  if (shape.lines && shape.lines->filterBlocks != shape.blocks) {
+    int64_t blocks = shape.lines->filterBlocks;
+    codes = e.add(e.mul(e.rem(step, blocks), 4 * shape.steps),
+                  e.mul(e.div(step, blocks), shape.lines->filterStride));
+  }
+  for (auto [i, place] : llvm::enumerate(places)) {
+    load(rowTile(i), e.at(place.memory, codes), operands.rowStride);
     for (int64_t j = 0; j < numColumns; ++j) {
       if (i == 0)
         load(weightTile(j), e.at(image, 64 * j), e.index(imageStride));
@@ -204,11 +261,11 @@ void MatrixLoopEmitter::multiplyStep(ArrayRef<Value> tiles, Value image,
   }
 }
 
-/// The epilogue of rows [from, to) of a block.
+/// The epilogue of the rows [from, to) that a block hands out.
 void MatrixLoopEmitter::finish(const Block &block, Value from, Value to) {
-  e.loop(from, to, 1, [&](Value row) {
-    finishRow(e.add(block.first, row),
-              e.at(block.sums, e.mul(row, sumStride())));
+  e.loop(from, to, 1, [&](Value number) {
+    finishRow(e.add(block.first, number),
+              e.at(block.sums, e.mul(sumRow(number), sumStride())));
   });
 }
 

@@ -20,30 +20,39 @@ static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// takes the time of eight rows at least and as long for one step as for 16.
 static constexpr int64_t kFewestRows = 4, kFewestSteps = 6;
 
-/// What a thread's stack has room for, and L2 beside the weights.
-static constexpr int64_t kMostGathered = 768 << 10;
-
 std::optional<MatrixTiling>
 MatrixTiling::choose(const CpuTarget &target, const ContractionGeometry &g,
                      const ContractionTasks &tasks) {
-  int64_t fewestRows = g.numPixels() / tasks.chunks;
-  if (!target.hasTiles() || g.isFloat || fewestRows < kFewestRows ||
+  if (!target.hasTiles() || g.isFloat ||
+      g.numPixels() / tasks.chunks < kFewestRows ||
       g.numTaps() * g.stepsPerTap() < kFewestSteps || !mayUnpackPanel(g))
     return std::nullopt;
+  std::optional<MatrixTiling> rows = chooseRows(g, tasks);
+  if (rows && rows->source == InPlace)
+    return rows;
+  std::optional<MatrixTiling> lines = chooseLines(g, tasks);
+  if (!lines || (rows && rows->cycles(g, tasks) < lines->cycles(g, tasks)))
+    return rows;
+  return lines;
+}
+
+std::optional<MatrixTiling>
+MatrixTiling::chooseRows(const ContractionGeometry &g,
+                         const ContractionTasks &tasks) {
   MatrixTiling tiling;
   // No tile is larger than the smallest chunk.
-  tiling.shape.cutRows(fewestRows, tasks.maxChunkRows);
+  tiling.shape.cutRows(g.numPixels() / tasks.chunks, tasks.maxChunkRows);
   tiling.shape.cutDepth(g.numTaps() * g.stepsPerTap());
-  tiling.gathers = !g.isStrided() || tiling.stepsBeyond(g) > 0;
   tiling.rowStride = g.rowStride();
-  if (tiling.gathers) {
-    // An odd number of cache lines: neighbouring rows fall into other sets.
-    tiling.rowStride =
-        (ceilDiv(4 * tiling.shape.steps * tiling.shape.blocks, 64) | 1) * 64;
-    tiling.gatherBytes = tasks.maxChunkRows * tiling.rowStride + 64;
-    if (tiling.gatherBytes > kMostGathered)
-      return std::nullopt;
-  }
+  if (g.isStrided() && tiling.stepsBeyond(g) == 0)
+    return tiling;
+  // An odd number of cache lines: neighbouring rows fall into other sets.
+  tiling.source = Gathered;
+  tiling.rowStride =
+      (ceilDiv(4 * tiling.shape.steps * tiling.shape.blocks, 64) | 1) * 64;
+  tiling.copyBytes = tasks.maxChunkRows * tiling.rowStride + 64;
+  if (tiling.copyBytes > kMostCopied)
+    return std::nullopt;
   return tiling;
 }
 

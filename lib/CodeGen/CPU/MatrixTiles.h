@@ -9,8 +9,9 @@
 // unit wants its right side.
 //
 // The left side are rows of codes at one stride. Rows of a matrix product are
-// read where they lie; the taps of a convolution are copied side by side first,
-// once for all channels of a chunk of pixels.
+// read where they lie, and so are the pixels of an image's lines, of which a
+// convolution with padding has a padded copy made for a chunk of pixels. Where
+// that does not do the taps of each pixel are copied side by side.
 
 #ifndef QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H
 #define QDIALECT_LIB_CODEGEN_CPU_MATRIXTILES_H
@@ -22,15 +23,35 @@ namespace qdialect::cpu {
 
 /// How a contraction is cut into tiles.
 struct MatrixTiling {
+  enum Source {
+    InPlace,     ///< rows are read where they lie
+    CopiedImage, ///< from lines that were copied, with padding around them
+    Gathered,    ///< the taps of each pixel were copied side by side
+  };
   MatrixTileShape shape;
-  bool gathers = false;    ///< rows are copied
-  int64_t rowStride = 0;   ///< bytes from row to row as tiles read them
-  int64_t gatherBytes = 0; ///< of a chunk's copied rows
+  Source source = InPlace;
+  int64_t rowStride = 0; ///< bytes from row to row as tiles read them
+  int64_t copyBytes = 0; ///< of what is copied for a chunk
 
   /// The tiling for a target that has tiles, where they are the better choice.
   static std::optional<MatrixTiling> choose(const CpuTarget &target,
                                             const ContractionGeometry &geometry,
                                             const ContractionTasks &tasks);
+
+  /// The same for each way to read the rows, if it can be gone.
+  static std::optional<MatrixTiling>
+  chooseRows(const ContractionGeometry &geometry,
+             const ContractionTasks &tasks);
+  static std::optional<MatrixTiling>
+  chooseLines(const ContractionGeometry &geometry,
+              const ContractionTasks &tasks);
+
+  /// What multiplying and copying take, about.
+  int64_t cycles(const ContractionGeometry &geometry,
+                 const ContractionTasks &tasks) const;
+
+  /// What a thread's stack has room for, and L2 beside the weights.
+  static constexpr int64_t kMostCopied = 768 << 10;
 
   /// K steps of the last multiplication that do not exist: the codes of pixels
   /// are zero there, those of weights whatever lies behind the panel.
@@ -51,6 +72,21 @@ emitRowGathering(mlir::OpBuilder &moduleBuilder, mlir::Location loc,
                  const CpuTarget &target, llvm::StringRef name,
                  const ContractionGeometry &geometry,
                  const MatrixTiling &tiling, int64_t tableStride);
+
+/// Emits the private function that copies the lines of the image that lines of
+/// the output read, with padding around them:
+///   (pixels, padding, firstLine, numLines, out): the first pixel of the first
+/// line, padding counted
+mlir::LLVM::LLVMFuncOp emitImageCopying(mlir::OpBuilder &moduleBuilder,
+                                        mlir::Location loc,
+                                        const CpuTarget &target,
+                                        llvm::StringRef name,
+                                        const ContractionGeometry &geometry);
+
+/// The codes that the first tap of the first pixel of an output line reads,
+/// padding counted.
+mlir::Value emitFirstPixel(Emitter &e, const ContractionGeometry &geometry,
+                           mlir::Value input, mlir::Value line);
 
 /// What the micro-kernel of the matrix unit computes of a chunk's pixels.
 struct MatrixKernel {
