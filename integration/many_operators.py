@@ -1,10 +1,11 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""One network of operators that seldom meet (parametric, leaky and hard activations, dilated depthwise and grouped
-convolutions, squeeze and excitation, enlarged images, transposed convolution, instance norm, attention, layer norm, GELU)
-in integers: as `w8a8-int` and `integer-only`, with a fixed and a symbolic batch. Nothing falls back, the bits are the
-interpreter's, images of a batch do not disturb each other, and the result is close to the float model's."""
+"""Networks of operators that seldom meet, in integers: images (parametric, leaky, hard activations, dilated depthwise and
+grouped convolutions, squeeze and excitation, enlarged images, transposed convolution, instance norm, attention, layer norm,
+GELU) and films (convolutions and pools of three dimensions). As `w8a8-int` and `integer-only`, with a fixed and a symbolic
+batch. Nothing falls back, the bits are the interpreter's, samples of a batch do not disturb each other, and the result is
+close to the float model's."""
 
 import argparse
 import sys
@@ -19,7 +20,7 @@ from evaluation.report import sqnr
 from evaluation.tools import Tools
 from integration.dynamic_graphs import Graph
 
-SIZE, IMAGES, LEAST_DB = 32, 4, 25
+SIZE, COUNT, LEAST_DB = 32, 4, 25
 
 
 def affine(g, size):
@@ -57,39 +58,52 @@ def attention(g, x):
     return g.op("MatMul", g.op("Gelu", g.op("MatMul", x, g.weight(16, 64))), g.weight(64, 16))
 
 
-def network(batch):
+def image(g):
+    return g.op("ReduceMean", attention(g, branches(g, stem(g))), g.constant(np.int64([1])), keepdims=0)
+
+
+def film(g):
+    x = g.op("Relu", g.op("Conv", "x", g.weight(16, 3, 3, 3, 3), g.weight(16), pads=[1] * 6, strides=[1, 2, 2]))
+    x = g.op("MaxPool", x, kernel_shape=[1, 2, 2], strides=[1, 2, 2])
+    x = g.op("Elu", g.op("Conv", x, g.weight(16, 16, 3, 1, 1), pads=[1, 0, 0, 1, 0, 0]), alpha=0.7)
+    x = g.op("AveragePool", x, kernel_shape=[2, 2, 2], strides=[2, 2, 2])
+    return g.op("ReduceMean", x, g.constant(np.int64([2, 3, 4])), keepdims=0)
+
+
+SHAPES = {image: (3, SIZE, SIZE), film: (3, 8, SIZE, SIZE)}
+
+
+def network(kind, batch):
     g = Graph(np.random.default_rng(7))
-    x = attention(g, branches(g, stem(g)))
-    x = g.op("ReduceMean", x, g.constant(np.int64([1])), keepdims=0)
-    g.op("Gemm", x, g.weight(10, 16), g.weight(10), transB=1, name="y")
-    return g.model("many", [("x", TensorProto.FLOAT, [batch, 3, SIZE, SIZE])], [("y", TensorProto.FLOAT, [batch, 10])],
+    g.op("Gemm", kind(g), g.weight(10, 16), g.weight(10), transB=1, name="y")
+    return g.model("many", [("x", TensorProto.FLOAT, [batch, *SHAPES[kind]])], [("y", TensorProto.FLOAT, [batch, 10])],
                    opset=20)
 
 
-def images(count, seed):
+def samples(kind, count, seed):
     """Smooth, as photographs are."""
-    x = np.random.default_rng(seed).standard_normal((count, 3, SIZE, SIZE))
-    x = np.cumsum(np.cumsum(x, -1), -2)
-    return (x / np.abs(x).max((1, 2, 3), keepdims=True)).astype(np.float32)
+    x = np.random.default_rng(seed).standard_normal((count, *SHAPES[kind]))
+    x = np.cumsum(np.cumsum(x, -1), -2).reshape(count, -1)
+    return (x / np.abs(x).max(1, keepdims=True)).reshape(count, *SHAPES[kind]).astype(np.float32)
 
 
-def check(tools, recipe, batch):
+def check(tools, kind, recipe, batch):
     from qdialect import Model
 
-    name = f"{recipe}-{batch}"
+    name = f"{kind.__name__}-{recipe}-{batch}"
     path, data = tools.path(f"{name}.onnx"), tools.path(f"{name}.npz")
-    onnx.save(network(batch), path)
-    np.savez(data, x=images(48, 1))
+    onnx.save(network(kind, batch), path)
+    np.savez(data, x=samples(kind, 48, 1))
     common = ["--calibration", data, "--recipe", recipe, "--fail-on-fallback", *(["--dim", "batch=1..8"] * (batch != 1))]
     program = tools.compile(path, tools.path(f"{name}.mlir"), *common, "--stop-after=integerize")
-    x = images(IMAGES, 2)
+    x = samples(kind, COUNT, 2)
     with Model(tools.compile(path, tools.path(f"{name}.so"), *common)) as m:
-        y = np.concatenate([m.run(x=x[i:i + 1])["y"] for i in range(IMAGES)])
+        y = np.concatenate([m.run(x=x[i:i + 1])["y"] for i in range(COUNT)])
         together, receipt = (m.run(x=x)["y"] if batch != 1 else y), m.receipt
     given = {"x": x if batch != 1 else x[:, None]}
     interpreted = interpret_results(tools, program, given, name, "y").reshape(y.shape)
     reference = session(path, threads=1)
-    truth = np.concatenate([reference.run(None, {"x": x[i:i + 1]})[0] for i in range(IMAGES)])
+    truth = np.concatenate([reference.run(None, {"x": x[i:i + 1]})[0] for i in range(COUNT)])
     quality = sqnr(truth, y)
     print(f"{name}: {quality:.1f} dB to the float model")
     problems = []
@@ -108,8 +122,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     tools = Tools(parser.parse_args().build)
-    problems = [problem for recipe in ("w8a8-int", "integer-only") for batch in (1, "batch")
-                for problem in check(tools, recipe, batch)]
+    problems = [problem for kind in (image, film) for recipe in ("w8a8-int", "integer-only") for batch in (1, "batch")
+                for problem in check(tools, kind, recipe, batch)]
     print("\n".join(problems) or "equal")
     return 1 if problems else 0
 

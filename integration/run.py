@@ -34,7 +34,7 @@ TESTS = [
     ("bounds that the program computes", ["integration.computed_bounds"]),
     ("sizes that agree when the model runs", ["integration.run_time_shapes"]),
     ("a decoder block in integers", ["integration.llama_block"]),
-    ("a network of many operators", ["integration.many_operators"]),
+    ("networks of many operators", ["integration.many_operators"]),
     ("control flow", ["integration.control_flow"]),
     ("values that change size in loops", ["integration.growing_loops"]),
     ("GPUs", ["integration.gpu"]),

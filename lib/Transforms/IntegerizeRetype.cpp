@@ -27,17 +27,19 @@ void buildPayload(OpBuilder &builder, Location loc, linalg::GenericOp original,
     return arith::ExtSIOp::create(builder, loc, type, value);
   };
   Value element = widen(body.getArgument(0));
+  // Of a pool too, whose second input is the shape of its window.
+  std::optional<ReductionKind> kind = getReductionKind(original);
   Value result;
-  if (body.getNumArguments() == 3) {
+  if (isCopy(original)) {
+    result = body.getArgument(0);
+  } else if (kind == ReductionKind::Max) {
+    result = arith::MaxSIOp::create(builder, loc, accumulator, element);
+  } else if (kind == ReductionKind::Sum) {
+    result = arith::AddIOp::create(builder, loc, accumulator, element);
+  } else {
     Value product = arith::MulIOp::create(builder, loc, element,
                                           widen(body.getArgument(1)));
     result = arith::AddIOp::create(builder, loc, accumulator, product);
-  } else if (isCopy(original)) {
-    result = body.getArgument(0);
-  } else if (getReductionKind(original) == ReductionKind::Max) {
-    result = arith::MaxSIOp::create(builder, loc, accumulator, element);
-  } else {
-    result = arith::AddIOp::create(builder, loc, accumulator, element);
   }
   linalg::YieldOp::create(builder, loc, result);
 }
