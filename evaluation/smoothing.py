@@ -150,6 +150,11 @@ def evaluate_block(report, tools):
         gain = 20 if "," in case else 0 if case == "percentile" else 3
         report.add("smoothing", f"outlier block, {case}", "SQNR dB", found, (">=", first + gain) if first else None, first)
         first = first or found
+    # What needs no factors: scales of tokens, and channels in floats besides.
+    tokens = sqnr(own, run("tokens", "--recipe", "w8a8-dynamic", "--calibration", calibration, "--fail-on-fallback"))
+    report.add("smoothing", "outlier block, scales of tokens (w8a8-dynamic)", "SQNR dB", tokens, None, first)
+    split = sqnr(own, run("split", "--recipe", "llm-int8", "--calibration", calibration, "--fail-on-fallback"))
+    report.add("smoothing", "outlier block, channels in floats (llm-int8)", "SQNR dB", split, (">=", tokens + 5), first)
 
 
 def evaluate_hostile(report, tools, name, source, groups):

@@ -41,6 +41,7 @@ TESTS = [
     ("AArch64", ["integration.aarch64"]),
     ("the benchmark", ["integration.bench"]),
     ("recipes of blocked weights", ["integration.weight_blocks"]),
+    ("channels of outliers in floats", ["integration.llm_int8"]),
     ("blocked weights on GPUs", ["integration.gpu_matmul_nbits"]),
     ("installed files in other projects", ["integration.install"]),
     ("bad input", ["integration.bad_input"]),

@@ -34,11 +34,14 @@ SAME = {"w4a8": np.inf, "fp8": 50}
 SQNR = re.compile(r"sqnr_db (\S+)")
 
 
-def network(random, rows, as_gemm):
-    """Two layers with a relu between them; Gemm with transposed weights, or MatMul and Add."""
+def network(random, rows, as_gemm, spread=1):
+    """Two layers with a relu between them; Gemm with transposed weights, or MatMul and Add. The first takes its input's
+    channels divided by `spread`."""
     nodes, inits, value = [], [], "x"
     for i, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
         weight = (random.normal(size=(inputs, outputs)) / np.sqrt(inputs)).astype(np.float32)
+        if i == 0:
+            weight /= np.reshape(spread, (-1, 1)).astype(np.float32)
         bias = random.normal(size=outputs).astype(np.float32)
         inits.append(numpy_helper.from_array(np.ascontiguousarray(weight.T) if as_gemm else weight, f"w{i}"))
         inits.append(numpy_helper.from_array(bias, f"b{i}"))

@@ -30,6 +30,8 @@ void TensorOverride::applyTo(TensorRecipe &recipe) const {
   recipe.p = p.value_or(recipe.p);
   recipe.rounding = rounding.value_or(recipe.rounding);
   recipe.block = block.value_or(recipe.block);
+  if (outliers)
+    recipe.outliers = outliers;
 }
 
 std::optional<RecipeFormat> RecipeFormat::ofMinifloat(llvm::StringRef name) {

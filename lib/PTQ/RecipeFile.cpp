@@ -128,6 +128,7 @@ struct MappingTraits<ActivationKeys> {
   static void mapping(IO &io, ActivationKeys &keys) {
     mapTensor(io, keys);
     io.mapOptional("dynamic", keys.dynamic);
+    io.mapOptional("outliers", keys.outliers);
   }
   static std::string validate(IO &, ActivationKeys &keys) {
     if (keys.granularity == Granularity::Channel)
@@ -139,6 +140,8 @@ struct MappingTraits<ActivationKeys> {
     if (token != keys.dynamic.value_or(false) ||
         (keys.dynamic && !keys.granularity))
       return "activations: granularity: token and dynamic: true come together";
+    if (keys.outliers && !(*keys.outliers > 0))
+      return "activations: outliers must be a magnitude above 0";
     return validateTensor(keys);
   }
 };
@@ -335,6 +338,10 @@ static std::string validateLayer(const LayerRecipe &layer) {
         tensor->estimator != RangeMethod::Percentile)
       return "format " + tensor->format.str() +
              " wants estimator minmax or percentile";
+  if (layer.activations.outliers &&
+      (!layer.activations.isDynamic() || hasBlocks))
+    return "activations: outliers want granularity: token, and weights without "
+           "blocks";
   if (layer.activations.format.minifloat || layer.weights.format.minifloat)
     return validateMinifloats(layer);
   if (layer.activations.format.isFloat && !hasBlocks)
@@ -396,6 +403,11 @@ struct MappingTraits<Recipe> {
         (!std::isfinite(*recipe.biasAbsorption) || *recipe.biasAbsorption < 0))
       return "bias_absorption must not be negative";
     std::string problem = validateLayer(recipe.layer({}, ""));
+    auto checkSmoothing = [&](const LayerRecipe &layer) {
+      if (problem.empty() && layer.activations.outliers && recipe.smoothing)
+        problem = "activations: outliers and smoothing do not go together";
+    };
+    checkSmoothing(recipe.layer({}, ""));
     for (const LayerRule &rule : recipe.layers) {
       LayerRecipe layer{/*keepFloat=*/false, recipe.activations,
                         recipe.weights};
@@ -403,6 +415,7 @@ struct MappingTraits<Recipe> {
       rule.weights.applyTo(layer.weights);
       if (problem.empty())
         problem = validateLayer(layer);
+      checkSmoothing(layer);
     }
     if (!problem.empty())
       return problem;

@@ -396,7 +396,10 @@ llvm::Error Driver::quantize() {
     return fail(ExitCode::Failure, "the quantize phase failed");
   finished(Phase::Quantize,
            llvm::Twine(summary.activations) + " activations, " +
-               llvm::Twine(summary.contractions) + " contractions");
+               llvm::Twine(summary.contractions) + " contractions" +
+               (summary.outliers ? ", " + std::to_string(summary.outliers) +
+                                       " channels in floats"
+                                 : ""));
   return llvm::Error::success();
 }
 

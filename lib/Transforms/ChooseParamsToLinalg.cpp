@@ -268,6 +268,14 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
           return arith::SelectOp::create(b, loc, isScale, s,
                                          constantOf(b, loc, 1));
         });
+    Value shapedScale = lowering.withUnitDims(scale, scaleType);
+    scale.getDefiningOp()->setDiscardableAttrs(
+        op->getDiscardableAttrDictionary());
+    if (op.getZeroPoint().use_empty()) {
+      rewriter.replaceAllUsesWith(op.getScale(), shapedScale);
+      rewriter.eraseOp(op);
+      return success();
+    }
     Value zero = lowering.combine(
         {extremes[0], scale}, zeroType,
         [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
@@ -284,11 +292,8 @@ struct ChooseParamsToLinalg : OpRewritePattern<qd::ChooseParamsOp> {
           Value rounded = math::RoundEvenOp::create(b, loc, real);
           return arith::FPToSIOp::create(b, loc, b.getI32Type(), rounded);
         });
-    Value shapedScale = lowering.withUnitDims(scale, scaleType),
-          shapedZero = lowering.withUnitDims(zero, zeroType);
-    scale.getDefiningOp()->setDiscardableAttrs(
-        op->getDiscardableAttrDictionary());
-    rewriter.replaceOp(op, {shapedScale, shapedZero});
+    rewriter.replaceOp(op,
+                       {shapedScale, lowering.withUnitDims(zero, zeroType)});
     return success();
   }
 };

@@ -108,6 +108,25 @@ bool isSunk(Operation *op) {
          });
 }
 
+/// Can kernels compute it with what is in front of it? Other operands may be
+/// read at fixed places, as those of channels that stay float.
+bool isEpilogueStep(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (isElementwiseGeneric(op))
+    return true;
+  return generic && generic.getNumDpsInits() == 1 &&
+         generic.getNumLoops() == generic.getNumParallelLoops() &&
+         generic.hasPureTensorSemantics() &&
+         generic.getMatchingIndexingMap(generic.getDpsInitOperand(0))
+             .isIdentity() &&
+         !generic.payloadUsesValueFromOperand(generic.getDpsInitOperand(0)) &&
+         llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) {
+           return llvm::all_of(map.getResults(), [](AffineExpr expr) {
+             return isa<AffineDimExpr, AffineConstantExpr>(expr);
+           });
+         });
+}
+
 /// Does the kernel of `root` read its image through the pad? The contraction
 /// kernels want channels in groups of four (docs/PhaseContract.md section 7)
 /// and gain nothing on thin images; they pad all channels with one code.
@@ -221,7 +240,7 @@ Group *Former::findProducerGroup(Operation *op) {
 }
 
 void Former::assign(Operation *op) {
-  if (isElementwiseGeneric(op))
+  if (isEpilogueStep(op))
     if (Group *group = findProducerGroup(op)) {
       group->members.push_back(op);
       groupOf[op] = group;
@@ -231,7 +250,7 @@ void Former::assign(Operation *op) {
   group->members.push_back(op);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     group->hasRoot = linalgOp.getNumReductionLoops() > 0;
-    group->takesEpilogue = group->hasRoot || isElementwiseGeneric(op);
+    group->takesEpilogue = group->hasRoot || isEpilogueStep(op);
   }
   // Row functions and products hand on the lanes that they make.
   if (isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::IntSoftmaxOp,

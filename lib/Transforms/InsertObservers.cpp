@@ -12,7 +12,8 @@
 // integer units read, at its source: max pools, reshapes, transposes, slices
 // and pads keep the grid, so nothing stands behind them. What a float op made
 // is rounded for the integer units among its readers alone, its slices each for
-// theirs. Who chooses scales at run time needs no observer.
+// theirs. Who chooses scales at run time needs no observer, but for channels
+// that stay float.
 
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
@@ -20,6 +21,7 @@
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QuantizationPlan.h"
+#include "SplitOutliers.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -103,6 +105,26 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     }
     for (Value value : values)
       observe(value, plan);
+    for (const PlannedUnit &planned : plan.units)
+      if (planned.findsOutliers() && canSplitOutliers(planned.unit))
+        observeChannels(activationOf(planned.unit));
+  }
+
+  /// The activation of a product whose scales are chosen at run time, as the
+  /// product reads it: which of its channels stay float is asked before.
+  void observeChannels(OpOperand &operand) {
+    Value value = operand.get();
+    if (value.getDefiningOp<qd::ObserveOp>())
+      return;
+    qd::ObserveOp &op = channelObservers[value];
+    if (!op) {
+      OpBuilder builder(&getContext());
+      builder.setInsertionPointAfterValue(value);
+      op = qd::ObserveOp::create(builder, value.getLoc(), value.getType(),
+                                 value, uniqueName(value));
+      ++numObserved;
+    }
+    operand.set(op.getResult());
   }
 
   /// What is rounded for an integer reader of `value`. The parts of a tensor in
@@ -179,6 +201,7 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
     return name;
   }
 
+  llvm::DenseMap<Value, qd::ObserveOp> channelObservers;
   llvm::StringSet<> names;
   unsigned nextNumber = 0;
 };

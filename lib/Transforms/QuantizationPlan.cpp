@@ -31,8 +31,7 @@ static bool exceedsStaticGrids(const QuantizableUnit &unit,
   return values && values->absMax() >= kLogTo;
 }
 
-/// A product whose weights are a constant of two dimensions.
-static bool isMatrixProduct(const QuantizableUnit &unit) {
+bool isMatrixProduct(const QuantizableUnit &unit) {
   return unit.contraction && unit.contraction->weightIsConstant &&
          unit.contraction->kind == ContractionStructure::Kind::Matmul &&
          unit.contraction->weightMap.getNumResults() == 2 &&

@@ -28,7 +28,15 @@ struct PlannedUnit {
   bool roundsResult = false; ///< gives codes
   /// Its activation gets a scale for each row at run time.
   bool isDynamic = false;
+
+  /// Do channels of its activation stay float where statistics say so?
+  bool findsOutliers() const {
+    return isDynamic && isInteger && layer.activations.outliers;
+  }
 };
+
+/// A product whose weights are a constant of two dimensions.
+bool isMatrixProduct(const QuantizableUnit &unit);
 
 /// Warns of each rule of `recipe` whose name is that of no value of `function`,
 /// with the nearest name: a layer that was meant to stay float would be

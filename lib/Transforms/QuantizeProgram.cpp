@@ -22,6 +22,7 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/IR/QDDialect.h"
+#include "QDialect/PTQ/OutlierChannels.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Observers.h"
 #include "QDialect/Transforms/Passes.h"
@@ -30,9 +31,11 @@
 #include "QuantizeTables.h"
 #include "Requests.h"
 #include "SmoothActivations.h"
+#include "SplitOutliers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include <map>
 
 #define DEBUG_TYPE "qd-quantize"
 
@@ -94,9 +97,13 @@ private:
     });
     // What the statistics leave to scales chosen at run time has no grid.
     auto isUnread = [&](qd::ObserveOp observe) {
-      return recipe.smoothing &&
-             recipe.smoothing->method == SmoothingMethod::Log &&
-             !plan.isWanted(observe.getResult());
+      bool leavesToRunTime =
+          (recipe.smoothing &&
+           recipe.smoothing->method == SmoothingMethod::Log) ||
+          llvm::any_of(units, [](const PlannedUnit &planned) {
+            return planned.findsOutliers();
+          });
+      return leavesToRunTime && !plan.isWanted(observe.getResult());
     };
     llvm::copy_if(observers, std::back_inserter(unread), isUnread);
     llvm::erase_if(observers, isUnread);
@@ -342,12 +349,16 @@ private:
     if (layer.weights.format.minifloat)
       return quantizeBlockWeights(unit, layer.weights, summary);
     if (planned.isDynamic) {
+      SmallVector<int64_t> outliers = outliersOf(planned);
+      if (!outliers.empty())
+        splitOutliers(unit, outliers);
+      summary.outliers += outliers.size();
       if (layer.weights.granularity == Granularity::Block)
         quantizeBlockWeights(unit, layer.weights, summary);
       else
         quantizeContraction(unit, layer.weights, std::nullopt, nullptr,
                             /*correctBias=*/false, summary);
-      quantizeTokens(unit, layer.activations);
+      quantizeTokens(unit, layer.activations, outliers);
       return;
     }
     // The operand was replaced: ask the op, not the unit.
@@ -366,6 +377,31 @@ private:
                         summary);
   }
 
+  /// The channels of the unit's activation that stay floats.
+  SmallVector<int64_t> outliersOf(const PlannedUnit &planned) const {
+    if (!planned.findsOutliers() || !canSplitOutliers(planned.unit))
+      return {};
+    Value x = activationOf(planned.unit).get();
+    auto observe = x.getDefiningOp<qd::ObserveOp>();
+    if (!observe)
+      return {};
+    return llvm::to_vector(findOutlierChannels(
+        *statistics.lookup(observe.getValueName()),
+        *planned.layer.activations.outliers,
+        cast<RankedTensorType>(x.getType()).getShape().back()));
+  }
+
+  /// `x` as scales are chosen by it, one value for all products that read it.
+  Value withoutOutliers(Value x, ArrayRef<int64_t> outliers) {
+    if (outliers.empty())
+      return x;
+    std::vector<int64_t> channels(outliers.begin(), outliers.end());
+    Value &hidden = hiddenOutliers[{x.getAsOpaquePointer(), channels}];
+    if (!hidden)
+      hidden = hideChannels(x, channels);
+    return hidden;
+  }
+
   /// Codes of the activation, with a scale and a zero point for each row that
   /// is summed over, from the data:
   ///
@@ -373,7 +409,8 @@ private:
   ///   %q = qd.quantize %x scale %s zero_point %z ... block_sizes = [1, 0]
   ///   %y = qd.dequantize %q scale %s zero_point %z block_sizes = [1, 0]
   void quantizeTokens(const QuantizableUnit &unit,
-                      const TensorRecipe &activations) {
+                      const TensorRecipe &activations,
+                      ArrayRef<int64_t> outliers) {
     auto op = cast<linalg::LinalgOp>(unit.root);
     const ContractionStructure &s = *unit.contraction;
     if (!op.getDpsInputs()[s.weightOperand].getDefiningOp<qd::DequantizeOp>())
@@ -391,15 +428,18 @@ private:
     Type code = codeType(builder, activations.format);
     auto params = qd::ChooseParamsOp::create(
         builder, loc, RankedTensorType::get(shape, builder.getF32Type()),
-        RankedTensorType::get(shape, builder.getI32Type()), x, code,
-        activations.symmetric, blocks);
+        RankedTensorType::get(shape, builder.getI32Type()),
+        withoutOutliers(x, outliers), code, activations.symmetric, blocks);
     Value zero = activations.symmetric ? Value() : params.getZeroPoint();
     auto quantize = qd::QuantizeOp::create(builder, loc, type.clone(code), x,
                                            params.getScale(), zero, blocks);
     auto dequantize =
         qd::DequantizeOp::create(builder, loc, type, quantize.getResult(),
                                  params.getScale(), zero, blocks);
-    if (StringRef name = valueName(gridSource(x)); !name.empty()) {
+    auto observe = x.getDefiningOp<qd::ObserveOp>();
+    StringRef name =
+        observe ? observe.getValueName() : valueName(gridSource(x));
+    if (!name.empty()) {
       params->setAttr("qd.name", builder.getStringAttr(name));
       quantize->setAttr("qd.name", builder.getStringAttr(name));
       dequantize->setAttr("qd.name", builder.getStringAttr(name));
@@ -436,6 +476,8 @@ private:
   SmallVector<qd::ObserveOp> unread;
   llvm::DenseMap<Operation *, ValueStatistics> statisticsOf;
   llvm::DenseMap<Operation *, std::pair<QuantParams, RecipeFormat>> coarseGrids;
+  /// By value and channels.
+  std::map<std::pair<void *, std::vector<int64_t>>, Value> hiddenOutliers;
   /// The scale of each dequantize that this pass made.
   llvm::DenseMap<Operation *, float> scales;
 };

@@ -304,10 +304,37 @@ TEST(RecipeTest, UnknownNamesListTheKnown) {
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
   EXPECT_NE(message.find(
-                "built in: fp6, fp8, integer-only, w4a16, w4a4-int, w4a8-int, "
-                "w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
+                "built in: fp6, fp8, integer-only, llm-int8, w4a16, w4a4-int, "
+                "w4a8-int, w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
             std::string::npos)
       << message;
+}
+
+TEST(RecipeTest, ChannelsOfOutliers) {
+  Recipe recipe = parsed(R"(name: mine
+base: llm-int8
+layers:
+  - {match: "head*", activations: {outliers: 2.5}}
+)");
+  EXPECT_EQ(recipe.layer({"x"}, "matmul").activations.outliers, 6.0);
+  EXPECT_EQ(recipe.layer({"head1"}, "matmul").activations.outliers, 2.5);
+  EXPECT_EQ(recipe.layer({"x"}, "matmul").precision(), "w8a8-token");
+
+  auto expectError = [](const std::string &text, const std::string &part) {
+    std::string error = errorOf("name: x\n" + text + "\n");
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  expectError("activations: {outliers: 0.0}",
+              "activations: outliers must be a magnitude above 0");
+  expectError("activations: {outliers: 6}",
+              "activations: outliers want granularity: token, and weights "
+              "without blocks");
+  expectError("base: w4a8\nactivations: {granularity: token, dynamic: true, "
+              "outliers: 6}",
+              "activations: outliers want granularity: token, and weights "
+              "without blocks");
+  expectError("base: llm-int8\nsmoothing: 0.5",
+              "activations: outliers and smoothing do not go together");
 }
 
 TEST(RecipeTest, BaseIsWhatIsNotSaid) {

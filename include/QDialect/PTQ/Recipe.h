@@ -85,6 +85,10 @@ struct TensorRecipe {
   double p = 2.4;
   WeightRounding rounding = WeightRounding::Nearest; ///< of weights
   int64_t block = 32;                                ///< of Granularity::Block
+  /// Channels whose magnitude in calibration reaches it stay floats, and so do
+  /// the products with their weights (OutlierChannels.h); activations of
+  /// Granularity::Token alone.
+  std::optional<double> outliers = std::nullopt;
 
   bool isDynamic() const { return granularity == Granularity::Token; }
   /// Minifloats have no zero point.
@@ -104,6 +108,7 @@ struct TensorOverride {
   std::optional<double> p;
   std::optional<WeightRounding> rounding;
   std::optional<int64_t> block;
+  std::optional<double> outliers;
 
   void applyTo(TensorRecipe &recipe) const;
 };

@@ -27,6 +27,8 @@ struct QuantizeSummary {
   int64_t absorbed = 0;
   /// Activations whose channels were divided (Recipe::smoothing).
   int64_t smoothed = 0;
+  /// Channels that stay float (TensorRecipe::outliers), by layer.
+  int64_t outliers = 0;
   /// Tables of rows that became codes (Recipe::tables).
   int64_t tables = 0;
   /// Units in branches that no sample took.

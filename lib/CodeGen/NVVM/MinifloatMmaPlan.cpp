@@ -8,6 +8,7 @@
 
 #include "BlockPanels.h"
 #include "Families.h"
+#include "KernelFunction.h"
 #include "MmaDispatch.h"
 
 #include <cmath>
@@ -34,6 +35,8 @@ public:
     const cpu::BlockRows &rows = this->product.rows;
     const BlockWeights &w = this->product.weights;
     g.window.inputOffset = rows.offset;
+    g.alignment =
+        tensorAlignment(region.body().getArgument(rows.input).getType());
     g.window.pixels.push_back({rows.count, rows.stride, -1});
     g.run = w.depth;
     g.columns = w.channels;

@@ -8,6 +8,7 @@
 
 #include "BatchMatmul.h"
 #include "Families.h"
+#include "KernelFunction.h"
 #include "MmaDispatch.h"
 
 #include <numeric>
@@ -23,14 +24,20 @@ bool isSmall(Type tensor) {
   return type.getNumElements() < (int64_t(1) << 31);
 }
 
-MmaGeometry geometryOf(const cpu::BatchMatmulGeometry &b) {
+MmaGeometry geometryOf(const cpu::BatchMatmulGeometry &b,
+                       const cpu::KernelRegion &region) {
+  auto alignmentOf = [&](unsigned argument) {
+    return tensorAlignment(region.body().getArgument(argument).getType());
+  };
   MmaGeometry g;
   g.run = b.depth.size;
   g.window.inputOffset = b.lhs.offset;
   g.window.pixels.push_back({b.rows.size, b.rows.lhs, -1});
   g.columns = b.columns.size;
+  g.alignment = alignmentOf(b.lhs.argument);
   g.isUnsigned = true; // offset binary
   g.right.emplace();
+  g.right->alignment = alignmentOf(b.rhs.argument);
   g.right->run = g.run;
   g.right->runStep = b.depth.rhs;
   g.right->window.inputOffset = b.rhs.offset;
@@ -121,7 +128,7 @@ GpuPlanPtr planBatchMma(const cpu::KernelRegion &region) {
       !isSmall(region.resultType()) ||
       !llvm::all_of(region.root->getOperandTypes(), isSmall))
     return nullptr;
-  MmaGeometry geometry = geometryOf(*batch);
+  MmaGeometry geometry = geometryOf(*batch, region);
   auto plan = std::make_unique<BatchMmaPlan>(region, std::move(*batch),
                                              std::move(geometry));
   return plan->init() ? std::move(plan) : nullptr;

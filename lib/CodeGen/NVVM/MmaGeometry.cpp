@@ -31,7 +31,7 @@ std::optional<MmaTile> MmaTile::withFewerSums() const {
 int64_t MmaRows::copyBytes() const {
   if (runStep != 1)
     return 1;
-  int64_t step = 16;
+  int64_t step = std::gcd(16, alignment);
   auto add = [&](int64_t bytes) { step = std::gcd(step, bytes); };
   add(window.inputOffset);
   add(groupStep);

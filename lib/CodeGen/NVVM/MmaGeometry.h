@@ -62,6 +62,9 @@ struct MmaRows {
   int64_t run = 1;       ///< products of a tap
   int64_t runStep = 1;   ///< bytes from one product to the next
   int64_t groupStep = 0; ///< groups are multiples of it apart
+  /// What the tensor starts at a multiple of: that of a repeated kernel is a
+  /// row of a larger one (RepeatedKernel.h).
+  int64_t alignment = 16;
 
   int64_t rows() const { return window.numPixels(); }
   /// Bytes that are copied at once: what all rows of all taps are aligned to;

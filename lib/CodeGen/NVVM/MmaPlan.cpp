@@ -7,6 +7,7 @@
 
 #include "Contraction.h"
 #include "Families.h"
+#include "KernelFunction.h"
 #include "MmaDispatch.h"
 
 #include <numeric>
@@ -21,13 +22,15 @@ constexpr int64_t kLeastGroupChannels = 16;
 /// Taps of a padded window, a bit each.
 constexpr int64_t kMostPaddedTaps = 64;
 
-std::optional<MmaGeometry> geometryOf(const cpu::ContractionGeometry &c) {
+std::optional<MmaGeometry> geometryOf(const cpu::ContractionGeometry &c,
+                                      Type image) {
   MmaGeometry g;
   g.window = c;
   g.run = c.run;
   g.columns = c.groupChannels;
   g.groups = c.groups;
   g.groupStep = c.groupStep;
+  g.alignment = tensorAlignment(image);
   g.isUnsigned = true; // offset binary
   if (c.isFloat || (c.groups > 1 && g.columns < kLeastGroupChannels) ||
       (c.padded() && c.numTaps() > kMostPaddedTaps))
@@ -144,7 +147,8 @@ GpuPlanPtr planMma(const cpu::KernelRegion &region) {
       cpu::ContractionGeometry::create(region);
   if (!contraction)
     return nullptr;
-  std::optional<MmaGeometry> geometry = geometryOf(*contraction);
+  std::optional<MmaGeometry> geometry = geometryOf(
+      *contraction, region.body().getArgument(contraction->input).getType());
   if (!geometry)
     return nullptr;
   auto plan = std::make_unique<MmaPlan>(region, std::move(*contraction),

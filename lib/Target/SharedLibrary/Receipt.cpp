@@ -404,6 +404,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     if (StringAttr requested = findRequest(dispatch))
       out.attribute("requested", json::fixUTF8(requested.getValue()));
     out.attribute("realised", realisedPrecision(dispatch, *root));
+    if (auto outliers = findAttribute<IntegerAttr>(dispatch, "qd.outliers"))
+      out.attribute("outlier_channels", outliers.getInt());
     out.attribute("kernel", step.plan->family);
     out.attribute("function", program.kernels[step.kernel].symbol);
     out.attributeObject("instructions", [&] {
