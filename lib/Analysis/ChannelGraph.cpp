@@ -7,6 +7,7 @@
 #include "ChannelFlow.h"
 #include "PayloadDegrees.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/bit.h"
 
@@ -133,7 +134,7 @@ void ChannelGraph::block(unsigned node, StringRef why) {
 
 void ChannelGraph::block(unsigned node, Operation *cause, StringRef reason) {
   auto name =
-      cause ? cause->getAttrOfType<StringAttr>("qd.name") : StringAttr();
+      cause ? cause->getAttrOfType<StringAttr>(qd::kNameAttr) : StringAttr();
   StringRef who = name    ? name.getValue()
                   : cause ? cause->getName().getStringRef()
                           : "an argument";

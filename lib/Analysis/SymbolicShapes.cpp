@@ -7,7 +7,7 @@
 
 #include "QDialect/Analysis/SymbolicShapes.h"
 
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -22,7 +22,7 @@ namespace qdialect {
 static constexpr int64_t kUnknown = ShapedType::kDynamic;
 
 SymbolicShapes::SymbolicShapes(func::FuncOp function) {
-  auto bounds = function->getAttrOfType<DictionaryAttr>("qd.dim_bounds");
+  auto bounds = function->getAttrOfType<DictionaryAttr>(qd::kDimBoundsAttr);
   auto symbolOf = [&](StringAttr name) {
     DenseI64ArrayAttr range;
     if (bounds)
@@ -34,7 +34,7 @@ SymbolicShapes::SymbolicShapes(func::FuncOp function) {
   };
   for (BlockArgument argument : function.getArguments()) {
     unsigned number = argument.getArgNumber();
-    auto names = function.getArgAttrOfType<ArrayAttr>(number, "qd.dims");
+    auto names = function.getArgAttrOfType<ArrayAttr>(number, qd::kDimsAttr);
     if (argument.getType().isIndex() && names && names.size() == 1)
       if (auto name = dyn_cast<StringAttr>(names[0]))
         indices[argument] = symbolOf(name);

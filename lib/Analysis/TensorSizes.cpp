@@ -7,7 +7,7 @@
 
 #include "QDialect/Analysis/TensorSizes.h"
 
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

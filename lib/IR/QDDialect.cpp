@@ -6,9 +6,9 @@
 
 #include "QDialect/IR/QDDialect.h"
 #include "Alphabets.h"
-#include "QDialect/IR/QDCheckOps.h"
 #include "QDialect/IR/WeightReferences.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace qdialect::qd;
@@ -30,10 +30,6 @@ void QDDialect::registerOps() {
       >();
   addOperations<
 #define GET_OP_LIST
-#include "QDialect/IR/QDCheckOps.cpp.inc"
-      >();
-  addOperations<
-#define GET_OP_LIST
 #include "QDialect/IR/QDIntegerOps.cpp.inc"
       >();
   addOperations<
@@ -43,6 +39,10 @@ void QDDialect::registerOps() {
   addOperations<
 #define GET_OP_LIST
 #include "QDialect/IR/QDProductOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "QDialect/IR/QDSizeOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

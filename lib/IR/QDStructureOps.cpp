@@ -40,3 +40,21 @@ LogicalResult DispatchOp::verify() {
   }
   return success();
 }
+
+OperandRange DispatchOp::getEntrySuccessorOperands(RegionSuccessor) {
+  return getInputs();
+}
+
+/// Into the body once, and out of it.
+void DispatchOp::getSuccessorRegions(
+    RegionBranchPoint point, SmallVectorImpl<RegionSuccessor> &regions) {
+  if (point.isParent())
+    regions.emplace_back(&getBody(), getBody().getArguments());
+  else
+    regions.emplace_back(getOperation(), getOperation()->getResults());
+}
+
+void DispatchOp::getRegionInvocationBounds(
+    ArrayRef<Attribute>, SmallVectorImpl<InvocationBounds> &bounds) {
+  bounds.emplace_back(/*lb=*/1, /*ub=*/1);
+}

@@ -56,8 +56,9 @@ LogicalResult MinifloatType::verify(EmitError emitError, unsigned e, unsigned m,
 
 LogicalResult CodebookType::verify(EmitError emitError, unsigned size) {
   // codebook_c1
-  if (size < 2 || size > 65536)
-    return emitError() << "codebook size " << size << " is outside [2, 65536]";
+  if (size < 2 || size > 65536 || !llvm::isPowerOf2_32(size))
+    return emitError() << "codebook size " << size
+                       << " is no power of two in [2, 65536]";
   return success();
 }
 

@@ -5,6 +5,7 @@
 // Names, types and shapes of arguments (InputSpecs.h).
 
 #include "QDialect/Interpreter/InputSpecs.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 
 using namespace mlir;
@@ -14,7 +15,7 @@ qdialect::inputSpecs(func::FuncOp function) {
   std::vector<InputSpec> specs;
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     InputSpec &spec = specs.emplace_back();
-    auto name = function.getArgAttrOfType<StringAttr>(i, "qd.name");
+    auto name = function.getArgAttrOfType<StringAttr>(i, qd::kNameAttr);
     spec.name = name ? name.str() : "arg" + std::to_string(i);
     auto shaped = dyn_cast<ShapedType>(type);
     std::optional<DType> element =

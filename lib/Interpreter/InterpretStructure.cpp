@@ -4,7 +4,7 @@
 //
 // Constants, calls of regions and the observer.
 
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Registry.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -6,6 +6,7 @@
 
 #include "QDialect/Pipelines/Compiler.h"
 
+#include "QDialect/IR/AttributeNames.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -52,10 +53,7 @@ constexpr const char *kOverview =
 char CompileError::ID;
 
 llvm::StringRef stringify(Phase phase) {
-  static constexpr llvm::StringLiteral names[] = {
-      "import",     "normalize", "calibrate", "quantize",
-      "integerize", "dispatch",  "emit"};
-  return names[static_cast<int>(phase)];
+  return qd::kPhaseNames[static_cast<int>(phase)];
 }
 
 std::optional<Phase> parsePhase(llvm::StringRef name) {

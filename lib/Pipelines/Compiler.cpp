@@ -10,6 +10,7 @@
 #include "CheckModule.h"
 #include "PlanSearch.h"
 #include "QDialect/CodeGen/CPU/CpuTarget.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/PTQ/Recipe.h"
 #include "QDialect/Pipelines/ModuleFile.h"
 #include "QDialect/Pipelines/Passes.h"
@@ -212,22 +213,24 @@ llvm::Error Driver::checkRest() {
       if (!value.empty() && option != kRescaleOption)
         return fail(ExitCode::Usage,
                     where + ", too late for " + option + "=" + value);
-    if (choosesRecipe && recipe->name != noted(kRecipeAttr))
+    if (choosesRecipe && recipe->name != noted(qd::kRecipeAttr))
       return fail(ExitCode::Usage,
-                  where + " (recipe " + noted(kRecipeAttr) +
+                  where + " (recipe " + noted(qd::kRecipeAttr) +
                       "), too late for --recipe=" + options.recipe);
   }
   if (reached >= Phase::Integerize && !options.rescale.empty() &&
-      options.rescale != noted(kRescaleAttr))
+      options.rescale != noted(qd::kRescaleAttr))
     return fail(ExitCode::Usage,
-                where + " (rescale mode " + noted(kRescaleAttr) +
+                where + " (rescale mode " + noted(qd::kRescaleAttr) +
                     "), too late for --rescale=" + options.rescale);
   return llvm::Error::success();
 }
 
 bool Driver::finished(Phase phase, const llvm::Twine &remark) {
   reached = phase;
-  (*module)->setAttr("qd.phase", StringAttr::get(&context, stringify(phase)));
+  if (phase != Phase::Emit) // no module is written behind it
+    (*module)->setAttr(qd::kPhaseAttr,
+                       StringAttr::get(&context, stringify(phase)));
   log.end(stringify(phase), remark);
   return phase == last;
 }
@@ -257,14 +260,14 @@ llvm::Error Driver::load() {
                                      stringify(last));
   if (llvm::Error error = checkRest())
     return error;
-  if (!mainFunction()->hasAttr(kModelAttr))
-    note(kModelAttr, llvm::sys::path::stem(options.input));
+  if (!mainFunction()->hasAttr(qd::kModelAttr))
+    note(qd::kModelAttr, llvm::sys::path::stem(options.input));
   if (reached < Phase::Integerize && isFloatRecipe()) {
-    note(kRecipeAttr, "float");
-    note(kRescaleAttr, "float");
+    note(qd::kRecipeAttr, "float");
+    note(qd::kRescaleAttr, "float");
   } else if (reached == Phase::Quantize && options.rescale.empty() &&
-             mainFunction()->hasAttr(kRescaleAttr)) {
-    rescale = noted(kRescaleAttr);
+             mainFunction()->hasAttr(qd::kRescaleAttr)) {
+    rescale = noted(qd::kRescaleAttr);
   }
   log.end(stringify(reached), llvm::Twine(countOps(*module)) + " ops");
   return llvm::Error::success();
@@ -437,10 +440,10 @@ llvm::Error Driver::emit() {
   if (!options.symbolPrefix.empty())
     emit.prefix = options.symbolPrefix;
   emit.genericKernels = options.kernels == "generic";
-  emit.provenance.name = noted(kModelAttr);
+  emit.provenance.name = noted(qd::kModelAttr);
   emit.provenance.digest = getProgramDigest(mainFunction()).str();
-  emit.provenance.recipe = noted(kRecipeAttr);
-  emit.provenance.rescale = noted(kRescaleAttr);
+  emit.provenance.recipe = noted(qd::kRecipeAttr);
+  emit.provenance.rescale = noted(qd::kRescaleAttr);
   auto summary = emitSharedLibrary(*module, emit, options.output);
   if (!summary)
     return wrap(ExitCode::Failure, summary.takeError());
@@ -484,7 +487,7 @@ llvm::Error Driver::run() {
     return wrap(ExitCode::Failure, writeModule(*module, options.output));
   };
   if (reached == last) {
-    (*module)->setAttr("qd.phase",
+    (*module)->setAttr(qd::kPhaseAttr,
                        StringAttr::get(&context, stringify(reached)));
     return stop();
   }

@@ -33,15 +33,10 @@ llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// What `qd.phase` says; nothing if that is no phase.
-std::optional<Phase> phaseOf(ModuleOp module) {
-  if (Attribute attr = module->getAttr("qd.phase")) {
-    auto text = dyn_cast<StringAttr>(attr);
-    std::optional<Phase> phase;
-    if (text)
-      phase = parsePhase(text.getValue());
-    return phase != Phase::Emit ? phase : std::nullopt;
-  }
+/// What qd.phase says, which the verifier has looked at.
+Phase phaseOf(ModuleOp module) {
+  if (auto name = module->getAttrOfType<StringAttr>(qd::kPhaseAttr))
+    return *parsePhase(name.getValue());
   bool dispatched = false;
   module.walk([&](qd::DispatchOp) { dispatched = true; });
   return dispatched ? Phase::Dispatch : Phase::Import;
@@ -95,15 +90,7 @@ llvm::Expected<LoadedModule> readModule(const std::string &path,
     return failure("'" + path + "' is no valid module");
   if (failed(checkConstants(*result.module)))
     return failure("'" + path + "' has constants without their data");
-  std::optional<Phase> phase = phaseOf(*result.module);
-  if (!phase) {
-    std::string given;
-    llvm::raw_string_ostream(given) << (*result.module)->getAttr("qd.phase");
-    return failure("'" + path + "' says qd.phase = " + given +
-                   ", expected \"import\", \"normalize\", \"calibrate\", "
-                   "\"quantize\", \"integerize\" or \"dispatch\"");
-  }
-  result.phase = *phase;
+  result.phase = phaseOf(*result.module);
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include "Summary.h"
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/LayerName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -62,12 +63,13 @@ void PhaseLog::collectFallbacks(ModuleOp module) {
   layers.clear();
   integerContractions = floatContractions = 0;
   module.walk([&](Operation *op) {
-    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
+    if (auto reason = op->getAttrOfType<StringAttr>(qd::kFallbackAttr))
       layers.push_back(
           {layerName(op), op->getName().getStringRef().str(), reason.str()});
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
         linalgOp && getContractionStructure(linalgOp))
-      ++(op->hasAttr("qd.acc_bound") ? integerContractions : floatContractions);
+      ++(op->hasAttr(qd::kAccBoundAttr) ? integerContractions
+                                        : floatContractions);
   });
 }
 

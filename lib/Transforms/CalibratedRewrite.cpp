@@ -5,6 +5,7 @@
 // Statistics in, statistics out (CalibratedRewrite.h).
 
 #include "CalibratedRewrite.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/Observers.h"
 
 using namespace mlir;
@@ -41,8 +42,8 @@ rewriteCalibrated(func::FuncOp function, StringRef path, StringRef output,
       failed(rewrite(*statistics)))
     return failure();
   statistics->program = programDigest(function);
-  function->setAttr(kProgramAttr, StringAttr::get(function.getContext(),
-                                                  statistics->program));
+  function->setAttr(qd::kProgramAttr, StringAttr::get(function.getContext(),
+                                                      statistics->program));
   if (!output.empty())
     if (llvm::Error error = statistics->write(output))
       return fail(std::move(error));

@@ -7,6 +7,7 @@
 #include "CodeFunction.h"
 
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -218,7 +219,7 @@ bool CodeFunction::isArithmetic() const {
 
 Operation *CodeFunction::nameSource() const {
   for (Operation *member : members)
-    if (member->hasAttr("qd.name"))
+    if (member->hasAttr(qd::kNameAttr))
       return member;
   return quantize;
 }

@@ -143,10 +143,10 @@ void Rewriter::noteBorderCodes() {
   };
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
     if (TypeAttr attribute = codes(type))
-      function.setArgAttr(index, "qd.codes", attribute);
+      function.setArgAttr(index, qd::kCodesAttr, attribute);
   for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
     if (TypeAttr attribute = codes(type))
-      function.setResultAttr(index, "qd.codes", attribute);
+      function.setResultAttr(index, qd::kCodesAttr, attribute);
 }
 
 void Rewriter::retype(Value value) {

@@ -24,6 +24,7 @@
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/Passes.h"
 #include "QuantizableUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -180,8 +181,8 @@ struct SinkDequantize : RewritePattern {
       return failure();
     auto result = makeDequantize(rewriter, op->getLoc(),
                                  op->getResult(0).getType(), codes, *grid);
-    if (Attribute name = op->getAttr("qd.name"))
-      result->setAttr("qd.name", name);
+    if (Attribute name = op->getAttr(qd::kNameAttr))
+      result->setAttr(qd::kNameAttr, name);
     rewriter.replaceOp(op, result->getResults());
     return success();
   }
@@ -318,8 +319,8 @@ struct SinkDequantizeConcat : OpRewritePattern<tensor::ConcatOp> {
     copyMarks(op, concat);
     auto result =
         makeDequantize(rewriter, op.getLoc(), op.getType(), concat, *grid);
-    if (Attribute name = op->getAttr("qd.name"))
-      result->setAttr("qd.name", name);
+    if (Attribute name = op->getAttr(qd::kNameAttr))
+      result->setAttr(qd::kNameAttr, name);
     rewriter.replaceOp(op, result->getResults());
     return success();
   }

@@ -292,16 +292,16 @@ struct ExposeObserved : impl::ExposeObservedPassBase<ExposeObserved> {
     for (auto [value, name] : llvm::zip_equal(values, resultNames)) {
       types.push_back(value.getType());
       attributes.push_back(
-          builder.getDictionaryAttr(builder.getNamedAttr("qd.name", name)));
+          builder.getDictionaryAttr(builder.getNamedAttr(qd::kNameAttr, name)));
     }
     if (failed(function.insertResults(positions, types, attributes))) {
       function.emitError() << "cannot get more results";
       return signalPassFailure();
     }
     terminator->insertOperands(terminator->getNumOperands(), values);
-    function->setAttr(kObservedAttr, builder.getArrayAttr(names));
+    function->setAttr(qd::kObservedAttr, builder.getArrayAttr(names));
     if (!numbers.empty())
-      function->setAttr(kTakenAttr, builder.getDenseI64ArrayAttr(flags));
+      function->setAttr(qd::kTakenAttr, builder.getDenseI64ArrayAttr(flags));
   }
 };
 

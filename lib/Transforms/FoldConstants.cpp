@@ -10,6 +10,7 @@
 
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/ProgramLoops.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
@@ -175,7 +176,7 @@ void FoldConstants::fold(Operation *op) {
     return;
   }
   OpBuilder builder(op);
-  auto name = op->getAttrOfType<StringAttr>("qd.name");
+  auto name = op->getAttrOfType<StringAttr>(qd::kNameAttr);
   SmallVector<Value> constants;
   for (auto [result, tensor] : llvm::zip_equal(op->getResults(), *results)) {
     auto type = dyn_cast<ShapedType>(result.getType());
@@ -191,7 +192,7 @@ void FoldConstants::fold(Operation *op) {
     Value constant =
         arith::ConstantOp::create(builder, op->getLoc(), attribute);
     if (name)
-      constant.getDefiningOp()->setAttr("qd.name", name);
+      constant.getDefiningOp()->setAttr(qd::kNameAttr, name);
     constants.push_back(constant);
   }
   op->replaceAllUsesWith(constants);

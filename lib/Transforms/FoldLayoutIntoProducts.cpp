@@ -18,6 +18,7 @@
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/NormalizePatterns.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -121,8 +122,8 @@ struct SplitBatchLoop : OpRewritePattern<tensor::ExpandShapeOp> {
                                           op.getMixedOutputShape(),
                                           op.getType().getElementType());
     auto generic = rebuild(rewriter, product, inputs, maps, iterators, empty);
-    if (Attribute name = op->getAttr("qd.name"))
-      generic->setAttr("qd.name", name);
+    if (Attribute name = op->getAttr(qd::kNameAttr))
+      generic->setAttr(qd::kNameAttr, name);
     rewriter.replaceOp(op, generic.getResult(0));
     return success();
   }
@@ -242,8 +243,8 @@ struct FoldResultTranspose : OpRewritePattern<linalg::TransposeOp> {
                           op.getPermutation());
     auto generic = rebuild(rewriter, product, product.getDpsInputs(), maps,
                            product.getIteratorTypesArray(), empty);
-    if (Attribute name = op->getAttr("qd.name"))
-      generic->setAttr("qd.name", name);
+    if (Attribute name = op->getAttr(qd::kNameAttr))
+      generic->setAttr(qd::kNameAttr, name);
     rewriter.replaceOp(op, generic.getResult(0));
     return success();
   }

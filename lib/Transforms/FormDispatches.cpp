@@ -22,7 +22,7 @@
 #include "QDialect/Analysis/Padding.h"
 #include "QDialect/Analysis/ProgramLoops.h"
 #include "QDialect/Analysis/TensorSizes.h"
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -336,8 +336,8 @@ LogicalResult Former::build(Group &group, OpResult wanted) {
     locations.push_back(member->getLoc());
   auto dispatch = qd::DispatchOp::create(outer, outer.getFusedLoc(locations),
                                          wanted.getType(), inputs);
-  if (Attribute name = last->getAttr("qd.name"))
-    dispatch->setAttr("qd.name", name);
+  if (Attribute name = last->getAttr(qd::kNameAttr))
+    dispatch->setAttr(qd::kNameAttr, name);
   Value result = map.lookup(wanted);
   qd::YieldOp::create(inner, last->getLoc(), ValueRange{result});
   dispatch.getBody().push_back(body.release());

@@ -86,7 +86,7 @@ struct InsertObservers : impl::InsertObserversPassBase<InsertObservers> {
       function.emitError() << "has observers already";
       return signalPassFailure();
     }
-    function->setAttr(kProgramAttr,
+    function->setAttr(qd::kProgramAttr,
                       StringAttr::get(&getContext(), programDigest(function)));
     QuantizationPlan plan(function, *loaded);
     llvm::SetVector<Value> values;

@@ -17,6 +17,7 @@
 #include "QDialect/Analysis/DecodedActivations.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/ProgramLoops.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Observers.h"
@@ -248,8 +249,8 @@ void Integerizer::rewriteUnrounded(linalg::LinalgOp op) {
   ++made[static_cast<int>(Family::Contraction)];
   Operation *real = dequantizeSums(context, op, *integer);
   if (auto refused = refusedSums.find(op); refused != refusedSums.end()) {
-    if (Attribute request = op->getAttr("qd.requested"))
-      real->setAttr("qd.requested", request);
+    if (Attribute request = op->getAttr(qd::kRequestedAttr))
+      real->setAttr(qd::kRequestedAttr, request);
     reasons.try_emplace(real,
                         "its sum is rounded in floats: " + refused->second);
     refusedAccumulators.insert(real);
@@ -278,16 +279,16 @@ void Integerizer::markFallbacks() {
     // Exact products of minifloats are what was asked for.
     if (getMinifloatSides(&op))
       continue;
-    bool isMarked = op.hasAttr(kRequestedAttr);
+    bool isMarked = op.hasAttr(qd::kRequestedAttr);
     if (!isAskedToBeInteger(&op) && (isMarked || !isRefused))
       continue;
     ++fallbacks;
-    if (op.hasAttr("qd.fallback"))
+    if (op.hasAttr(qd::kFallbackAttr))
       continue; // whoever quantized has said why
     auto found = reasons.find(&op);
     std::string reason =
         found != reasons.end() ? found->second : "its result is not quantized";
-    op.setAttr("qd.fallback", StringAttr::get(op.getContext(), reason));
+    op.setAttr(qd::kFallbackAttr, StringAttr::get(op.getContext(), reason));
   }
 }
 
@@ -366,7 +367,8 @@ struct IntegerizePass : public impl::IntegerizePassBase<IntegerizePass> {
       return;
     Integerizer integerizer(function, rescale == "dyadic");
     integerizer.run();
-    function->setAttr(kRescaleAttr, StringAttr::get(&getContext(), rescale));
+    function->setAttr(qd::kRescaleAttr,
+                      StringAttr::get(&getContext(), rescale));
     numTables += integerizer.made[static_cast<int>(Family::Table)];
     numContractions += integerizer.made[static_cast<int>(Family::Contraction)];
     numPools += integerizer.made[static_cast<int>(Family::Pool)];

@@ -19,6 +19,7 @@
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/WeightChannels.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Numerics/Rescale.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -425,9 +426,9 @@ void Rewriter::build() {
     operands[2] = makeInit(context, op, part.init);
     Operation *integer = retypeLinalg(builder, op, operands);
     copyMarks(op, integer);
-    integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-    integer->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
-                                         {part.bound.low, part.bound.high}));
+    integer->setAttr(qd::kMacsAttr, builder.getI64IntegerAttr(s.macs()));
+    integer->setAttr(qd::kAccBoundAttr, builder.getDenseI64ArrayAttr(
+                                            {part.bound.low, part.bound.high}));
     Value total = integer->getResult(0);
     if (weights.zeroPoint)
       total = subtractWeightZeroPoint(context, op, s, bytes, total, weightZero);

@@ -6,6 +6,7 @@
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Numerics/Rescale.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Requests.h"
@@ -315,20 +316,21 @@ void stateBounds(Operation *op, const std::optional<AccumulatorBound> &bound,
                  double word, double dword) {
   Builder builder(op->getContext());
   if (bound)
-    op->setAttr("qd.acc_bound",
+    op->setAttr(qd::kAccBoundAttr,
                 builder.getDenseI64ArrayAttr({bound->low, bound->high}));
-  op->setAttr("qd.intermediate_bits",
+  op->setAttr(qd::kIntermediateBitsAttr,
               builder.getDenseI64ArrayAttr({bitsOf(word), bitsOf(dword)}));
 }
 
 void finish(const Island &island, Operation *op, double error) {
   copyMarks(island.nameSource(), op);
   for (Operation *member : island.members)
-    if (Attribute request = member->getAttr("qd.requested"))
-      if (!op->hasAttr("qd.requested") && isAskedToBeInteger(member))
-        op->setAttr("qd.requested", request);
-  op->removeAttr("qd.macs");
-  op->setAttr("qd.error_lsb", Builder(op->getContext()).getF64FloatAttr(error));
+    if (Attribute request = member->getAttr(qd::kRequestedAttr))
+      if (!op->hasAttr(qd::kRequestedAttr) && isAskedToBeInteger(member))
+        op->setAttr(qd::kRequestedAttr, request);
+  op->removeAttr(qd::kMacsAttr);
+  op->setAttr(qd::kErrorLsbAttr,
+              Builder(op->getContext()).getF64FloatAttr(error));
 }
 
 Value makeRequantize(IntegerizeContext &context, const Island &island,
@@ -421,8 +423,8 @@ Operation *dequantizeSums(IntegerizeContext &context, linalg::LinalgOp op,
     real = qd::DequantizeOp::create(builder, loc, type, sums.value, scales,
                                     Value(), blocks);
   }
-  if (Attribute name = op->getAttr("qd.name"))
-    real->setAttr("qd.name", name);
+  if (Attribute name = op->getAttr(qd::kNameAttr))
+    real->setAttr(qd::kNameAttr, name);
   return real;
 }
 

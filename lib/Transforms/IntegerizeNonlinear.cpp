@@ -9,6 +9,7 @@
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/IR/IntegerOps.h"
 #include "QDialect/Numerics/IntegerBounds.h"
 #include "QDialect/Support/ConstantView.h"
@@ -166,7 +167,7 @@ private:
 Value integerizeNonlinear(IntegerizeContext &context, qd::QuantizeOp quantize) {
   Operation *op = quantize.getInput().getDefiningOp();
   auto scheme =
-      op ? op->getAttrOfType<qd::IntegerSchemeAttr>(kIntegerSchemeAttr)
+      op ? op->getAttrOfType<qd::IntegerSchemeAttr>(qd::kIntegerSchemeAttr)
          : qd::IntegerSchemeAttr();
   if (!scheme || !roundsToNearest(quantize))
     return {};
@@ -186,16 +187,16 @@ Value integerizeNonlinear(IntegerizeContext &context, qd::QuantizeOp quantize) {
   if (!integer)
     return {};
   copyMarks(op, integer);
-  integer->removeAttr(kIntegerSchemeAttr);
+  integer->removeAttr(qd::kIntegerSchemeAttr);
   if (!nonlinear.bits.fits()) {
     integer->erase();
     return context.refuse("its intermediate results need " +
                           Twine(nonlinear.bits.word) + " of 32 or " +
                           Twine(nonlinear.bits.dword) + " of 64 bits");
   }
-  integer->setAttr("qd.error_lsb",
+  integer->setAttr(qd::kErrorLsbAttr,
                    context.builder.getF64FloatAttr(nonlinear.error));
-  integer->setAttr("qd.intermediate_bits",
+  integer->setAttr(qd::kIntermediateBitsAttr,
                    context.builder.getDenseI64ArrayAttr(
                        {nonlinear.bits.word, nonlinear.bits.dword}));
   return integer->getResult(0);

@@ -12,6 +12,7 @@
 #include "IntegerizePool.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -72,7 +73,7 @@ Value sumCodes(IntegerizeContext &context, linalg::LinalgOp op,
   operands.push_back(makeInit(context, op, init));
   Operation *integer = retypeLinalg(builder, op, operands);
   copyMarks(op, integer);
-  integer->setAttr("qd.acc_bound",
+  integer->setAttr(qd::kAccBoundAttr,
                    builder.getDenseI64ArrayAttr({bound.low, bound.high}));
   return integer->getResult(0);
 }

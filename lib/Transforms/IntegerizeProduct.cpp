@@ -19,6 +19,7 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/SymbolicShapes.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -172,10 +173,10 @@ Value ProductRewriter::multiply(const CodeBytes &left, const CodeBytes &right,
         linalg::YieldOp::create(b, l, sum);
       });
   copyMarks(op, product);
-  product->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
+  product->setAttr(qd::kMacsAttr, builder.getI64IntegerAttr(s.macs()));
   int64_t bound = count * reach(left.grid) * reach(right.grid);
-  product->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
-                                       {start - bound, start + bound}));
+  product->setAttr(qd::kAccBoundAttr, builder.getDenseI64ArrayAttr(
+                                          {start - bound, start + bound}));
   return product.getResult(0);
 }
 

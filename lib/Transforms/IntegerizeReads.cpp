@@ -15,6 +15,7 @@
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -83,7 +84,7 @@ Value integerizeGather(IntegerizeContext &context, qd::QuantizeOp quantize) {
   extract.getTensorMutable().assign(table);
   extract.getResult().setType(grid->alphabet);
   copyMarks(quantize, copy);
-  copy->setAttr("qd.error_lsb", builder.getF64FloatAttr(0));
+  copy->setAttr(qd::kErrorLsbAttr, builder.getF64FloatAttr(0));
   return copy->getResult(0);
 }
 
@@ -214,7 +215,7 @@ Value integerizeIntegerInput(IntegerizeContext &context,
   auto lookup =
       qd::LookupOp::create(builder, loc, quantize.getType(), codes, constant);
   copyMarks(quantize, lookup);
-  lookup->setAttr("qd.error_lsb", builder.getF64FloatAttr(0));
+  lookup->setAttr(qd::kErrorLsbAttr, builder.getF64FloatAttr(0));
   return lookup;
 }
 

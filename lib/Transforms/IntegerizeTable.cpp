@@ -16,6 +16,7 @@
 #include "CodeFunction.h"
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/LinalgQueries.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <algorithm>
@@ -99,8 +100,8 @@ Value IslandTable::makeLookup(IntegerizeContext &context) {
   auto lookup = qd::LookupOp::create(builder, quantize.getLoc(),
                                      quantize.getType(), codes, constant);
   copyMarks(marked, lookup);
-  lookup->removeAttr("qd.macs");
-  lookup->setAttr("qd.error_lsb", builder.getF64FloatAttr(error));
+  lookup->removeAttr(qd::kMacsAttr);
+  lookup->setAttr(qd::kErrorLsbAttr, builder.getF64FloatAttr(error));
   return lookup;
 }
 

@@ -15,6 +15,7 @@
 #include "QDialect/Analysis/AccumulatorBounds.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -164,8 +165,8 @@ FailureOr<Value> integerizeTokenProduct(IntegerizeContext &context,
       makeZeroSums(builder, loc, sizesOf(builder, loc, op.getDpsInits()[0]));
   Operation *integer = retypeLinalg(builder, op, operands);
   copyMarks(op, integer);
-  integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-  integer->setAttr("qd.acc_bound",
+  integer->setAttr(qd::kMacsAttr, builder.getI64IntegerAttr(s.macs()));
+  integer->setAttr(qd::kAccBoundAttr,
                    builder.getDenseI64ArrayAttr({bound->low, bound->high}));
 
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
@@ -198,8 +199,8 @@ FailureOr<Value> integerizeTokenProduct(IntegerizeContext &context,
         return arith::MulFOp::create(b, l, number, step);
       },
       op.getDpsInits()[0]);
-  if (Attribute name = op->getAttr("qd.name"))
-    real->setAttr("qd.name", name);
+  if (Attribute name = op->getAttr(qd::kNameAttr))
+    real->setAttr(qd::kNameAttr, name);
   return real.getResult(0);
 }
 

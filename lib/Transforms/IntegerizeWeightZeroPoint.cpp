@@ -11,6 +11,7 @@
 
 #include "IntegerizeFamilies.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -54,9 +55,9 @@ ElementwiseInput sumActivations(IntegerizeContext &context, linalg::LinalgOp op,
   operands[2] = makeZeroSums(builder, loc, sumSizes);
   Operation *integer = retypeLinalg(builder, op, operands);
   const CodeGrid &grid = activation.grid;
-  integer->setAttr("qd.acc_bound", builder.getDenseI64ArrayAttr(
-                                       {s.reductionSize() * grid.min,
-                                        s.reductionSize() * grid.max}));
+  integer->setAttr(qd::kAccBoundAttr, builder.getDenseI64ArrayAttr(
+                                          {s.reductionSize() * grid.min,
+                                           s.reductionSize() * grid.max}));
   Value sums = dropUnitDims(builder, loc, integer->getResult(0), kept);
 
   SmallVector<AffineExpr> read;

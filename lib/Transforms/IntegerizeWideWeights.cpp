@@ -16,6 +16,7 @@
 
 #include "IntegerizeWideWeights.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
@@ -95,8 +96,8 @@ ByteSum Multiplier::multiply(unsigned part, ArrayRef<int8_t> bytes,
       makeZeroSums(builder, loc, sizesOf(builder, loc, op.getDpsInits()[0]));
   Operation *integer = retypeLinalg(builder, op, operands);
   copyMarks(op, integer);
-  integer->setAttr("qd.macs", builder.getI64IntegerAttr(s.macs()));
-  integer->setAttr("qd.acc_bound",
+  integer->setAttr(qd::kMacsAttr, builder.getI64IntegerAttr(s.macs()));
+  integer->setAttr(qd::kAccBoundAttr,
                    builder.getDenseI64ArrayAttr({bound.low, bound.high}));
   return {integer->getResult(0), shiftOf(part) + shift};
 }

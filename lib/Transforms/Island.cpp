@@ -11,6 +11,7 @@
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/SizeDivision.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -355,7 +356,7 @@ void Formula::divide(const Coefficient &steps) {
 
 Operation *Island::nameSource() const {
   for (Operation *member : members)
-    if (member->hasAttr("qd.name"))
+    if (member->hasAttr(qd::kNameAttr))
       return member;
   return qd::QuantizeOp(quantize).getOperation();
 }

@@ -5,6 +5,7 @@
 // What messages call a layer (LayerName.h).
 
 #include "QDialect/Transforms/LayerName.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -14,7 +15,7 @@ namespace qdialect {
 std::string layerName(Operation *op) {
   for (Operation *layer = op; layer && !isa<func::FuncOp>(layer);
        layer = layer->getParentOp())
-    if (auto name = layer->getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = layer->getAttrOfType<StringAttr>(qd::kNameAttr))
       return name.str();
   Location loc = op->getLoc();
   if (auto name = loc->findInstanceOf<NameLoc>())

@@ -12,7 +12,7 @@
 // an op means must not depend on the types that go: those that compute with
 // codes or small floats are refused before anything changes.
 
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

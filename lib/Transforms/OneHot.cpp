@@ -193,8 +193,8 @@ bool raiseProduct(linalg::LinalgOp op) {
   auto lookedUp = RankedTensorType::get(shape, type.getElementType());
   auto found =
       lookUp(builder, loc, rows->indices, rows->first, table, lookedUp);
-  if (Attribute name = op->getAttr("qd.name"))
-    found->setAttr("qd.name", name);
+  if (Attribute name = op->getAttr(qd::kNameAttr))
+    found->setAttr(qd::kNameAttr, name);
   // Importers multiply in two dimensions and give the rows their own shape
   // again.
   Value result = op->getResult(0);
@@ -316,8 +316,8 @@ bool moveIntoTable(Operation *op) {
   Block &body = *copy.getBlock();
   body.getArguments().back().setType(element);
   body.getTerminator()->getOperand(0).setType(element);
-  if (Attribute name = op->getAttr("qd.name"))
-    copy->setAttr("qd.name", name);
+  if (Attribute name = op->getAttr(qd::kNameAttr))
+    copy->setAttr(qd::kNameAttr, name);
   op->getResult(0).replaceAllUsesWith(copy.getResult(0));
   op->erase();
   found->erase();

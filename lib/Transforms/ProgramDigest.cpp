@@ -95,20 +95,20 @@ std::string programDigest(func::FuncOp function) {
 }
 
 StringRef getProgramDigest(func::FuncOp function) {
-  auto digest = function->getAttrOfType<StringAttr>(kProgramAttr);
+  auto digest = function->getAttrOfType<StringAttr>(qd::kProgramAttr);
   return digest ? digest.getValue() : StringRef();
 }
 
 SmallVector<StringRef> getObservedNames(func::FuncOp function) {
   SmallVector<StringRef> names;
-  if (auto list = function->getAttrOfType<ArrayAttr>(kObservedAttr))
+  if (auto list = function->getAttrOfType<ArrayAttr>(qd::kObservedAttr))
     for (Attribute name : list)
       names.push_back(cast<StringAttr>(name).getValue());
   return names;
 }
 
 SmallVector<int64_t> getTakenFlags(func::FuncOp function) {
-  if (auto flags = function->getAttrOfType<DenseI64ArrayAttr>(kTakenAttr))
+  if (auto flags = function->getAttrOfType<DenseI64ArrayAttr>(qd::kTakenAttr))
     return SmallVector<int64_t>(flags.asArrayRef());
   return SmallVector<int64_t>(getObservedNames(function).size(), -1);
 }

@@ -22,20 +22,20 @@ namespace qdialect {
 SmallVector<StringRef> QuantizableUnit::names() const {
   SmallVector<StringRef> result;
   for (Operation *op : ops)
-    if (auto name = op->getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = op->getAttrOfType<StringAttr>(qd::kNameAttr))
       result.push_back(name.getValue());
   return result;
 }
 
 StringRef valueName(Value value) {
   if (Operation *op = value.getDefiningOp()) {
-    auto name = op->getAttrOfType<StringAttr>("qd.name");
+    auto name = op->getAttrOfType<StringAttr>(qd::kNameAttr);
     return name ? name.getValue() : StringRef();
   }
   auto argument = cast<BlockArgument>(value);
   auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
   auto name = function ? function.getArgAttrOfType<StringAttr>(
-                             argument.getArgNumber(), "qd.name")
+                             argument.getArgNumber(), qd::kNameAttr)
                        : StringAttr();
   return name ? name.getValue() : StringRef();
 }

@@ -41,10 +41,10 @@ bool isMatrixProduct(const QuantizableUnit &unit) {
 void warnOfUnmatchedRules(func::FuncOp function, const Recipe &recipe) {
   SmallVector<StringRef> names;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (auto name = function.getArgAttrOfType<StringAttr>(i, "qd.name"))
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, qd::kNameAttr))
       names.push_back(name.getValue());
   function.walk([&](Operation *op) {
-    if (auto name = op->getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = op->getAttrOfType<StringAttr>(qd::kNameAttr))
       names.push_back(name.getValue());
     if (auto observe = dyn_cast<qd::ObserveOp>(op))
       names.push_back(observe.getValueName());

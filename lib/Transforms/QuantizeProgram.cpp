@@ -64,7 +64,8 @@ public:
     for (auto &[observe, grid] : grids)
       emitCasts(observe, grid);
     if (recipe.integerOnly)
-      function->setAttr(kIntegerOnlyAttr, UnitAttr::get(function.getContext()));
+      function->setAttr(qd::kIntegerOnlyAttr,
+                        UnitAttr::get(function.getContext()));
     for (PlannedUnit &planned : units)
       quantizeUnit(planned);
     for (qd::ObserveOp observe : unread) {
@@ -152,8 +153,8 @@ private:
         continue;
       request(planned);
       planned.isInteger = false;
-      if (unit.root->hasAttr(kRequestedAttr))
-        unit.root->setAttr("qd.fallback",
+      if (unit.root->hasAttr(qd::kRequestedAttr))
+        unit.root->setAttr(qd::kFallbackAttr,
                            StringAttr::get(function.getContext(),
                                            "no calibration sample takes the "
                                            "branch that it is in"));
@@ -252,8 +253,8 @@ private:
     auto dequantize = qd::DequantizeOp::create(
         builder, loc, type, quantize.getResult(), scale, zeroPoint);
     // The codes carry the name: they are the value from here on.
-    quantize->setAttr("qd.name", observe.getValueNameAttr());
-    dequantize->setAttr("qd.name", observe.getValueNameAttr());
+    quantize->setAttr(qd::kNameAttr, observe.getValueNameAttr());
+    dequantize->setAttr(qd::kNameAttr, observe.getValueNameAttr());
     scales[dequantize] = grid.params.scale;
     statisticsOf[dequantize] = *grid.observed;
     if (grid.coarse)
@@ -291,7 +292,7 @@ private:
       precision = layer.precision();
     else
       precision = layer.activationPrecision();
-    unit.root->setAttr(kRequestedAttr,
+    unit.root->setAttr(qd::kRequestedAttr,
                        StringAttr::get(function.getContext(), precision));
   }
 
@@ -313,9 +314,9 @@ private:
         scale, zeroPoint);
     auto dequantize = qd::DequantizeOp::create(
         builder, loc, type, quantize.getResult(), scale, zeroPoint);
-    if (Attribute name = source->getAttr("qd.name")) {
-      quantize->setAttr("qd.name", name);
-      dequantize->setAttr("qd.name", name);
+    if (Attribute name = source->getAttr(qd::kNameAttr)) {
+      quantize->setAttr(qd::kNameAttr, name);
+      dequantize->setAttr(qd::kNameAttr, name);
     }
     scales[dequantize] = params.scale;
     ValueStatistics values = statisticsOf.find(source)->second;
@@ -336,7 +337,7 @@ private:
         isa<qd::SoftmaxOp, qd::LayerNormOp, qd::RmsNormOp, qd::GeluOp,
             qd::SiluOp>(unit.root))
       unit.root->setAttr(
-          kIntegerSchemeAttr,
+          qd::kIntegerSchemeAttr,
           qd::IntegerSchemeAttr::get(
               function.getContext(),
               static_cast<qd::IntegerScheme>(recipe.nonlinearities->scheme)));
@@ -440,9 +441,9 @@ private:
     StringRef name =
         observe ? observe.getValueName() : valueName(gridSource(x));
     if (!name.empty()) {
-      params->setAttr("qd.name", builder.getStringAttr(name));
-      quantize->setAttr("qd.name", builder.getStringAttr(name));
-      dequantize->setAttr("qd.name", builder.getStringAttr(name));
+      params->setAttr(qd::kNameAttr, builder.getStringAttr(name));
+      quantize->setAttr(qd::kNameAttr, builder.getStringAttr(name));
+      dequantize->setAttr(qd::kNameAttr, builder.getStringAttr(name));
     }
     operand->set(dequantize);
     ++summary.activations;
@@ -456,8 +457,9 @@ private:
       return;
     LayerRecipe layer = recipe.layer(valueName(op->getResult(0)), "pool");
     if (!layer.keepFloat && !layer.activations.format.minifloat)
-      op->setAttr(kRequestedAttr, StringAttr::get(function.getContext(),
-                                                  layer.activationPrecision()));
+      op->setAttr(
+          qd::kRequestedAttr,
+          StringAttr::get(function.getContext(), layer.activationPrecision()));
   }
 
   func::FuncOp function;
@@ -542,7 +544,7 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
         unit.contraction || unit.kind == "concat" || isRounded(unit.result());
     if (!quantized || !asks || !recipe.mustBeInteger(unit.kind))
       continue;
-    unit.root->setAttr(kRequestedAttr,
+    unit.root->setAttr(qd::kRequestedAttr,
                        StringAttr::get(function.getContext(),
                                        unit.contraction
                                            ? layer.precision()
@@ -572,8 +574,8 @@ LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
                               const Statistics &statistics,
                               QuantizeSummary *summary) {
   Builder builder(function.getContext());
-  function->setAttr(kRecipeAttr, builder.getStringAttr(recipe.name));
-  function->setAttr(kRescaleAttr,
+  function->setAttr(qd::kRecipeAttr, builder.getStringAttr(recipe.name));
+  function->setAttr(qd::kRescaleAttr,
                     builder.getStringAttr(stringify(recipe.rescale)));
   warnOfUnmatchedRules(function, recipe);
   // Whoever looked for values to observe left the digest; there may be none

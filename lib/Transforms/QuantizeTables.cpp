@@ -72,8 +72,8 @@ Value quantizeTable(OpBuilder &builder, arith::ConstantOp table,
       "table_scales", std::move(scales));
   auto result = qd::DequantizeOp::create(builder, loc, type, codeConstant,
                                          scaleConstant, Value(), blocks);
-  if (Attribute name = table->getAttr("qd.name"))
-    result->setAttr("qd.name", name);
+  if (Attribute name = table->getAttr(qd::kNameAttr))
+    result->setAttr(qd::kNameAttr, name);
   return result;
 }
 

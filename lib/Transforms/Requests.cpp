@@ -54,17 +54,18 @@ bool computesFloats(Operation *op) {
 }
 
 bool isAskedToBeInteger(Operation *op) {
-  if (auto request = op->getAttrOfType<StringAttr>(kRequestedAttr))
-    return request.getValue() != kKeptFloat;
+  if (auto request = op->getAttrOfType<StringAttr>(qd::kRequestedAttr))
+    return request.getValue() != qd::kKeptFloat;
   return standsBetweenCasts(op);
 }
 
 void markKeptFloat(func::FuncOp function) {
-  auto mark = StringAttr::get(function.getContext(), kKeptFloat);
+  auto mark = StringAttr::get(function.getContext(), qd::kKeptFloat);
   for (Block *block : programBlocks(function))
     for (Operation &op : *block)
-      if (computesFloats(&op) && !keepsGrid(&op) && !op.hasAttr(kRequestedAttr))
-        op.setAttr(kRequestedAttr, mark);
+      if (computesFloats(&op) && !keepsGrid(&op) &&
+          !op.hasAttr(qd::kRequestedAttr))
+        op.setAttr(qd::kRequestedAttr, mark);
 }
 
 } // namespace qdialect

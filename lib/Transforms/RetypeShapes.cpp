@@ -166,7 +166,7 @@ void Copier::copy(Operation *op) {
 }
 
 std::string nameOf(func::FuncOp function, unsigned index) {
-  auto name = function.getArgAttrOfType<StringAttr>(index, "qd.name");
+  auto name = function.getArgAttrOfType<StringAttr>(index, qd::kNameAttr);
   return name ? name.str() : ("arg" + Twine(index)).str();
 }
 
@@ -260,9 +260,9 @@ specializeShapes(func::FuncOp function, ArrayRef<std::vector<int64_t>> shapes) {
     if (isa<RankedTensorType>(type))
       type = oracle.typeOf(argument);
     map.map(argument, body->addArgument(type, argument.getLoc()));
-    copy.removeArgAttr(argument.getArgNumber(), "qd.dims");
+    copy.removeArgAttr(argument.getArgNumber(), qd::kDimsAttr);
   }
-  copy->removeAttr("qd.dim_bounds");
+  copy->removeAttr(qd::kDimBoundsAttr);
   builder.setInsertionPointToEnd(body);
   for (Operation &op : function.getBody().front())
     cloneRetyped(builder, &op, map, oracle);

@@ -6,6 +6,7 @@
 
 #include "QDialect/Transforms/SequentialBias.h"
 
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Interpreter/InputSpecs.h"
 #include "QDialect/Interpreter/Interpreter.h"
 #include "QDialect/Transforms/Quantize.h"
@@ -24,10 +25,6 @@ constexpr int64_t kSamples = 64;
 
 /// Into which samples are taken together, in their order.
 constexpr size_t kRuns = 8;
-
-/// The number of a corrected layer, on the op behind which its bias counts, in
-/// the copies that run.
-constexpr llvm::StringLiteral kLayerAttr = "qd.corrected_layer";
 
 using Samples = std::vector<std::vector<HostTensor>>;
 
@@ -165,7 +162,8 @@ std::vector<Layer> findLayers(func::FuncOp function, const Recipe &recipe,
   }
   Builder builder(function.getContext());
   for (auto [number, layer] : llvm::enumerate(layers))
-    layer.place.op->setAttr(kLayerAttr, builder.getI64IntegerAttr(number));
+    layer.place.op->setAttr(qd::kCorrectedLayerAttr,
+                            builder.getI64IntegerAttr(number));
   return layers;
 }
 
@@ -177,7 +175,8 @@ llvm::Error runLayers(
         meet) {
   return interpretSideBySide(
       function, samples, [&](Operation *op, ArrayRef<HostTensor *> results) {
-        if (auto number = op->getAttrOfType<IntegerAttr>(kLayerAttr)) {
+        if (auto number =
+                op->getAttrOfType<IntegerAttr>(qd::kCorrectedLayerAttr)) {
           Layer &layer = layers[number.getInt()];
           meet(layer, results,
                channelNumbers(*results.front(), layer.place.channels));
@@ -207,7 +206,7 @@ llvm::Expected<int64_t> correctBiasSequentially(func::FuncOp function,
   rounded.setName("rounded");
   copies->push_back(rounded);
   for (Layer &layer : layers)
-    layer.place.op->removeAttr(kLayerAttr);
+    layer.place.op->removeAttr(qd::kCorrectedLayerAttr);
 
   Recipe uncorrected = recipe;
   uncorrected.biasCorrection = BiasCorrection::None;

@@ -8,6 +8,7 @@
 
 #include "PerChannel.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QuantizationPlan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -122,13 +123,13 @@ void splitOutliers(const QuantizableUnit &unit, ArrayRef<int64_t> channels) {
                 arith::MulFOp::create(b, at, args[i], args[i + 1]));
           linalg::YieldOp::create(b, at, total);
         });
-    if (Attribute name = unit.root->getAttr("qd.name"))
-      add->setAttr("qd.name", name);
+    if (Attribute name = unit.root->getAttr(qd::kNameAttr))
+      add->setAttr(qd::kNameAttr, name);
     if (!first)
       first = add;
     sum = add->getResult(0);
   }
-  first->setAttr(kOutliersAttr, builder.getI64IntegerAttr(channels.size()));
+  first->setAttr(qd::kOutliersAttr, builder.getI64IntegerAttr(channels.size()));
   product.replaceAllUsesExcept(sum, first);
 }
 

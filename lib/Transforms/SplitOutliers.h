@@ -20,10 +20,6 @@
 
 namespace qdialect {
 
-/// On the first op that adds the products in floats: how many channels they
-/// are of.
-constexpr llvm::StringLiteral kOutliersAttr = "qd.outliers";
-
 /// Can channels of the product's activation, its innermost dimension, stay
 /// floats?
 bool canSplitOutliers(const QuantizableUnit &unit);

@@ -4,6 +4,7 @@
 //
 // --fail-on-fallback: a layer that was to be integer and is not is an error.
 
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/LayerName.h"
 #include "QDialect/Transforms/Passes.h"
 
@@ -23,7 +24,7 @@ struct VerifyFallbacksPass
 
   void runOnOperation() override {
     getOperation().walk([&](Operation *op) {
-      auto reason = op->getAttrOfType<StringAttr>("qd.fallback");
+      auto reason = op->getAttrOfType<StringAttr>(qd::kFallbackAttr);
       if (!reason)
         return;
       op->emitError("layer '")

@@ -77,7 +77,7 @@ struct VerifyIntegerOnlyPass
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (!function->hasAttr(kIntegerOnlyAttr) || function.isExternal())
+    if (!function->hasAttr(qd::kIntegerOnlyAttr) || function.isExternal())
       return;
     function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
       bool computes = llvm::any_of(op->getOperands(), isFloatValue) ||
@@ -97,7 +97,7 @@ private:
     InFlightDiagnostic error = op->emitError("layer '");
     error << layerName(op) << "' computes in floats by '" << op->getName()
           << "', and the recipe wants integers alone";
-    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
+    if (auto reason = op->getAttrOfType<StringAttr>(qd::kFallbackAttr))
       error << ": " << reason.getValue();
   }
 };

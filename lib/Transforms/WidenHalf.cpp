@@ -14,6 +14,7 @@
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/TensorSizes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -163,7 +164,7 @@ void Widener::widenConstants() {
       continue;
     }
     std::optional<ConstantView> view = constantView(constant.getValue());
-    auto name = constant->getAttrOfType<StringAttr>("qd.name");
+    auto name = constant->getAttrOfType<StringAttr>(qd::kNameAttr);
     constant.setValueAttr(cast<TypedAttr>(
         makeElements(cast<ShapedType>(constant.getType()),
                      name ? name.getValue() : "widened",
@@ -232,9 +233,9 @@ void Widener::dropCopies() {
     if (input.getType() != op.getResult(0).getType())
       continue;
     Operation *maker = input.getDefiningOp();
-    if (Attribute name = op->getAttr("qd.name");
-        name && maker && !maker->hasAttr("qd.name"))
-      maker->setAttr("qd.name", name);
+    if (Attribute name = op->getAttr(qd::kNameAttr);
+        name && maker && !maker->hasAttr(qd::kNameAttr))
+      maker->setAttr(qd::kNameAttr, name);
     op.getResult(0).replaceAllUsesWith(input);
     Operation *init = op.getDpsInits()[0].getDefiningOp();
     op.erase();
@@ -253,8 +254,8 @@ void Widener::convertEdges() {
     Value wide = convert(builder, argument.getLoc(), argument,
                          widened(argument.getType()));
     if (Attribute name =
-            function.getArgAttr(argument.getArgNumber(), "qd.name"))
-      wide.getDefiningOp()->setAttr("qd.name", name);
+            function.getArgAttr(argument.getArgNumber(), qd::kNameAttr))
+      wide.getDefiningOp()->setAttr(qd::kNameAttr, name);
     for (OpOperand *use : uses)
       use->set(wide);
   }

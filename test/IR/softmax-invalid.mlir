@@ -2,7 +2,7 @@
 // RUN: q-opt %s -split-input-file -verify-diagnostics
 
 func.func @softmax_c1_integers(%x: tensor<4xi8>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of floating-point values, but got 'tensor<4xi8>'}}
+  // expected-error@+1 {{operand #0 must be ranked tensor of 16-bit float or bfloat16 type or 32-bit float or 64-bit float values, but got 'tensor<4xi8>'}}
   %0 = qd.softmax %x axis = 0 : tensor<4xi8>
   return
 }

@@ -26,5 +26,10 @@ func.func private @minifloat_c4_no_finite_value(!qd.minifloat<e = 1, m = 0, bias
 
 // -----
 
-// expected-error@+1 {{codebook size 1 is outside [2, 65536]}}
+// expected-error@+1 {{codebook size 1 is no power of two in [2, 65536]}}
 func.func private @codebook_c1_size(!qd.codebook<1>)
+
+// -----
+
+// expected-error@+1 {{codebook size 10 is no power of two in [2, 65536]}}
+func.func private @codebook_c1_power(!qd.codebook<10>)

@@ -38,7 +38,7 @@ struct Job {
 
 std::string nameOf(DictionaryAttr attributes, const Twine &otherwise) {
   if (attributes)
-    if (auto name = attributes.getAs<StringAttr>("qd.name"))
+    if (auto name = attributes.getAs<StringAttr>(qd::kNameAttr))
       return name.getValue().str();
   return otherwise.str();
 }

@@ -45,7 +45,7 @@ private:
 };
 
 std::string nameOr(Operation *op, const Twine &otherwise) {
-  auto name = op ? op->getAttrOfType<StringAttr>("qd.name") : StringAttr();
+  auto name = op ? op->getAttrOfType<StringAttr>(qd::kNameAttr) : StringAttr();
   return name ? name.getValue().str() : otherwise.str();
 }
 
@@ -84,7 +84,7 @@ bool isPackedForm(qd::DequantizeOp op) {
   auto codes = dyn_cast<RankedTensorType>(op.getInput().getType());
   auto alphabet =
       codes ? dyn_cast<qd::UIntType>(codes.getElementType()) : qd::UIntType();
-  if (!op->hasAttr("qd.packed") || !alphabet || alphabet.getWidth() > 8 ||
+  if (!op->hasAttr(qd::kPackedAttr) || !alphabet || alphabet.getWidth() > 8 ||
       !codes.hasStaticShape() || codes.getRank() != 2 || !op.getZeroPoint() ||
       op.getScales().size() != 1 || op.getBlockSizes().size() != 2 ||
       op.getBlockSizes()[0] < 1)

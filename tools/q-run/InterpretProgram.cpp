@@ -76,7 +76,7 @@ bool Program::load(const InterpretProgramOptions &options,
 
 static std::string nameOf(DictionaryAttr attributes, const Twine &otherwise) {
   if (attributes)
-    if (auto name = attributes.getAs<StringAttr>("qd.name"))
+    if (auto name = attributes.getAs<StringAttr>(qd::kNameAttr))
       return name.getValue().str();
   return otherwise.str();
 }

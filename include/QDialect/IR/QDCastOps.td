@@ -12,7 +12,7 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/VectorInterfaces.td"
 include "QDialect/IR/QDOpBase.td"
 
-def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
+def QD_QuantizeOp : QD_Op<"quantize", [Pure, QD_ShapedAsInput, AttrSizedOperandSegments]> {
   let summary = "real values to codes";
   let description = [{
     Divides by the scale, adds the zero point and takes the nearest code of the
@@ -37,8 +37,8 @@ def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
     as after it. *NaN* (also 0 / 0) counts as r = 0 before the clamp, so it gives
     z where z is a code. x / 0 saturates by the sign of x; infinities saturate. A
     dead channel's scale is 1 by convention, never 0. An empty tensor gives an
-    empty tensor. z may lie outside [qmin, qmax]; |z| <= 2^23 keeps the bounds
-    exact.
+    empty tensor. z may lie outside [qmin, qmax]; with |z| <= 2^23 the bounds are
+    exact, beyond that the result is unspecified.
 
     *Constraints.*
     * C1: input, scales, zero point and result are all scalars, all vectors or all
@@ -62,6 +62,9 @@ def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
     * C13: `seed` is there if and only if the rounding is stochastic.
     * C14: stochastic rounding is for tensors.
     * C15: wrapping needs an alphabet of integers or floats.
+    * C16: the numbers of a constant `group_index` are those of blocks, at least 0 and
+      below ceil(dimension / size). Of one computed at run time they must be, too: the
+      interpreter ends with an error, compiled code takes the nearest block.
 
     *Examples.*
     ```mlir
@@ -100,7 +103,7 @@ def QD_QuantizeOp : QD_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
   let hasFolder = 1;
 }
 
-def QD_DequantizeOp : QD_Op<"dequantize", [Pure, AttrSizedOperandSegments]> {
+def QD_DequantizeOp : QD_Op<"dequantize", [Pure, QD_ShapedAsInput, AttrSizedOperandSegments]> {
   let summary = "codes to real values";
   let description = [{
     Takes the zero point off and multiplies by the scale.
@@ -114,7 +117,7 @@ def QD_DequantizeOp : QD_Op<"dequantize", [Pure, AttrSizedOperandSegments]> {
     ```
 
     *Rounding*: to nearest even, in f32; an f16 or bf16 result is rounded once
-    more. *Saturation*: none, overflow gives infinity. *NaN* codes give NaN. On its
+    more. z may be any i32. *Saturation*: none, overflow gives infinity. *NaN* codes give NaN. On its
     own the op computes these bits; inside an island (everything up to the next
     `qd.quantize`) the exact value counts, see docs/Numerics.md.
 
@@ -135,6 +138,9 @@ def QD_DequantizeOp : QD_Op<"dequantize", [Pure, AttrSizedOperandSegments]> {
     * C11: with `group_index` exactly one block size is above 1.
     * C12: `group_index` is a row of i32 as long as that dimension; element i of
       it uses block `group_index[i]` instead of block i / size.
+    * C13: the numbers of a constant `group_index` are those of blocks, at least 0 and
+      below ceil(dimension / size). Of one computed at run time they must be, too: the
+      interpreter ends with an error, compiled code takes the nearest block.
 
     *Examples.*
     ```mlir
@@ -165,7 +171,7 @@ def QD_DequantizeOp : QD_Op<"dequantize", [Pure, AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def QD_RequantizeOp : QD_Op<"requantize", [Pure]> {
+def QD_RequantizeOp : QD_Op<"requantize", [Pure, QD_ShapedAsInput]> {
   let summary = "accumulators to codes by a float scale";
   let description = [{
     Scales an integer accumulator in f32 and takes the nearest code: the float
@@ -182,7 +188,7 @@ def QD_RequantizeOp : QD_Op<"requantize", [Pure]> {
 
     s is RN(RN(sx * sw) / sy) for an input scale sx, a weight scale sw and an output
     scale sy. *Rounding* is the attribute. *Saturation* precedes rounding. *NaN* (an
-    infinite or NaN s) counts as 0.
+    infinite or NaN s) counts as 0. z is as in `qd.quantize`.
 
     *Constraints.*
     * C1: input, scale, zero point and result are all scalars, all vectors or all
@@ -212,7 +218,7 @@ def QD_RequantizeOp : QD_Op<"requantize", [Pure]> {
   let hasVerifier = 1;
 }
 
-def QD_RescaleOp : QD_Op<"rescale", [Pure]> {
+def QD_RescaleOp : QD_Op<"rescale", [Pure, QD_ShapedAsInput]> {
   let summary = "accumulators to codes by a multiplier and a shift";
   let description = [{
     Multiplies an integer accumulator by multiplier / 2^shift in integers: the
@@ -263,7 +269,7 @@ def QD_RescaleOp : QD_Op<"rescale", [Pure]> {
   let hasVerifier = 1;
 }
 
-def QD_StorageCastOp : QD_Op<"storage_cast", [Pure, Elementwise, Scalarizable, Vectorizable,
+def QD_StorageCastOp : QD_Op<"storage_cast", [Pure, QD_ShapedAsInput, Elementwise, Scalarizable, Vectorizable,
     Tensorizable, DeclareOpInterfaceMethods<CastOpInterface>]> {
   let summary = "the same bits seen as another alphabet";
   let description = [{
@@ -276,9 +282,9 @@ def QD_StorageCastOp : QD_Op<"storage_cast", [Pure, Elementwise, Scalarizable, V
     NaN payloads are kept.
 
     *Constraints.*
-    * C1: both types are the same kind of container (scalar, vector, tensor or
-      memref) of compatible shapes, and their elements are alphabets of as many
-      bits.
+    * C1: the result's type is the input's (scalar, vector, tensor or memref) with
+      another element type: shape, scalable dimensions, encoding, layout and memory
+      space are the same. Both element types are alphabets of as many bits.
 
     *Example.*
     ```mlir
@@ -338,7 +344,7 @@ def QD_ChooseParamsOp : QD_Op<"choose_params", [Pure]> {
   let hasVerifier = 1;
 }
 
-def QD_LookupOp : QD_Op<"lookup", [Pure]> {
+def QD_LookupOp : QD_Op<"lookup", [Pure, QD_ShapedAsInput]> {
   let summary = "a table indexed by codes";
   let description = [{
     Replaces each code by the table's element at the unsigned value of its bits;

@@ -8,6 +8,7 @@
 #ifndef QDIALECT_IR_QDDIALECT_H
 #define QDIALECT_IR_QDDIALECT_H
 
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Numerics/Format.h"
 #include "QDialect/Numerics/IntegerFunctions.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -81,6 +82,8 @@ class YieldOp;
 #include "QDialect/IR/QDNormOps.h.inc"
 #define GET_OP_CLASSES
 #include "QDialect/IR/QDProductOps.h.inc"
+#define GET_OP_CLASSES
+#include "QDialect/IR/QDSizeOps.h.inc"
 #define GET_OP_CLASSES
 #include "QDialect/IR/QDStructureOps.h.inc"
 

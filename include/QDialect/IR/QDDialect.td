@@ -36,6 +36,21 @@ def QD_Dialect : Dialect {
     `storage_cast` until `qd-lower-alphabets`. `softmax`, `layer_norm`, `gelu` and
     `silu` come with import and end in `qd-decompose` or in a kernel.
 
+    Discardable attributes carry what passes note for later ones; they are listed in
+    IR/AttributeNames.h. *Constraints.*
+    * C1: an attribute whose name begins with `qd.` is one of those.
+    * C2: it stands where it may: `qd.phase` on the module; `qd.dims` and `qd.codes`
+      on arguments, `qd.codes` on results, too; `qd.name` on those and on ops;
+      `qd.dim_bounds`, `qd.program`, `qd.observed`, `qd.observed_if`, `qd.model`,
+      `qd.recipe`, `qd.rescale_mode` and `qd.integer_only` on functions; all others
+      on other ops.
+    * C3: it has the value that is asked for: `qd.phase` is a phase, `qd.acc_bound`
+      two i64 numbers in order, and so on.
+    * C4: `qd.dims` has a name for each `?` of the argument's type and the number for
+      each other size; an argument of type `index` has one name.
+    * C5: no two arguments of a function have one `qd.name`, nor two results, those
+      that are observed apart.
+
     `qd.dim_bounds` of a function names the sizes that are symbolic in it:
     `{batch = array<i64: 1, 64>, h = array<i64: 32, 640, 32>}`. *Constraints.*
     * C1: it is a dictionary of arrays of two or three `i64`: the least, the largest
@@ -51,7 +66,9 @@ def QD_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
   let hasOperationAttrVerify = 1;
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
   let extraClassDeclaration = [{
     void registerTypes();
     void registerAttributes();

@@ -12,7 +12,7 @@ include "QDialect/IR/QDOpBase.td"
 
 def QD_CodeTensor : RankedTensorOf<[I8, I16]>;
 
-class QD_IntegerOp<string mnemonic> : QD_Op<mnemonic, [Pure]> {
+class QD_IntegerOp<string mnemonic> : QD_Op<mnemonic, [Pure, QD_ShapedAsInput]> {
   let results = (outs QD_CodeTensor:$result);
   let hasVerifier = 1;
 }

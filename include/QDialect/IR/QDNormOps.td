@@ -12,12 +12,14 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/VectorInterfaces.td"
 include "QDialect/IR/QDOpBase.td"
 
-def QD_FloatTensor : RankedTensorOf<[AnyFloat]>;
+/// f16 and bf16 are computed in f32 and rounded once. f64 is computed in f64,
+/// sums from left to right, by the interpreter alone: nothing lowers it.
+def QD_FloatTensor : RankedTensorOf<[F16, BF16, F32, F64]>;
 
-class QD_ElementwiseFloatOp<string mnemonic> : QD_Op<mnemonic, [Pure,
+class QD_ElementwiseFloatOp<string mnemonic> : QD_Op<mnemonic, [Pure, QD_ShapedAsInput,
     SameOperandsAndResultType, Elementwise, Scalarizable, Vectorizable, Tensorizable]>;
 
-def QD_SoftmaxOp : QD_Op<"softmax", [Pure, SameOperandsAndResultType]> {
+def QD_SoftmaxOp : QD_Op<"softmax", [Pure, QD_ShapedAsInput, SameOperandsAndResultType]> {
   let summary = "softmax over one axis";
   let description = [{
     exp(x - max) divided by its sum, along one axis.
@@ -29,11 +31,12 @@ def QD_SoftmaxOp : QD_Op<"softmax", [Pure, SameOperandsAndResultType]> {
     ```
 
     exp is Numerics' sequence, the sum runs in sixteen lanes and a tree, so the
-    bits are the same everywhere. *NaN*: a row with a NaN or +infinity, or of
+    bits are the same everywhere. f16 and bf16 are computed in f32 and
+    rounded once; f64 in f64 from left to right, by the interpreter alone. *NaN*: a row with a NaN or +infinity, or of
     -infinity alone, is all NaN. Nothing saturates: m makes every exponent <= 0.
 
     *Constraints.*
-    * C1: input and result are ranked tensors of floats of one type.
+    * C1: input and result are ranked tensors of f16, bf16, f32 or f64, of one type.
     * C2: 0 <= axis < rank.
 
     *Example.*
@@ -47,7 +50,7 @@ def QD_SoftmaxOp : QD_Op<"softmax", [Pure, SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-def QD_LayerNormOp : QD_Op<"layer_norm", [Pure, AllTypesMatch<["input", "result"]>]> {
+def QD_LayerNormOp : QD_Op<"layer_norm", [Pure, QD_ShapedAsInput, AllTypesMatch<["input", "result"]>]> {
   let summary = "layer normalization over the trailing axes";
   let description = [{
     Normalizes the trailing dimensions from `axis` on, then scales and shifts.
@@ -61,14 +64,16 @@ def QD_LayerNormOp : QD_Op<"layer_norm", [Pure, AllTypesMatch<["input", "result"
     ```
 
     Sums run in sixteen lanes and a tree (Numerics/Reductions.h); rsqrt is 1 / sqrt.
-    *NaN* and infinities make their row NaN.
+    f16 and bf16 are computed in f32 and rounded once; f64 in f64 from left to
+    right, by the interpreter alone. *NaN* and infinities make their row NaN.
 
     *Constraints.*
-    * C1: input, gamma, beta and result are ranked tensors of floats.
+    * C1: input, gamma, beta and result are ranked tensors of f16, bf16, f32 or f64.
     * C2: 0 <= axis < rank.
     * C3: gamma has the trailing dimensions of the input from `axis` on and its
       element type.
     * C4: beta, if any, has gamma's type.
+    * C5: epsilon is finite and not negative.
 
     *Example.*
     ```mlir
@@ -86,7 +91,7 @@ def QD_LayerNormOp : QD_Op<"layer_norm", [Pure, AllTypesMatch<["input", "result"
   let hasVerifier = 1;
 }
 
-def QD_RmsNormOp : QD_Op<"rms_norm", [Pure, AllTypesMatch<["input", "result"]>]> {
+def QD_RmsNormOp : QD_Op<"rms_norm", [Pure, QD_ShapedAsInput, AllTypesMatch<["input", "result"]>]> {
   let summary = "root mean square normalization over the trailing axes";
   let description = [{
     Divides the trailing dimensions from `axis` on by their root mean square, then
@@ -101,14 +106,16 @@ def QD_RmsNormOp : QD_Op<"rms_norm", [Pure, AllTypesMatch<["input", "result"]>]>
     ```
 
     Sums run in sixteen lanes and a tree (Numerics/Reductions.h); rsqrt is 1 / sqrt.
-    A *NaN* makes its row NaN; an infinity becomes NaN and the rest of its row 0, as
+    f16 and bf16 are computed in f32 and rounded once; f64 in f64 from left to
+    right, by the interpreter alone. A *NaN* makes its row NaN; an infinity becomes NaN and the rest of its row 0, as
     a row does of which a square overflows.
 
     *Constraints.*
-    * C1: input, gamma and result are ranked tensors of floats.
+    * C1: input, gamma and result are ranked tensors of f16, bf16, f32 or f64.
     * C2: 0 <= axis < rank.
     * C3: gamma has the trailing dimensions of the input from `axis` on and its
       element type.
+    * C4: epsilon is finite and not negative.
 
     *Example.*
     ```mlir

@@ -9,10 +9,10 @@
 #define QDIALECT_IR_QDOPS
 
 include "QDialect/IR/QDCastOps.td"
-include "QDialect/IR/QDCheckOps.td"
 include "QDialect/IR/QDIntegerOps.td"
 include "QDialect/IR/QDNormOps.td"
 include "QDialect/IR/QDProductOps.td"
+include "QDialect/IR/QDSizeOps.td"
 include "QDialect/IR/QDStructureOps.td"
 
 #endif // QDIALECT_IR_QDOPS

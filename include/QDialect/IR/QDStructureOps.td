@@ -12,7 +12,7 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "QDialect/IR/QDOpBase.td"
 
-def QD_ObserveOp : QD_Op<"observe", [MemoryEffects<[MemWrite]>, SameOperandsAndResultType]> {
+def QD_ObserveOp : QD_Op<"observe", [MemoryEffects<[MemWrite]>, QD_ShapedAsInput, SameOperandsAndResultType]> {
   let summary = "marks a value whose statistics are wanted";
   let description = [{
     Passes its input through; whoever calibrates records the values under the
@@ -35,7 +35,8 @@ def QD_ObserveOp : QD_Op<"observe", [MemoryEffects<[MemWrite]>, SameOperandsAndR
   let assemblyFormat = "$input $value_name attr-dict `:` type($input)";
 }
 
-def QD_DispatchOp : QD_Op<"dispatch", [IsolatedFromAbove, RecursiveMemoryEffects, SingleBlock]> {
+def QD_DispatchOp : QD_Op<"dispatch", [IsolatedFromAbove, RecursiveMemoryEffects, SingleBlock,
+    DeclareOpInterfaceMethods<RegionBranchOpInterface, ["getEntrySuccessorOperands", "getRegionInvocationBounds"]>]> {
   let summary = "the unit of code generation and of the receipt";
   let description = [{
     What becomes one kernel: a root (contraction, convolution, pool, reduction, data
@@ -50,6 +51,7 @@ def QD_DispatchOp : QD_Op<"dispatch", [IsolatedFromAbove, RecursiveMemoryEffects
       that are sizes of dynamic dimensions.
     * C2: the body ends in `qd.yield`.
     * C3: the yielded values have the types of the results.
+    * C4: it stands in no other dispatch.
     * The body sees nothing but its arguments (IsolatedFromAbove).
 
     *Example.*
@@ -88,35 +90,6 @@ def QD_YieldOp : QD_Op<"yield", [Pure, ReturnLike, Terminator, HasParent<"Dispat
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-}
-
-def QD_DataSizeOp : QD_Op<"data_size", [Pure]> {
-  let summary = "a size that depends on data";
-  let description = [{
-    The size of a dimension of which only the run knows how much of it there is: the
-    number of boxes that a non-maximum suppression keeps, of elements that are not
-    zero, of iterations of a loop. It stands in `@main` or in a body of one of its
-    loops and branches, and defines a symbol (`SymbolicShapes`), which sizes of later
-    ops are computed from like from those of the inputs. `at_most` states the most that it can be, where there is
-    such a number.
-
-    *Semantics.*
-
-    ```
-    result = min(max(count, 0), at_most)        without at_most: max(count, 0)
-    ```
-
-    *Constraints.*
-    * C1: count is a tensor of rank 0 of `i64`; at_most and the result are indices.
-
-    *Example.*
-    ```mlir
-    %n = qd.data_size %count "boxes" at_most %limit : tensor<i64>
-    ```
-  }];
-  let arguments = (ins 0DTensorOf<[I64]>:$count, StrAttr:$symbol, Optional<Index>:$limit);
-  let results = (outs Index:$result);
-  let assemblyFormat = "$count $symbol (`at_most` $limit^)? attr-dict `:` type($count)";
 }
 
 #endif // QDIALECT_IR_QDSTRUCTUREOPS

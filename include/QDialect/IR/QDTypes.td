@@ -103,11 +103,11 @@ def QD_CodebookType : QD_AlphabetType<"Codebook", "codebook"> {
   let description = [{
     Codes are indices into a table of N values, which is an operand of the ops that
     need the values (`qd.lookup`); the type alone decodes to nothing. A code has
-    ceil(log2(N)) bits.
+    log2(N) bits, and all of them are indices: a table of fewer values is filled up.
 
     Grammar: `!qd.codebook<N>`.
 
-    * C1: N is in [2, 65536].
+    * C1: N is a power of two in [2, 65536].
 
     ```mlir
     tensor<64x!qd.codebook<16>>

@@ -20,31 +20,6 @@
 
 namespace qdialect {
 
-/// On the function: the digest of the program that was observed.
-constexpr llvm::StringLiteral kProgramAttr = "qd.program";
-/// On the function, after qd-expose-observed: the names of the extra results,
-/// in order, behind the function's own results; flags come behind them.
-constexpr llvm::StringLiteral kObservedAttr = "qd.observed";
-/// Beside it, where branches are observed: for each name the number of the flag
-/// behind the values that says which rows the program computed, -1 if all.
-constexpr llvm::StringLiteral kTakenAttr = "qd.observed_if";
-/// On an op that computes: the precision that the recipe asked of it (w8a8,
-/// a8), kKeptFloat where it leaves floats.
-constexpr llvm::StringLiteral kRequestedAttr = "qd.requested";
-constexpr llvm::StringLiteral kKeptFloat = "float";
-/// The scheme by which a function of one value or row becomes integer.
-constexpr llvm::StringLiteral kIntegerSchemeAttr = "qd.integer_scheme";
-/// On the function: no float may be left between its casts.
-constexpr llvm::StringLiteral kIntegerOnlyAttr = "qd.integer_only";
-
-/// On the function, since it was quantized: the name of the recipe.
-constexpr llvm::StringLiteral kRecipeAttr = "qd.recipe";
-/// On the function: how sums reach the output grid, "float" or "dyadic"; what
-/// the recipe says until qd-integerize says what it did.
-constexpr llvm::StringLiteral kRescaleAttr = "qd.rescale_mode";
-/// On the function: the name of the model that it was imported from.
-constexpr llvm::StringLiteral kModelAttr = "qd.model";
-
 /// A hash of what `function` computes: ops, types, attributes and the bytes of
 /// constants, not locations, names of values or observers. Sixteen hexadecimal
 /// digits.

@@ -128,6 +128,7 @@ def LowerAlphabetsPass : Pass<"qd-lower-alphabets"> {
     with them: every op of qd except `storage_cast`, `lookup` and those that only pass
     tensors on, and the ops of arith and math except constants, `bitcast` and `select`.
   }];
+  let dependentDialects = ["::qdialect::qd::QDDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 
 #include "DispatchCopy.h"
 
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Transforms/Observers.h"
 
 using namespace mlir;
@@ -59,16 +60,19 @@ static void nameSizes(func::FuncOp holder, qd::DispatchOp dispatch,
                !tensor.hasStaticShape()) {
       SymbolicShapes::Shape sizes = shapes.shapeOf(original);
       for (auto [size, known] : llvm::zip_equal(sizes, tensor.getShape()))
-        names.push_back(ShapedType::isDynamic(known) &&
-                                SymbolicSizes::isSymbolic(size)
+        names.push_back(ShapedType::isStatic(known)
+                            ? builder.getI64IntegerAttr(known)
+                        : SymbolicSizes::isSymbolic(size)
                             ? nameOf(size)
-                            : builder.getI64IntegerAttr(known));
+                            : builder.getStringAttr("arg" + Twine(number) +
+                                                    ":" + Twine(names.size())));
     }
     if (!names.empty())
-      holder.setArgAttr(number, "qd.dims", builder.getArrayAttr(names));
+      holder.setArgAttr(number, qd::kDimsAttr, builder.getArrayAttr(names));
   }
   if (!bounds.empty())
-    holder->setAttr("qd.dim_bounds", bounds.getDictionary(holder.getContext()));
+    holder->setAttr(qd::kDimBoundsAttr,
+                    bounds.getDictionary(holder.getContext()));
 }
 
 qd::DispatchOp
@@ -108,8 +112,8 @@ copyDispatch(qd::DispatchOp dispatch, SymbolicShapes &shapes,
   nameSizes(holder, dispatch, shapes, inputs);
   // What is proven of the program is true of its parts.
   if (auto program = dispatch->getParentOfType<func::FuncOp>())
-    if (Attribute isIntegerOnly = program->getAttr(kIntegerOnlyAttr))
-      holder->setAttr(kIntegerOnlyAttr, isIntegerOnly);
+    if (Attribute isIntegerOnly = program->getAttr(qd::kIntegerOnlyAttr))
+      holder->setAttr(qd::kIntegerOnlyAttr, isIntegerOnly);
   Block *entry = holder.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   auto made = qd::DispatchOp::create(builder, dispatch.getLoc(),

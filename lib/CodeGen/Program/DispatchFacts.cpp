@@ -7,6 +7,7 @@
 #include "DispatchFacts.h"
 
 #include "QDialect/Analysis/ProductSize.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <cstring>
@@ -55,11 +56,11 @@ std::string codesName(Attribute codes) {
 }
 
 std::string dispatchName(qd::DispatchOp dispatch, unsigned number) {
-  if (auto name = dispatch->getAttrOfType<StringAttr>("qd.name"))
+  if (auto name = dispatch->getAttrOfType<StringAttr>(qd::kNameAttr))
     return name.str();
   std::string result = ("step" + Twine(number)).str();
   for (Operation &op : dispatch.getBody().front())
-    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = op.getAttrOfType<StringAttr>(qd::kNameAttr))
       result = name.str();
   return result;
 }

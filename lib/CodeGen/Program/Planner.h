@@ -12,7 +12,7 @@
 #include "QDialect/CodeGen/Program/Program.h"
 #include "QDialect/CodeGen/Program/RowBlocks.h"
 #include "QDialect/CodeGen/Program/TileBlocks.h"
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -12,6 +12,7 @@
 #include "DispatchFacts.h"
 #include "Planner.h"
 #include "QDialect/CodeGen/Program/ArenaPlan.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "TiledStep.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -118,12 +119,12 @@ static std::string nameIn(Attribute named, StringRef kind, unsigned index) {
 LogicalResult Planner::addArguments(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    auto tensor =
-        describe(function, argument,
-                 nameIn(function.getArgAttr(index, "qd.name"), "arg", index));
+    auto tensor = describe(
+        function, argument,
+        nameIn(function.getArgAttr(index, qd::kNameAttr), "arg", index));
     if (failed(tensor))
       return failure();
-    tensor->codes = codesName(function.getArgAttr(index, "qd.codes"));
+    tensor->codes = codesName(function.getArgAttr(index, qd::kCodesAttr));
     bufferOf[argument] = addBuffer(Storage::Input, index, tensor->bytes);
     program.inputs.push_back(std::move(*tensor));
   }
@@ -131,10 +132,10 @@ LogicalResult Planner::addArguments(func::FuncOp function) {
   for (auto [index, value] : llvm::enumerate(ret->getOperands())) {
     auto tensor = describe(
         function, value,
-        nameIn(function.getResultAttr(index, "qd.name"), "result", index));
+        nameIn(function.getResultAttr(index, qd::kNameAttr), "result", index));
     if (failed(tensor))
       return failure();
-    tensor->codes = codesName(function.getResultAttr(index, "qd.codes"));
+    tensor->codes = codesName(function.getResultAttr(index, qd::kCodesAttr));
     program.outputs.push_back(std::move(*tensor));
   }
   return success();

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "CarriedValues.h"
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 
 using namespace mlir;
 

@@ -7,6 +7,7 @@
 
 #include "GraphBuilder.h"
 #include "ElementTypes.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -123,7 +124,7 @@ Value GraphBuilder::value(const Tensor &tensor) {
                             *tensor.data);
   lastConstant = made.getDefiningOp();
   if (!tensor.name.empty())
-    lastConstant->setAttr("qd.name", builder.getStringAttr(tensor.name));
+    lastConstant->setAttr(qd::kNameAttr, builder.getStringAttr(tensor.name));
   constants[key] = {*tensor.data, made};
   constantValues[made] = tensor;
   return made;

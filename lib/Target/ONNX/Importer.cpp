@@ -14,6 +14,7 @@
 #include "ModelFile.h"
 #include "Node.h"
 #include "NodeOrder.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Target/ONNX/ImportONNX.h"
 #include "Registry.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -230,8 +231,8 @@ LogicalResult Importer::addInputs() {
       continue;
     }
     unsigned index = main.getNumArguments();
-    SmallVector<NamedAttribute> attributes{
-        builder.getNamedAttr("qd.name", builder.getStringAttr(input.name()))};
+    SmallVector<NamedAttribute> attributes{builder.getNamedAttr(
+        qd::kNameAttr, builder.getStringAttr(input.name()))};
     if (SymbolicSizes::anySymbolic(type->shape)) {
       SmallVector<Attribute> dims;
       for (int64_t size : type->shape)
@@ -239,7 +240,7 @@ LogicalResult Importer::addInputs() {
                            ? Attribute(builder.getStringAttr(sizes.print(size)))
                            : builder.getI64IntegerAttr(size));
       attributes.push_back(
-          builder.getNamedAttr("qd.dims", builder.getArrayAttr(dims)));
+          builder.getNamedAttr(qd::kDimsAttr, builder.getArrayAttr(dims)));
     }
     if (failed(main.insertArgument(
             index, emit->typeOf(type->shape, type->elementType),
@@ -269,7 +270,7 @@ void Importer::addBounds() {
         builder.getNamedAttr(symbol.name, builder.getDenseI64ArrayAttr(range)));
   }
   if (!bounds.empty())
-    main->setAttr("qd.dim_bounds", builder.getDictionaryAttr(bounds));
+    main->setAttr(qd::kDimBoundsAttr, builder.getDictionaryAttr(bounds));
 }
 
 /// Handlers that have not learned of symbolic sizes never see one.
@@ -354,8 +355,8 @@ LogicalResult Importer::bindOutputs(const onnx::NodeProto &proto,
       tensor->name = name;
     // A value that only got another name (Identity) keeps its first one.
     Operation *op = tensor->value ? tensor->value.getDefiningOp() : nullptr;
-    if (op && !op->hasAttr("qd.name"))
-      op->setAttr("qd.name", builder.getStringAttr(prefix + name));
+    if (op && !op->hasAttr(qd::kNameAttr))
+      op->setAttr(qd::kNameAttr, builder.getStringAttr(prefix + name));
     if (failed(define(name, *tensor, "node '" + nodeName(proto) + "'")))
       return failure();
   }
@@ -525,7 +526,7 @@ LogicalResult Importer::addOutputs() {
   main.setType(builder.getFunctionType(main.getArgumentTypes(),
                                        ValueRange(returned).getTypes()));
   for (auto [index, name] : llvm::enumerate(names))
-    main.setResultAttr(static_cast<unsigned>(index), "qd.name", name);
+    main.setResultAttr(static_cast<unsigned>(index), qd::kNameAttr, name);
   return success();
 }
 

@@ -7,6 +7,7 @@
 #include "RecurrentCell.h"
 #include "Indexing.h"
 #include "IntegerProduct.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "Quantization.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -73,8 +74,9 @@ Tensor matrixProduct(GraphBuilder &b, const Tensor &x, const Tensor &y,
       linalg::MatmulOp::create(b.builder, b.loc, TypeRange{start.getType()},
                                ValueRange{b.value(x), b.value(y)}, start);
   if (auto node = dyn_cast<NameLoc>(b.loc))
-    product->setAttr("qd.name", b.builder.getStringAttr(
-                                    node.getName().getValue() + "/" + label));
+    product->setAttr(
+        qd::kNameAttr,
+        b.builder.getStringAttr(node.getName().getValue() + "/" + label));
   return b.tensor(product.getResult(0), {x.dim(0), y.dim(1)});
 }
 

@@ -5,6 +5,7 @@
 // Reads the attributes that qd-integerize leaves on what it proves.
 
 #include "Certificate.h"
+#include "QDialect/IR/AttributeNames.h"
 #include <algorithm>
 
 using namespace mlir;
@@ -12,12 +13,11 @@ using namespace qdialect;
 
 /// What an op computes itself is bounded on it, a sum that it reads on that.
 static DenseI64ArrayAttr boundOf(Operation &op) {
-  constexpr llvm::StringLiteral kBound = "qd.acc_bound";
-  if (auto own = op.getAttrOfType<DenseI64ArrayAttr>(kBound))
+  if (auto own = op.getAttrOfType<DenseI64ArrayAttr>(qd::kAccBoundAttr))
     return own;
   Operation *read =
       op.getNumOperands() > 0 ? op.getOperand(0).getDefiningOp() : nullptr;
-  return read ? read->getAttrOfType<DenseI64ArrayAttr>(kBound)
+  return read ? read->getAttrOfType<DenseI64ArrayAttr>(qd::kAccBoundAttr)
               : DenseI64ArrayAttr();
 }
 
@@ -30,15 +30,16 @@ void Certificate::merge(const Certificate &other) {
 SmallVector<Certificate> qdialect::certificatesOf(qd::DispatchOp dispatch) {
   SmallVector<Certificate> result;
   for (Operation &op : dispatch.getBody().front()) {
-    auto error = op.getAttrOfType<FloatAttr>("qd.error_lsb");
+    auto error = op.getAttrOfType<FloatAttr>(qd::kErrorLsbAttr);
     if (!error)
       continue;
     Certificate &one = result.emplace_back();
-    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = op.getAttrOfType<StringAttr>(qd::kNameAttr))
       one.name = name.str();
     one.bound = boundOf(op);
     one.error = error.getValueAsDouble();
-    if (auto bits = op.getAttrOfType<DenseI64ArrayAttr>("qd.intermediate_bits");
+    if (auto bits =
+            op.getAttrOfType<DenseI64ArrayAttr>(qd::kIntermediateBitsAttr);
         bits && bits.size() == 2) {
       one.word = bits[0];
       one.dword = bits[1];

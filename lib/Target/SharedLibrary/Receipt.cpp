@@ -163,18 +163,17 @@ AttrT findAttribute(qd::DispatchOp dispatch, StringRef name) {
 /// What was asked of a dispatch: that of its first op of which anything but
 /// floats was asked.
 StringAttr findRequest(qd::DispatchOp dispatch) {
-  constexpr llvm::StringLiteral kRequest = "qd.requested";
   for (Operation &op : dispatch.getBody().front())
-    if (auto request = op.getAttrOfType<StringAttr>(kRequest))
-      if (request.getValue() != "float")
+    if (auto request = op.getAttrOfType<StringAttr>(qd::kRequestedAttr))
+      if (request.getValue() != qd::kKeptFloat)
         return request;
-  return findAttribute<StringAttr>(dispatch, kRequest);
+  return findAttribute<StringAttr>(dispatch, qd::kRequestedAttr);
 }
 
 std::vector<std::string> findFallbacks(qd::DispatchOp dispatch) {
   std::vector<std::string> reasons;
   dispatch->walk([&](Operation *op) {
-    if (auto reason = op->getAttrOfType<StringAttr>("qd.fallback"))
+    if (auto reason = op->getAttrOfType<StringAttr>(qd::kFallbackAttr))
       reasons.push_back(reason.str());
   });
   return reasons;
@@ -194,7 +193,7 @@ std::string branchName(Operation *op) {
 llvm::SetVector<StringRef> namesInside(qd::DispatchOp dispatch) {
   llvm::SetVector<StringRef> names;
   for (Operation &op : dispatch.getBody().front())
-    if (auto name = op.getAttrOfType<StringAttr>("qd.name"))
+    if (auto name = op.getAttrOfType<StringAttr>(qd::kNameAttr))
       names.insert(name.getValue());
   return names;
 }
@@ -215,7 +214,7 @@ bool isIntegerOnly(const Program &program) {
       return llvm::any_of(
           step.dispatch->getParentOfType<ModuleOp>().getOps<func::FuncOp>(),
           [](func::FuncOp function) {
-            return function->hasAttr("qd.integer_only");
+            return function->hasAttr(qd::kIntegerOnlyAttr);
           });
   return false;
 }
@@ -404,7 +403,7 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     if (StringAttr requested = findRequest(dispatch))
       out.attribute("requested", json::fixUTF8(requested.getValue()));
     out.attribute("realised", realisedPrecision(dispatch, *root));
-    if (auto outliers = findAttribute<IntegerAttr>(dispatch, "qd.outliers"))
+    if (auto outliers = findAttribute<IntegerAttr>(dispatch, qd::kOutliersAttr))
       out.attribute("outlier_channels", outliers.getInt());
     out.attribute("kernel", step.plan->family);
     out.attribute("function", program.kernels[step.kernel].symbol);
@@ -429,7 +428,8 @@ void Writer::layer(size_t number, const ProgramStep &step) {
     out.attribute("macs", macs.total);
     out.attribute("weights_bytes", weightsBytes(step));
     prediction(step, times);
-    if (auto bound = findAttribute<DenseI64ArrayAttr>(dispatch, "qd.acc_bound"))
+    if (auto bound =
+            findAttribute<DenseI64ArrayAttr>(dispatch, qd::kAccBoundAttr))
       this->bound(bound.asArrayRef());
     certificates(dispatch);
     std::vector<std::string> reasons = findFallbacks(dispatch);

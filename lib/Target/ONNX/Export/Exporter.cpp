@@ -7,6 +7,7 @@
 #include "Export/Exporter.h"
 
 #include "QDialect/Analysis/ContractionStructure.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "QDialect/Support/PermuteTensor.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -31,7 +32,7 @@ Layout layoutOf(ArrayRef<int64_t> order) {
 }
 
 StringRef givenName(Operation *op) {
-  auto name = op ? op->getAttrOfType<StringAttr>("qd.name") : StringAttr();
+  auto name = op ? op->getAttrOfType<StringAttr>(qd::kNameAttr) : StringAttr();
   return name ? name.getValue() : StringRef();
 }
 
@@ -122,10 +123,10 @@ LogicalResult Exporter::addInterface(func::FuncOp main) {
       return main.emitError() << "argument " << index << " of type "
                               << argument.getType() << " has no ONNX form";
     std::string name =
-        nameOf(main.getArgAttr(index, "qd.name"), "input" + Twine(index));
+        nameOf(main.getArgAttr(index, qd::kNameAttr), "input" + Twine(index));
     if (!model.claim(name))
       return main.emitError() << "two arguments are named '" << name << "'";
-    auto named = main.getArgAttrOfType<ArrayAttr>(index, "qd.dims");
+    auto named = main.getArgAttrOfType<ArrayAttr>(index, qd::kDimsAttr);
     SmallVector<ModelWriter::Dimension> dims;
     for (auto [dim, size] : llvm::enumerate(type.getShape())) {
       if (!ShapedType::isDynamic(size))
@@ -141,8 +142,8 @@ LogicalResult Exporter::addInterface(func::FuncOp main) {
   // Outputs have their names before anything else is named.
   for (auto [index, value] :
        llvm::enumerate(main.getBody().front().getTerminator()->getOperands())) {
-    std::string name =
-        nameOf(main.getResultAttr(index, "qd.name"), "output" + Twine(index));
+    std::string name = nameOf(main.getResultAttr(index, qd::kNameAttr),
+                              "output" + Twine(index));
     if (!model.claim(name))
       return main.emitError() << "two results are named '" << name << "'";
     // What is an input, a constant or returned twice is copied in the end.
@@ -161,7 +162,7 @@ LogicalResult Exporter::finish(func::FuncOp main, Operation *terminator) {
     std::string name = use(value);
     if (name.empty())
       return failure();
-    auto given = main.getResultAttrOfType<StringAttr>(index, "qd.name");
+    auto given = main.getResultAttrOfType<StringAttr>(index, qd::kNameAttr);
     std::string wanted =
         given ? given.getValue().str() : ("output" + Twine(index)).str();
     if (name != wanted)

@@ -182,7 +182,7 @@ LogicalResult importMatMulNBits(Node &n) {
       n.b.builder.getDenseI64ArrayAttr({w.block, 1}),
       qd::ZeroPointDomainAttr::get(n.b.context(), domain));
   // For q-run --dump-codes: the file has channels first, and codes packed.
-  weights->setAttr("qd.packed", n.b.builder.getUnitAttr());
+  weights->setAttr(qd::kPackedAttr, n.b.builder.getUnitAttr());
   Type element = x.elementType();
   x = n.b.cast(x, f32);
   Shape shape(x.shape());

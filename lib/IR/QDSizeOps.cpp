@@ -1,15 +1,17 @@
 // Part of the QDialect project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sizes that depend on data.
 
-#include "QDialect/IR/QDCheckOps.h"
+#include "QDialect/IR/QDDialect.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace qdialect::qd;
 
 #define GET_OP_CLASSES
-#include "QDialect/IR/QDCheckOps.cpp.inc"
+#include "QDialect/IR/QDSizeOps.cpp.inc"
 
 LogicalResult AnySizeOp::verify() {
   // any_size_c1

@@ -2,12 +2,42 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sizes that depend on data: their checks, and tensors that change size.
+// Sizes that depend on data: where they come from, their checks, and tensors
+// that change size.
 
-#ifndef QDIALECT_IR_QDCHECKOPS
-#define QDIALECT_IR_QDCHECKOPS
+#ifndef QDIALECT_IR_QDSIZEOPS
+#define QDIALECT_IR_QDSIZEOPS
 
 include "QDialect/IR/QDOpBase.td"
+
+def QD_DataSizeOp : QD_Op<"data_size", [Pure]> {
+  let summary = "a size that depends on data";
+  let description = [{
+    The size of a dimension of which only the run knows how much of it there is: the
+    number of boxes that a non-maximum suppression keeps, of elements that are not
+    zero, of iterations of a loop. It stands in `@main` or in a body of one of its
+    loops and branches, and defines a symbol (`SymbolicShapes`), which sizes of later
+    ops are computed from like from those of the inputs. `at_most` states the most that it can be, where there is
+    such a number.
+
+    *Semantics.*
+
+    ```
+    result = min(max(count, 0), at_most)        without at_most: max(count, 0)
+    ```
+
+    *Constraints.*
+    * C1: count is a tensor of rank 0 of `i64`; at_most and the result are indices.
+
+    *Example.*
+    ```mlir
+    %n = qd.data_size %count "boxes" at_most %limit : tensor<i64>
+    ```
+  }];
+  let arguments = (ins 0DTensorOf<[I64]>:$count, StrAttr:$symbol, Optional<Index>:$limit);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$count $symbol (`at_most` $limit^)? attr-dict `:` type($count)";
+}
 
 def QD_CheckCountOp : QD_Op<"check_count", [MemoryEffects<[MemWrite]>]> {
   let summary = "a number that must be a size";
@@ -93,7 +123,8 @@ def QD_AnySizeOp : QD_Op<"any_size", [Pure]> {
   let hasVerifier = 1;
 }
 
-def QD_SizedOp : QD_Op<"sized", [Pure, AllTypesMatch<["input", "result"]>]> {
+def QD_SizedOp : QD_Op<"sized", [Pure,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>, AllTypesMatch<["input", "result"]>]> {
   let summary = "the sizes of a tensor that may change them";
   let description = [{
     The same tensor with its sizes stated, which were left open by a `qd.any_size`. Like
@@ -126,4 +157,4 @@ def QD_SizedOp : QD_Op<"sized", [Pure, AllTypesMatch<["input", "result"]>]> {
   }];
 }
 
-#endif // QDIALECT_IR_QDCHECKOPS
+#endif // QDIALECT_IR_QDSIZEOPS
