@@ -173,6 +173,8 @@ void interp::registerMathColumns(Registry &registry) {
       sequence(FloatFunction::Exp, [](D x) { return std::exp(x); });
   ops["math.log"] =
       sequence(FloatFunction::Log, [](D x) { return std::log(x); });
+  ops["math.log1p"] =
+      sequence(FloatFunction::Log1p, [](D x) { return std::log1p(x); });
   ops["math.erf"] =
       sequence(FloatFunction::Erf, [](D x) { return std::erf(x); });
   ops["math.tanh"] =
@@ -193,7 +195,6 @@ void interp::registerMathColumns(Registry &registry) {
   ops["math.expm1"] = rounded([](D x) { return std::expm1(x); });
   ops["math.log2"] = rounded([](D x) { return std::log2(x); });
   ops["math.log10"] = rounded([](D x) { return std::log10(x); });
-  ops["math.log1p"] = rounded([](D x) { return std::log1p(x); });
   ops["math.sin"] = rounded([](D x) { return std::sin(x); });
   ops["math.cos"] = rounded([](D x) { return std::cos(x); });
   ops["math.tan"] = rounded([](D x) { return std::tan(x); });

@@ -30,6 +30,11 @@ float logF32(float x) {
   return sequences::log(o, x);
 }
 
+float log1pF32(float x) {
+  ScalarOps o;
+  return sequences::log1p(o, x);
+}
+
 float erfF32(float x) {
   ScalarOps o;
   return sequences::erf(o, x);
@@ -95,6 +100,8 @@ void evaluate(FloatFunction function, const float *x, float *y, int64_t n) {
     return loop([&](float v) { return sequences::exp(o, v); }, x, y, n);
   case FloatFunction::Log:
     return loop([&](float v) { return sequences::log(o, v); }, x, y, n);
+  case FloatFunction::Log1p:
+    return loop([&](float v) { return sequences::log1p(o, v); }, x, y, n);
   case FloatFunction::Erf:
     return loop([&](float v) { return sequences::erf(o, v); }, x, y, n);
   case FloatFunction::Tanh:

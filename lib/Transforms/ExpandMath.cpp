@@ -133,6 +133,8 @@ void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   patterns.add<ExpandUnary<math::ExpOp>>(context, sequences::exp<MathEmitter>);
   patterns.add<ExpandUnary<math::LogOp>>(context, sequences::log<MathEmitter>);
+  patterns.add<ExpandUnary<math::Log1pOp>>(context,
+                                           sequences::log1p<MathEmitter>);
   patterns.add<ExpandUnary<math::ErfOp>>(context, sequences::erf<MathEmitter>);
   patterns.add<ExpandUnary<math::TanhOp>>(context,
                                           sequences::tanh<MathEmitter>);
@@ -147,6 +149,5 @@ void qdialect::populateExpandMathPatterns(RewritePatternSet &patterns) {
                WidenToF64<math::AsinhOp>, WidenToF64<math::AcoshOp>,
                WidenToF64<math::AtanhOp>, WidenToF64<math::Exp2Op>,
                WidenToF64<math::ExpM1Op>, WidenToF64<math::Log2Op>,
-               WidenToF64<math::Log10Op>, WidenToF64<math::Log1pOp>,
-               WidenToF64<math::Atan2Op>>(context);
+               WidenToF64<math::Log10Op>, WidenToF64<math::Atan2Op>>(context);
 }

@@ -106,6 +106,11 @@ TEST(FloatFunctionsUlp, Log) {
   EXPECT_WORST(FloatFunction::Log, 0.91, [](double x) { return std::log(x); });
 }
 
+TEST(FloatFunctionsUlp, Log1p) {
+  EXPECT_WORST(FloatFunction::Log1p, 0.9,
+               [](double x) { return std::log1p(x); });
+}
+
 TEST(FloatFunctionsUlp, Erf) {
   EXPECT_WORST(FloatFunction::Erf, 1.08, [](double x) { return std::erf(x); });
 }
@@ -128,8 +133,8 @@ TEST(FloatFunctionsUlp, Rsqrt) {
 
 TEST(FloatFunctions, SpecialValues) {
   float nan = std::nanf("");
-  for (auto *function : {expF32, logF32, erfF32, tanhF32, sigmoidF32, rsqrtF32,
-                         siluF32, geluF32, geluTanhF32})
+  for (auto *function : {expF32, logF32, log1pF32, erfF32, tanhF32, sigmoidF32,
+                         rsqrtF32, siluF32, geluF32, geluTanhF32})
     EXPECT_TRUE(std::isnan(function(nan)));
 
   EXPECT_EQ(expF32(0.0f), 1.0f);
@@ -149,6 +154,14 @@ TEST(FloatFunctions, SpecialValues) {
   EXPECT_TRUE(std::isnan(logF32(-kInf)));
   EXPECT_TRUE(std::isnan(logF32(-0x1p-149f)));
   EXPECT_FLOAT_EQ(logF32(0x1p-149f), -103.27893f);
+
+  EXPECT_EQ(toBits(log1pF32(0.0f)), 0u);
+  EXPECT_EQ(toBits(log1pF32(-0.0f)), toBits(-0.0f));
+  EXPECT_EQ(log1pF32(0x1p-149f), 0x1p-149f);
+  EXPECT_EQ(log1pF32(-1.0f), -kInf);
+  EXPECT_EQ(log1pF32(kInf), kInf);
+  EXPECT_TRUE(std::isnan(log1pF32(-kInf)));
+  EXPECT_TRUE(std::isnan(log1pF32(-0x1.000002p0f)));
 
   for (auto *odd : {erfF32, tanhF32}) {
     EXPECT_EQ(toBits(odd(0.0f)), toBits(0.0f));
@@ -195,6 +208,7 @@ TEST(FloatFunctions, ArraysEqualScalars) {
   y.resize(x.size());
   for (Row row : {Row{FloatFunction::Exp, expF32},
                   {FloatFunction::Log, logF32},
+                  {FloatFunction::Log1p, log1pF32},
                   {FloatFunction::Erf, erfF32},
                   {FloatFunction::Tanh, tanhF32},
                   {FloatFunction::Sigmoid, sigmoidF32},

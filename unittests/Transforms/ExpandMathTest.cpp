@@ -26,6 +26,7 @@ struct Function {
 const Function kFunctions[] = {
     {"math.exp %x : $T", expF32},
     {"math.log %x : $T", logF32},
+    {"math.log1p %x : $T", log1pF32},
     {"math.erf %x : $T", erfF32},
     {"math.tanh %x : $T", tanhF32},
     {"math.rsqrt %x : $T", rsqrtF32},

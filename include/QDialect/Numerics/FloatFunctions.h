@@ -2,8 +2,9 @@
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// exp, log, erf, tanh, sigmoid, rsqrt, gelu, silu as fixed sequences of IEEE
-// f32 operations: the same bits from the interpreter, every CPU and every GPU.
+// exp, log, log1p, erf, tanh, sigmoid, rsqrt, gelu, silu as fixed sequences of
+// IEEE f32 operations: the same bits from the interpreter, every CPU and every
+// GPU.
 //
 // A math library promises an error, not bits. Here each function is a straight
 // line of correctly rounded operations (add, mul, div, sqrt, fma, compare,
@@ -29,8 +30,8 @@
 //
 // Errors, the maximum over all 2^32 arguments (unit tests check them; results
 // below the normal range are within the same number of units of 2^-149):
-//   exp 1.02  log 0.91  erf 1.08  tanh 1.34  sigmoid 2.41  rsqrt 1.5 ulp
-//   gelu (both), silu: absolute, see each
+//   exp 1.02  log 0.91  log1p 0.9  erf 1.08  tanh 1.34  sigmoid 2.41  rsqrt 1.5
+//   ulp gelu (both), silu: absolute, see each
 // NaN gives NaN (which NaN is not specified: two NaNs count as equal bits);
 // nothing is flushed to zero; -0 is kept by the odd functions. Limits stand at
 // each function.
@@ -105,6 +106,28 @@ typename Ops::F exp(Ops &o, typename Ops::F x) {
   return o.mul(o.mul(p, power1), power2);
 }
 
+/// x = 2^k * (1 + f) with 1 + f in [2/3, 4/3), and rest such that
+/// log(1 + f) = f + f^2 rest.
+template <class Ops>
+struct LogParts {
+  typename Ops::F k, f, rest;
+};
+
+/// Of a positive normal number.
+template <class Ops>
+LogParts<Ops> splitForLog(Ops &o, typename Ops::F x) {
+  auto pattern = o.bits(x);
+  auto field = o.iand(o.isub(pattern, o.i(0x3f2aaaab)), o.i(-0x00800000));
+  auto f = o.sub(o.fromBits(o.isub(pattern, field)), o.f(1.0f));
+  // log(1 + f) = f - f^2 / 2 + f^3 p(f).
+  static constexpr float c[] = {
+      0x1.555556p-2f,  -0x1.ffff02p-3f, 0x1.99985ep-3f,
+      -0x1.559bb2p-3f, 0x1.24d7aap-3f,  -0x1.f33df0p-4f,
+      0x1.bb3e26p-4f,  -0x1.07ba0ap-3f, 0x1.e07c00p-4f};
+  return {o.toFloat(o.isar(field, 23)), f,
+          o.fma(polynomial(o, f, c), f, o.f(-0.5f))};
+}
+
 /// The natural logarithm: -inf at +-0, NaN below, +inf at +inf; subnormal
 /// arguments are exact like any other.
 template <class Ops>
@@ -114,18 +137,9 @@ typename Ops::F log(Ops &o, typename Ops::F x) {
   auto isSmall = o.lt(x, o.f(0x1p-126f));
   F scaled = o.select(isSmall, o.mul(x, o.f(0x1p23f)), x);
   F offset = o.select(isSmall, o.f(-23.0f), o.f(0.0f));
-  // x = 2^k * m with m in [2/3, 4/3).
-  auto pattern = o.bits(scaled);
-  auto field = o.iand(o.isub(pattern, o.i(0x3f2aaaab)), o.i(-0x00800000));
-  F k = o.add(o.toFloat(o.isar(field, 23)), offset);
-  F f = o.sub(o.fromBits(o.isub(pattern, field)), o.f(1.0f));
-  // log(1 + f) = f - f^2 / 2 + f^3 p(f).
-  static constexpr float c[] = {
-      0x1.555556p-2f,  -0x1.ffff02p-3f, 0x1.99985ep-3f,
-      -0x1.559bb2p-3f, 0x1.24d7aap-3f,  -0x1.f33df0p-4f,
-      0x1.bb3e26p-4f,  -0x1.07ba0ap-3f, 0x1.e07c00p-4f};
-  F q = o.fma(polynomial(o, f, c), f, o.f(-0.5f));
-  F tail = o.fma(k, o.f(-0x1.05c610p-29f), o.fma(q, o.mul(f, f), f));
+  LogParts<Ops> parts = splitForLog(o, scaled);
+  F k = o.add(parts.k, offset), f = parts.f;
+  F tail = o.fma(k, o.f(-0x1.05c610p-29f), o.fma(parts.rest, o.mul(f, f), f));
   F y = o.fma(k, o.f(0x1.62e430p-1f), tail);
   // The ends, in this order: +inf and NaN, below zero, +-0.
   F inf = o.f(INFINITY), zero = o.f(0.0f);
@@ -133,6 +147,28 @@ typename Ops::F log(Ops &o, typename Ops::F x) {
   y = o.select(o.lt(x, zero), o.f(NAN), y);
   F small = o.select(isSmall, abs(o, x), inf);
   return o.select(o.lt(small, o.f(0x1p-149f)), o.f(-INFINITY), y);
+}
+
+/// log(1 + x): x near 0, -inf at -1, NaN below, +inf at +inf.
+template <class Ops>
+typename Ops::F log1p(Ops &o, typename Ops::F x) {
+  using F = typename Ops::F;
+  F one = o.f(1.0f), zero = o.f(0.0f), inf = o.f(INFINITY);
+  // 1 + x = u + lost, of which the larger of the two is taken away exactly.
+  F u = o.add(one, x);
+  F lost =
+      o.select(o.lt(one, x), o.sub(one, o.sub(u, x)), o.sub(x, o.sub(u, one)));
+  LogParts<Ops> parts = splitForLog(o, u);
+  F f = parts.f;
+  // log(u + lost) = log u + lost / u, the small parts first.
+  F small = o.fma(parts.rest, o.mul(f, f), o.div(lost, u));
+  F tail = o.add(f, o.fma(parts.k, o.f(-0x1.05c610p-29f), small));
+  F y = o.fma(parts.k, o.f(0x1.62e430p-1f), tail);
+  // The ends: x itself where its square is lost, +inf and NaN, -1, below -1.
+  y = o.select(o.lt(abs(o, x), o.f(0x1p-26f)), x, y);
+  y = o.select(o.lt(x, inf), y, x);
+  y = o.select(o.lt(zero, u), y, o.select(o.lt(x, inf), o.f(-INFINITY), y));
+  return o.select(o.lt(x, o.f(-1.0f)), o.f(NAN), y);
 }
 
 /// The error function, odd; +-1 from 3.92 on.
@@ -258,6 +294,7 @@ struct ScalarOps {
 enum class FloatFunction : uint8_t {
   Exp,
   Log,
+  Log1p,
   Erf,
   Tanh,
   Sigmoid,
@@ -269,6 +306,7 @@ enum class FloatFunction : uint8_t {
 
 float expF32(float x);
 float logF32(float x);
+float log1pF32(float x);
 float erfF32(float x);
 float tanhF32(float x);
 float sigmoidF32(float x);

@@ -17,6 +17,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/Intrinsics.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -75,6 +76,30 @@ static void inlineHelpers(Module &module) {
   }
 }
 
+/// The C library's functions, of which there are none on GPUs: the code
+/// generator would print a message without a place and go on.
+static Error requireNoLibrary(const Module &module) {
+  for (const Function &function : module) {
+    if (!function.isDeclaration() || function.use_empty())
+      continue;
+    StringRef name = function.getName();
+    if (function.isIntrinsic()) {
+      static constexpr Intrinsic::ID kLibrary[] = {
+          Intrinsic::sin,  Intrinsic::cos,   Intrinsic::tan,   Intrinsic::asin,
+          Intrinsic::acos, Intrinsic::atan,  Intrinsic::sinh,  Intrinsic::cosh,
+          Intrinsic::tanh, Intrinsic::atan2, Intrinsic::exp,   Intrinsic::exp2,
+          Intrinsic::log,  Intrinsic::log2,  Intrinsic::log10, Intrinsic::pow};
+      if (!is_contained(kLibrary, function.getIntrinsicID()))
+        continue;
+      name = Intrinsic::getBaseName(function.getIntrinsicID());
+      name.consume_front("llvm.");
+    }
+    return createStringError("it computes '" + name +
+                             "' in f64 by the C library, which GPUs lack");
+  }
+  return Error::success();
+}
+
 Expected<std::string> translateToPtx(mlir::ModuleOp module,
                                      const GpuTarget &target) {
   gpu::expandRounding(module);
@@ -97,6 +122,8 @@ Expected<std::string> translateToPtx(mlir::ModuleOp module,
   inlineHelpers(*code);
   optimizeModule(*code, **machine);
   if (Error error = gpu::replaceAllocations(*code))
+    return std::move(error);
+  if (Error error = requireNoLibrary(*code))
     return std::move(error);
 
   SmallString<0> text;
