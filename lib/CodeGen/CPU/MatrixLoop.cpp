@@ -176,9 +176,11 @@ MatrixLoopEmitter::Place MatrixLoopEmitter::place(Value tile) {
     return {row, e.at(operands.rows, e.mul(row, operands.rowStride))};
   }
   const MatrixLines &lines = *shape.lines;
-  Value line = e.mul(e.div(tile, lines.tilesOfLine), lines.linesOfTile);
-  line = e.min(line, e.sub(e.div(operands.numRows, lines.width),
-                           e.index(lines.linesOfTile)));
+  Value numLines = e.div(operands.numRows, lines.width);
+  // Parts of lines that do not exist are the last one again.
+  tile = e.min(tile, e.sub(e.mul(numLines, lines.tilesOfLine), e.index(1)));
+  Value line = e.min(e.mul(e.div(tile, lines.tilesOfLine), lines.linesOfTile),
+                     e.sub(numLines, e.index(lines.linesOfTile)));
   Value column = e.min(e.mul(e.rem(tile, lines.tilesOfLine), shape.rows),
                        e.index(std::max<int64_t>(lines.width - shape.rows, 0)));
   Value memory = e.at(operands.rows, e.mul(line, lines.lineStride));
