@@ -8,7 +8,8 @@
 //   %residual)
 //
 // A group is a root and the element-wise ops that follow it one by one, each
-// the only reader of the one before and over the same iteration space.
+// the only reader of the one before and over the same iteration space. Where an
+// op reads the last ops of several groups, those without a root join, too.
 // Constants, fills and whatever is computed from them are copied into every
 // dispatch that reads them; so is a tensor.pad in front of a root whose kernel
 // pads as it loads, and a qd.dequantize in front of one that reads codes.
@@ -177,6 +178,28 @@ struct Group {
   bool hasRoot = false;
 };
 
+/// Element-wise ops that cost no more inside of another kernel: they read in
+/// the order in which it goes, neither transposed nor gathered.
+bool movesAlong(const Group &group) {
+  return !group.hasRoot && llvm::all_of(group.members, [](Operation *op) {
+    if (!isElementwiseGeneric(op))
+      return false;
+    auto generic = cast<linalg::GenericOp>(op);
+    for (OpOperand *operand : generic.getDpsInputOperands()) {
+      auto positions =
+          llvm::map_range(generic.getMatchingIndexingMap(operand).getResults(),
+                          [](AffineExpr dim) {
+                            return cast<AffineDimExpr>(dim).getPosition();
+                          });
+      if (!llvm::is_sorted(positions))
+        return false;
+    }
+    return llvm::none_of(*generic.getBlock(), [](Operation &scalar) {
+      return isa<tensor::ExtractOp>(scalar);
+    });
+  });
+}
+
 class Former {
 public:
   explicit Former(func::FuncOp function) : function(function) {}
@@ -191,7 +214,8 @@ private:
            isProgramRegion(op) || isLoopRowView(op) || isRowWrite(op);
   }
   bool isAbsorbedEverywhere(Operation *op) const;
-  Group *findProducerGroup(Operation *op);
+  SmallVector<Group *> findProducerGroups(linalg::GenericOp op);
+  bool join(linalg::GenericOp op);
   void assign(Operation *op);
   LogicalResult build(Group &group);
   LogicalResult build(Group &group, OpResult wanted);
@@ -210,42 +234,60 @@ bool Former::isAbsorbedEverywhere(Operation *op) const {
          });
 }
 
-/// The group that `op`, element-wise, can join: one whose last op it alone
-/// reads, element by element. Of several the one that ends last in the
-/// program, groups with a root first.
-Group *Former::findProducerGroup(Operation *op) {
-  auto generic = cast<linalg::GenericOp>(op);
-  Group *best = nullptr;
-  for (OpOperand *operand : generic.getDpsInputOperands()) {
+/// The groups that `op`, element-wise, can join: those whose last op it alone
+/// reads, element by element.
+SmallVector<Group *> Former::findProducerGroups(linalg::GenericOp op) {
+  SmallVector<Group *> groups;
+  for (OpOperand *operand : op.getDpsInputOperands()) {
     Operation *producer = operand->get().getDefiningOp();
     Group *group = producer ? groupOf.lookup(producer) : nullptr;
     if (!group || !group->takesEpilogue || group->members.back() != producer ||
-        producer->getBlock() != op->getBlock())
+        producer->getBlock() != op->getBlock() ||
+        llvm::is_contained(groups, group))
       continue;
     if (cast<ShapedType>(operand->get().getType()).getRank() !=
-        generic.getNumLoops())
+        op.getNumLoops())
       continue;
     bool onlyReader = llvm::all_of(producer->getUses(), [&](OpOperand &use) {
       return use.getOwner() == op &&
-             generic.getMatchingIndexingMap(&use).isIdentity();
+             op.getMatchingIndexingMap(&use).isIdentity();
     });
-    if (!onlyReader)
-      continue;
-    if (!best || (group->hasRoot && !best->hasRoot) ||
-        (group->hasRoot == best->hasRoot &&
-         best->members.back()->isBeforeInBlock(group->members.back())))
-      best = group;
+    if (onlyReader)
+      groups.push_back(group);
   }
-  return best;
+  return groups;
+}
+
+/// `op` joins the group that ends last in the program, groups with a root
+/// first. What the others compute element by element comes along, so that it
+/// is never stored.
+bool Former::join(linalg::GenericOp op) {
+  SmallVector<Group *> groups = findProducerGroups(op);
+  if (groups.empty())
+    return false;
+  Group *best = *llvm::max_element(groups, [](Group *a, Group *b) {
+    if (a->hasRoot != b->hasRoot)
+      return b->hasRoot;
+    return a->members.back()->isBeforeInBlock(b->members.back());
+  });
+  for (Group *group : groups) {
+    if (group == best || !movesAlong(*group))
+      continue;
+    for (Operation *member : group->members)
+      groupOf[member] = best;
+    best->members.append(group->members);
+    group->members.clear();
+  }
+  llvm::sort(best->members,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  best->members.push_back(op);
+  groupOf[op] = best;
+  return true;
 }
 
 void Former::assign(Operation *op) {
-  if (isEpilogueStep(op))
-    if (Group *group = findProducerGroup(op)) {
-      group->members.push_back(op);
-      groupOf[op] = group;
-      return;
-    }
+  if (isEpilogueStep(op) && join(cast<linalg::GenericOp>(op)))
+    return;
   auto group = std::make_unique<Group>();
   group->members.push_back(op);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
@@ -376,6 +418,8 @@ LogicalResult Former::run(int64_t &dispatches, int64_t &fused) {
     }
   }
   for (auto &group : groups) {
+    if (group->members.empty()) // joined another one
+      continue;
     if (failed(build(*group)))
       return failure();
     ++dispatches;
