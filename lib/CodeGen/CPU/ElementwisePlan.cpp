@@ -105,8 +105,7 @@ private:
     int64_t bytes = elementBytes(region.resultType().getElementType());
     // Bits are moved, whatever they mean.
     Type element = e.getIntegerType(8 * bytes);
-    Value source =
-        e.at(e.argument(args, from.argument), from.form.offset * bytes);
+    Value source = passThroughStart(e, epilogue, args);
     Value output = e.argument(args, region.numInputs());
     int64_t units = (rows + step - 1) / step;
     auto cut = [&](Value task) {

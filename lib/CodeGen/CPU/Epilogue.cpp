@@ -271,6 +271,7 @@ std::optional<Epilogue> Epilogue::create(KernelRegion &region,
     epilogue.direct = epilogue.memoryOperand(region.result, identity, blobs);
     if (!epilogue.direct)
       return std::nullopt;
+    epilogue.addOrigin(blobs);
   }
   if (numLoops == 0)
     epilogue.makeRowOfOne();

@@ -8,6 +8,7 @@
 
 #include "KernelRegion.h"
 
+#include "Emitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -93,7 +94,37 @@ void Epilogue::addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot) {
   blobs.push_back(std::move(blob));
 }
 
+void Epilogue::addOrigin(std::vector<ConstantBlob> &blobs) {
+  if (direct->kind != Operand::Memory || direct->form.offset == 0 ||
+      region->shapes)
+    return;
+  int64_t origin = direct->form.offset * elementBytes(direct->element);
+  if (QDIALECT_MUTATE == 208) // fault: the place of a slice in elements
+    origin = direct->form.offset;
+  direct->form.offset = 0;
+  originArgument = region->numInputs() + 1 + blobs.size();
+  ConstantBlob blob;
+  blob.size = sizeof(origin);
+  blob.fill = [origin](MutableArrayRef<char> out) {
+    std::memcpy(out.data(), &origin, sizeof(origin));
+  };
+  blobs.push_back(std::move(blob));
+}
+
+/// A copy is what it reads in which order, whichever views say so.
+std::string Epilogue::passThroughKey() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "copy of " << direct->element << " from " << direct->argument << " to "
+     << region->numInputs() << (originArgument ? " at origin" : "");
+  for (auto [size, step] : llvm::zip_equal(sizes, direct->form.coefficients))
+    os << ' ' << size << '*' << step;
+  return text;
+}
+
 std::string Epilogue::key() const {
+  if (isPassThrough() && direct->kind == Operand::Memory && !region->shapes)
+    return passThroughKey();
 #if QDIALECT_MUTATE == 41 // what ranges prove of one layer counts for all
   return structureKey(region->dispatch, parameters);
 #endif

@@ -101,6 +101,10 @@ public:
   /// For a region without steps: the result itself, read from memory.
   const Operand &passThrough() const { return *direct; }
   bool isPassThrough() const { return direct.has_value(); }
+  /// Position in `args` of the bytes between the start of what passThrough()
+  /// reads and its first element, if they are not none: slices that differ in
+  /// where they begin share a kernel.
+  std::optional<unsigned> originArgument;
 
   /// Bounds of a scalar of a payload; nothing if it may be NaN or infinite.
   std::optional<Interval> rangeOf(mlir::Value scalar) const;
@@ -157,8 +161,11 @@ private:
   /// Joins loops that all operands walk as one, columns among themselves.
   bool joinLoops(std::optional<int64_t> columns);
   void addParameters(std::vector<ConstantBlob> &blobs, bool ofRoot);
+  /// Moves the offset of what passes through to the kernel's constants.
+  void addOrigin(std::vector<ConstantBlob> &blobs);
   /// What ranges prove and the code depends on.
   std::string provenFacts() const;
+  std::string passThroughKey() const;
   bool addTable(qd::LookupOp lookup, std::vector<ConstantBlob> &blobs);
   bool addExtract(mlir::tensor::ExtractOp extract,
                   std::vector<ConstantBlob> &blobs);

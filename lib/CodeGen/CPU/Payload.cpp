@@ -65,6 +65,9 @@ void PayloadEmitter::begin() {
     if (!pointers.contains(operand.argument))
       pointers[operand.argument] = e.argument(arguments, operand.argument);
   });
+  if (epilogue.originArgument)
+    pointers[epilogue.passThrough().argument] =
+        passThroughStart(e, epilogue, arguments);
   unsigned output = epilogue.region->numInputs();
   pointers[output] = e.argument(arguments, output);
   for (auto [step, table] : epilogue.tables)
@@ -103,6 +106,16 @@ Value loadParameter(Emitter &e, const Epilogue &epilogue, Value arguments,
   Value place = e.argument(arguments, epilogue.parametersArgument);
   return e.broadcast(e.load(element, e.at(place, 4 * number), 4),
                      Emitter::vector(element));
+}
+
+Value passThroughStart(Emitter &e, const Epilogue &epilogue, Value arguments) {
+  const Epilogue::Operand &from = epilogue.passThrough();
+  Value start = e.argument(arguments, from.argument);
+  if (epilogue.originArgument)
+    return e.at(
+        start,
+        e.load(e.i64(), e.argument(arguments, *epilogue.originArgument), 8));
+  return e.at(start, from.form.offset * elementBytes(from.element));
 }
 
 Value PayloadEmitter::address(unsigned argument, Type element,

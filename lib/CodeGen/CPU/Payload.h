@@ -227,6 +227,10 @@ private:
 mlir::Value loadParameter(Emitter &e, const Epilogue &epilogue,
                           mlir::Value arguments, mlir::Value constant);
 
+/// The address of the first element that passes through.
+mlir::Value passThroughStart(Emitter &e, const Epilogue &epilogue,
+                             mlir::Value arguments);
+
 } // namespace qdialect::cpu
 
 #endif // QDIALECT_LIB_CODEGEN_CPU_PAYLOAD_H

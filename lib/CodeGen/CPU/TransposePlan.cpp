@@ -10,6 +10,7 @@
 #include "Families.h"
 
 #include "Emitter.h"
+#include "Payload.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -55,9 +56,7 @@ public:
     LLVM::LLVMFuncOp func = e.startFunction(symbol, {e.ptr(), e.i64(), e.i64()},
                                             /*internal=*/false);
     Value args = func.getArgument(0);
-    const Epilogue::Operand &from = epilogue.passThrough();
-    Value source =
-        e.at(e.argument(args, from.argument), from.form.offset * bytes);
+    Value source = passThroughStart(e, epilogue, args);
     Value output = e.argument(args, region.numInputs());
     // As many squares side by side as a register and the rows hold.
     int64_t height = target.hasAvx512() ? 4 * side : side;
