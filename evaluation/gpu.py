@@ -132,7 +132,7 @@ def evaluate(report, tools):
         with open(gpu.replace(".so", ".receipt.json")) as file:
             layers = json.load(file)["layers"]
         macs = sum(layer["macs"] for layer in layers)
-        on_cores = sum(layer["macs"] for layer in layers if layer["kernel"].startswith("mma"))
+        on_cores = sum(layer["macs"] for layer in layers if layer["kernel"].startswith(("mma", "gemv")))
         report.add(SUITE, case, "share of macs on tensor cores", on_cores / macs)
         left = sum(layer["kernel"].startswith("tasks") for layer in layers)
         report.add(SUITE, case, "steps left to tasks", left, reference=f"of {len(layers)}")

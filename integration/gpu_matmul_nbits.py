@@ -20,12 +20,17 @@ from evaluation.tools import Tools
 from integration.gpu import TARGETS
 from integration.matmul_nbits import Case
 
+FEW_ROWS = 8  # of which products are gemv kernels
+
 
 def wanted_family(case):
     """The family that must have the product; None where that is not said here."""
     if case.group or case.bits == 8:
         return None
-    return "mma_block_dot" if case.rounds() else "mma_block_weights"
+    kind = "block_dot" if case.rounds() else "block_weights"
+    # Blocks of half a product of codes are left to mma.
+    few = case.m <= FEW_ROWS and not (case.rounds() and case.block == 16)
+    return f"{'gemv' if few else 'mma'}_{kind}"
 
 
 def main():
@@ -76,7 +81,7 @@ def main():
         spilled = [
             layer["kernel"]
             for layer in layers
-            if layer["kernel"].startswith("mma")
+            if layer["kernel"].startswith(("mma", "gemv"))
             if any(row.get("spill_bytes") for row in layer["launches"].values())
         ]
         if spilled:

@@ -1,4 +1,4 @@
-// A symbolic number of rows on a GPU: kernels for 1024, 128, 16 rows and one, each launched once, with the second dimension of
+// A symbolic number of rows on a GPU: kernels for 1024, 128, 16, 4 rows and one, each launched once, with the second dimension of
 // the grid for its blocks of rows.
 // RUN: rm -rf %t && mkdir %t
 // RUN: q-compile %s --target nvptx:sm_80 -o %t/gpu.so
@@ -13,15 +13,16 @@
 // RUN:   | FileCheck %s --check-prefix=DRIVER
 
 // ONE: equal 1.000000
-// ONE: counters {{.*}}(rest)  kernel {{.*}}_mma  launches 1
-// ONE-NOT: _mma
+// ONE: counters {{.*}}(rest)  kernel {{.*}}_gemv  launches 1
+// ONE-NOT: {{_mma|_gemv}}
 // SOME: equal 1.000000
 // SOME: counters {{.*}}  kernel {{.*}}_mma  launches 1
-// SOME: counters {{.*}}  kernel {{.*}}_mma  launches 1
-// SOME-NOT: _mma
+// SOME: counters {{.*}}  kernel {{.*}}_gemv  launches 1
+// SOME-NOT: {{_mma|_gemv}}
 // MANY: equal 1.000000
-// MANY-COUNT-4: _mma  launches 1
-// MANY-NOT: _mma
+// MANY-COUNT-3: _mma  launches 1
+// MANY-COUNT-2: _gemv  launches 1
+// MANY-NOT: {{_mma|_gemv}}
 // DRIVER: equal 1.000000
 // DRIVER: 0 left alive, 0 mistakes
 

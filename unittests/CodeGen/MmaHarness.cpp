@@ -10,6 +10,11 @@
 #include "MmaKernel.h"
 #include "QDialect/CodeGen/NVVM/Ptx.h"
 #include "QDialect/PTX/Emulator.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 #include <random>
 
@@ -106,6 +111,32 @@ test::LoopMix test::steadyLoop(StringRef text) {
     }
   }
   return mix;
+}
+
+bool test::expectNoSpills(StringRef ptx, const std::string &target) {
+  auto ptxas = llvm::sys::findProgramByName("ptxas");
+  if (!ptxas)
+    ptxas = llvm::sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"});
+  if (!ptxas)
+    return false;
+  SmallString<128> input, output, log;
+  for (auto [path, suffix] :
+       {std::pair{&input, "ptx"}, {&output, "cubin"}, {&log, "log"}})
+    EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("qd-mma", suffix, *path));
+  llvm::FileRemover removeInput(input), removeOutput(output), removeLog(log);
+  std::error_code failed;
+  llvm::raw_fd_ostream(input, failed) << ptx;
+  EXPECT_FALSE(failed);
+  std::string architecture = "-arch=" + target;
+  int code = llvm::sys::ExecuteAndWait(
+      *ptxas, {*ptxas, architecture, "-v", input, "-o", output}, std::nullopt,
+      {std::nullopt, StringRef(log), StringRef(log)});
+  auto said = llvm::MemoryBuffer::getFile(log);
+  StringRef text = said ? (*said)->getBuffer() : StringRef();
+  EXPECT_EQ(code, 0) << text.str();
+  EXPECT_TRUE(text.contains("0 bytes spill stores, 0 bytes spill loads"))
+      << text.str();
+  return true;
 }
 
 namespace {

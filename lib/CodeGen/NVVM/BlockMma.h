@@ -37,6 +37,8 @@ struct BlockMmaGeometry {
   int64_t rows = 1, columns = 1, depth = 1;
   /// Of the rows of activations, in elements.
   int64_t rowOffset = 0, rowStride = 0;
+  /// What the tensor of activations starts at a multiple of, in bytes.
+  int64_t alignment = 16;
   unsigned bits = 4;
   /// What the codes are; none for integers.
   std::optional<Format> minifloat;
@@ -147,9 +149,11 @@ public:
 
   BlockUnpacker(WarpEmitter &e, const BlockMmaGeometry &g) : e(e), g(g) {}
 
-  /// What `unpack` wants to know of a block's zero points: the bytes at
-  /// `pointer`, or the same for all.
-  Values zeros(Value pointer);
+  /// The zero points of a block's 8 fragments, as bytes at `pointer`; nothing
+  /// where they are the same for all.
+  Values loadZeros(Value pointer);
+  /// What `unpack` wants to know of them.
+  Values zeros(mlir::ArrayRef<Value> loaded);
   /// Two registers of each of the 8 fragments of columns, of a lane's words.
   Values unpack(mlir::ArrayRef<Value> words, mlir::ArrayRef<Value> zeros);
 
@@ -169,6 +173,11 @@ private:
   const BlockMmaGeometry &g;
 };
 
+/// Two neighbouring f32 as operands of `part`, of which the first is the
+/// largest; takes that part from them.
+mlir::Value takeOperandPart(WarpEmitter &e, const BlockMmaGeometry &geometry,
+                            mlir::Value *pair, int64_t part);
+
 /// Rows of f32 that become operands on their way to shared memory: f16 or bf16
 /// where that is what they are, else three bf16 each, x = high + middle + low,
 /// exactly.
@@ -186,9 +195,6 @@ public:
   void store(mlir::ValueRange values, Value stage);
 
 private:
-  /// Two neighbours as operands of `part`; takes that part from them.
-  Value takePart(Value *pair, int64_t part);
-
   static constexpr int64_t kUnit = 8; ///< numbers that a thread splits at once
   bool isAligned() const;
 

@@ -130,6 +130,7 @@ private:
     share.swizzle = kSwizzle;
     if (g.isInteger()) {
       rows.run = g.depth;
+      rows.alignment = g.alignment;
       rows.window.inputOffset = g.rowOffset;
       rows.window.pixels.push_back({g.rows, g.rowStride, -1});
       codeCopy.emplace(e, rows, share);
@@ -312,7 +313,7 @@ private:
     if (!zeros)
       return unpacker.zeros({});
     Value offset = e.mul(e.toI64(block), MmaTile::kWarpColumns);
-    return unpacker.zeros(e.at(zeros, offset));
+    return unpacker.zeros(unpacker.loadZeros(e.at(zeros, offset)));
   }
 
   /// The 16 numbers of a block that belong to this lane's sums.

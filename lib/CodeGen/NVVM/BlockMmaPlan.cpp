@@ -4,10 +4,13 @@
 //
 // The families "mma_block_weights" (f32 activations) and "mma_block_dot" (i8
 // codes with scales): the CPU's products with blocked weights on tensor cores.
+// Few rows are "gemv_block_weights" and "gemv_block_dot".
 
 #include "BlockDot.h"
 #include "BlockMma.h"
 #include "Families.h"
+#include "Gemv.h"
+#include "KernelFunction.h"
 #include "MmaDispatch.h"
 #include "QDialect/Analysis/LinalgQueries.h"
 
@@ -49,15 +52,16 @@ public:
            g.blocks(tile) <= INT32_MAX;
   }
 
-  bool finishInit(StringRef name) {
+  bool finishInit(StringRef kind) {
+    gemv = GemvShape::choose(g);
     std::optional<cpu::Epilogue> resolved =
         cpu::Epilogue::create(region, constants, w.channels);
     if (!resolved)
       return false;
     epilogue = std::move(*resolved);
-    family = name.str();
+    family = ((gemv ? "gemv_" : "mma_") + kind).str();
     weightBits = w.bits;
-    numTasks = g.blocks(tile);
+    numTasks = numBlocks();
     // Zero points that are all the same are part of the code.
     keyText = family + " " + std::to_string(static_cast<int>(g.operands)) +
               " " + (g.zero ? std::to_string(*g.zero) : "zeros") + " " +
@@ -66,29 +70,42 @@ public:
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
-    return {g.blocks(tile), tile.threads(), 0};
+    return {numBlocks(), threads(), 0};
   }
 
 protected:
   void emitKernel(OpBuilder &moduleBuilder, StringRef symbol,
                   function_ref<BlockMmaOperands(ValueRange)> operandsOf) {
-    MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
+    MmaDispatch dispatch{region, epilogue, constants.size(), threads()};
+    if (gemv)
+      dispatch.columnStep = GemvShape::kThreadColumns;
     dispatch.emit(
         moduleBuilder, symbol,
         [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
-          emitBlockMmaKernel(e, g, tile, (symbol + "_stages").str(),
-                             operandsOf(arguments), store);
+          BlockMmaOperands operands = operandsOf(arguments);
+          if (gemv)
+            emitGemvKernel(e, g, *gemv, (symbol + "_sums").str(), operands,
+                           store);
+          else
+            emitBlockMmaKernel(e, g, tile, (symbol + "_stages").str(), operands,
+                               store);
         },
         [&](WarpEmitter &e, const MmaSums &sums) {
           return std::pair{e.toI64(sums.row), e.toI64(sums.column)};
         });
   }
   unsigned firstConstant() const { return region.numInputs() + 1; }
+  int64_t numBlocks() const {
+    return gemv ? llvm::divideCeil(g.columns, GemvShape::kColumns)
+                : g.blocks(tile);
+  }
+  int64_t threads() const { return gemv ? gemv->threads() : tile.threads(); }
 
   cpu::KernelRegion region;
   BlockWeights w;
   BlockMmaGeometry g;
   MmaTile tile{};
+  std::optional<GemvShape> gemv; ///< for few rows
   cpu::Epilogue epilogue;
 };
 
@@ -137,7 +154,7 @@ public:
           blockSumParameters(g, tile, [w = w](int64_t b, int64_t n) {
             return llvm::bit_cast<uint32_t>(w.addend(b, n));
           }));
-    return finishInit("mma_block_weights");
+    return finishInit("block_weights");
   }
 
   std::string instruction(const GpuTarget &target) const override {
@@ -166,7 +183,9 @@ private:
                                      const cpu::BlockRows &rows) {
     BlockMmaGeometry g;
     qd::DispatchOp dispatch = region.dispatch;
-    g.operands = operandsOf(dispatch.getInputs()[rows.input]);
+    Value activations = dispatch.getInputs()[rows.input];
+    g.operands = operandsOf(activations);
+    g.alignment = tensorAlignment(activations.getType());
     g.rows = rows.count;
     g.rowOffset = rows.offset;
     g.rowStride = rows.stride;
@@ -180,7 +199,11 @@ class BlockDotMmaPlan : public BlockMmaPlan {
 public:
   BlockDotMmaPlan(const cpu::KernelRegion &source, const BlockWeights &weights,
                   const cpu::BlockDotInputs &inputs, int64_t rows)
-      : BlockMmaPlan(source, weights, geometryOf(weights, inputs, rows)),
+      : BlockMmaPlan(
+            source, weights,
+            geometryOf(weights, inputs, rows,
+                       tensorAlignment(
+                           source.body().getArgument(inputs.codes).getType()))),
         inputs(inputs) {}
 
   bool init() {
@@ -205,7 +228,7 @@ public:
           int32_t sum = image->sums[b * image->w.channels + n];
           return static_cast<uint32_t>(factor * sum);
         }));
-    return finishInit("mma_block_dot");
+    return finishInit("block_dot");
   }
 
   std::string instruction(const GpuTarget &target) const override {
@@ -232,11 +255,12 @@ public:
 private:
   static BlockMmaGeometry geometryOf(const BlockWeights &w,
                                      const cpu::BlockDotInputs &inputs,
-                                     int64_t rows) {
+                                     int64_t rows, int64_t alignment) {
     BlockMmaGeometry g;
     g.operands = BlockOperands::Codes;
     g.rows = rows;
     g.rowStride = w.depth;
+    g.alignment = alignment;
     g.leftScaleByBlock = inputs.scaleByBlock;
     return g;
   }

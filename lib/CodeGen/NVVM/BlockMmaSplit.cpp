@@ -36,7 +36,8 @@ SplitRowCopy::SplitRowCopy(WarpEmitter &e, const BlockMmaGeometry &g,
 
 /// Do units exist as a whole and start at multiples of 16 bytes?
 bool SplitRowCopy::isAligned() const {
-  return g.depth % kUnit == 0 && g.rowOffset % 4 == 0 && g.rowStride % 4 == 0;
+  return g.alignment % 16 == 0 && g.depth % kUnit == 0 &&
+         g.rowOffset % 4 == 0 && g.rowStride % 4 == 0;
 }
 
 SplitRowCopy::Values SplitRowCopy::load(Value depth) {
@@ -73,7 +74,8 @@ SplitRowCopy::Values SplitRowCopy::load(Value depth) {
   return values;
 }
 
-Value SplitRowCopy::takePart(Value *pair, int64_t part) {
+Value takeOperandPart(WarpEmitter &e, const BlockMmaGeometry &g, Value *pair,
+                      int64_t part) {
   if (g.isHalf()) {
     Value both = LLVM::UndefOp::create(e, VectorType::get({2}, e.getF32Type()));
     for (int64_t side = 0; side < 2; ++side)
@@ -112,7 +114,7 @@ void SplitRowCopy::store(ValueRange values, Value stage) {
       Value chunk = LLVM::UndefOp::create(e, four);
       for (int64_t i = 0; i < kUnit; i += 2)
         chunk = LLVM::InsertElementOp::create(
-            e, chunk, takePart(&left[i], part), e.constant(i / 2));
+            e, chunk, takeOperandPart(e, g, &left[i], part), e.constant(i / 2));
       e.store(chunk, e.at(e.at(to, stage), part * planeBytes), 16);
     }
   }

@@ -66,7 +66,15 @@ Value BlockUnpacker::zeroOf(Value bytes, int64_t fragment) {
   return e.permute(bytes, e.constant(kFloatOfByte), 0x7650 + byte);
 }
 
-BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
+BlockUnpacker::Values BlockUnpacker::loadZeros(Value pointer) {
+  Values words;
+  if (!g.zero)
+    for (int64_t at = 0; at < MmaTile::kWarpColumns / 8; at += 4)
+      words.push_back(e.load(e.getI32Type(), e.at(pointer, at), 4));
+  return words;
+}
+
+BlockUnpacker::Values BlockUnpacker::zeros(ArrayRef<Value> loaded) {
   constexpr int64_t fragments = MmaTile::kWarpColumns / 8;
   // What is packed is the distance to the zero point.
   if (g.minifloat || (g.isInteger() && !isNarrow()) || g.isTimes16())
@@ -77,11 +85,8 @@ BlockUnpacker::Values BlockUnpacker::zeros(Value pointer) {
       result.push_back(constantZero(fragment));
     return result;
   }
-  for (int64_t word = 0; word < fragments / 4; ++word) {
-    Value bytes = e.load(e.getI32Type(), e.at(pointer, 4 * word), 4);
-    for (int64_t byte = 0; byte < 4; ++byte)
-      result.push_back(zeroOf(bytes, 4 * word + byte));
-  }
+  for (int64_t fragment = 0; fragment < fragments; ++fragment)
+    result.push_back(zeroOf(loaded[fragment / 4], fragment));
   return result;
 }
 

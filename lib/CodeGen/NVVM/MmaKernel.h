@@ -63,6 +63,12 @@ mlir::Value mmaLaneColumn(WarpEmitter &e, mlir::Value lane);
 mlir::Value mmaRowFragment(WarpEmitter &e, mlir::Value warpRow,
                            mlir::Value lane, int64_t half, int64_t swizzle);
 
+/// Gives `epilogue` those of a thread's sums whose columns exist. They start at
+/// a multiple of their number, in a block of `blockColumns`.
+void storeMmaRow(WarpEmitter &e, int64_t blockColumns, int64_t columns,
+                 MmaSums sums,
+                 llvm::function_ref<void(const MmaSums &)> epilogue);
+
 /// Gives `epilogue` the sums that exist, row by row. `sum(i, j, r)` is register
 /// r of the fragment of rows 16 * i and of column fragment j (mmaColumn).
 void storeMmaSums(

@@ -7,9 +7,11 @@
 
 #include "Contraction.h"
 #include "Families.h"
+#include "Gemv.h"
 #include "KernelFunction.h"
 #include "MmaDispatch.h"
 
+#include "llvm/Support/MathExtras.h"
 #include <numeric>
 
 using namespace mlir;
@@ -38,6 +40,34 @@ std::optional<MmaGeometry> geometryOf(const cpu::ContractionGeometry &c,
   return g;
 }
 
+/// The same as a product of few rows with one block of weights, whose codes
+/// are packed alike; nothing for windows, groups and many rows.
+std::optional<BlockMmaGeometry> fewRowsOf(const MmaGeometry &g) {
+  const cpu::WindowGeometry &w = g.window;
+  if (w.numTaps() != 1 || w.padded() || g.groups != 1 || g.runStep != 1)
+    return std::nullopt;
+  BlockMmaGeometry rows;
+  rows.operands = BlockOperands::Codes;
+  rows.bits = 8;
+  rows.zero = 0;
+  rows.columns = g.columns;
+  rows.depth = g.run;
+  rows.block = static_cast<int64_t>(llvm::alignTo(g.run, rows.stepDepth()));
+  rows.rowOffset = w.inputOffset;
+  rows.alignment = g.alignment;
+  // Rows that are one distance apart.
+  for (const cpu::PixelLoop &loop : llvm::reverse(w.pixels)) {
+    if (loop.size == 1)
+      continue;
+    if (rows.rows > 1 && loop.step != rows.rows * rows.rowStride)
+      return std::nullopt;
+    if (rows.rows == 1)
+      rows.rowStride = loop.step;
+    rows.rows *= loop.size;
+  }
+  return rows;
+}
+
 class MmaPlan : public MmaDispatchPlan {
 public:
   MmaPlan(const cpu::KernelRegion &source, cpu::ContractionGeometry contraction,
@@ -54,16 +84,21 @@ public:
       return false;
     epilogue = std::move(*resolved);
     epilogue.rootRange = accumulatorRange(contraction, channels);
-    family = "mma";
+    fewRows = fewRowsOf(g);
+    if (fewRows)
+      gemv = GemvShape::choose(*fewRows);
+    family = gemv ? "gemv" : "mma";
     weightBits = 8;
-    numTasks = g.blocks(tile);
+    numTasks = numBlocks(tile);
     keyText = family + epilogue.key();
     return true;
   }
 
   GpuLaunch launch(const GpuTarget &target) const override {
-    MmaTile tile = tileOn(target);
-    return {g.blocks(tile), tile.threads(), 0};
+    return {numBlocks(tileOn(target)), threads(tileOn(target)), 0};
+  }
+  bool useFewerRegisters(const GpuTarget &target) override {
+    return !gemv && MmaDispatchPlan::useFewerRegisters(target);
   }
 
   std::string instruction(const GpuTarget &target) const override {
@@ -76,11 +111,21 @@ public:
 private:
   MmaTile chosenTile(const GpuTarget &target) const override { return tile; }
   void packConstants(ArrayRef<cpu::ChannelCodes> channels);
+  int64_t numBlocks(const MmaTile &ofMany) const {
+    return gemv ? llvm::divideCeil(g.columns, GemvShape::kColumns)
+                : g.blocks(ofMany);
+  }
+  int64_t threads(const MmaTile &ofMany) const {
+    return gemv ? gemv->threads() : ofMany.threads();
+  }
 
   cpu::KernelRegion region;
   cpu::ContractionGeometry contraction;
   MmaGeometry g;
   MmaTile tile;
+  /// For few rows of a matrix.
+  std::optional<BlockMmaGeometry> fewRows;
+  std::optional<GemvShape> gemv;
   cpu::Epilogue epilogue;
 };
 
@@ -120,13 +165,23 @@ void MmaPlan::packConstants(ArrayRef<cpu::ChannelCodes> channels) {
 LogicalResult MmaPlan::emit(OpBuilder &moduleBuilder, const GpuTarget &target,
                             StringRef symbol) {
   MmaTile tile = tileOn(target);
-  MmaDispatch dispatch{region, epilogue, constants.size(), tile.threads()};
+  MmaDispatch dispatch{region, epilogue, constants.size(), threads(tile)};
+  if (gemv)
+    dispatch.columnStep = GemvShape::kThreadColumns;
   if (g.groups > 1)
     dispatch.columnStep = std::gcd(dispatch.columnStep, g.columns);
   unsigned first = dispatch.firstConstant();
   dispatch.emit(
       moduleBuilder, symbol,
       [&](WarpEmitter &e, ValueRange arguments, MmaDispatch::Store store) {
+        if (gemv) {
+          BlockMmaOperands operands;
+          operands.activations = arguments[g.window.input];
+          operands.codes = arguments[first];
+          operands.starts = arguments[first + 1];
+          return emitGemvKernel(e, *fewRows, *gemv, (symbol + "_sums").str(),
+                                operands, store);
+        }
         MmaOperands operands{arguments[g.window.input], arguments[first],
                              arguments[first + 1], Value(), Value()};
         if (g.window.padded())

@@ -28,12 +28,12 @@ Value mmaRowFragment(WarpEmitter &e, Value warpRow, Value lane, int64_t half,
 }
 
 /// The columns of a row that exist.
-static void storeRow(WarpEmitter &e, const MmaTile &tile, int64_t columns,
-                     MmaSums sums,
-                     function_ref<void(const MmaSums &)> epilogue) {
-  if (columns % tile.columns == 0)
+void storeMmaRow(WarpEmitter &e, int64_t blockColumns, int64_t columns,
+                 MmaSums sums, function_ref<void(const MmaSums &)> epilogue) {
+  if (columns % blockColumns == 0)
     return epilogue(sums);
-  int64_t whole = columns / MmaTile::kLaneColumns * MmaTile::kLaneColumns;
+  auto width = static_cast<int64_t>(sums.sums.size());
+  int64_t whole = columns / width * width;
   if (whole > 0)
     e.ifThen(e.isLess(sums.column, e.constant(whole)), [&] { epilogue(sums); });
   if (whole == columns)
@@ -62,8 +62,8 @@ void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
           ofRow.push_back(sum(i, j, 2 * half + r));
       Value row = e.add(firstRow, 16 * i + 8 * half);
       auto store = [&] {
-        storeRow(e, tile, output.columns, {row, column, output.group, ofRow},
-                 epilogue);
+        storeMmaRow(e, tile.columns, output.columns,
+                    {row, column, output.group, ofRow}, epilogue);
       };
       if (output.rows % tile.rows == 0)
         store();

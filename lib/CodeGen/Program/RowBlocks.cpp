@@ -64,7 +64,7 @@ SmallVector<int64_t> RowBlocks::heights(bool tall) const {
     return {1};
   if (tall && rowMacs > 0) {
     constexpr double kMostMacs = 1LL << 31;
-    SmallVector<int64_t> heights{1024, 128, 16, 1};
+    SmallVector<int64_t> heights{1024, 128, 16, 4, 1};
     llvm::erase_if(heights, [&](int64_t height) {
       return height != 1 && static_cast<double>(height) * rowMacs > kMostMacs;
     });
