@@ -7,7 +7,7 @@
 
 // The same on a GPU: grids are computed from sizes.
 // RUN: q-compile %s --target nvptx:sm_80 -o %t/gpu.so
-// RUN: q-run %t/gpu.so --receipt | FileCheck %s --check-prefix=RECEIPT
+// RUN: q-run %t/gpu.so --receipt | FileCheck %s --check-prefix=RECEIPT --implicit-check-not='"kernel": "tasks'
 // RUN: %python %S/Inputs/make-input.py int8 2x5x3x7 %t/q.npy
 // RUN: %python %S/Inputs/make-input.py int8 2x19x3x7 %t/k.npy
 // RUN: q-run %t/gpu.so --device ptx-emulator --input q=%t/q.npy --input k=%t/k.npy --compare %t/net.so --require-equal
@@ -19,7 +19,9 @@
 // RUN: env LD_LIBRARY_PATH=%fakecuda FAKE_CUDA=report q-run %t/gpu.so --input q=%t/q.npy --input k=%t/k.npy --compare %t/net.so \
 // RUN:   --require-equal 2>&1 | FileCheck %s --check-prefix=DRIVER
 
-// RECEIPT-NOT: "kernel": "tasks
+// RECEIPT: "kernel": "mma_batch"
+// RECEIPT: "kernel": "rows"
+// RECEIPT: "kernel": "mma_batch"
 // DRIVER: 0 left alive, 0 mistakes
 
 // CHECK-NOT: "kernel": "generic"

@@ -137,13 +137,14 @@ Value PayloadEmitter::address(unsigned argument, Type element,
 unsigned PayloadEmitter::alignmentOf(Type element, const LinearForm &form,
                                      const Position &position) const {
   int64_t bytes = elementBytes(element);
-  int64_t last = form.coefficients.back();
+  auto known = [](int64_t size) {
+    return SymbolicSizes::isSymbolic(size) ? 1 : size;
+  };
+  int64_t last = known(form.coefficients.back());
   int64_t alignment = std::gcd(
-      baseAlignment, bytes * (form.offset + position.laneOffset * last));
+      baseAlignment, bytes * (known(form.offset) + position.laneOffset * last));
   for (int64_t coefficient : ArrayRef(form.coefficients).drop_back())
-    alignment = std::gcd(alignment, SymbolicSizes::isSymbolic(coefficient)
-                                        ? bytes
-                                        : bytes * coefficient);
+    alignment = std::gcd(alignment, bytes * known(coefficient));
   alignment = std::gcd(alignment, bytes * columnAlignment * last);
   return static_cast<unsigned>(alignment);
 }

@@ -29,6 +29,11 @@ bool isFollowed(mlir::Operation &op);
 /// one does not follow from what a kernel knows.
 std::optional<cpu::KernelRegion> sizedRegion(qd::DispatchOp dispatch);
 
+/// What counts the tasks of a kernel of symbolic sizes: the product of the
+/// result's first `dims` dimensions, divided by `divisor`.
+std::function<int64_t(SymbolicShapes &)>
+tasksOfDims(qd::DispatchOp dispatch, size_t dims, int64_t divisor);
+
 /// An operand that has a loop of `op` as a dimension, and which.
 std::optional<std::pair<mlir::Value, unsigned>>
 loopTensor(mlir::linalg::LinalgOp op, unsigned loop);

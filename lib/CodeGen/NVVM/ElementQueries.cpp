@@ -125,6 +125,15 @@ bool isFollowed(Operation &op) {
          });
 }
 
+std::function<int64_t(SymbolicShapes &)>
+tasksOfDims(qd::DispatchOp dispatch, size_t dims, int64_t divisor) {
+  return [=](SymbolicShapes &shapes) {
+    SymbolicShapes::Shape shape = shapes.shapeOf(dispatch->getResult(0));
+    return shapes.sizes.floorDiv(
+        shapes.sizes.product(ArrayRef(shape).take_front(dims)), divisor);
+  };
+}
+
 std::optional<cpu::KernelRegion> sizedRegion(qd::DispatchOp dispatch) {
   cpu::KernelRegion region;
   region.dispatch = dispatch;

@@ -52,7 +52,7 @@ public:
     keyText = family + cpu::structureKey(dispatch) + region.sizesKey();
     if (region.shapes) {
       shape = region.shapes->shapeOf(region.result);
-      symbolicTasks = {shape.size(), neighbours};
+      symbolicTasks = tasksOfDims(dispatch, shape.size(), neighbours);
     }
     groups = shape;
     if (neighbours != 1)

@@ -49,8 +49,9 @@ planSymbolicGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
   std::optional<cpu::KernelRegion> region =
       sized ? cpu::KernelRegion::analyze(dispatch) : std::nullopt;
   if (region)
-    if (gpu::GpuPlanPtr plan = gpu::planRows(*region))
-      return plan;
+    for (auto family : {gpu::planBatchMma, gpu::planRows})
+      if (gpu::GpuPlanPtr plan = family(*region))
+        return plan;
   return gpu::planElements(dispatch);
 }
 

@@ -22,6 +22,9 @@ MmaTile MmaDispatchPlan::tileOn(const GpuTarget &target) const {
 
 bool MmaDispatchPlan::useFewerRegisters(const GpuTarget &target) {
   std::optional<MmaTile> tile = tileOn(target).withFewerSums();
+  // The program counts the blocks of a symbolic grid.
+  if (symbolicTasks)
+    tile = tileOn(target).withMoreWarps();
   if (tile)
     smaller.insert_or_assign(target.name, *tile);
   return tile.has_value();
@@ -35,17 +38,25 @@ void MmaDispatch::emit(
   static const CpuTarget scalar{"ptx", CpuTarget::Scalar, "", ""};
   OpBuilder::InsertionGuard guard(moduleBuilder);
   WarpEmitter e(region.root->getLoc(), moduleBuilder);
-  LLVM::LLVMFuncOp kernel =
-      startKernel(e, symbol, firstConstant() + numConstants, threads);
+  LLVM::LLVMFuncOp kernel = startKernel(
+      e, symbol, firstConstant() + numConstants + (region.shapes ? 1 : 0),
+      threads);
   markArguments(kernel, region.dispatch);
   cpu::Emitter lanes(e.getLoc(), e, scalar);
-  cpu::PayloadEmitter payload(lanes, epilogue, argumentArray(lanes, kernel));
+  Value arguments = argumentArray(lanes, kernel);
+  lanes.bindSizes(region, arguments, numConstants);
+  cpu::PayloadEmitter payload(lanes, epilogue, arguments);
   int64_t alignment = tensorAlignment(region.resultType());
   for (Value input : region.body().getArguments())
-    alignment = std::min(alignment, tensorAlignment(input.getType()));
+    if (!input.getType().isIndex())
+      alignment = std::min(alignment, tensorAlignment(input.getType()));
   payload.promiseAlignment(alignment, columnStep);
   payload.begin();
   e.restoreInsertionPoint(lanes.saveInsertionPoint());
+  e.bindSizes([&](int64_t size) {
+    lanes.restoreInsertionPoint(e.saveInsertionPoint());
+    return lanes.index(size);
+  });
   body(e, kernel.getArguments(), [&](const MmaSums &sums) {
     WarpEmitter::Values ofLanes(sums.sums);
     Type type = ofLanes[0].getType();
@@ -56,9 +67,15 @@ void MmaDispatch::emit(
         vector::FromElementsOp::create(e, cpu::Emitter::vector(type), ofLanes);
     auto [row, column] = place(e, sums);
     lanes.restoreInsertionPoint(e.saveInsertionPoint());
-    payload.storeRow(cpu::Position::at(lanes, epilogue, row, column),
-                     static_cast<int64_t>(sums.sums.size()),
-                     [&](int64_t) { return cpu::Lanes::of(vector); });
+    cpu::Position position = cpu::Position::at(lanes, epilogue, row, column);
+    if (sums.left) {
+      position.mask = lanes.prefixMask(sums.left);
+      payload.store(payload.evaluate(position, cpu::Lanes::of(vector)),
+                    position);
+    } else {
+      payload.storeRow(position, static_cast<int64_t>(sums.sums.size()),
+                       [&](int64_t) { return cpu::Lanes::of(vector); });
+    }
     e.restoreInsertionPoint(lanes.saveInsertionPoint());
   });
   LLVM::ReturnOp::create(e, ValueRange{});

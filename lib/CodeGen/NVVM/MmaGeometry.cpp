@@ -28,11 +28,31 @@ std::optional<MmaTile> MmaTile::withFewerSums() const {
   return std::nullopt;
 }
 
+std::optional<MmaTile> MmaTile::withMoreWarps() const {
+  if (warpRows <= 16)
+    return std::nullopt;
+  return MmaTile{rows, columns, warpRows / 2, stages};
+}
+
+int64_t MmaRows::factorOf(int64_t size) const {
+  if (!SymbolicSizes::isSymbolic(size))
+    return size;
+  int64_t factor = 0;
+  for (const SymbolicSizes::Term &term : sizes->terms(size))
+    factor = std::gcd(factor, term.factor);
+  return factor;
+}
+
+int64_t MmaRows::ceilDiv(int64_t size, int64_t by) const {
+  return SymbolicSizes::isSymbolic(size) ? sizes->ceilDiv(size, by)
+                                         : llvm::divideCeil(size, by);
+}
+
 int64_t MmaRows::copyBytes() const {
   if (runStep != 1)
     return 1;
   int64_t step = std::gcd(16, alignment);
-  auto add = [&](int64_t bytes) { step = std::gcd(step, bytes); };
+  auto add = [&](int64_t bytes) { step = std::gcd(step, factorOf(bytes)); };
   add(window.inputOffset);
   add(groupStep);
   for (const cpu::PixelLoop &loop : window.pixels)
@@ -44,17 +64,22 @@ int64_t MmaRows::copyBytes() const {
   return step >= 4 ? step : 1;
 }
 
-int64_t MmaRows::tapDepth() const { return llvm::alignTo(run, copyBytes()); }
+int64_t MmaRows::tapDepth() const {
+  // A matrix has one tap: nothing stands behind it.
+  return SymbolicSizes::isSymbolic(run) ? run : llvm::alignTo(run, copyBytes());
+}
 
 int64_t MmaGeometry::rowBlocks(const MmaTile &tile) const {
-  return llvm::divideCeil(rows(), tile.rows);
+  return ceilDiv(rows(), tile.rows);
 }
 int64_t MmaGeometry::columnBlocks(const MmaTile &tile) const {
-  return llvm::divideCeil(columns, tile.columns);
+  return ceilDiv(columns, tile.columns);
 }
 
 MmaTile MmaGeometry::chooseTile(int64_t processors,
                                 std::optional<int64_t> tileColumns) const {
+  if (sizes)
+    return {64, 64, 32, 4};
   // Waves of blocks, each as long as the products of a block, or as its copies
   // where these take longer.
   const MmaTile *best = nullptr;

@@ -22,6 +22,7 @@
 #define QDIALECT_LIB_CODEGEN_NVVM_MMAGEOMETRY_H
 
 #include "QDialect/Numerics/Format.h"
+#include "QDialect/Support/SymbolicSizes.h"
 #include "Window.h"
 
 namespace qdialect::gpu {
@@ -50,6 +51,8 @@ struct MmaTile {
   /// The next smaller one whose warps have fewer rows, and so its threads fewer
   /// sums; of as many columns, so that weights are packed alike.
   std::optional<MmaTile> withFewerSums() const;
+  /// The same block by twice as many warps.
+  std::optional<MmaTile> withMoreWarps() const;
 };
 
 /// The tiles that kernels are built for, the largest first.
@@ -65,6 +68,13 @@ struct MmaRows {
   /// What the tensor starts at a multiple of: that of a repeated kernel is a
   /// row of a larger one (RepeatedKernel.h).
   int64_t alignment = 16;
+  /// The table of sizes and steps that are symbolic, of matrices alone; null if
+  /// all are numbers.
+  SymbolicSizes *sizes = nullptr;
+
+  /// What a size is a multiple of, whatever its symbols are.
+  int64_t factorOf(int64_t size) const;
+  int64_t ceilDiv(int64_t size, int64_t by) const;
 
   int64_t rows() const { return window.numPixels(); }
   /// Bytes that are copied at once: what all rows of all taps are aligned to;
@@ -74,9 +84,11 @@ struct MmaRows {
   /// Bytes of a tap among the steps.
   int64_t tapDepth() const;
   int64_t depth() const { return window.numTaps() * tapDepth(); }
-  int64_t steps() const {
-    return (depth() + MmaTile::kDepth - 1) / MmaTile::kDepth;
+  /// Is the last step of so much depth full?
+  static bool fillsSteps(int64_t depth) {
+    return !SymbolicSizes::isSymbolic(depth) && depth % MmaTile::kDepth == 0;
   }
+  int64_t steps() const { return ceilDiv(depth(), MmaTile::kDepth); }
 };
 
 /// A loop around the product of two activations, and the bytes that it moves
@@ -108,6 +120,7 @@ struct MmaGeometry : MmaRows {
 
   int64_t rowBlocks(const MmaTile &tile) const;
   int64_t columnBlocks(const MmaTile &tile) const;
+  /// Of sizes that are numbers.
   int64_t blocks(const MmaTile &tile) const {
     return rowBlocks(tile) * columnBlocks(tile) * groups;
   }
@@ -127,7 +140,8 @@ struct MmaGeometry : MmaRows {
   }
 
   /// The tile that keeps the most of this many multiprocessors busy with the
-  /// least waste; of so many columns, if given.
+  /// least waste; of so many columns, if given. Of symbolic sizes nobody knows
+  /// how many blocks there will be: a middle one.
   MmaTile chooseTile(int64_t processors,
                      std::optional<int64_t> tileColumns = std::nullopt) const;
 };

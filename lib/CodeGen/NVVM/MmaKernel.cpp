@@ -45,7 +45,11 @@ public:
   void emit(function_ref<void(const MmaSums &)> epilogue) {
     Values left = leftCopy->start();
     Values right = rightCopy ? rightCopy->start() : Values{startWeights()};
-    int64_t ahead = std::min(tile.stages - 1, g.steps());
+    // Of a symbolic number of steps there are at least as many, of zeros.
+    bool isCounted = !SymbolicSizes::isSymbolic(g.steps());
+    int64_t ahead = tile.stages - 1;
+    if (isCounted)
+      ahead = std::min(ahead, g.steps());
     auto issue = [&](Value stage) {
       left = leftCopy->issue(left, stage);
       right = rightCopy ? rightCopy->issue(right, stage)
@@ -60,13 +64,14 @@ public:
 
     // While all stages are in use: state is sums, fragments, copies, the
     // stage that is read and the one that is free.
-    int64_t steady = g.steps() - ahead;
-    if (steady > 0) {
+    Value stage = stageOf(0);
+    if (!isCounted || g.steps() > ahead) {
+      Value steady = e.add(e.constant(g.steps()), -ahead);
       Values state = sums;
       llvm::append_range(state, fragments);
       llvm::append_range(state, left);
       llvm::append_range(state, right);
-      llvm::append_range(state, ArrayRef<Value>{stageOf(0), stageOf(ahead)});
+      llvm::append_range(state, ArrayRef<Value>{stage, stageOf(ahead)});
       state = e.loop(steady, state, [&](Value, ValueRange carried) {
         auto take = [&](size_t count) {
           Values taken(carried.take_front(count));
@@ -76,34 +81,33 @@ public:
         Values sums = take(numSums()), first = take(fragments.size());
         left = take(left.size());
         right = take(right.size());
-        Value stage = carried[0], free = carried[1];
-        Values second = loadFragments(stage, 1);
+        Value current = carried[0], free = carried[1];
+        Values second = loadFragments(current, 1);
         issue(free);
         multiply(sums, first);
         arrive(tile.stages - 2);
-        Value next = e.add(stage, tile.stageBytes());
-        Value end = e.constantOf(e.getI64Type(), tile.sharedBytes());
-        next = e.select(e.isLess(next, end), next, stageOf(0));
+        Value next = nextStage(current);
         first = loadFragments(next, 0);
         multiply(sums, second);
         Values result = sums;
         llvm::append_range(result, first);
         llvm::append_range(result, left);
         llvm::append_range(result, right);
-        llvm::append_range(result, ArrayRef<Value>{next, stage});
+        llvm::append_range(result, ArrayRef<Value>{next, current});
         return result;
       });
       sums.assign(state.begin(), state.begin() + numSums());
       fragments.assign(state.begin() + numSums(),
                        state.begin() + numSums() + fragments.size());
+      stage = isCounted ? stageOf(g.steps() - ahead) : state.end()[-2];
     }
     for (int64_t left = ahead; left-- > 0;) {
-      int64_t step = g.steps() - 1 - left;
-      Values second = loadFragments(stageOf(step), 1);
+      Values second = loadFragments(stage, 1);
       multiply(sums, fragments);
       if (left > 0) {
         arrive(left - 1);
-        fragments = loadFragments(stageOf(step + 1), 0);
+        stage = nextStage(stage);
+        fragments = loadFragments(stage, 0);
       }
       multiply(sums, second);
     }
@@ -126,6 +130,12 @@ private:
 
   Value stageOf(int64_t step) {
     return e.constantOf(e.getI64Type(), step % tile.stages * tile.stageBytes());
+  }
+
+  Value nextStage(Value stage) {
+    Value next = e.add(stage, tile.stageBytes());
+    Value end = e.constantOf(e.getI64Type(), tile.sharedBytes());
+    return e.select(e.isLess(next, end), next, stageOf(0));
   }
 
   /// Until this block's copies but the last `groups` are there.
@@ -323,7 +333,7 @@ private:
     if (g.minifloats)
       return Values(numSums(),
                     arith::ConstantOp::create(e, e.getF32FloatAttr(0)));
-    Values ofColumn(MmaTile::kLaneColumns, e.constant(startOfAll()));
+    Values ofColumn(MmaTile::kLaneColumns, startOfAll());
     if (operands.starts)
       ofColumn = parameters(operands.starts, e.getI32Type());
     Values sums;
@@ -353,8 +363,9 @@ private:
   }
 
   /// What does not depend on the codes, wrapped.
-  int64_t startOfAll() const {
-    return static_cast<int32_t>(g.init + g.run * g.leftZero * g.rightZero);
+  Value startOfAll() {
+    Value ofZeros = e.mul(e.constant(g.run), g.leftZero * g.rightZero);
+    return e.add(ofZeros, static_cast<int32_t>(g.init));
   }
 
   /// Sum r of fragments i and j without what is subtracted from the codes.

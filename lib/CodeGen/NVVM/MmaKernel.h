@@ -33,6 +33,8 @@ struct MmaOperands {
 struct MmaSums {
   mlir::Value row, column, group;
   llvm::ArrayRef<mlir::Value> sums;
+  /// How many exist, i64, where that is known at run time alone; null: all.
+  mlir::Value left;
 };
 
 void emitMmaKernel(WarpEmitter &e, const MmaGeometry &geometry,

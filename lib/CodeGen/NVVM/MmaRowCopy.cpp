@@ -38,7 +38,7 @@ MmaRowCopy::MmaRowCopy(WarpEmitter &e, const MmaRows &g, const MmaShare &share)
 MmaRowCopy::Row MmaRowCopy::rowOf(Value row) {
   const cpu::WindowGeometry &w = g.window;
   // Rows beyond the last repeat it; nobody stores their sums.
-  Value pixel = e.min(row, e.constant(g.rows() - 1));
+  Value pixel = e.min(row, e.add(e.constant(g.rows()), -1));
   Value offset = e.constant(w.inputOffset);
   Value position[2] = {e.constant(-w.axes[0].low), e.constant(-w.axes[1].low)};
   for (size_t i = w.pixels.size(); i-- > 0;) {
@@ -83,7 +83,7 @@ MmaRowCopy::Values MmaRowCopy::start() {
   Values state;
   for (Row &row : rows)
     state.push_back(e.at(row.pointer, unitOffset));
-  if (g.run % MmaTile::kDepth != 0)
+  if (!MmaRows::fillsSteps(g.run))
     state.push_back(e.sub(e.constant(g.run), unitOffset));
   return state;
 }
@@ -139,7 +139,7 @@ MmaRowCopy::Values MmaRowCopy::issueTaps(Value depth, Value stage) {
   Value size;
   if (g.run % unitBytes != 0)
     size = e.min(e.sub(e.constant(g.run), place.inTap), e.constant(unitBytes));
-  if (g.depth() % MmaTile::kDepth != 0)
+  if (!MmaRows::fillsSteps(g.depth()))
     size = e.select(e.isLess(depth, e.constant(g.depth())),
                     size ? size : e.constant(unitBytes), e.constant(0));
   for (int64_t pass = 0; pass < passes; ++pass)
@@ -154,9 +154,10 @@ MmaRowCopy::Values MmaRowCopy::issueBytes(Value depth, Value stage) {
   SmallVector<Value> exist(unitBytes);
   for (int64_t byte = 0; byte < unitBytes; ++byte) {
     Value at = e.add(depth, byte);
-    if (g.depth() % MmaTile::kDepth != 0)
+    if (!MmaRows::fillsSteps(g.depth()))
       exist[byte] = e.isLess(at, e.constant(g.depth()));
-    places.push_back(placeOf(e.min(at, e.constant(g.depth() - 1))));
+    Value last = e.add(e.constant(g.depth()), -1);
+    places.push_back(placeOf(e.min(at, last)));
   }
   for (int64_t pass = 0; pass < passes; ++pass) {
     Value unit = e.constant(0);

@@ -30,9 +30,22 @@ Value mmaRowFragment(WarpEmitter &e, Value warpRow, Value lane, int64_t half,
 /// The columns of a row that exist.
 void storeMmaRow(WarpEmitter &e, int64_t blockColumns, int64_t columns,
                  MmaSums sums, function_ref<void(const MmaSums &)> epilogue) {
+  auto width = static_cast<int64_t>(sums.sums.size());
+  if (SymbolicSizes::isSymbolic(columns)) {
+    Value behind = e.constant(columns);
+    return e.ifThen(e.isLess(sums.column, behind), [&] {
+      Value left = e.sub(behind, sums.column);
+      Value lanes = e.constant(width);
+      e.ifThen(e.isLess(left, lanes), [&] {
+        MmaSums some = sums;
+        some.left = e.toI64(left);
+        epilogue(some);
+      });
+      e.ifThen(e.isLess(e.add(lanes, -1), left), [&] { epilogue(sums); });
+    });
+  }
   if (columns % blockColumns == 0)
     return epilogue(sums);
-  auto width = static_cast<int64_t>(sums.sums.size());
   int64_t whole = columns / width * width;
   if (whole > 0)
     e.ifThen(e.isLess(sums.column, e.constant(whole)), [&] { epilogue(sums); });
@@ -51,7 +64,7 @@ void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
                              e.mul(output.panel, MmaTile::kWarpColumns)),
                        mmaLaneColumn(e, output.lane));
   // Seeded fault 197: a row behind the last is stored.
-  int64_t rows = output.rows + (QDIALECT_MUTATE == 197 ? 1 : 0);
+  Value rows = e.add(e.constant(output.rows), QDIALECT_MUTATE == 197 ? 1 : 0);
   Value firstRow =
       e.add(e.add(output.blockRow, output.warpRow), e.div(output.lane, 4));
   for (int64_t i = 0; i < tile.warpRows / 16; ++i)
@@ -65,10 +78,11 @@ void storeMmaSums(WarpEmitter &e, const MmaTile &tile, const MmaOutput &output,
         storeMmaRow(e, tile.columns, output.columns,
                     {row, column, output.group, ofRow}, epilogue);
       };
-      if (output.rows % tile.rows == 0)
+      if (!SymbolicSizes::isSymbolic(output.rows) &&
+          output.rows % tile.rows == 0)
         store();
       else
-        e.ifThen(e.isLess(row, e.constant(rows)), store);
+        e.ifThen(e.isLess(row, rows), store);
     }
 }
 

@@ -82,7 +82,7 @@ private:
     SymbolicSizes &table = region.shapes->sizes;
     rows = table.product(sizes.take_front(function->axis()));
     length = table.product(sizes.drop_front(function->axis()));
-    symbolicTasks = {static_cast<size_t>(function->axis()), 1};
+    symbolicTasks = tasksOfDims(dispatch, function->axis(), 1);
     return table.bounds(length).high <= kMaxSymbolicRow;
   }
 

@@ -6,6 +6,7 @@
 
 #include "WarpEmitter.h"
 
+#include "QDialect/Support/SymbolicSizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -16,7 +17,11 @@ using namespace mlir;
 namespace qdialect::gpu {
 
 Value WarpEmitter::constantOf(Type type, int64_t value) {
-  return arith::ConstantOp::create(*this, getIntegerAttr(type, value));
+  if (!SymbolicSizes::isSymbolic(value))
+    return arith::ConstantOp::create(*this, getIntegerAttr(type, value));
+  Value size = sizes(value);
+  return type == size.getType() ? size
+                                : createOrFold<arith::TruncIOp>(type, size);
 }
 Value WarpEmitter::add(Value a, Value b) {
   return createOrFold<arith::AddIOp>(a, b);
@@ -225,10 +230,10 @@ WarpEmitter::Values WarpEmitter::multiplyMinifloats(ValueRange a, ValueRange b,
 }
 
 WarpEmitter::Values
-WarpEmitter::loop(int64_t count, ValueRange init,
+WarpEmitter::loop(Value count, ValueRange init,
                   function_ref<Values(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(
-      *this, constant(0), constant(count), constant(1), init,
+      *this, constant(0), count, constant(1), init,
       [&](OpBuilder &inner, Location loc, Value counter, ValueRange carried) {
         InsertionGuard guard(*this);
         restoreInsertionPoint(inner.saveInsertionPoint());

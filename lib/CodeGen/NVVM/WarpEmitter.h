@@ -12,6 +12,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include <functional>
 
 namespace qdialect::gpu {
 
@@ -22,6 +23,12 @@ public:
 
   WarpEmitter(mlir::Location loc, mlir::OpBuilder &builder)
       : ImplicitLocOpBuilder(loc, builder) {}
+
+  /// Says what symbolic sizes are, i64: wherever a number is expected, their
+  /// handles may stand, too.
+  void bindSizes(std::function<Value(int64_t)> valueOf) {
+    sizes = std::move(valueOf);
+  }
 
   Value constant(int64_t value) { return constantOf(getI32Type(), value); }
   Value constantOf(mlir::Type type, int64_t value);
@@ -98,8 +105,12 @@ public:
                             llvm::StringRef typeB);
 
   /// A counted loop over i32; `body` gets the counter and the carried values
-  /// and returns the next ones.
+  /// and returns the next ones. A negative count is none.
   Values loop(int64_t count, mlir::ValueRange init,
+              llvm::function_ref<Values(Value, mlir::ValueRange)> body) {
+    return loop(constant(count), init, body);
+  }
+  Values loop(Value count, mlir::ValueRange init,
               llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then);
   /// What `then` returns where the condition holds.
@@ -108,6 +119,8 @@ public:
 
 private:
   Value like(Value a, int64_t b) { return constantOf(a.getType(), b); }
+
+  std::function<Value(int64_t)> sizes;
 };
 
 } // namespace qdialect::gpu

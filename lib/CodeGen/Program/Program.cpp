@@ -254,13 +254,8 @@ LogicalResult Planner::addWhole(qd::DispatchOp dispatch,
   step.name = dispatchName(dispatch, program.steps.size());
   step.args.assign(args.begin(), args.end());
   step.args.push_back(bufferOf[result]);
-  if (plan && plan->symbolicTasks) {
-    SymbolicShapes::Shape shape = shapes->shapeOf(result);
-    step.tasks =
-        shapes->sizes.floorDiv(shapes->sizes.product(ArrayRef(shape).take_front(
-                                   plan->symbolicTasks->dims)),
-                               plan->symbolicTasks->divisor);
-  }
+  if (plan && plan->symbolicTasks)
+    step.tasks = plan->symbolicTasks(*shapes);
   for (KernelSize size : kernelSizes(dispatch)) {
     if (size.axis < 0)
       step.sizes.push_back(shapes->sizeOf(dispatch.getInputs()[size.input]));

@@ -21,6 +21,7 @@
 #include <vector>
 
 namespace qdialect {
+class SymbolicShapes;
 namespace qd {
 class DispatchOp;
 } // namespace qd
@@ -53,13 +54,9 @@ public:
   std::string family;
   /// Independent units of work; the kernel runs any range [begin, end) of them.
   int64_t numTasks = 1;
-  /// Of a kernel for GPUs whose tasks hang on symbolic sizes: as many as the
-  /// product of the result's first `dims` dimensions, divided by `divisor`.
-  struct SymbolicTasks {
-    size_t dims = 0;
-    int64_t divisor = 1;
-  };
-  std::optional<SymbolicTasks> symbolicTasks;
+  /// Of a kernel for GPUs whose tasks hang on symbolic sizes: how many they
+  /// are, given the shapes of the program. Null for all others.
+  std::function<int64_t(SymbolicShapes &)> symbolicTasks;
   /// One pointer each in `args`, after the inputs and the output.
   std::vector<ConstantBlob> constants;
   /// Bits that a weight takes among the constants; 0 where there are none.
