@@ -11,13 +11,13 @@ hits all alike. Latency is the minimum and the median over all calls; ratios are
 import argparse
 import sys
 
-from evaluation.bench import costs, kernels, models, page, peaks
+from evaluation.bench import costs, gpu, kernels, models, page, peaks
 from evaluation.report import Report
 from evaluation.tools import Tools
 
 SUITES = {"peak": peaks.suite, "gemm": kernels.gemm, "conv": kernels.conv, "depthwise": kernels.depthwise,
           "elementwise": kernels.elementwise, "w4": kernels.w4, "models": models.models, "compile": models.compile_times,
-          "costs": costs.suite}
+          "costs": costs.suite, "gpu": gpu.suite}
 
 
 class Bench:
