@@ -9,6 +9,7 @@
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/WeightChannels.h"
 #include "QDialect/Support/ConstantView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -111,28 +112,82 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &s,
   return sumOf(s, shape, weights);
 }
 
-std::optional<AccumulatorBound>
-computeAccumulatorBound(linalg::LinalgOp op, CodeInterval activation) {
-  std::optional<ContractionStructure> s = getContractionStructure(op);
-  if (!s || !s->hasStaticWeights() || s->activationZeroPoint ||
-      s->weightZeroPoint)
+/// Constant weights: each channel has its own bound.
+static std::optional<AccumulatorBound>
+boundContraction(linalg::LinalgOp op, const ContractionStructure &s) {
+  if (!s.hasStaticWeights() || s.activationZeroPoint || s.weightZeroPoint)
     return std::nullopt;
   std::optional<ConstantView> view =
-      constantView(op->getOperand(s->weightOperand));
-  if (!view || view->dtype != DType::I8)
+      constantView(op->getOperand(s.weightOperand));
+  std::optional<CodeInterval> activation =
+      findCodeInterval(op->getOperand(s.activationOperand));
+  if (!view || view->dtype != DType::I8 || !activation)
     return std::nullopt;
   HostTensor weights = view->toHostTensor();
   std::vector<WeightSums> sums =
-      sumWeights(*s, view->type.getShape(),
+      sumWeights(s, view->type.getShape(),
                  ArrayRef<int8_t>(weights.data<int8_t>(), weights.size()));
   std::optional<std::vector<int64_t>> init =
-      initPerChannel(op.getDpsInits()[0], *s, sums.size());
+      initPerChannel(op.getDpsInits()[0], s, sums.size());
   if (!init || sums.empty())
     return std::nullopt;
-  AccumulatorBound bound = boundAccumulator(sums[0], activation, (*init)[0]);
+  AccumulatorBound bound = boundAccumulator(sums[0], *activation, (*init)[0]);
   for (size_t channel = 1; channel < sums.size(); ++channel)
-    bound.merge(boundAccumulator(sums[channel], activation, (*init)[channel]));
+    bound.merge(boundAccumulator(sums[channel], *activation, (*init)[channel]));
   return bound;
+}
+
+/// The same interval for each of the terms that op sums.
+static std::optional<AccumulatorBound> boundTerms(linalg::LinalgOp op,
+                                                  CodeInterval term) {
+  int64_t terms = 1;
+  for (auto [size, kind] :
+       llvm::zip_equal(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
+    if (kind != utils::IteratorType::reduction)
+      continue;
+    if (ShapedType::isDynamic(size) || llvm::MulOverflow(terms, size, terms))
+      return std::nullopt;
+  }
+  std::optional<Attribute> fill = getSplatValue(op.getDpsInits()[0]);
+  auto init = fill ? dyn_cast<IntegerAttr>(*fill) : IntegerAttr();
+  // Codes have 16 bits at most, so that 2^30 of their products fit.
+  if (!init || terms > (int64_t{1} << 30))
+    return std::nullopt;
+  return boundAccumulator({terms, terms, 0}, term,
+                          init.getValue().getSExtValue());
+}
+
+/// Products of two activations, each minus its zero point.
+static std::optional<AccumulatorBound>
+boundProducts(linalg::LinalgOp op, const ContractionStructure &s) {
+  std::optional<CodeInterval> a = findCodeInterval(
+                                  op->getOperand(s.activationOperand)),
+                              b = findCodeInterval(
+                                  op->getOperand(s.weightOperand));
+  if (!a || !b)
+    return std::nullopt;
+  int64_t left[] = {a->min - s.activationZeroPoint,
+                    a->max - s.activationZeroPoint};
+  int64_t right[] = {b->min - s.weightZeroPoint, b->max - s.weightZeroPoint};
+  CodeInterval term{left[0] * right[0], left[0] * right[0]};
+  for (int64_t x : left)
+    for (int64_t y : right)
+      term.merge({x * y, x * y});
+  return boundTerms(op, term);
+}
+
+std::optional<AccumulatorBound> computeAccumulatorBound(linalg::LinalgOp op) {
+  bool isUnsigned = false;
+  op->walk([&](arith::ExtUIOp) { isUnsigned = true; });
+  if (isUnsigned || !getElementTypeOrSelf(op->getResult(0)).isInteger())
+    return std::nullopt;
+  if (std::optional<ContractionStructure> s = getContractionStructure(op))
+    return s->weightIsConstant ? boundContraction(op, *s)
+                               : boundProducts(op, *s);
+  if (getReductionKind(op) != ReductionKind::Sum)
+    return std::nullopt;
+  std::optional<CodeInterval> codes = findCodeInterval(op->getOperand(0));
+  return codes ? boundTerms(op, *codes) : std::nullopt;
 }
 
 } // namespace qdialect

@@ -5,7 +5,10 @@
 // Checks of a module that was read; see the header.
 
 #include "CheckModule.h"
+#include "QDialect/Analysis/AccumulatorBounds.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
+#include "QDialect/Transforms/LayerName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -33,6 +36,24 @@ LogicalResult checkConstants(ModuleOp module) {
   bool failed = false;
   module.walk([&](arith::ConstantOp constant) {
     failed |= checkConstant(constant).failed();
+  });
+  return failure(failed);
+}
+
+LogicalResult checkBounds(func::FuncOp main) {
+  bool failed = false;
+  main.walk([&](linalg::LinalgOp op) {
+    auto stated = op->getAttrOfType<DenseI64ArrayAttr>(qd::kAccBoundAttr);
+    if (!stated)
+      return;
+    std::optional<AccumulatorBound> bound = computeAccumulatorBound(op);
+    if (!bound || (stated[0] <= bound->low && bound->high <= stated[1]))
+      return;
+    op->emitError("layer '")
+        << layerName(op) << "' states that its sums are in [" << stated[0]
+        << ", " << stated[1] << "], but its codes and constants reach ["
+        << bound->low << ", " << bound->high << "]";
+    failed = true;
   });
   return failure(failed);
 }

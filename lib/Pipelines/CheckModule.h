@@ -17,6 +17,10 @@ namespace qdialect {
 /// at a resource's type alone.
 mlir::LogicalResult checkConstants(mlir::ModuleOp module);
 
+/// Do the bounds that integer ops state (qd.acc_bound) hold? Those of sums of
+/// codes are computed again, for the receipt repeats them.
+mlir::LogicalResult checkBounds(mlir::func::FuncOp main);
+
 /// Is @main a program: the only function of its module, of one block, without
 /// calls?
 mlir::LogicalResult checkProgramForm(mlir::func::FuncOp main);

@@ -253,6 +253,10 @@ llvm::Error Driver::load() {
                 "'" + options.input + "' has no function @main");
   if (failed(checkProgramForm(mainFunction())))
     return fail(ExitCode::BadInput, "'" + options.input + "' is no program");
+  if (failed(checkBounds(mainFunction())))
+    return fail(ExitCode::BadInput, "'" + options.input +
+                                        "' was changed since its bounds were "
+                                        "proven");
   if (reached > last)
     return fail(ExitCode::Usage, "'" + options.input + "' is a module after " +
                                      stringify(reached) +

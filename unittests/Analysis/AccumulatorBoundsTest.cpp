@@ -139,6 +139,147 @@ TEST_F(BoundOfOp, ActivationWeightHasNone) {
   EXPECT_FALSE(computeAccumulatorBound(op));
 }
 
+/// A product of `codes`, which `producer` makes of %x, with weights 3 and -2
+/// from 10 on.
+std::string productOf(const std::string &type, const std::string &producer) {
+  return R"(
+    func.func @f(%x: tensor<1x2x)" +
+         type + R"(>) -> tensor<1x1xi32> {
+      %w = arith.constant dense<[[3], [-2]]> : tensor<2x1xi8>
+      %ten = arith.constant 10 : i32
+      %e = tensor.empty() : tensor<1x1xi32>
+      %i = linalg.fill ins(%ten : i32) outs(%e : tensor<1x1xi32>) -> tensor<1x1xi32>
+      %bytes = tensor.empty() : tensor<1x2xi8>
+      )" +
+         producer +
+         R"(
+      %0 = linalg.matmul ins(%codes, %w : tensor<1x2xi8>, tensor<2x1xi8>)
+          outs(%i : tensor<1x1xi32>) -> tensor<1x1xi32>
+      return %0 : tensor<1x1xi32>
+    })";
+}
+
+/// An element-wise op with this payload.
+std::string elementwise(const std::string &type, const std::string &payload) {
+  return R"(%codes = linalg.generic {
+          indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>],
+          iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<1x2x)" +
+         type + R"(>) outs(%bytes : tensor<1x2xi8>) {
+      ^bb0(%a: )" +
+         type + R"(, %o: i8):
+        )" +
+         payload +
+         R"(
+        linalg.yield %code : i8
+      } -> tensor<1x2xi8>)";
+}
+
+TEST_F(BoundOfOp, NarrowCodesAreExtended) {
+  auto op = parse(
+      productOf("i4", elementwise("i4", "%code = arith.extsi %a : i4 to i8")));
+  auto bound = computeAccumulatorBound(op);
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->high, 10 + 3 * 7 + -2 * -8);
+  EXPECT_EQ(bound->low, 10 + 3 * -8 + -2 * 7);
+}
+
+TEST_F(BoundOfOp, HighAndLowBytesOfWideCodes) {
+  auto high = computeAccumulatorBound(parse(
+      productOf("i12", elementwise("i12", R"(%s = arith.extsi %a : i12 to i16
+        %eight = arith.constant 8 : i16
+        %h = arith.shrsi %s, %eight : i16
+        %code = arith.trunci %h : i16 to i8)"))));
+  ASSERT_TRUE(high);
+  EXPECT_EQ(high->high, 10 + 3 * 7 + -2 * -8);
+  auto low = computeAccumulatorBound(parse(
+      productOf("i12", elementwise("i12", R"(%sign = arith.constant -128 : i8
+        %t = arith.trunci %a : i12 to i8
+        %code = arith.xori %t, %sign : i8)"))));
+  ASSERT_TRUE(low);
+  EXPECT_EQ(low->high, 10 + 3 * 127 + -2 * -128);
+}
+
+TEST_F(BoundOfOp, PadsJoinTheirCodes) {
+  auto bound = computeAccumulatorBound(parse(productOf(
+      "i4",
+      R"(%narrow = tensor.extract_slice %x[0, 0] [1, 1] [1, 1] : tensor<1x2xi4> to tensor<1x1xi4>
+      %byte = tensor.empty() : tensor<1x1xi8>
+      %wide = linalg.generic {
+          indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>],
+          iterator_types = ["parallel", "parallel"]}
+          ins(%narrow : tensor<1x1xi4>) outs(%byte : tensor<1x1xi8>) {
+      ^bb0(%a: i4, %o: i8):
+        %code = arith.extsi %a : i4 to i8
+        linalg.yield %code : i8
+      } -> tensor<1x1xi8>
+      %pad = arith.constant 20 : i8
+      %codes = tensor.pad %wide low[0, 0] high[0, 1] {
+      ^bb0(%r: index, %c: index):
+        tensor.yield %pad : i8
+      } : tensor<1x1xi8> to tensor<1x2xi8>)")));
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->high, 10 + 3 * 20 + -2 * -8);
+  EXPECT_EQ(bound->low, 10 + 3 * -8 + -2 * 20);
+}
+
+TEST_F(BoundOfOp, WhatIsNotKnownHasNone) {
+  EXPECT_FALSE(computeAccumulatorBound(
+      parse(productOf("i8", R"(%at = arith.constant dense<0> : tensor<1x1xindex>
+      %codes = tensor.gather %x[%at] gather_dims([0]) :
+          (tensor<1x2xi8>, tensor<1x1xindex>) -> tensor<1x2xi8>)"))));
+}
+
+TEST_F(BoundOfOp, ProductOfActivations) {
+  auto bound = computeAccumulatorBound(parse(R"(
+    func.func @f(%x: tensor<1x3xi8>, %w: tensor<3x2xi8>) -> tensor<1x2xi32> {
+      %five = arith.constant 5 : i32
+      %e = tensor.empty() : tensor<1x2xi32>
+      %i = linalg.fill ins(%five : i32) outs(%e : tensor<1x2xi32>) -> tensor<1x2xi32>
+      %0 = linalg.matmul ins(%x, %w : tensor<1x3xi8>, tensor<3x2xi8>)
+          outs(%i : tensor<1x2xi32>) -> tensor<1x2xi32>
+      return %0 : tensor<1x2xi32>
+    })"));
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->high, 5 + 3 * 128 * 128);
+  EXPECT_EQ(bound->low, 5 - 3 * 128 * 127);
+}
+
+TEST_F(BoundOfOp, SumOfCodes) {
+  const std::string text = R"(
+    func.func @f(%x: tensor<SIZESxi8>) -> tensor<2xi32> {
+      %three = arith.constant -3 : i32
+      %e = tensor.empty() : tensor<2xi32>
+      %i = linalg.fill ins(%three : i32) outs(%e : tensor<2xi32>) -> tensor<2xi32>
+      %0 = linalg.generic {
+          indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m)>],
+          iterator_types = ["parallel", "reduction"]}
+          ins(%x : tensor<SIZESxi8>) outs(%i : tensor<2xi32>) {
+      ^bb0(%a: i8, %o: i32):
+        %wide = arith.extsi %a : i8 to i32
+        %sum = arith.addi %o, %wide : i32
+        linalg.yield %sum : i32
+      } -> tensor<2xi32>
+      return %0 : tensor<2xi32>
+    })";
+  auto boundOf = [&](const std::string &sizes) {
+    std::string filled = text;
+    for (size_t at; (at = filled.find("SIZES")) != std::string::npos;)
+      filled.replace(at, 5, sizes);
+    module = parseSourceString<ModuleOp>(filled, &context);
+    std::optional<AccumulatorBound> bound;
+    module->walk([&](linalg::GenericOp op) {
+      bound = computeAccumulatorBound(cast<linalg::LinalgOp>(*op));
+    });
+    return bound;
+  };
+  auto bound = boundOf("2x4");
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->high, -3 + 4 * 127);
+  EXPECT_EQ(bound->low, -3 - 4 * 128);
+  EXPECT_FALSE(boundOf("2x?")); // of any length
+}
+
 TEST_F(BoundOfOp, ChannelsOfAGroupedWeight) {
   // Loops (y, g, f, k, c): channel = g * 3 + f, the weight is (k, g, c, f).
   auto op = parse(R"(

@@ -21,6 +21,7 @@
 #ifndef QDIALECT_ANALYSIS_ACCUMULATORBOUNDS_H
 #define QDIALECT_ANALYSIS_ACCUMULATORBOUNDS_H
 
+#include "QDialect/Analysis/CodeIntervals.h"
 #include "QDialect/Analysis/ContractionStructure.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -30,12 +31,6 @@
 #include <vector>
 
 namespace qdialect {
-
-/// The smallest and largest code an operand can hold.
-struct CodeInterval {
-  int64_t min = -128;
-  int64_t max = 127;
-};
 
 struct AccumulatorBound {
   /// Of the finished sum: both ends are reached by some input.
@@ -71,12 +66,13 @@ std::vector<WeightSums> sumWeights(const ContractionStructure &structure,
                                    llvm::ArrayRef<int64_t> weightShape,
                                    llvm::ArrayRef<int16_t> weights);
 
-/// The bound over all channels of an integer contraction in the form of
-/// docs/PhaseContract.md section 5: constant i8 weights, an init that is a
-/// fill or a broadcast constant. Nothing when either is not constant.
+/// The bound of an op that sums codes, from the program alone: over all
+/// channels of a contraction with constant i8 weights, of a product of two
+/// activations, of a pool or mean, all in the form of docs/PhaseContract.md
+/// section 5 with an init that is a fill (for contractions a broadcast
+/// constant, too). Nothing for other ops and for sums of symbolic length.
 std::optional<AccumulatorBound>
-computeAccumulatorBound(mlir::linalg::LinalgOp op,
-                        CodeInterval activation = {});
+computeAccumulatorBound(mlir::linalg::LinalgOp op);
 
 } // namespace qdialect
 
