@@ -9,6 +9,7 @@
 #include "QDialect/PTQ/Statistics.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -65,55 +66,32 @@ std::string Statistics::print() const {
 }
 
 namespace {
-/// Reads fields of one JSON object; the first failure is kept with its key.
-struct Fields {
-  const json::Object &object;
-  std::string failed;
+/// Reads one value's entry; the first thing that is wrong with it is kept.
+class EntryReader {
+public:
+  /// Returns the empty string, or what is wrong.
+  std::string read(const json::Object &entry, ValueStatistics &value);
 
+private:
+  void readChannels(const json::Object &channels, ValueStatistics &value);
+  void readHistogram(const json::Object &entry, ValueStatistics &value);
+  void checkChannels(const ValueStatistics &value);
+
+  double number(const json::Object &object, llvm::StringRef key);
+  int64_t integer(const json::Object &object, llvm::StringRef key);
   template <class T>
-  std::vector<T> array(llvm::StringRef key) {
-    std::vector<T> result;
-    const json::Array *array = object.getArray(key);
-    if (!array) {
-      fail(key);
-      return result;
-    }
-    result.reserve(array->size());
-    for (const json::Value &element : *array) {
-      if constexpr (std::is_integral_v<T>) {
-        if (std::optional<uint64_t> number = element.getAsUINT64()) {
-          result.push_back(*number);
-          continue;
-        }
-      } else if (std::optional<double> number = element.getAsNumber()) {
-        result.push_back(static_cast<T>(*number));
-        continue;
-      }
-      fail(key);
-      return {};
-    }
-    return result;
-  }
-  double number(llvm::StringRef key) {
-    std::optional<double> value = object.getNumber(key);
-    if (!value || !std::isfinite(*value)) {
-      fail(key);
-      return 0;
-    }
-    return *value;
-  }
-  int64_t integer(llvm::StringRef key) {
-    std::optional<int64_t> value = object.getInteger(key);
-    if (!value) {
-      fail(key);
-      return 0;
-    }
-    return *value;
-  }
-  void fail(llvm::StringRef key) {
+  std::vector<T> array(const json::Object &object, llvm::StringRef key);
+
+  void fail(const llvm::Twine &message) {
     if (failed.empty())
-      failed = key.str();
+      failed = message.str();
   }
+  void failKey(llvm::StringRef key) {
+    fail("key " + prefix + key + " is missing or wrong");
+  }
+
+  std::string prefix; ///< of the keys of the object that is read
+  std::string failed;
 };
 } // namespace
 
@@ -122,48 +100,129 @@ static llvm::Error fileError(llvm::StringRef path, const llvm::Twine &message) {
                                  path + ": " + message);
 }
 
-/// Returns the empty string, or the key that is missing or wrong.
-static std::string fromJSON(const json::Object &object,
-                            ValueStatistics &value) {
-  Fields fields{object, {}};
-  int64_t count = fields.integer("count");
+static std::string text(double value) {
+  return llvm::formatv("{0}", json::Value(value)).str();
+}
+
+double EntryReader::number(const json::Object &object, llvm::StringRef key) {
+  std::optional<double> value = object.getNumber(key);
+  if (!value || !std::isfinite(*value))
+    failKey(key);
+  return value.value_or(0);
+}
+
+int64_t EntryReader::integer(const json::Object &object, llvm::StringRef key) {
+  std::optional<int64_t> value = object.getInteger(key);
+  if (!value)
+    failKey(key);
+  return value.value_or(0);
+}
+
+template <class T>
+std::vector<T> EntryReader::array(const json::Object &object,
+                                  llvm::StringRef key) {
+  std::vector<T> result;
+  const json::Array *array = object.getArray(key);
+  if (!array) {
+    failKey(key);
+    return result;
+  }
+  result.reserve(array->size());
+  for (const json::Value &element : *array) {
+    if constexpr (std::is_integral_v<T>) {
+      std::optional<uint64_t> number = element.getAsUINT64();
+      if (!number)
+        failKey(key);
+      result.push_back(number.value_or(0));
+    } else {
+      std::optional<double> number = element.getAsNumber();
+      if (!number || !std::isfinite(static_cast<T>(*number)))
+        fail("element " + llvm::Twine(result.size()) + " of " + prefix + key +
+             " is no finite number");
+      result.push_back(static_cast<T>(number.value_or(0)));
+    }
+  }
+  return result;
+}
+
+void EntryReader::checkChannels(const ValueStatistics &value) {
+  size_t channels = value.channelSum.size();
+  auto sameLength = [&](llvm::StringRef key, size_t length) {
+    if (length != channels)
+      fail("channels." + key + " has " + llvm::Twine(length) +
+           " elements, channels.sum " + llvm::Twine(channels));
+  };
+  sameLength("min", value.channelMin.size());
+  sameLength("max", value.channelMax.size());
+  sameLength("sum_of_squares", value.channelSumOfSquares.size());
+  if (channels == 0 || value.count % channels != 0)
+    fail("count " + llvm::Twine(value.count) + " is no multiple of " +
+         llvm::Twine(channels) + " channels");
+  if (!failed.empty())
+    return;
+  for (size_t i = 0; i < channels; ++i) {
+    double low = value.channelMin[i], high = value.channelMax[i];
+    std::string channel = "channel " + std::to_string(i);
+    if (low > high)
+      fail(channel + " has min " + text(low) + " above max " + text(high));
+    if (low < value.min)
+      fail(channel + " has min " + text(low) + " below min " + text(value.min) +
+           " of all");
+    if (high > value.max)
+      fail(channel + " has max " + text(high) + " above max " +
+           text(value.max) + " of all");
+    if (value.channelSumOfSquares[i] < 0)
+      fail(channel + " has sum_of_squares " +
+           text(value.channelSumOfSquares[i]) + " below 0");
+  }
+}
+
+void EntryReader::readChannels(const json::Object &channels,
+                               ValueStatistics &value) {
+  prefix = "channels.";
+  value.channelMin = array<float>(channels, "min");
+  value.channelMax = array<float>(channels, "max");
+  value.channelSum = array<double>(channels, "sum");
+  value.channelSumOfSquares = array<double>(channels, "sum_of_squares");
+  prefix.clear();
+  checkChannels(value);
+}
+
+void EntryReader::readHistogram(const json::Object &entry,
+                                ValueStatistics &value) {
+  const json::Object *histogram = entry.getObject("histogram");
+  if (!histogram)
+    return failKey("histogram");
+  prefix = "histogram.";
+  int64_t exponent = integer(*histogram, "exponent"),
+          first = integer(*histogram, "first");
+  std::vector<uint64_t> counts = array<uint64_t>(*histogram, "counts");
+  if (!Histogram::fromParts(exponent, first, counts, value.histogram))
+    failKey("counts");
+  else if (!value.histogram.empty() && value.histogram.total() != value.count)
+    fail("histogram.counts add up to " + llvm::Twine(value.histogram.total()) +
+         ", count is " + llvm::Twine(value.count));
+  prefix.clear();
+}
+
+std::string EntryReader::read(const json::Object &entry,
+                              ValueStatistics &value) {
+  int64_t count = integer(entry, "count");
   if (count < 0)
-    fields.fail("count");
+    fail("count " + llvm::Twine(count) + " is below 0");
   value.count = count;
-  value.min = fields.number("min");
-  value.max = fields.number("max");
-  value.sum = fields.number("sum");
-  value.sumOfSquares = fields.number("sum_of_squares");
+  value.min = number(entry, "min");
+  value.max = number(entry, "max");
+  value.sum = number(entry, "sum");
+  value.sumOfSquares = number(entry, "sum_of_squares");
   if (value.min > value.max)
-    fields.fail("min");
-  if (const json::Object *channels = object.getObject("channels")) {
-    Fields inner{*channels, {}};
-    value.channelMin = inner.array<float>("min");
-    value.channelMax = inner.array<float>("max");
-    value.channelSum = inner.array<double>("sum");
-    value.channelSumOfSquares = inner.array<double>("sum_of_squares");
-    if (value.channelMin.size() != value.channelSum.size() ||
-        value.channelMax.size() != value.channelSum.size() ||
-        value.channelSumOfSquares.size() != value.channelSum.size())
-      inner.fail("sum");
-    if (!inner.failed.empty())
-      fields.fail("channels." + inner.failed);
-  }
-  const json::Object *histogram = object.getObject("histogram");
-  if (!histogram) {
-    fields.fail("histogram");
-    return fields.failed;
-  }
-  Fields inner{*histogram, {}};
-  int64_t exponent = inner.integer("exponent"), first = inner.integer("first");
-  std::vector<uint64_t> counts = inner.array<uint64_t>("counts");
-  if (inner.failed.empty() &&
-      (!Histogram::fromParts(exponent, first, counts, value.histogram) ||
-       (!value.histogram.empty() && value.histogram.total() != value.count)))
-    inner.fail("counts");
-  if (!inner.failed.empty())
-    fields.fail("histogram." + inner.failed);
-  return fields.failed;
+    fail("min " + text(value.min) + " is above max " + text(value.max));
+  if (value.sumOfSquares < 0)
+    fail("sum_of_squares " + text(value.sumOfSquares) + " is below 0");
+  if (const json::Object *channels = entry.getObject("channels"))
+    readChannels(*channels, value);
+  readHistogram(entry, value);
+  return failed;
 }
 
 llvm::Expected<Statistics> Statistics::parse(llvm::StringRef text,
@@ -193,11 +252,11 @@ llvm::Expected<Statistics> Statistics::parse(llvm::StringRef text,
   result.samples = *samples;
   for (const auto &[key, value] : *values) {
     const json::Object *fields = value.getAsObject();
-    std::string failed = fields ? fromJSON(*fields, result.values[key.str()])
-                                : std::string("(object)");
+    std::string failed =
+        fields ? EntryReader().read(*fields, result.values[key.str()])
+               : std::string("is no object");
     if (!failed.empty())
-      return fileError(path, "value '" + llvm::StringRef(key) + "': key " +
-                                 failed + " is missing or wrong");
+      return fileError(path, "value '" + llvm::StringRef(key) + "': " + failed);
   }
   return result;
 }

@@ -15,9 +15,10 @@
 namespace qdialect {
 
 /// Emits an error unless `statistics` are of the program that `function` says
-/// it is.
-mlir::LogicalResult checkProgram(mlir::func::FuncOp function,
-                                 const Statistics &statistics);
+/// it is: of each value that it observes (of nothing only in a branch), with as
+/// many channels as that has.
+mlir::LogicalResult checkStatistics(mlir::func::FuncOp function,
+                                    const Statistics &statistics);
 
 /// Reads the statistics at `path`, lets `rewrite` change program and
 /// statistics, and writes these to `output`, if it is not empty, for the new

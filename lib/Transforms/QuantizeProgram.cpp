@@ -556,18 +556,6 @@ void requestQuantizedUnits(func::FuncOp function, const Recipe &recipe) {
     markKeptFloat(function);
 }
 
-/// Every observed value has statistics, of nothing only in a branch.
-LogicalResult checkValues(func::FuncOp function, const Statistics &statistics) {
-  WalkResult result = function.walk([&](qd::ObserveOp observe) -> WalkResult {
-    const ValueStatistics *values = statistics.lookup(observe.getValueName());
-    if (values && (values->count || branchAround(observe)))
-      return success();
-    return observe.emitError()
-           << "no statistics for value \"" << observe.getValueName() << "\"";
-  });
-  return failure(result.wasInterrupted());
-}
-
 } // namespace
 
 LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
@@ -585,8 +573,7 @@ LogicalResult quantizeProgram(func::FuncOp function, const Recipe &recipe,
     requestQuantizedUnits(function, recipe);
     return success();
   }
-  if (observed && (failed(checkProgram(function, statistics)) ||
-                   failed(checkValues(function, statistics))))
+  if (observed && failed(checkStatistics(function, statistics)))
     return failure();
   if (recipe.smoothing && recipe.smoothing->method == SmoothingMethod::Search)
     return function.emitError()

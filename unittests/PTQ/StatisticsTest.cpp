@@ -170,16 +170,59 @@ TEST(StatisticsTest, BadFilesNameFileAndKey) {
   const std::string head =
       R"({"format": "qdialect-statistics", "version": 2, "program": "p",)"
       R"( "samples": 1, "values": {"x": )";
-  EXPECT_EQ(parseError(head + "3}}"),
-            "s.json: value 'x': key (object) is missing or wrong");
+  EXPECT_EQ(parseError(head + "3}}"), "s.json: value 'x': is no object");
   EXPECT_EQ(parseError(head + R"({"count": 1, "max": 1}}})"),
             "s.json: value 'x': key min is missing or wrong");
-  // Counts of a histogram that do not add up to the count of values.
-  EXPECT_EQ(parseError(head +
-                       R"({"count": 2, "min": 1, "max": 1, "sum": 1,)"
-                       R"( "sum_of_squares": 1, "histogram": {"exponent": -10,)"
-                       R"( "first": 1024, "counts": [1]}}}})"),
-            "s.json: value 'x': key histogram.counts is missing or wrong");
+}
+
+/// The error for an entry of two values with these extremes and counts, and
+/// with channels where there are some.
+std::string entryError(const std::string &min, const std::string &counts,
+                       const std::string &channels = "") {
+  llvm::Expected<Statistics> result = Statistics::parse(
+      R"({"format": "qdialect-statistics", "version": 2, "program": "p",)"
+      R"( "samples": 1, "values": {"x": {"count": 2, "min": )" +
+          min + R"(, "max": 1, "sum": 1, "sum_of_squares": 1, )" + channels +
+          R"("histogram": {"exponent": -10, "first": 1024, "counts": [)" +
+          counts + "]}}}}",
+      "s.json");
+  return result ? std::string() : messageOf(result.takeError());
+}
+
+/// The same with channels 1 and 0.5, one of their numbers replaced.
+std::string channelError(const std::string &from, const std::string &to) {
+  std::string channels = R"("channels": {"min": [1, 0.5], "max": [1, 0.5],)"
+                         R"( "sum": [1, 0.5], "sum_of_squares": [1, 0.25]}, )";
+  size_t at = channels.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return entryError("0.5", "2", channels.replace(at, from.size(), to));
+}
+
+TEST(StatisticsTest, ContradictionsNameBothNumbers) {
+  const std::string where = "s.json: value 'x': ";
+  EXPECT_EQ(entryError("1", "2"), "");
+  EXPECT_EQ(entryError("1", "1"),
+            where + "histogram.counts add up to 1, count is 2");
+  EXPECT_EQ(entryError("1.5", "2"), where + "min 1.5 is above max 1");
+  EXPECT_EQ(entryError("1e999", "2"), where + "key min is missing or wrong");
+
+  EXPECT_EQ(channelError("1, 0.5", "1, 0.5"), "");
+  EXPECT_EQ(channelError(R"("max": [1, 0.5])", R"("max": [1])"),
+            where + "channels.max has 1 elements, channels.sum 2");
+  EXPECT_EQ(channelError(R"("min": [1)", R"("min": [1e39)"),
+            where + "element 0 of channels.min is no finite number");
+  EXPECT_EQ(channelError(R"("min": [1, 0.5])", R"("min": [1, 0.75])"),
+            where + "channel 1 has min 0.75 above max 0.5");
+  EXPECT_EQ(channelError(R"("min": [1, 0.5])", R"("min": [1, 0.25])"),
+            where + "channel 1 has min 0.25 below min 0.5 of all");
+  EXPECT_EQ(channelError(R"("max": [1)", R"("max": [3)"),
+            where + "channel 0 has max 3 above max 1 of all");
+  EXPECT_EQ(channelError("0.25]", "-0.25]"),
+            where + "channel 1 has sum_of_squares -0.25 below 0");
+  EXPECT_EQ(entryError("1", "2",
+                       R"("channels": {"min": [1, 1, 1], "max": [1, 1, 1],)"
+                       R"( "sum": [1, 1, 1], "sum_of_squares": [1, 1, 1]}, )"),
+            where + "count 2 is no multiple of 3 channels");
 }
 
 TEST(StatisticsTest, MinMaxGridComesFromTheExtremes) {
