@@ -19,6 +19,12 @@ std::string errorOf(llvm::StringRef text) {
   return recipe ? std::string() : llvm::toString(recipe.takeError());
 }
 
+/// A recipe with these keys is refused for this reason.
+void expectError(const std::string &keys, const std::string &reason) {
+  std::string error = errorOf("name: x\n" + keys + "\n");
+  EXPECT_NE(error.find(reason), std::string::npos) << error;
+}
+
 Recipe parsed(llvm::StringRef text) {
   llvm::Expected<Recipe> recipe = Recipe::parse(text, "r.yaml");
   if (!recipe) {
@@ -235,10 +241,6 @@ layers:
 }
 
 TEST(RecipeTest, BlocksWantFloatsOrTokens) {
-  auto expectError = [](const std::string &text, const std::string &part) {
-    std::string error = errorOf("name: x\n" + text + "\n");
-    EXPECT_NE(error.find(part), std::string::npos) << error;
-  };
   expectError("weights: {granularity: block}",
               "weights: granularity block wants activations of f32, or of s8, "
               "symmetric and by token");
@@ -274,10 +276,6 @@ layers:
 }
 
 TEST(RecipeTest, MinifloatsWantEachOtherOrFloats) {
-  auto expectError = [](const std::string &text, const std::string &part) {
-    std::string error = errorOf("name: x\n" + text + "\n");
-    EXPECT_NE(error.find(part), std::string::npos) << error;
-  };
   expectError("activations: {format: e4m3}",
               "activations: format e4m3 and weights: format s8 do not go "
               "together: weights want a minifloat, too");
@@ -320,10 +318,6 @@ layers:
   EXPECT_EQ(recipe.layer({"head1"}, "matmul").activations.outliers, 2.5);
   EXPECT_EQ(recipe.layer({"x"}, "matmul").precision(), "w8a8-token");
 
-  auto expectError = [](const std::string &text, const std::string &part) {
-    std::string error = errorOf("name: x\n" + text + "\n");
-    EXPECT_NE(error.find(part), std::string::npos) << error;
-  };
   expectError("activations: {outliers: 0.0}",
               "activations: outliers must be a magnitude above 0");
   expectError("activations: {outliers: 6}",

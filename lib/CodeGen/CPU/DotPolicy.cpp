@@ -225,18 +225,10 @@ public:
     return parts;
   }
   SmallVector<Value> splitWeights(Value bytes) override {
-    SmallVector<Value> parts;
-    for (int64_t part = 0; part < numParts(); ++part)
-      parts.push_back(arith::ExtSIOp::create(
-          e, words(), e.slice(bytes, numWords * part, numWords)));
-    return parts;
+    return splitBytes<arith::ExtSIOp>(bytes);
   }
   SmallVector<Value> splitActivations(Value bytes) override {
-    SmallVector<Value> parts;
-    for (int64_t part = 0; part < numParts(); ++part)
-      parts.push_back(arith::ExtUIOp::create(
-          e, words(), e.slice(bytes, numWords * part, numWords)));
-    return parts;
+    return splitBytes<arith::ExtUIOp>(bytes);
   }
   Value spreadActivations(Value four) override {
     Value bytes =
@@ -259,6 +251,15 @@ private:
   /// Registers that the 64 bytes of a step take as words.
   int64_t numParts() { return 4 * Emitter::kLanes / numWords; }
   VectorType words() { return Emitter::vector(e.getI16Type(), numWords); }
+  /// The registers of words that the bytes of a step become.
+  template <typename Extension>
+  SmallVector<Value> splitBytes(Value bytes) {
+    SmallVector<Value> parts;
+    for (int64_t part = 0; part < numParts(); ++part)
+      parts.push_back(Extension::create(
+          e, words(), e.slice(bytes, numWords * part, numWords)));
+    return parts;
+  }
 
   int64_t numWords;
 };
