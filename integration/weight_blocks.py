@@ -1,7 +1,8 @@
 # Part of the QDialect project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The recipes with weights by blocks (w4a16, w8a16, w4a8) and of minifloats (fp6, fp8) over small float networks.
+"""The recipes with weights by blocks (w4a16, w8a16, w4a8), of minifloats (fp6, fp8) and of few bits (w3a8, w2a8) over small
+float networks.
 
 Near the float model, codes packed in the library, nothing asked to be integer that is not; the library for CPUs equals the
 interpreted program and the one for GPUs (on the PTX emulator) the CPU's, bit for bit where activations are codes, else as
@@ -20,18 +21,20 @@ from onnx import helper, numpy_helper
 from evaluation.tools import Tools
 
 SIZES = [200, 320, 64]
-# Recipe: least SQNR in dB to the float model, kernels of products on CPUs and on GPUs, bits of a weight.
+# Recipe: least SQNR in dB to the float model, kernels of products on CPUs and on GPUs, bits of a weight on either.
 # "mma" is "gemv" for one row.
 RECIPES = {
-    "w4a16": (17, "block-weights", "mma_block_weights", 4),
-    "w8a16": (40, "block-weights", "mma_block_weights", 8),
-    "w4a8": (17, "block-dot", "mma_block_dot", 4),
-    "fp6": (24, "block-weights", "mma_block_weights", 6),
-    "fp8": (26, "block-weights", "mma_fp8", 8),
+    "w4a16": (17, "block-weights", "mma_block_weights", 4, 4),
+    "w8a16": (40, "block-weights", "mma_block_weights", 8, 8),
+    "w4a8": (17, "block-dot", "mma_block_dot", 4, 4),
+    "fp6": (24, "block-weights", "mma_block_weights", 6, 6),
+    "fp8": (26, "block-weights", "mma_fp8", 8, 8),
+    "w3a8": (9, "contraction", "mma_bits", 4, 3),
+    "w2a8": (4, "contraction", "mma_bits", 2, 2),
 }
 # Least SQNR to the same program run elsewhere. Sums in another order differ by their last bits, and next to a tie so does a
 # code of them.
-SAME = {"w4a8": np.inf, "fp8": 50}
+SAME = {"w4a8": np.inf, "w3a8": np.inf, "w2a8": np.inf, "fp8": 50}
 SQNR = re.compile(r"sqnr_db (\S+)")
 
 
@@ -86,7 +89,7 @@ def main():
         np.save(x, random.normal(size=(*rows, SIZES[0])).astype(np.float32))
         samples = random.normal(size=(8 * rows[0], *rows[1:], SIZES[0])).astype(np.float32)
         np.savez(tools.path(f"{name}.npz"), x=samples)
-        for recipe, (least, on_cpu, on_gpu, bits) in RECIPES.items():
+        for recipe, (least, on_cpu, on_gpu, cpu_bits, gpu_bits) in RECIPES.items():
             flags = ["--recipe", recipe, "--fail-on-fallback"]
             if recipe == "fp8":
                 flags += ["--calibration", tools.path(f"{name}.npz")]
@@ -98,7 +101,7 @@ def main():
             same = SAME.get(recipe, 110)
             expect(compare(cpu, program) >= same, "the library is not what the program says")
             expect(compare(gpu, cpu, "--device", "ptx-emulator") >= same, "the GPU's library is not the CPU's")
-            for library, wanted in ((cpu, on_cpu), (gpu, on_gpu)):
+            for library, wanted, bits in ((cpu, on_cpu, cpu_bits), (gpu, on_gpu, gpu_bits)):
                 with open(library.replace(".so", ".receipt.json")) as file:
                     products = [layer for layer in json.load(file)["layers"] if layer["macs"]]
                 found = [(layer["kernel"], layer["weight_bits"]) for layer in products]

@@ -8,6 +8,7 @@
 
 #include "QDialect/Analysis/LinalgQueries.h"
 #include "QDialect/Analysis/WeightChannels.h"
+#include "QDialect/IR/AttributeNames.h"
 #include "QDialect/Support/ConstantView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
@@ -57,6 +58,13 @@ initPerChannel(Value init, const ContractionStructure &s, int64_t channels) {
 }
 
 } // namespace
+
+CodeInterval getCodeRange(Operation *contraction) {
+  auto range =
+      contraction->getAttrOfType<DenseI64ArrayAttr>(qd::kCodeRangeAttr);
+  return range && range.size() == 2 ? CodeInterval{range[0], range[1]}
+                                    : CodeInterval();
+}
 
 unsigned AccumulatorBound::width() const {
   return std::max({signedWidth(low), signedWidth(high), signedWidth(partialLow),

@@ -101,6 +101,7 @@ static const Rule *findRule(StringRef name) {
       {kIntegerSchemeAttr, OnOp, "a scheme",
        [](Attribute value) { return isa<IntegerSchemeAttr>(value); }},
       {kAccBoundAttr, OnOp, "two i64 numbers in order", isRange},
+      {kCodeRangeAttr, OnOp, "two i64 numbers in order", isRange},
       {kIntermediateBitsAttr, OnOp, "two i64 numbers", isPair},
       {kMacsAttr, OnOp, "an i64 number from 0 on", isCount},
       {kErrorLsbAttr, OnOp, "an f64 number from 0 on", isError},

@@ -429,6 +429,9 @@ void Rewriter::build() {
     integer->setAttr(qd::kMacsAttr, builder.getI64IntegerAttr(s.macs()));
     integer->setAttr(qd::kAccBoundAttr, builder.getDenseI64ArrayAttr(
                                             {part.bound.low, part.bound.high}));
+    if (parts.size() == 1 && grid.max - grid.min < 255)
+      integer->setAttr(qd::kCodeRangeAttr,
+                       builder.getDenseI64ArrayAttr({grid.min, grid.max}));
     Value total = integer->getResult(0);
     if (weights.zeroPoint)
       total = subtractWeightZeroPoint(context, op, s, bytes, total, weightZero);

@@ -104,13 +104,14 @@ ptx::LaunchResult checkGpuDispatch(const std::string &text,
                                    llvm::ArrayRef<HostTensor> given,
                                    double tolerance, llvm::StringRef target) {
   DispatchModule module(text);
-  auto plan = planGpuKernel(module.dispatch());
+  const GpuTarget &gpu = targetNamed(target);
+  auto plan = planGpuKernel(module.dispatch(), {}, gpu);
   if (failed(plan)) {
     ADD_FAILURE() << "no plan";
     return {};
   }
   EXPECT_EQ((*plan)->family, family);
-  return runPlan(module, **plan, random, given, tolerance, targetNamed(target));
+  return runPlan(module, **plan, random, given, tolerance, gpu);
 }
 
 unsigned checkFewerRegisters(const std::string &text, std::mt19937 &random,

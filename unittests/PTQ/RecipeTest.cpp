@@ -301,10 +301,11 @@ TEST(RecipeTest, UnknownNamesListTheKnown) {
   ASSERT_FALSE(static_cast<bool>(recipe));
   std::string message = llvm::toString(recipe.takeError());
   EXPECT_NE(message.find("no recipe 'w3a5'"), std::string::npos) << message;
-  EXPECT_NE(message.find(
-                "built in: fp6, fp8, integer-only, llm-int8, w4a16, w4a4-int, "
-                "w4a8-int, w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
-            std::string::npos)
+  EXPECT_NE(
+      message.find(
+          "built in: fp6, fp8, integer-only, llm-int8, w2a8, w3a8, w4a16, "
+          "w4a4-int, w4a8-int, w4a8, w8a16-int, w8a16, w8a8-dynamic, w8a8-int"),
+      std::string::npos)
       << message;
 }
 

@@ -32,6 +32,10 @@
 
 namespace qdialect {
 
+/// What qd.code_range says of an integer contraction: all codes of a byte
+/// without it.
+CodeInterval getCodeRange(mlir::Operation *contraction);
+
 struct AccumulatorBound {
   /// Of the finished sum: both ends are reached by some input.
   int64_t low = 0, high = 0;

@@ -53,6 +53,9 @@ inline constexpr llvm::StringLiteral kFallbackAttr = "qd.fallback";
 inline constexpr llvm::StringLiteral kIntegerSchemeAttr = "qd.integer_scheme";
 /// On an integer op: the proven least and largest of its accumulators.
 inline constexpr llvm::StringLiteral kAccBoundAttr = "qd.acc_bound";
+/// On an integer contraction: the least and the largest of the activation's
+/// codes, where they are fewer than their bytes can hold.
+inline constexpr llvm::StringLiteral kCodeRangeAttr = "qd.code_range";
 /// On an integer op: the bits that its intermediate words and double words
 /// take.
 inline constexpr llvm::StringLiteral kIntermediateBitsAttr =

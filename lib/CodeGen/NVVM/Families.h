@@ -18,6 +18,10 @@ using GpuPlanPtr = std::unique_ptr<GpuKernelPlan>;
 
 /// Products of codes and constant weights on tensor cores.
 GpuPlanPtr planMma(const cpu::KernelRegion &region);
+/// Products of codes and constant weights of few bits on tensor cores of all
+/// these targets, where that is faster.
+GpuPlanPtr planBitMma(const cpu::KernelRegion &region,
+                      llvm::ArrayRef<GpuTarget> targets);
 /// Products of two activations on tensor cores.
 GpuPlanPtr planBatchMma(const cpu::KernelRegion &region);
 /// Products of FP8 codes and FP8 weights on tensor cores.

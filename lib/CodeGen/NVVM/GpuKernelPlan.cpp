@@ -20,18 +20,22 @@ std::string GpuKernelPlan::instruction(const GpuTarget &target) const {
 bool GpuKernelPlan::useFewerRegisters(const GpuTarget &target) { return false; }
 
 FailureOr<std::unique_ptr<GpuKernelPlan>>
-planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options) {
+planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options,
+              ArrayRef<GpuTarget> targets) {
   loadGpuDialects(*dispatch->getContext());
   // Where sizes are symbolic, so is the grid: planSymbolicGpuKernel.
   if (!options.generic && kernelSizes(dispatch).empty()) {
     if (std::optional<cpu::KernelRegion> region =
-            cpu::KernelRegion::analyze(dispatch))
+            cpu::KernelRegion::analyze(dispatch)) {
+      if (gpu::GpuPlanPtr plan = gpu::planBitMma(*region, targets))
+        return plan;
       for (auto family :
            {gpu::planMma, gpu::planBatchMma, gpu::planMinifloatMma,
             gpu::planBlockWeightsMma, gpu::planBlockDotMma, gpu::planDepthwise,
             gpu::planRows})
         if (gpu::GpuPlanPtr plan = family(*region))
           return plan;
+    }
     if (gpu::GpuPlanPtr plan = gpu::planElements(dispatch))
       return plan;
   }

@@ -347,19 +347,7 @@ private:
 
   /// The numbers of 32 bits of this lane's columns.
   Values parameters(Value image, Type type) {
-    Value column =
-        e.add(e.mul(e.add(firstPanel(), panel), MmaTile::kWarpColumns),
-              mmaLaneColumn(e, lane));
-    Value pointer = e.at(image, e.mul(column, 4));
-    auto four = VectorType::get({4}, type);
-    Values result;
-    for (int64_t i = 0; i < MmaTile::kLaneColumns; i += 4) {
-      Value loaded = e.load(four, e.at(pointer, 4 * i), 16);
-      for (int64_t k = 0; k < 4; ++k)
-        result.push_back(
-            LLVM::ExtractElementOp::create(e, loaded, e.constant(k)));
-    }
-    return result;
+    return mmaLaneParameters(e, image, e.add(firstPanel(), panel), lane, type);
   }
 
   /// What does not depend on the codes, wrapped.

@@ -60,6 +60,11 @@ struct MmaOutput {
 /// The first of a lane's columns in its panel.
 mlir::Value mmaLaneColumn(WarpEmitter &e, mlir::Value lane);
 
+/// The numbers of 32 bits of a lane's columns in panel `panel`.
+WarpEmitter::Values mmaLaneParameters(WarpEmitter &e, mlir::Value image,
+                                      mlir::Value panel, mlir::Value lane,
+                                      mlir::Type type);
+
 /// Where a lane reads its row of the fragments of 16 rows x 32 bytes, in bytes
 /// from the start of the block's rows (MmaShare::swizzle).
 mlir::Value mmaRowFragment(WarpEmitter &e, mlir::Value warpRow,

@@ -16,6 +16,22 @@ Value mmaLaneColumn(WarpEmitter &e, Value lane) {
   return e.mul(e.rem(lane, 4), MmaTile::kLaneColumns);
 }
 
+WarpEmitter::Values mmaLaneParameters(WarpEmitter &e, Value image, Value panel,
+                                      Value lane, Type type) {
+  Value column =
+      e.add(e.mul(panel, MmaTile::kWarpColumns), mmaLaneColumn(e, lane));
+  Value pointer = e.at(image, e.mul(column, 4));
+  auto four = VectorType::get({4}, type);
+  WarpEmitter::Values result;
+  for (int64_t i = 0; i < MmaTile::kLaneColumns; i += 4) {
+    Value loaded = e.load(four, e.at(pointer, 4 * i), 16);
+    for (int64_t k = 0; k < 4; ++k)
+      result.push_back(
+          LLVM::ExtractElementOp::create(e, loaded, e.constant(k)));
+  }
+  return result;
+}
+
 Value mmaRowFragment(WarpEmitter &e, Value warpRow, Value lane, int64_t half,
                      int64_t swizzle) {
   Value chunk = e.div(lane, 16), inWarp = e.rem(lane, 16);

@@ -191,6 +191,18 @@ WarpEmitter::Values WarpEmitter::multiply(ValueRange a, ValueRange b,
                     std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
 }
 
+WarpEmitter::Values WarpEmitter::multiplyBits(ValueRange a, ValueRange b,
+                                              ValueRange c) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getI32Type()));
+  return fields(*this,
+                NVVM::MmaOp::create(
+                    *this, type, a, b, c, ArrayRef<int64_t>{16, 8, 256},
+                    NVVM::MMAB1Op::and_popc, std::nullopt,
+                    std::array{NVVM::MMATypes::b1, NVVM::MMATypes::b1},
+                    std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
 WarpEmitter::Values WarpEmitter::multiplyFloats(ValueRange a, ValueRange b,
                                                 ValueRange c, bool isHalf) {
   auto type = LLVM::LLVMStructType::getLiteral(

@@ -95,7 +95,11 @@ public:
   Values multiply(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c,
                   bool isUnsignedA, bool isUnsignedB);
 
-  /// The same over 16 f16 or bf16, pairs of them in i32, summed in f32.
+  /// c + the numbers of bits that are set in both sides, over 256 bits.
+  Values multiplyBits(mlir::ValueRange a, mlir::ValueRange b,
+                      mlir::ValueRange c);
+
+  /// 16 x 8 sums of products over 16 f16 or bf16, pairs of them in i32, in f32.
   Values multiplyFloats(mlir::ValueRange a, mlir::ValueRange b,
                         mlir::ValueRange c, bool isHalf);
 

@@ -171,9 +171,9 @@ Error LibraryEmitter::plan() {
     programOptions.symbolicPlanner = [=](qd::DispatchOp dispatch) {
       return planSymbolicGpuKernel(dispatch, kernels);
     };
-    programOptions.planner = [=](qd::DispatchOp dispatch)
+    programOptions.planner = [this, kernels](qd::DispatchOp dispatch)
         -> mlir::FailureOr<std::unique_ptr<KernelPlan>> {
-      auto kernel = planGpuKernel(dispatch, kernels);
+      auto kernel = planGpuKernel(dispatch, kernels, options.gpuTargets);
       if (failed(kernel))
         return mlir::failure();
       return std::unique_ptr<KernelPlan>(std::move(*kernel));

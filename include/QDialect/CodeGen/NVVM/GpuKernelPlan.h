@@ -55,9 +55,11 @@ public:
 
 /// Plans the kernel of a dispatch. Every legal dispatch has a plan. Fails (with
 /// a diagnostic) only on a region that breaks the contract of
-/// docs/PhaseContract.md section 6.
+/// docs/PhaseContract.md section 6. Instructions that only some GPUs have may
+/// be used where all of `targets`, those of the library, have them.
 mlir::FailureOr<std::unique_ptr<GpuKernelPlan>>
-planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options = {});
+planGpuKernel(qd::DispatchOp dispatch, const KernelOptions &options = {},
+              llvm::ArrayRef<GpuTarget> targets = {});
 
 /// Plans the kernel of a dispatch of symbolic sizes, for all of them. Null
 /// where only the last resort would take it: blocks of rows are better then.
