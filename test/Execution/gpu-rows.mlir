@@ -16,11 +16,11 @@
 // ONE: counters {{.*}}(rest)  kernel {{.*}}_gemv  launches 1
 // ONE-NOT: {{_mma|_gemv}}
 // SOME: equal 1.000000
-// SOME: counters {{.*}}  kernel {{.*}}_mma  launches 1
+// SOME: counters {{.*}}  kernel {{.*}}_mma{{(_bits)?}}  launches 1
 // SOME: counters {{.*}}  kernel {{.*}}_gemv  launches 1
 // SOME-NOT: {{_mma|_gemv}}
 // MANY: equal 1.000000
-// MANY-COUNT-3: _mma  launches 1
+// MANY-COUNT-3: _mma{{(_bits)?}}  launches 1
 // MANY-COUNT-2: _gemv  launches 1
 // MANY-NOT: {{_mma|_gemv}}
 // DRIVER: equal 1.000000
