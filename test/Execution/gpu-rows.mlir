@@ -13,15 +13,14 @@
 // RUN:   | FileCheck %s --check-prefix=DRIVER
 
 // ONE: equal 1.000000
-// ONE: counters {{.*}}(rest)  kernel {{.*}}_gemv  launches 1
+// ONE: counters {{.*}}(rest)  kernel {{.*}}_{{gemv|mma_bits}}  launches 1
 // ONE-NOT: {{_mma|_gemv}}
 // SOME: equal 1.000000
 // SOME: counters {{.*}}  kernel {{.*}}_mma{{(_bits)?}}  launches 1
-// SOME: counters {{.*}}  kernel {{.*}}_gemv  launches 1
+// SOME: counters {{.*}}  kernel {{.*}}_{{gemv|mma_bits}}  launches 1
 // SOME-NOT: {{_mma|_gemv}}
 // MANY: equal 1.000000
-// MANY-COUNT-3: _mma{{(_bits)?}}  launches 1
-// MANY-COUNT-2: _gemv  launches 1
+// MANY-COUNT-5: _{{mma|mma_bits|gemv}}  launches 1
 // MANY-NOT: {{_mma|_gemv}}
 // DRIVER: equal 1.000000
 // DRIVER: 0 left alive, 0 mistakes
